@@ -1,0 +1,153 @@
+//! The contract between the shell and a connector.
+//! Invariant: everything here is async and moves bytes; CPU-bound work is in the `Decode` and `Encode` that a
+//! connector hands out, which the engine's workers call. Connectors print nothing and read no clock of their own:
+//! what they want to say goes through [`Observer`], the time comes from [`Environment::clock`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mainstem_core::clock::Clock;
+use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
+use mainstem_core::ingest::{Decode, Payload};
+use mainstem_core::options::ConnectorSpec;
+use mainstem_core::table::{ScanFilter, TableSpec};
+use mainstem_core::{Error, Result};
+
+/// A connector: data about itself, and the two doors. Both doors only validate and build; they do no I/O.
+pub trait Connector: Send + Sync {
+    /// What the planner, the docs and `--help` know of it.
+    fn spec(&self) -> &'static ConnectorSpec;
+
+    /// Prepares reading. Errors of kind `User` name the option or column that is wrong.
+    fn source(&self, request: SourceRequest) -> Result<Box<dyn Source>> {
+        let _ = request;
+        Err(Error::user(format!("connector '{}' cannot be read from", self.spec().name)))
+    }
+
+    /// Prepares writing.
+    fn sink(&self, request: SinkRequest) -> Result<Box<dyn Sink>> {
+        let _ = request;
+        Err(Error::user(format!("connector '{}' cannot be written to", self.spec().name)))
+    }
+}
+
+/// What the shell gives to every connector.
+#[derive(Clone)]
+pub struct Environment {
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Where a connector says what a user should know while a pipeline runs.
+    pub observer: Arc<dyn Observer>,
+    /// Relative paths in options start here: the working directory of the process.
+    pub base_dir: PathBuf,
+    /// The session time zone (`table.local-time-zone`), an IANA name.
+    pub time_zone: String,
+}
+
+/// Receives what connectors want to say. Calls must return at once.
+pub trait Observer: Send + Sync {
+    /// A line for the user: a broker that is down, a reconnect, a file that vanished. Said once a change of state,
+    /// not once a retry.
+    fn notice(&self, table: &str, text: &str);
+}
+
+/// What to read.
+#[derive(Clone)]
+pub struct SourceRequest {
+    /// The declaration.
+    pub table: TableSpec,
+    /// The columns wanted, indices into `table.columns`, in the order in which batches carry them.
+    pub projection: Vec<usize>,
+    /// Conjuncts that the decoder applies exactly; empty unless the format's spec says `filters`.
+    pub filters: Vec<ScanFilter>,
+    /// How many workers will decode.
+    pub parallelism: usize,
+    /// The shell's gifts.
+    pub environment: Environment,
+}
+
+/// What to write.
+#[derive(Clone)]
+pub struct SinkRequest {
+    /// The declaration; batches carry all its columns in this order.
+    pub table: TableSpec,
+    /// What changes will come.
+    pub changelog: ChangelogMode,
+    /// The shell's gifts.
+    pub environment: Environment,
+}
+
+/// A unit of reading: a partition, a file, a range of generated rows. Splits read independently of each other and
+/// each has a watermark of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Unique in its table and stable over restarts: `rides-0`, a path.
+    pub id: String,
+}
+
+/// How far a reader is: opaque bytes that the same connector understands later.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Position(pub Vec<u8>);
+
+/// A payload and the position after it.
+#[derive(Debug)]
+pub struct Fetched {
+    /// For the decoder.
+    pub payload: Payload,
+    /// Reading from here brings what follows the payload.
+    pub position: Position,
+}
+
+/// A table that is being read. Calls: `discover` first; `open` for each split; `discover` again every
+/// `rediscover_ms`, which may bring more splits, never fewer.
+#[async_trait]
+pub trait Source: Send {
+    /// All splits known now. Waits (and tells the observer) while the outside system is down; fails when waiting
+    /// cannot help, as for a topic that does not exist.
+    async fn discover(&mut self) -> Result<Vec<Split>>;
+
+    /// How often `discover` is worth calling again; `None` if the set of splits is final.
+    fn rediscover_ms(&self) -> Option<i64> {
+        None
+    }
+
+    /// A reader of one split, from `position` or, without one, from where the options say.
+    async fn open(
+        &mut self,
+        split: &Split,
+        position: Option<&Position>,
+    ) -> Result<Box<dyn SplitReader>>;
+
+    /// A decoder for one worker.
+    fn decoder(&self) -> Result<Box<dyn Decode>>;
+}
+
+/// Reads one split in order.
+#[async_trait]
+pub trait SplitReader: Send {
+    /// The next payload; `None` at the end of a bounded split, and from then on. Waits without a limit for an
+    /// unbounded one. Cancel safe: dropping the future loses no record.
+    async fn next(&mut self) -> Result<Option<Fetched>>;
+}
+
+/// A table that is being written. Calls: `open` once; `encoder` once a worker; then `write` in step order, `flush`
+/// whenever the shell wants everything written to be durable, `close` at the end.
+#[async_trait]
+pub trait Sink: Send {
+    /// Connects, creates or checks the target. Waits (and tells the observer) while the outside system is down.
+    async fn open(&mut self) -> Result<()>;
+
+    /// An encoder for one worker.
+    fn encoder(&self) -> Result<Box<dyn Encode>>;
+
+    /// Takes one worker's output of one step. May buffer; must bound its buffer by waiting.
+    async fn write(&mut self, data: Encoded) -> Result<()>;
+
+    /// Returns when all that was written is acknowledged by the target. Called at least once a second while
+    /// there is something unflushed, and before `close`.
+    async fn flush(&mut self) -> Result<()>;
+
+    /// Flushes and finishes (file footers, connections).
+    async fn close(&mut self) -> Result<()>;
+}

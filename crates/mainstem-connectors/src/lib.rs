@@ -1,0 +1,8 @@
+//! Connectors and formats: where records enter and leave.
+//! Invariant: a connector moves payloads and positions, a format turns bytes into rows and back; neither knows SQL
+//! or the engine. Adding a connector is one folder and one line in `registry.rs`; a format is one file in `format/`
+//! and one line in `format/mod.rs`.
+
+pub mod api;
+pub mod format;
+pub mod registry;

@@ -1,0 +1,148 @@
+//! What flows between operators: Arrow columns with an optional weight per row (a Z-set).
+//! Invariant: every column has `rows` values; no weights means every row has weight +1, so append-only data never
+//! pays for changelogs. The schema is the plan node's; a batch does not carry it.
+
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
+use arrow_buffer::ScalarBuffer;
+use arrow_select::{concat::concat, filter::FilterBuilder, take::take};
+
+use crate::Result;
+
+/// Columns of equal length and, when the data is a changelog, the weight of each row.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    columns: Vec<ArrayRef>,
+    rows: usize,
+    weights: Option<ScalarBuffer<i64>>,
+}
+
+impl Batch {
+    /// Append-only rows: every weight is +1. `rows` stands on its own because a projection may keep no column.
+    pub fn new(columns: Vec<ArrayRef>, rows: usize) -> Self {
+        debug_assert!(columns.iter().all(|c| c.len() == rows), "every column has `rows` values");
+        Self { columns, rows, weights: None }
+    }
+
+    /// Rows with a weight each; `None` is all +1.
+    pub fn with_weights(
+        columns: Vec<ArrayRef>,
+        rows: usize,
+        weights: Option<ScalarBuffer<i64>>,
+    ) -> Self {
+        debug_assert!(weights.as_ref().is_none_or(|w| w.len() == rows), "one weight a row");
+        Self { weights, ..Self::new(columns, rows) }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// All columns.
+    pub fn columns(&self) -> &[ArrayRef] {
+        &self.columns
+    }
+
+    /// Column `index`, 0-based.
+    pub fn column(&self, index: usize) -> &ArrayRef {
+        &self.columns[index]
+    }
+
+    /// The columns, given away.
+    pub fn into_columns(self) -> Vec<ArrayRef> {
+        self.columns
+    }
+
+    /// The weights, unless all are +1.
+    pub fn weights(&self) -> Option<&ScalarBuffer<i64>> {
+        self.weights.as_ref()
+    }
+
+    /// The weight of one row.
+    pub fn weight(&self, row: usize) -> i64 {
+        self.weights.as_ref().map_or(1, |w| w[row])
+    }
+
+    /// The same rows and weights with other columns.
+    #[must_use]
+    pub fn with_columns(&self, columns: Vec<ArrayRef>) -> Self {
+        Self::with_weights(columns, self.rows, self.weights.clone())
+    }
+
+    /// The given columns, in the given order.
+    #[must_use]
+    pub fn project(&self, indices: &[usize]) -> Self {
+        self.with_columns(indices.iter().map(|&i| ArrayRef::clone(&self.columns[i])).collect())
+    }
+
+    /// The rows for which `keep` is true (NULL is not true).
+    pub fn filter(&self, keep: &BooleanArray) -> Result<Self> {
+        let predicate = FilterBuilder::new(keep).optimize().build();
+        let rows = predicate.count();
+        if rows == self.rows {
+            return Ok(self.clone());
+        }
+        let columns = self.columns.iter().map(|c| predicate.filter(c)).collect::<Result<_, _>>()?;
+        let weights = match &self.weights {
+            None => None,
+            Some(w) => {
+                let kept = predicate.filter(&Int64Array::new(w.clone(), None))?;
+                Some(ScalarBuffer::from(kept.to_data().buffers()[0].clone()))
+            }
+        };
+        Ok(Self { columns, rows, weights })
+    }
+
+    /// The rows at `indices`, in that order; a row may be taken more than once.
+    pub fn take(&self, indices: &UInt32Array) -> Result<Self> {
+        let columns =
+            self.columns.iter().map(|c| take(c, indices, None)).collect::<Result<_, _>>()?;
+        let weights = self
+            .weights
+            .as_ref()
+            .map(|w| indices.values().iter().map(|&i| w[i as usize]).collect());
+        Ok(Self { columns, rows: indices.len(), weights })
+    }
+
+    /// `count` rows from `offset`, without copying.
+    #[must_use]
+    pub fn slice(&self, offset: usize, count: usize) -> Self {
+        Self {
+            columns: self.columns.iter().map(|c| c.slice(offset, count)).collect(),
+            rows: count,
+            weights: self.weights.as_ref().map(|w| w.slice(offset, count)),
+        }
+    }
+
+    /// All rows of `batches`, one after the other; `None` if there is no batch.
+    pub fn concat(batches: &[Batch]) -> Result<Option<Self>> {
+        let [first, rest @ ..] = batches else { return Ok(None) };
+        if rest.is_empty() {
+            return Ok(Some(first.clone()));
+        }
+        let columns = (0..first.columns.len())
+            .map(|i| {
+                concat(&batches.iter().map(|b| b.columns[i].as_ref()).collect::<Vec<&dyn Array>>())
+            })
+            .collect::<Result<_, _>>()?;
+        let rows = batches.iter().map(|b| b.rows).sum();
+        let weights = batches.iter().any(|b| b.weights.is_some()).then(|| {
+            batches
+                .iter()
+                .flat_map(|b| (0..b.rows).map(|row| b.weight(row)))
+                .collect::<ScalarBuffer<i64>>()
+        });
+        Ok(Some(Self { columns, rows, weights }))
+    }
+
+    /// The memory its buffers hold, in bytes; shared buffers are counted whole.
+    pub fn size_bytes(&self) -> usize {
+        self.columns.iter().map(|c| c.get_array_memory_size()).sum::<usize>()
+            + self.weights.as_ref().map_or(0, |w| w.len() * 8)
+    }
+}

@@ -1,0 +1,64 @@
+//! What the engine knows of an aggregate function: vectorised state indexed by group.
+//! Invariant: a group is a small integer that the operator hands out; an accumulator keeps one Vec per piece of
+//! state, never one object per group.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::Result;
+
+/// An aggregate function with its argument types fixed by the binder.
+pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
+    /// The SQL name, for EXPLAIN.
+    fn name(&self) -> &str;
+
+    /// A new, empty accumulator. With `retractable` it must take negative weights; without, all weights are
+    /// positive, which allows cheaper state.
+    fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator>;
+
+    /// The Arrow types of [`Accumulator::state`]; `None` if states of this function cannot be merged.
+    fn state_types(&self) -> Option<Vec<ArrowType>>;
+}
+
+/// The state of one aggregate call over all groups of one operator instance.
+pub trait Accumulator: Send {
+    /// Adds rows: row `i` of `args` belongs to group `groups[i] < group_count`. Rows for which `filter` is not true
+    /// are left out. `weights` (`None`: all +1) may be negative only if made retractable.
+    fn update(
+        &mut self,
+        args: &[ArrayRef],
+        groups: &[u32],
+        group_count: usize,
+        filter: Option<&BooleanArray>,
+        weights: Option<&[i64]>,
+    ) -> Result<()>;
+
+    /// Adds partial states made by [`Accumulator::state`] of another accumulator of the same function.
+    fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()>;
+
+    /// The partial states of `groups`, in that order.
+    fn state(&self, groups: &[u32]) -> Result<Vec<ArrayRef>>;
+
+    /// The results of `groups`, in that order.
+    fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
+
+    /// Forgets `groups`, so that their numbers can be handed out again.
+    fn clear(&mut self, groups: &[u32]);
+
+    /// Memory held, in bytes.
+    fn size_bytes(&self) -> usize;
+}
+
+/// One aggregate call of a plan node.
+#[derive(Debug, Clone)]
+pub struct AggregateCall {
+    /// The function.
+    pub function: Arc<dyn AggregateFunction>,
+    /// Input columns that are its arguments; none for COUNT(*).
+    pub args: Vec<usize>,
+    /// Input column of the FILTER clause, boolean.
+    pub filter: Option<usize>,
+    /// DISTINCT: the operator feeds each different argument row once a group.
+    pub distinct: bool,
+}

@@ -1,0 +1,211 @@
+//! The engine's plan: nodes in topological order, already bound and typed; no names, no SQL.
+//! Invariant: a node's inputs have smaller indices. Column indices refer to the input's output columns.
+
+use std::sync::Arc;
+
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::Batch;
+use mainstem_core::egress::ChangelogMode;
+
+use crate::aggregate::AggregateCall;
+use crate::expr::ExprRef;
+use crate::window::WindowSpec;
+
+/// A dataflow. Outputs are the `Sink` nodes.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// In topological order.
+    pub nodes: Vec<Node>,
+    /// How many sources the nodes name: their indices are `0..sources`.
+    pub sources: usize,
+    /// How many sinks the nodes name.
+    pub sinks: usize,
+}
+
+/// One operator.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Which operator.
+    pub kind: NodeKind,
+    /// Indices of the nodes it reads.
+    pub inputs: Vec<usize>,
+    /// For progress and EXPLAIN: `TableSourceScan(rides)`.
+    pub name: String,
+    /// The Arrow types of its output columns.
+    pub output: Vec<ArrowType>,
+    /// False if every output weight is +1 by construction.
+    pub changelog: bool,
+}
+
+/// Where an operator takes the time of a row from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// A timestamp column that is a rowtime attribute; progress is the watermark.
+    EventTime {
+        /// The column.
+        column: usize,
+    },
+    /// The step's `now`; progress is the clock.
+    ProcessingTime,
+}
+
+/// The operators. Rows of weight other than +1 are understood by every one unless it says otherwise.
+#[derive(Debug, Clone)]
+pub enum NodeKind {
+    /// Rows of source `source`, as its decoder makes them.
+    Source {
+        /// Its index.
+        source: usize,
+    },
+    /// The same constant rows, once, in the first step; then its input has ended. Emitted by worker 0.
+    Values {
+        /// The rows.
+        batch: Batch,
+    },
+    /// Sets the watermark of a source from its rows, per split: the greatest value of `expr` (a timestamp; ms are
+    /// taken) seen in a split, the least over the splits that are not idle and have not ended, never falling. A
+    /// split without rows for `idle_timeout_ms` of processing time is idle. Rows pass through unchanged. Directly or
+    /// over stateless nodes above exactly one `Source`.
+    Watermark {
+        /// Evaluated on the input's rows.
+        expr: ExprRef,
+        /// `None`: never idle.
+        idle_timeout_ms: Option<i64>,
+    },
+    /// Computes columns.
+    Project {
+        /// One a column.
+        exprs: Vec<ExprRef>,
+    },
+    /// Keeps the rows for which `predicate` is true.
+    Filter {
+        /// Boolean.
+        predicate: ExprRef,
+    },
+    /// Sends each row to the worker that owns its key (`hash(keys) % workers`); without keys all rows to worker 0.
+    Exchange {
+        /// Input columns.
+        keys: Vec<usize>,
+    },
+    /// All rows of all inputs.
+    UnionAll,
+    /// One row per element of the list or map in `column`: all input columns, then the element's columns (the fields
+    /// of a struct, or the element; key and value of a map), then the 1-based position if `with_ordinality`.
+    /// `outer`: a row without elements yields one with NULLs.
+    Unnest {
+        /// The list or map column.
+        column: usize,
+        /// Elements that are structs become one column a field.
+        flatten: bool,
+        /// Adds an Int32 column.
+        with_ordinality: bool,
+        /// LEFT JOIN UNNEST.
+        outer: bool,
+    },
+    /// The window table function: every row once per window it is in, with `window_start`, `window_end`
+    /// (Timestamp ms without zone) and `window_time` (window_end - 1 ms; in the type of the time column, ms) added.
+    /// Rows whose time is NULL are an error. Stateless.
+    WindowTable {
+        /// Which windows.
+        window: WindowSpec,
+        /// Which time.
+        time: TimeSource,
+    },
+    /// GROUP BY over windows, emitted once per window when the progress of time reaches `window_end - 1`.
+    /// Input: any columns. Output columns: keys, aggregates, then window_start, window_end, window_time.
+    /// A row is late, and dropped and counted, if all its windows were closed before this step.
+    WindowAggregate {
+        /// Where windows come from.
+        window: WindowInput,
+        /// Group columns besides the window.
+        keys: Vec<usize>,
+        /// The calls.
+        aggregates: Vec<AggregateCall>,
+    },
+    /// GROUP BY without a window: a changelog, per key -old +new when the result changed within the step. Output
+    /// columns: keys, aggregates. Without keys and as SQL's global aggregate (`global`), there is always exactly one
+    /// row once the first input row came (as Flink's streaming mode), never removed. A group whose rows all went is removed.
+    Aggregate {
+        /// Group columns.
+        keys: Vec<usize>,
+        /// The calls.
+        aggregates: Vec<AggregateCall>,
+        /// No GROUP BY keys.
+        global: bool,
+        /// Bounded input and only the final result is asked: emit once, at the end of input.
+        final_only: bool,
+    },
+    /// Turns upserts by key (+1: this is now the row; -1: the row of this key goes; other columns of a -1 are
+    /// ignored) into a true changelog.
+    UpsertNormalize {
+        /// Key columns.
+        key: Vec<usize>,
+    },
+    /// Joins two inputs on equal keys (NULL equals nothing); both sides' rows are kept.
+    Join {
+        /// Which rows without a partner come out.
+        kind: JoinKind,
+        /// Key columns of input 0.
+        left_keys: Vec<usize>,
+        /// Key columns of input 1, of the same Arrow types.
+        right_keys: Vec<usize>,
+        /// Over the columns of input 0 followed by those of input 1; part of the join condition.
+        residual: Option<ExprRef>,
+    },
+    /// The first `count` rows after `offset`; append-only input, worker 0.
+    Limit {
+        /// Rows left out.
+        offset: u64,
+        /// Rows kept; `None`: all.
+        count: Option<u64>,
+    },
+    /// Sorts bounded input and emits it at the end of input, all on worker 0.
+    Sort {
+        /// Column, descending, NULLs first.
+        keys: Vec<(usize, bool, bool)>,
+        /// LIMIT after the sort.
+        limit: Option<u64>,
+    },
+    /// Output `sink`. Rows reach the encoder as `changelog` says (consolidated within the step).
+    Sink {
+        /// Its index.
+        sink: usize,
+        /// What the target takes.
+        changelog: ChangelogMode,
+    },
+}
+
+/// Where a window aggregate's windows come from.
+#[derive(Debug, Clone)]
+pub enum WindowInput {
+    /// Computed from the row's time (slices shared between windows).
+    Assign {
+        /// Which windows.
+        window: WindowSpec,
+        /// Which time.
+        time: TimeSource,
+    },
+    /// The row already carries its window (from WindowTable, or from a window aggregate below).
+    Attached {
+        /// Timestamp(ms) column.
+        start: usize,
+        /// Timestamp(ms) column.
+        end: usize,
+        /// True if windows are over processing time.
+        processing_time: bool,
+        /// For windows over TIMESTAMP_LTZ in a zone other than UTC.
+        zone: Option<Arc<dyn crate::window::LocalTime>>,
+    },
+}
+
+/// SQL's join kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "SQL's terms")]
+pub enum JoinKind {
+    Inner,
+    Left,
+    Right,
+    Full,
+    Semi,
+    Anti,
+}
