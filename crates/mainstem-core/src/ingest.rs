@@ -20,6 +20,24 @@ pub enum Payload {
     Rows(RowRange),
     /// Rows that are columns already, all columns of the request, in its order.
     Batch(Batch),
+    /// A record that is longer than the table allows. `mainstem_connectors::format` applies the table's policy for
+    /// bad records to it, so that no decoder of a format ever sees one.
+    Oversized(Oversized),
+}
+
+/// What is left of a record that was too long to be held in memory.
+#[derive(Debug, Clone)]
+pub struct Oversized {
+    /// Its first bytes, at most 64 KiB.
+    pub head: Bytes,
+    /// How long it was, in bytes.
+    pub size_bytes: u64,
+    /// The limit it passed, in bytes.
+    pub limit_bytes: u64,
+    /// The file, as it is named in errors.
+    pub path: Arc<str>,
+    /// The 1-based number of the line on which it starts; 0 if it is not known.
+    pub line: u64,
 }
 
 /// A piece of a text file that starts at the start of a line and ends at the end of one.
@@ -113,6 +131,7 @@ impl Payload {
             Payload::Messages(messages) => messages.len(),
             Payload::Rows(range) => range.count as usize,
             Payload::Batch(batch) => batch.rows(),
+            Payload::Oversized(_) => 1,
         }
     }
 
@@ -123,6 +142,7 @@ impl Payload {
             Payload::Messages(messages) => messages.data.len() + messages.len() * 64,
             Payload::Rows(range) => range.count as usize * 64,
             Payload::Batch(batch) => batch.size_bytes(),
+            Payload::Oversized(record) => record.head.len(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod egress;
 pub mod error;
 pub mod ingest;
+pub mod java_format;
 pub mod options;
 pub mod table;
 pub mod types;
