@@ -6,9 +6,13 @@ use std::sync::Arc;
 
 use mainstem_core::egress::{ChangelogMode, Encode};
 use mainstem_core::ingest::Decode;
-use mainstem_core::options::FormatSpec;
-use mainstem_core::table::{ScanFilter, TableSpec};
+use mainstem_core::options::{FormatSpec, OptionSpec, OptionType, nearest, optional};
+use mainstem_core::table::{Options, ScanFilter, TableSpec};
 use mainstem_core::{Error, Result};
+
+mod validate;
+
+pub use validate::validate_options;
 
 /// What happens to a record that cannot be decoded (`'mainstem.bad-records'`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub enum BadRecords {
 }
 
 /// What a decoder is asked for.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct DecodeRequest {
     /// The declaration, with all options.
     pub table: Arc<TableSpec>,
@@ -38,7 +42,7 @@ pub struct DecodeRequest {
 }
 
 /// What an encoder is asked for.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct EncodeRequest {
     /// The declaration; batches carry all its columns.
     pub table: Arc<TableSpec>,
@@ -53,4 +57,139 @@ pub struct EncodeRequest {
     pub stream: bool,
     /// IANA name, for TIMESTAMP_LTZ in SQL style.
     pub time_zone: String,
+}
+
+/// Every format, in the order of the docs.
+pub const FORMATS: &[&FormatSpec] = &[];
+
+/// The word for the policy option.
+pub const BAD_RECORDS: &str = "mainstem.bad-records";
+/// Where dead letters go when they go to a file.
+pub const DEAD_LETTER_PATH: &str = "mainstem.dead-letter.path";
+/// Where dead letters go when they go to a topic of the table's broker.
+pub const DEAD_LETTER_TOPIC: &str = "mainstem.dead-letter.topic";
+
+/// Options that every table with a format takes as a source, beside those of its connector and format.
+pub const COMMON_SOURCE_OPTIONS: &[OptionSpec] = &[
+    optional(
+        BAD_RECORDS,
+        OptionType::Enum(&["fail", "skip", "dead-letter"]),
+        Some("fail"),
+        "What happens to a record that cannot be decoded: the pipeline stops with the record's place, the record is \
+         left out and counted, or it is left out, counted and kept in the dead-letter file or topic.",
+        "skip",
+    ),
+    optional(
+        DEAD_LETTER_PATH,
+        OptionType::String,
+        None,
+        "The file that bad records are appended to, one JSON object a line, under the policy 'dead-letter'.",
+        "bad-rides.jsonl",
+    ),
+    optional(
+        DEAD_LETTER_TOPIC,
+        OptionType::String,
+        None,
+        "The topic that bad records are sent to, under the policy 'dead-letter'; only for connector 'kafka' and \
+         'upsert-kafka'.",
+        "bad-rides",
+    ),
+];
+
+/// Which part of a record a format is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `key.format`.
+    Key,
+    /// `value.format`, or `format`.
+    Value,
+}
+
+impl Part {
+    fn format_option(self) -> &'static str {
+        match self {
+            Part::Key => "key.format",
+            Part::Value => "value.format",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Part::Key => "key.",
+            Part::Value => "value.",
+        }
+    }
+}
+
+/// The spec of the format of that name.
+pub fn format(name: &str) -> Result<&'static FormatSpec> {
+    FORMATS.iter().find(|f| f.name == name).copied().ok_or_else(|| {
+        let error = Error::user(format!("unknown format '{name}'"));
+        match nearest(name, FORMATS.iter().map(|f| f.name)) {
+            Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+            None => error.with_hint(format!(
+                "the formats are {}",
+                FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ")
+            )),
+        }
+    })
+}
+
+/// The name of the format that a table declares for `part`; `None` if it declares none.
+pub fn format_name(options: &Options, part: Part) -> Option<&str> {
+    let name = options.get(part.format_option()).or_else(|| match part {
+        Part::Key => None,
+        Part::Value => options.get("format"),
+    });
+    name.map(String::as_str)
+}
+
+/// `table` with the format's options of `part` under their plain names: `value.json.x` becomes `json.x`.
+/// [`decoder`] and [`encoder`] do this for values; whoever decodes or encodes keys calls it with [`Part::Key`] first.
+#[must_use]
+pub fn with_options_of(table: &TableSpec, part: Part) -> TableSpec {
+    let mut table = table.clone();
+    if table.options.contains_key(part.format_option()) {
+        let prefix = part.prefix();
+        let plain: Vec<(String, String)> = table
+            .options
+            .iter()
+            .filter_map(|(k, v)| Some((k.strip_prefix(prefix)?.to_owned(), v.clone())))
+            .collect();
+        table.options.extend(plain);
+    }
+    table
+}
+
+/// The policy for bad records that a table declares.
+pub fn bad_records(options: &Options) -> Result<BadRecords> {
+    match options.get(BAD_RECORDS).map(|v| v.to_ascii_lowercase()).as_deref() {
+        None | Some("fail") => Ok(BadRecords::Fail),
+        Some("skip") => Ok(BadRecords::Skip),
+        Some("dead-letter") => Ok(BadRecords::DeadLetter),
+        Some(other) => Err(Error::user(format!(
+            "option '{BAD_RECORDS}' has the value '{other}', which is not one of fail, skip, dead-letter"
+        ))),
+    }
+}
+
+/// A decoder of `format` for one worker. The table's options may carry the prefix `value.`.
+pub fn decoder(format: &str, mut request: DecodeRequest) -> Result<Box<dyn Decode>> {
+    request.table = Arc::new(with_options_of(&request.table, Part::Value));
+    let spec = self::format(format)?;
+    if !request.filters.is_empty() && !spec.filters {
+        return Err(Error::internal(format!("format '{format}' was asked to filter")));
+    }
+    match spec.name {
+        _ => Err(Error::user(format!("format '{format}' cannot be read"))),
+    }
+}
+
+/// An encoder of `format` for one worker. The table's options may carry the prefix `value.`.
+pub fn encoder(format: &str, mut request: EncodeRequest) -> Result<Box<dyn Encode>> {
+    request.table = Arc::new(with_options_of(&request.table, Part::Value));
+    let spec = self::format(format)?;
+    match spec.name {
+        _ => Err(Error::user(format!("format '{format}' cannot be written"))),
+    }
 }
