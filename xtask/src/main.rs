@@ -1,1 +1,43 @@
-fn main() {}
+//! `cargo xtask`: the automation of this repository. What CI runs is exactly what a person can run.
+//! Does not build anything that ships.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the automation measures real time; nothing here is simulated"
+)]
+
+mod error;
+mod jars;
+mod layout;
+mod packages;
+mod process;
+mod services;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The automation of this repository")]
+struct Args {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// The real servers that tests run against: Apache Kafka and PostgreSQL, on loopback
+    Services(services::ServicesArgs),
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
+        Task::Services(args) => services::main(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

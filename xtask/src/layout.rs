@@ -1,0 +1,44 @@
+//! Where things stand in the repository. Everything that this program writes is under `.services/`, which git ignores.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Result};
+
+/// The folder of the workspace, known from the build.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("the crate is a folder of the workspace").to_path_buf()
+}
+
+/// The folder of fetched jars, shared by all instances of the services.
+pub(crate) fn jars() -> PathBuf {
+    root().join(".services/jars")
+}
+
+/// The folder of one instance of the services.
+pub(crate) fn instance(name: &str) -> PathBuf {
+    root().join(".services").join(name)
+}
+
+/// Writes a file and the folders above it.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    fs::write(path, text).context(format_args!("cannot write {}", path.display()))
+}
+
+pub(crate) fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).context(format_args!("cannot create {}", path.display()))
+}
+
+/// Removes a folder and what is in it; one that is not there is fine.
+pub(crate) fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context(format_args!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Other programs: running them, finding them, ending the ones we started.
+//! Invariant: a process is only signalled when its command line carries the marker that we gave it, so that a recycled
+//! process id never hits a stranger. Linux only: liveness is read from /proc.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use crate::error::{Context, Error, Result};
+
+/// Runs a command with our own input and output and fails when it fails.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().context(format_args!("cannot start {}", line(command)))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::new(format!("{} ended with {status}", line(command))))
+}
+
+/// Runs a command in silence and returns what it wrote; a failure carries the end of its output.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .context(format_args!("cannot start {}", line(command)))?;
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(stdout);
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said = last_lines(&format!("{stdout}{stderr}"), 30);
+    Err(Error::new(format!("{} ended with {}\n{said}", line(command), output.status)))
+}
+
+/// The command as a person would type it, cut where a class path makes it endless.
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let text = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(200) {
+        Some((end, _)) => format!("`{}...`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// The end of a log file, for an error message.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    format!("the end of {}:\n{}", log.display(), last_lines(&String::from_utf8_lossy(&text), 30))
+}
+
+/// Looks a program up on the path.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+pub(crate) fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    uids.and_then(|uids| uids.split_whitespace().nth(1)) == Some("0")
+}
+
+/// Whether the process runs and is the one we started.
+pub(crate) fn is_alive(pid: u32, marker: &str) -> bool {
+    // Empty for a process that ends or has ended.
+    let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pid != 0 && String::from_utf8_lossy(&command_line).contains(marker)
+}
+
+/// Whether the process is gone with all of its threads, and so with its sockets and file locks.
+fn is_gone(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which is in parentheses and may hold any character.
+        let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        state.is_empty() || state.starts_with('Z') || state.starts_with('X')
+    })
+}
+
+/// Asks the process to end and waits until it has; after the grace it is killed.
+pub(crate) fn terminate(pid: u32, marker: &str, grace: Duration) -> Result<()> {
+    if !is_alive(pid, marker) {
+        return Ok(());
+    }
+    signal("TERM", pid)?;
+    if wait_until(grace, || is_gone(pid)) {
+        return Ok(());
+    }
+    kill(pid, marker)
+}
+
+/// Kills the process as a power cut would: it gets no chance to close anything.
+pub(crate) fn kill(pid: u32, marker: &str) -> Result<()> {
+    if !is_alive(pid, marker) {
+        return Ok(());
+    }
+    signal("KILL", pid)?;
+    if wait_until(Duration::from_secs(10), || is_gone(pid)) {
+        return Ok(());
+    }
+    Err(Error::new(format!("process {pid} is still there 10 seconds after SIGKILL")))
+}
+
+fn signal(name: &str, pid: u32) -> Result<()> {
+    // The shell's own `kill`: the program of that name is not on every machine.
+    capture(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")])).map(drop)
+}
+
+/// Polls a condition until it holds or the time is over; returns whether it held.
+pub(crate) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() > limit {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The wanted loopback port when it is free, otherwise one that the system picks.
+pub(crate) fn free_port(wanted: u16) -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", wanted))
+        .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))
+        .context("no free loopback port")?;
+    Ok(listener.local_addr().context("no address of a loopback port")?.port())
+}

@@ -1,0 +1,267 @@
+//! The real servers that tests run against: an Apache Kafka and a PostgreSQL on loopback.
+//! Invariant: an instance belongs to this checkout (its files are under `.services/<instance>`), `up` on a running service
+//! changes nothing, and a service that does not become ready is an error with the end of its log, never a wait for ever.
+//! Data outlives `down` unless `--wipe` is given.
+
+mod kafka;
+mod postgres;
+mod state;
+
+use std::fs::File;
+use std::process::Command;
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::error::{Context, Error, Result};
+use crate::{layout, process};
+
+pub(crate) use state::State;
+
+/// A server that can be started here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Service {
+    Kafka,
+    Postgres,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServicesArgs {
+    /// A set of services of its own, with its own ports and data: for tests that kill what they use
+    #[arg(long, default_value = "main", global = true, value_parser = instance_name)]
+    instance: String,
+    #[command(subcommand)]
+    command: ServicesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ServicesCommand {
+    /// Start services (all of them when none is named) and wait until they are ready
+    Up { services: Vec<Service> },
+    /// Stop services (all of them when none is named)
+    Down {
+        services: Vec<Service>,
+        /// Delete their data too
+        #[arg(long)]
+        wipe: bool,
+    },
+    /// Tell process, port and version of each service
+    Status,
+    /// Print the addresses of the running services as the variables that tests read
+    Env {
+        /// In the form that a shell can `eval`
+        #[arg(long)]
+        export: bool,
+    },
+    /// Stop a service and start it again on the same port
+    Restart { service: Service },
+    /// Kill a service as a power cut would (Kafka: SIGKILL; PostgreSQL: immediate shutdown)
+    StopHard { service: Service },
+    /// Run one of Kafka's own command line tools; the address of our Kafka is filled in when none is given
+    #[command(disable_help_flag = true)]
+    KafkaTool {
+        /// For example kafka-topics; `list` names them all
+        name: String,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run psql on our PostgreSQL
+    #[command(disable_help_flag = true)]
+    Psql {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn instance_name(text: &str) -> std::result::Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if text.is_empty() || !plain || text == "jars" {
+        return Err("letters, digits and dashes make the name of an instance".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// What `cargo xtask services` does.
+pub(crate) fn main(args: ServicesArgs) -> Result<()> {
+    let instance = Instance { name: args.instance };
+    match args.command {
+        ServicesCommand::Up { services } => instance.up(&all_if_none(services)).map(drop),
+        ServicesCommand::Down { services, wipe } => instance.down(&all_if_none(services), wipe),
+        ServicesCommand::Status => instance.status(),
+        ServicesCommand::Env { export } => {
+            for (name, value) in instance.variables() {
+                match export {
+                    true => println!("export {name}='{value}'"),
+                    false => println!("{name}={value}"),
+                }
+            }
+            Ok(())
+        }
+        ServicesCommand::Restart { service } => instance.restart(service),
+        ServicesCommand::StopHard { service } => instance.stop_hard(service),
+        ServicesCommand::KafkaTool { name, args } => {
+            let running = State::load(&instance.name, Service::Kafka).running();
+            kafka::tool(&name, &args, running.map(|state| state.port))
+        }
+        ServicesCommand::Psql { args } => {
+            let state = State::load(&instance.name, Service::Postgres).running();
+            let state = state.ok_or_else(|| not_running(Service::Postgres))?;
+            process::run(&mut postgres::psql(&state, &args)?)
+        }
+    }
+}
+
+fn all_if_none(services: Vec<Service>) -> Vec<Service> {
+    if services.is_empty() { Service::value_variants().to_vec() } else { services }
+}
+
+fn not_running(service: Service) -> Error {
+    let name = service.name();
+    Error::new(format!("{name} is not running; `cargo xtask services up {name}` starts it"))
+}
+
+impl Service {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Service::Kafka => "kafka",
+            Service::Postgres => "postgres",
+        }
+    }
+
+    /// The variable by which tests find the service; a test that needs one and does not find it says so.
+    fn variable(self) -> &'static str {
+        match self {
+            Service::Kafka => "MAINSTEM_TEST_KAFKA",
+            Service::Postgres => "MAINSTEM_TEST_POSTGRES",
+        }
+    }
+
+    fn address(self, port: u16) -> String {
+        match self {
+            Service::Kafka => format!("127.0.0.1:{port}"),
+            Service::Postgres => postgres::url(port),
+        }
+    }
+
+    fn start(self, state: &mut State) -> Result<()> {
+        match self {
+            Service::Kafka => kafka::start(state),
+            Service::Postgres => postgres::start(state),
+        }
+    }
+
+    fn stop(self, state: &State) -> Result<()> {
+        match self {
+            Service::Kafka => kafka::stop(state),
+            Service::Postgres => postgres::stop(state, "fast"),
+        }
+    }
+}
+
+/// One set of services of this checkout.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) name: String,
+}
+
+impl Instance {
+    /// Starts what does not run yet; returns what this call started.
+    pub(crate) fn up(&self, services: &[Service]) -> Result<Vec<Service>> {
+        let _lock = self.lock()?;
+        let mut started = Vec::new();
+        for &service in services {
+            let state = State::load(&self.name, service);
+            if state.is_running() {
+                eprintln!("{} runs already on port {}", service.name(), state.port);
+                continue;
+            }
+            self.start(service, state)?;
+            started.push(service);
+        }
+        Ok(started)
+    }
+
+    fn start(&self, service: Service, mut state: State) -> Result<()> {
+        service.start(&mut state)?;
+        state.save()?;
+        eprintln!("{} {} is ready on port {}", service.name(), state.version, state.port);
+        Ok(())
+    }
+
+    pub(crate) fn down(&self, services: &[Service], wipe: bool) -> Result<()> {
+        let _lock = self.lock()?;
+        for &service in services {
+            let state = State::load(&self.name, service);
+            if state.is_running() {
+                service.stop(&state)?;
+                eprintln!("{} is stopped", service.name());
+            }
+            if wipe {
+                layout::remove_folder(&state.data)?;
+                layout::remove_folder(&state.folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restart(&self, service: Service) -> Result<()> {
+        let _lock = self.lock()?;
+        let state = State::load(&self.name, service);
+        service.stop(&state)?;
+        self.start(service, state)
+    }
+
+    fn stop_hard(&self, service: Service) -> Result<()> {
+        let _lock = self.lock()?;
+        let state = State::load(&self.name, service);
+        match service {
+            Service::Kafka => process::kill(state.pid, &state.marker()),
+            Service::Postgres => postgres::stop(&state, "immediate"),
+        }
+    }
+
+    fn status(&self) -> Result<()> {
+        for &service in Service::value_variants() {
+            let state = State::load(&self.name, service);
+            match state.is_running() {
+                false => println!("{:9} stopped", service.name()),
+                true => println!(
+                    "{:9} running  pid {}  port {}  version {}  log {}",
+                    service.name(),
+                    state.pid,
+                    state.port,
+                    state.version,
+                    state.log().display()
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    /// The variables that name the running services.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let states = Service::value_variants().iter().filter_map(|&service| {
+            let state = State::load(&self.name, service).running()?;
+            Some((service.variable(), service.address(state.port)))
+        });
+        states.collect()
+    }
+
+    /// One command at a time works on the services of a checkout.
+    fn lock(&self) -> Result<File> {
+        let folder = layout::instance(&self.name);
+        layout::create_folder(&folder)?;
+        let path = folder.join("lock");
+        let file = File::create(&path).context(format_args!("cannot open {}", path.display()))?;
+        file.lock().context(format_args!("cannot lock {}", path.display()))?;
+        Ok(file)
+    }
+}
+
+/// Starts a program that outlives us: its own process group, its words in the log.
+fn spawn_daemon(command: &mut Command, log: &std::path::Path) -> Result<std::process::Child> {
+    use std::os::unix::process::CommandExt as _;
+    let out = File::create(log).context(format_args!("cannot create {}", log.display()))?;
+    let err = out.try_clone().context("cannot share the log file")?;
+    command.stdin(std::process::Stdio::null()).stdout(out).stderr(err).process_group(0);
+    command.spawn().context("cannot start the server")
+}
