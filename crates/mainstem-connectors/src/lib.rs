@@ -4,5 +4,7 @@
 //! and one line in `format/mod.rs`.
 
 pub mod api;
+pub mod datagen;
 pub mod format;
+mod generator;
 pub mod registry;

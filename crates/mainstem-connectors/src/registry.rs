@@ -4,7 +4,7 @@ use crate::api::Connector;
 
 /// Every connector, in the order of the docs.
 pub fn connectors() -> Vec<&'static dyn Connector> {
-    vec![]
+    vec![&crate::datagen::DATAGEN]
 }
 
 /// The connector of that name.
