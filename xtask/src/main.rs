@@ -8,6 +8,7 @@
 mod error;
 mod jars;
 mod layout;
+mod oracle;
 mod packages;
 mod process;
 mod services;
@@ -27,11 +28,14 @@ struct Args {
 enum Task {
     /// The real servers that tests run against: Apache Kafka and PostgreSQL, on loopback
     Services(services::ServicesArgs),
+    /// What a real Apache Flink answers to a SQL file, written beside it as its golden
+    Oracle(oracle::OracleArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Services(args) => services::main(args),
+        Task::Oracle(args) => oracle::main(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
