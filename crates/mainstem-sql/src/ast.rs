@@ -1,0 +1,525 @@
+//! The syntax of a statement, as written: no names resolved, no types known.
+//! Invariant: every expression and every name has its span. Plain data; the parser makes it, the binder reads it.
+
+use mainstem_core::DataType;
+
+use crate::source::Span;
+
+/// A name as written, quotes taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ident {
+    /// Case kept.
+    pub value: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// A name with its qualifiers: `catalog.db.table`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectName(pub Vec<Ident>);
+
+impl ObjectName {
+    /// The last part: catalog and database have one instance each here.
+    pub fn last(&self) -> &Ident {
+        self.0.last().expect("the parser makes no empty name")
+    }
+
+    /// All parts.
+    pub fn span(&self) -> Span {
+        self.0[0].span.to(self.last().span)
+    }
+}
+
+/// A statement and where it stands.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// What it says.
+    pub kind: StatementKind,
+    /// From its first to its last token.
+    pub span: Span,
+}
+
+/// The statements of Flink's dialect that are understood.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the clauses of the statement")]
+pub enum StatementKind {
+    CreateTable(Box<CreateTable>),
+    CreateView {
+        name: ObjectName,
+        columns: Vec<Ident>,
+        query: Query,
+        or_replace: bool,
+        if_not_exists: bool,
+    },
+    Drop {
+        view: bool,
+        name: ObjectName,
+        if_exists: bool,
+    },
+    Insert(Insert),
+    StatementSet(Vec<Insert>),
+    Set {
+        key: Option<(String, String)>,
+    },
+    Reset {
+        key: Option<String>,
+    },
+    ShowTables,
+    ShowViews,
+    ShowCreateTable(ObjectName),
+    Describe(ObjectName),
+    Explain(Box<Statement>),
+    Query(Query),
+}
+
+/// INSERT INTO.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    /// The target.
+    pub table: ObjectName,
+    /// Dynamic options of the target.
+    pub hints: Vec<(StringLiteral, StringLiteral)>,
+    /// The column list, if written.
+    pub columns: Vec<Ident>,
+    /// What is inserted.
+    pub query: Query,
+    /// INSERT OVERWRITE.
+    pub overwrite: bool,
+    /// The whole statement.
+    pub span: Span,
+}
+
+/// A string and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StringLiteral {
+    /// Quotes taken off.
+    pub value: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// CREATE TABLE.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the clauses of the statement")]
+pub struct CreateTable {
+    pub name: ObjectName,
+    pub or_replace: bool,
+    pub temporary: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<ColumnDef>,
+    pub watermark: Option<WatermarkDef>,
+    pub primary_key: Option<Vec<Ident>>,
+    pub comment: Option<String>,
+    pub partitioned_by: Vec<Ident>,
+    pub like: Option<LikeClause>,
+    pub options: Vec<(StringLiteral, StringLiteral)>,
+    pub query: Option<Query>,
+}
+
+/// LIKE of CREATE TABLE.
+#[derive(Debug, Clone)]
+pub struct LikeClause {
+    /// The table to copy from.
+    pub table: ObjectName,
+    /// INCLUDING / EXCLUDING / OVERWRITING with what, upper case.
+    pub rules: Vec<(String, String, Span)>,
+}
+
+/// A column of CREATE TABLE.
+#[derive(Debug, Clone)]
+pub struct ColumnDef {
+    /// Its name.
+    pub name: Ident,
+    /// Where its values come from.
+    pub kind: ColumnKind,
+    /// COMMENT.
+    pub comment: Option<String>,
+}
+
+/// Where a column's values come from.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the clauses of the column")]
+pub enum ColumnKind {
+    Physical(DataType),
+    Computed(Expr),
+    Metadata { data_type: DataType, from: Option<String>, is_virtual: bool },
+}
+
+/// WATERMARK FOR column AS expr.
+#[derive(Debug, Clone)]
+pub struct WatermarkDef {
+    /// The rowtime column; more than one part for a nested field.
+    pub column: Vec<Ident>,
+    /// The strategy.
+    pub expr: Expr,
+}
+
+/// A query with its ORDER BY and LIMIT.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// WITH.
+    pub ctes: Vec<(Ident, Vec<Ident>, Query)>,
+    /// SELECT, VALUES or a set operation.
+    pub body: SetExpr,
+    /// ORDER BY.
+    pub order_by: Vec<OrderItem>,
+    /// LIMIT or FETCH.
+    pub limit: Option<Expr>,
+    /// OFFSET.
+    pub offset: Option<Expr>,
+    /// Where.
+    pub span: Span,
+}
+
+/// ORDER BY expr [ASC | DESC] [NULLS FIRST | LAST].
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub struct OrderItem {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+/// The body of a query.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum SetExpr {
+    Select(Box<Select>),
+    Values(Vec<Vec<Expr>>),
+    Query(Box<Query>),
+    SetOperation { op: SetOperator, all: bool, left: Box<SetExpr>, right: Box<SetExpr>, span: Span },
+}
+
+/// UNION, INTERSECT, EXCEPT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named by the keyword")]
+pub enum SetOperator {
+    Union,
+    Intersect,
+    Except,
+}
+
+/// SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub struct Select {
+    pub distinct: bool,
+    pub items: Vec<SelectItem>,
+    pub from: Option<TableRef>,
+    pub selection: Option<Expr>,
+    pub group_by: Vec<GroupItem>,
+    pub having: Option<Expr>,
+    pub qualify: Option<Expr>,
+    pub span: Span,
+}
+
+/// An element of GROUP BY.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum GroupItem {
+    Expr(Expr),
+    GroupingSets(Vec<Vec<Expr>>, Span),
+}
+
+/// An element of the select list.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum SelectItem {
+    Expr { expr: Expr, alias: Option<Ident> },
+    Wildcard { qualifier: Option<ObjectName>, span: Span },
+}
+
+/// An alias with optional column names.
+#[derive(Debug, Clone)]
+pub struct Alias {
+    /// The name.
+    pub name: Ident,
+    /// AS t(a, b).
+    pub columns: Vec<Ident>,
+}
+
+/// An element of FROM.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum TableRef {
+    Table {
+        name: ObjectName,
+        hints: Vec<(StringLiteral, StringLiteral)>,
+        system_time: Option<Expr>,
+        alias: Option<Alias>,
+    },
+    Derived {
+        query: Box<Query>,
+        alias: Option<Alias>,
+        lateral: bool,
+    },
+    Function {
+        name: Ident,
+        args: Vec<TableArg>,
+        alias: Option<Alias>,
+        lateral: bool,
+        span: Span,
+    },
+    Unnest {
+        expr: Expr,
+        with_ordinality: bool,
+        alias: Option<Alias>,
+        span: Span,
+    },
+    Join {
+        left: Box<TableRef>,
+        right: Box<TableRef>,
+        kind: JoinType,
+        constraint: JoinConstraint,
+        span: Span,
+    },
+}
+
+/// An argument of a table function.
+#[derive(Debug, Clone)]
+pub struct TableArg {
+    /// `DATA => ...`
+    pub name: Option<Ident>,
+    /// The value.
+    pub value: TableArgValue,
+}
+
+/// What an argument of a table function can be.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum TableArgValue {
+    Table(ObjectName),
+    Query(Box<Query>),
+    Descriptor(Vec<Ident>),
+    Expr(Expr),
+}
+
+/// SQL's joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named by the keyword")]
+pub enum JoinType {
+    Inner,
+    Left,
+    Right,
+    Full,
+    Cross,
+}
+
+/// ON, USING or nothing.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the keyword")]
+pub enum JoinConstraint {
+    On(Expr),
+    Using(Vec<Ident>),
+    None,
+}
+
+/// An expression and where it stands.
+#[derive(Debug, Clone)]
+pub struct Expr {
+    /// What it says.
+    pub kind: Box<ExprKind>,
+    /// Where.
+    pub span: Span,
+}
+
+/// An operator between two expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named by the operator")]
+pub enum BinarySymbol {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Eq,
+    NotEq,
+    Lt,
+    LtEq,
+    Gt,
+    GtEq,
+    And,
+    Or,
+    Concat,
+    IsDistinctFrom,
+    IsNotDistinctFrom,
+}
+
+/// A test behind IS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named by the keyword")]
+pub enum IsTest {
+    Null,
+    True,
+    False,
+    Unknown,
+    JsonValue,
+    JsonObject,
+    JsonArray,
+    JsonScalar,
+}
+
+/// What to do on an empty result or an error in JSON_VALUE and JSON_QUERY.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the keyword")]
+pub enum JsonBehavior {
+    Null,
+    Error,
+    EmptyArray,
+    EmptyObject,
+    Default(Expr),
+}
+
+/// What an expression says.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the parts of the expression")]
+pub enum ExprKind {
+    Null,
+    Boolean(bool),
+    Number(String),
+    String(String),
+    Binary(Vec<u8>),
+    /// DATE, TIME or TIMESTAMP (upper case) and the text.
+    Temporal {
+        kind: &'static str,
+        text: String,
+    },
+    /// INTERVAL 'text' unit [TO unit].
+    Interval {
+        text: String,
+        negative: bool,
+        unit: String,
+        to: Option<String>,
+    },
+    /// A name of one or more parts.
+    Column(Vec<Ident>),
+    /// expr.field where expr is no name.
+    Field {
+        base: Expr,
+        name: Ident,
+    },
+    Element {
+        base: Expr,
+        index: Expr,
+    },
+    Not(Expr),
+    Negate(Expr),
+    Plus(Expr),
+    Binary2 {
+        op: BinarySymbol,
+        left: Expr,
+        right: Expr,
+    },
+    Is {
+        expr: Expr,
+        test: IsTest,
+        negated: bool,
+    },
+    Between {
+        expr: Expr,
+        low: Expr,
+        high: Expr,
+        negated: bool,
+        symmetric: bool,
+    },
+    InList {
+        expr: Expr,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InSubquery {
+        expr: Expr,
+        query: Query,
+        negated: bool,
+    },
+    Exists(Query),
+    Subquery(Query),
+    Like {
+        expr: Expr,
+        pattern: Expr,
+        escape: Option<Expr>,
+        negated: bool,
+        similar: bool,
+    },
+    Case {
+        operand: Option<Expr>,
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Expr>,
+    },
+    Cast {
+        expr: Expr,
+        data_type: DataType,
+        try_cast: bool,
+    },
+    Extract {
+        unit: String,
+        expr: Expr,
+    },
+    /// FLOOR or CEIL (x TO unit).
+    RoundTime {
+        ceil: bool,
+        expr: Expr,
+        unit: String,
+    },
+    /// TIMESTAMPADD or TIMESTAMPDIFF.
+    TimestampArithmetic {
+        diff: bool,
+        unit: String,
+        first: Expr,
+        second: Expr,
+    },
+    Trim {
+        mode: &'static str,
+        characters: Option<Expr>,
+        expr: Expr,
+    },
+    Overlaps {
+        left: (Expr, Expr),
+        right: (Expr, Expr),
+    },
+    Function(Call),
+    Array(Vec<Expr>),
+    Map(Vec<Expr>),
+    Row(Vec<Expr>),
+    JsonExists {
+        input: Expr,
+        path: Expr,
+        on_error: Option<String>,
+    },
+    JsonValue {
+        input: Expr,
+        path: Expr,
+        returning: Option<DataType>,
+        on_empty: Option<JsonBehavior>,
+        on_error: Option<JsonBehavior>,
+    },
+    JsonQuery {
+        input: Expr,
+        path: Expr,
+        returning: Option<DataType>,
+        wrapper: &'static str,
+        on_empty: Option<JsonBehavior>,
+        on_error: Option<JsonBehavior>,
+    },
+    JsonObject {
+        members: Vec<(Expr, Expr)>,
+        absent_on_null: bool,
+    },
+    JsonArray {
+        items: Vec<Expr>,
+        absent_on_null: bool,
+    },
+}
+
+/// A function call in the usual form.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the parts of the call")]
+pub struct Call {
+    pub name: ObjectName,
+    pub args: Vec<Expr>,
+    /// COUNT(*).
+    pub star: bool,
+    pub distinct: bool,
+    pub filter: Option<Expr>,
+    pub over: Option<Span>,
+}

@@ -1,0 +1,430 @@
+//! Statements: DDL, INSERT, statement sets, SET, SHOW, DESCRIBE, EXPLAIN.
+
+use super::Parser;
+use crate::ast::{
+    ColumnDef, ColumnKind, CreateTable, Ident, Insert, LikeClause, Query, Statement, StatementKind,
+    StringLiteral, WatermarkDef,
+};
+use crate::error::{SqlError, SqlResult};
+use crate::lexer::TokenKind;
+use crate::source::Span;
+
+impl Parser {
+    pub(super) fn statement(&mut self) -> SqlResult<Statement> {
+        let start = self.span();
+        let kind = self.statement_kind()?;
+        Ok(Statement { kind, span: self.span_from(start) })
+    }
+
+    fn statement_kind(&mut self) -> SqlResult<StatementKind> {
+        let word = match &self.peek().kind {
+            TokenKind::Word(word) => word.to_ascii_uppercase(),
+            TokenKind::Symbol("(") => return Ok(StatementKind::Query(self.query()?)),
+            _ => return Err(self.expected("a statement")),
+        };
+        match word.as_str() {
+            "SELECT" | "WITH" | "VALUES" => Ok(StatementKind::Query(self.query()?)),
+            "CREATE" => self.create(),
+            "DROP" => self.drop_statement(),
+            "INSERT" => Ok(StatementKind::Insert(self.insert()?)),
+            "EXECUTE" | "BEGIN" | "STATEMENT" => self.statement_set(),
+            "SET" => self.set(),
+            "RESET" => {
+                self.advance();
+                let key = match &self.peek().kind {
+                    TokenKind::String(_) => Some(self.string()?.value),
+                    _ => None,
+                };
+                Ok(StatementKind::Reset { key })
+            }
+            "SHOW" => self.show(),
+            "DESCRIBE" | "DESC" => {
+                self.advance();
+                Ok(StatementKind::Describe(self.object_name()?))
+            }
+            "EXPLAIN" => self.explain(),
+            _ => Err(self.refuse_statement(&word)),
+        }
+    }
+
+    fn refuse_statement(&self, word: &str) -> SqlError {
+        const FLINK_ONLY: &[&str] = &[
+            "ALTER", "ANALYZE", "CALL", "DELETE", "LOAD", "STOP", "TRUNCATE", "UNLOAD", "UPDATE",
+            "USE", "ADD", "REMOVE", "COMPILE", "MERGE",
+        ];
+        const KNOWN: &[&str] = &[
+            "SELECT", "CREATE", "DROP", "INSERT", "EXECUTE", "SET", "RESET", "SHOW", "DESCRIBE",
+            "EXPLAIN", "WITH", "VALUES",
+        ];
+        if FLINK_ONLY.contains(&word) {
+            return SqlError::unsupported(format!("the statement {word}"), self.span());
+        }
+        let error = SqlError::new(format!("unknown statement '{word}'"), self.span());
+        match mainstem_core::options::nearest(word, KNOWN.iter().copied()) {
+            Some(near) => error.with_hint(format!("did you mean {near}?")),
+            None => error.with_hint(format!("a statement starts with {}", KNOWN.join(", "))),
+        }
+    }
+
+    fn explain(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        if !self.take_words(&["PLAN", "FOR"]) {
+            while ["ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE"]
+                .iter()
+                .any(|w| self.take_word(w))
+            {
+                self.take_symbol(",");
+            }
+        }
+        let statement = self.statement()?;
+        match statement.kind {
+            StatementKind::Query(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_) => {
+                Ok(StatementKind::Explain(Box::new(statement)))
+            }
+            _ => Err(SqlError::new("only queries and INSERT can be explained", statement.span)),
+        }
+    }
+
+    fn set(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        let key = match &self.peek().kind {
+            TokenKind::String(_) => self.string()?.value,
+            TokenKind::Word(_) => {
+                let mut key = self.any_word()?.value;
+                while self.is_symbol(".") || self.is_symbol("-") {
+                    key.push_str(if self.take_symbol(".") { "." } else { "-" });
+                    if key.ends_with('-') {
+                        self.take_symbol("-");
+                    }
+                    key.push_str(&self.any_word()?.value);
+                }
+                key
+            }
+            _ => return Ok(StatementKind::Set { key: None }),
+        };
+        self.expect_symbol("=")?;
+        let value = match self.peek().kind.clone() {
+            TokenKind::String(value) | TokenKind::Number(value) | TokenKind::Word(value) => {
+                self.advance();
+                value
+            }
+            _ => return Err(self.expected("a value in single quotes")),
+        };
+        Ok(StatementKind::Set { key: Some((key, value)) })
+    }
+
+    fn show(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        if self.take_word("TABLES") {
+            Ok(StatementKind::ShowTables)
+        } else if self.take_word("VIEWS") {
+            Ok(StatementKind::ShowViews)
+        } else if self.take_words(&["CREATE", "TABLE"]) || self.take_words(&["CREATE", "VIEW"]) {
+            Ok(StatementKind::ShowCreateTable(self.object_name()?))
+        } else {
+            Err(self.expected("TABLES, VIEWS, CREATE TABLE or CREATE VIEW"))
+        }
+    }
+
+    fn if_exists(&mut self) -> bool {
+        self.take_words(&["IF", "EXISTS"])
+    }
+
+    fn drop_statement(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        self.take_word("TEMPORARY");
+        let view = self.take_word("VIEW");
+        if !view && !self.take_word("TABLE") {
+            return Err(self.expected("TABLE or VIEW"));
+        }
+        let if_exists = self.if_exists();
+        Ok(StatementKind::Drop { view, if_exists, name: self.object_name()? })
+    }
+
+    fn create(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        let or_replace = self.take_words(&["OR", "REPLACE"]);
+        let temporary = self.take_word("TEMPORARY");
+        if self.take_word("TABLE") {
+            let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
+            let name = self.object_name()?;
+            let mut table = CreateTable {
+                name,
+                or_replace,
+                temporary,
+                if_not_exists,
+                columns: Vec::new(),
+                watermark: None,
+                primary_key: None,
+                comment: None,
+                partitioned_by: Vec::new(),
+                like: None,
+                options: Vec::new(),
+                query: None,
+            };
+            if self.take_symbol("(") {
+                self.table_elements(&mut table)?;
+            }
+            self.table_clauses(&mut table)?;
+            Ok(StatementKind::CreateTable(Box::new(table)))
+        } else if self.take_word("VIEW") {
+            let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
+            let name = self.object_name()?;
+            let columns =
+                if self.is_symbol("(") { self.parenthesized(Self::ident)? } else { Vec::new() };
+            if self.take_word("COMMENT") {
+                self.string()?;
+            }
+            self.expect_word("AS")?;
+            let query = self.query()?;
+            Ok(StatementKind::CreateView { name, columns, query, or_replace, if_not_exists })
+        } else if ["CATALOG", "DATABASE", "FUNCTION", "SYSTEM", "MODEL", "MATERIALIZED"]
+            .iter()
+            .any(|w| self.is_word(w))
+        {
+            let what = self.any_word()?;
+            Err(SqlError::unsupported(format!("CREATE {}", what.value.to_uppercase()), what.span))
+        } else {
+            Err(self.expected("TABLE or VIEW"))
+        }
+    }
+
+    fn table_elements(&mut self, table: &mut CreateTable) -> SqlResult<()> {
+        loop {
+            if self.is_words(&["WATERMARK", "FOR"]) {
+                let start = self.span();
+                self.at += 2;
+                let mut column = vec![self.ident()?];
+                while self.take_symbol(".") {
+                    column.push(self.any_word()?);
+                }
+                self.expect_word("AS")?;
+                let expr = self.expr()?;
+                if table.watermark.replace(WatermarkDef { column, expr }).is_some() {
+                    return Err(SqlError::new("a table has one watermark", start));
+                }
+            } else if self.is_words(&["PRIMARY", "KEY"]) || self.is_word("CONSTRAINT") {
+                self.primary_key(table)?;
+            } else {
+                let column = self.column_def(table)?;
+                table.columns.push(column);
+            }
+            if self.take_symbol(")") {
+                return Ok(());
+            }
+            if !self.take_symbol(",") {
+                return Err(self.expected("',' or ')'"));
+            }
+        }
+    }
+
+    fn primary_key(&mut self, table: &mut CreateTable) -> SqlResult<()> {
+        let start = self.span();
+        if self.take_word("CONSTRAINT") {
+            self.ident()?;
+        }
+        self.expect_word("PRIMARY")?;
+        self.expect_word("KEY")?;
+        let columns = self.parenthesized(Self::ident)?;
+        self.not_enforced(start)?;
+        set_primary_key(table, columns, self.span_from(start))
+    }
+
+    fn not_enforced(&mut self, start: Span) -> SqlResult<()> {
+        if self.take_words(&["NOT", "ENFORCED"]) {
+            return Ok(());
+        }
+        Err(SqlError::new("a primary key must be declared NOT ENFORCED", self.span_from(start))
+            .with_hint(
+                "Flink, and so this dialect, trusts the data: write PRIMARY KEY (...) NOT ENFORCED",
+            ))
+    }
+
+    fn column_def(&mut self, table: &mut CreateTable) -> SqlResult<ColumnDef> {
+        let name = self.ident()?;
+        if self.take_word("AS") {
+            let expr = self.expr()?;
+            return Ok(ColumnDef {
+                name,
+                kind: ColumnKind::Computed(expr),
+                comment: self.column_comment()?,
+            });
+        }
+        let data_type = self.data_type()?;
+        let kind = if self.take_word("METADATA") {
+            let from = if self.take_word("FROM") { Some(self.string()?.value) } else { None };
+            ColumnKind::Metadata { data_type, from, is_virtual: self.take_word("VIRTUAL") }
+        } else {
+            ColumnKind::Physical(data_type)
+        };
+        let start = self.span();
+        if self.take_words(&["PRIMARY", "KEY"]) {
+            self.not_enforced(start)?;
+            set_primary_key(table, vec![name.clone()], start)?;
+        }
+        Ok(ColumnDef { name, kind, comment: self.column_comment()? })
+    }
+
+    fn column_comment(&mut self) -> SqlResult<Option<String>> {
+        if self.take_word("COMMENT") { Ok(Some(self.string()?.value)) } else { Ok(None) }
+    }
+
+    fn table_clauses(&mut self, table: &mut CreateTable) -> SqlResult<()> {
+        loop {
+            if self.take_word("COMMENT") {
+                table.comment = Some(self.string()?.value);
+            } else if self.take_words(&["PARTITIONED", "BY"]) {
+                table.partitioned_by = self.parenthesized(Self::ident)?;
+            } else if self.is_words(&["DISTRIBUTED"]) {
+                return Err(SqlError::unsupported("DISTRIBUTED BY", self.span()));
+            } else if self.take_word("WITH") {
+                table.options = self.options()?;
+            } else if self.take_word("LIKE") {
+                table.like = Some(self.like_clause()?);
+            } else if self.take_word("AS") {
+                table.query = Some(self.query()?);
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn like_clause(&mut self) -> SqlResult<LikeClause> {
+        let table = self.object_name()?;
+        let mut rules = Vec::new();
+        if self.take_symbol("(") {
+            while !self.take_symbol(")") {
+                let start = self.span();
+                let how = self.any_word()?.value.to_ascii_uppercase();
+                let what = self.any_word()?.value.to_ascii_uppercase();
+                let span = self.span_from(start);
+                const WHAT: &[&str] = &[
+                    "ALL",
+                    "CONSTRAINTS",
+                    "GENERATED",
+                    "METADATA",
+                    "OPTIONS",
+                    "PARTITIONS",
+                    "WATERMARKS",
+                ];
+                if !["INCLUDING", "EXCLUDING", "OVERWRITING"].contains(&how.as_str())
+                    || !WHAT.contains(&what.as_str())
+                {
+                    return Err(SqlError::new(format!("unknown LIKE rule '{how} {what}'"), span)
+                        .with_hint(format!(
+                            "INCLUDING, EXCLUDING or OVERWRITING, and one of {}",
+                            WHAT.join(", ")
+                        )));
+                }
+                rules.push((how, what, span));
+                self.take_symbol(",");
+            }
+        }
+        Ok(LikeClause { table, rules })
+    }
+
+    /// `('key' = 'value', ...)`, also empty.
+    pub(super) fn options(&mut self) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
+        self.expect_symbol("(")?;
+        let mut options = Vec::new();
+        while !self.take_symbol(")") {
+            let key = self.string()?;
+            self.expect_symbol("=")?;
+            options.push((key, self.string()?));
+            if !self.take_symbol(",") && !self.is_symbol(")") {
+                return Err(self.expected("',' or ')'"));
+            }
+        }
+        Ok(options)
+    }
+
+    /// `/*+ OPTIONS('key' = 'value') */`; other hints are read over.
+    pub(super) fn hints(&mut self) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
+        let mut options = Vec::new();
+        while self.take_symbol("/*+") {
+            while !self.take_symbol("*/") {
+                if self.peek().kind == TokenKind::End {
+                    return Err(self.expected("*/"));
+                }
+                if self.is_word("OPTIONS") && self.is_symbol_at(1, "(") {
+                    self.advance();
+                    options.extend(self.options()?);
+                } else {
+                    self.advance();
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    fn insert(&mut self) -> SqlResult<Insert> {
+        let start = self.span();
+        self.expect_word("INSERT")?;
+        let overwrite = self.take_word("OVERWRITE");
+        if !overwrite {
+            self.expect_word("INTO")?;
+        }
+        self.take_word("TABLE");
+        let table = self.object_name()?;
+        let hints = self.hints()?;
+        if self.is_word("PARTITION") {
+            return Err(SqlError::unsupported("INSERT with PARTITION (...)", self.span()));
+        }
+        let columns: Vec<Ident> = if self.is_symbol("(")
+            && !self.is_word_at(1, "SELECT")
+            && !self.is_word_at(1, "VALUES")
+            && !self.is_word_at(1, "WITH")
+        {
+            self.parenthesized(Self::ident)?
+        } else {
+            Vec::new()
+        };
+        let query: Query = self.query()?;
+        Ok(Insert { table, hints, columns, query, overwrite, span: self.span_from(start) })
+    }
+
+    fn statement_set(&mut self) -> SqlResult<StatementKind> {
+        let start = self.span();
+        self.take_word("EXECUTE");
+        if !self.take_word("BEGIN") {
+            if self.is_word("INSERT") {
+                return Ok(StatementKind::Insert(self.insert()?));
+            }
+            if self.is_word("SELECT") || self.is_word("WITH") {
+                return Ok(StatementKind::Query(self.query()?));
+            }
+            self.expect_word("STATEMENT")?;
+            self.expect_word("SET")?;
+            self.expect_word("BEGIN")?;
+        } else {
+            self.expect_word("STATEMENT")?;
+            self.expect_word("SET")?;
+            while self.take_symbol(";") {}
+        }
+        let mut inserts = Vec::new();
+        loop {
+            while self.take_symbol(";") {}
+            if self.take_word("END") {
+                break;
+            }
+            if !self.is_word("INSERT") {
+                return Err(self.expected("INSERT INTO or END"));
+            }
+            inserts.push(self.insert()?);
+            if !self.is_symbol(";") {
+                return Err(self.expected("';' behind each INSERT of a statement set"));
+            }
+        }
+        if inserts.is_empty() {
+            return Err(SqlError::new("a statement set holds at least one INSERT", start));
+        }
+        Ok(StatementKind::StatementSet(inserts))
+    }
+}
+
+fn set_primary_key(table: &mut CreateTable, columns: Vec<Ident>, span: Span) -> SqlResult<()> {
+    if table.primary_key.replace(columns).is_some() {
+        return Err(SqlError::new("a table has one primary key", span));
+    }
+    Ok(())
+}
