@@ -215,6 +215,39 @@ pub fn push_decimal(out: &mut Vec<u8>, unscaled: i128, scale: u8) {
     push_integer(out, power);
 }
 
+/// Appends a decimal without its trailing zeros, as Jackson keeps it: plain, or as `BigDecimal.toString` writes what is
+/// left, where 100000 is `1E+5`.
+pub fn push_decimal_stripped(out: &mut Vec<u8>, unscaled: i128, scale: u8, scientific: bool) {
+    if unscaled == 0 {
+        out.push(b'0');
+        return;
+    }
+    let (mut unscaled, mut scale) = (unscaled, i32::from(scale));
+    while unscaled % 10 == 0 && (scientific || scale > 0) {
+        unscaled /= 10;
+        scale -= 1;
+    }
+    if let Ok(scale) = u8::try_from(scale) {
+        return if scientific {
+            push_decimal(out, unscaled, scale)
+        } else {
+            push_decimal_plain(out, unscaled, scale)
+        };
+    }
+    if unscaled < 0 {
+        out.push(b'-');
+    }
+    let mut buffer = [0u8; 40];
+    let digits = digits_of_integer(unscaled, &mut buffer);
+    out.push(digits[0]);
+    if digits.len() > 1 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[1..]);
+    }
+    out.extend_from_slice(b"E+");
+    push_integer(out, digits.len() as i64 - 1 - i64::from(scale));
+}
+
 /// Days since 1970-01-01 of a day in the proleptic Gregorian calendar. `month` and `day` are 1-based and must be valid.
 pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -413,6 +446,20 @@ mod tests {
         ] {
             assert_eq!(text(|o| push_decimal_plain(o, unscaled, scale)), plain);
             assert_eq!(text(|o| push_decimal(o, unscaled, scale)), java);
+        }
+    }
+
+    #[test]
+    fn stripped_decimals_as_jackson() {
+        for (unscaled, scale, plain, scientific) in [
+            (0, 2, "0", "0"),
+            (150, 2, "1.5", "1.5"),
+            (100_000, 0, "100000", "1E+5"),
+            (-12_000, 1, "-1200", "-1.2E+3"),
+            (10, 8, "0.0000001", "1E-7"),
+        ] {
+            assert_eq!(text(|o| push_decimal_stripped(o, unscaled, scale, false)), plain);
+            assert_eq!(text(|o| push_decimal_stripped(o, unscaled, scale, true)), scientific);
         }
     }
 

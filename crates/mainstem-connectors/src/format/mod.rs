@@ -10,6 +10,12 @@ use mainstem_core::options::{FormatSpec, OptionSpec, OptionType, nearest, option
 use mainstem_core::table::{Options, ScanFilter, TableSpec};
 use mainstem_core::{Error, Result};
 
+pub mod bad_record;
+pub(crate) mod cells;
+pub mod csv;
+mod oversized;
+pub(crate) mod row_text;
+pub(crate) mod scalar;
 mod validate;
 
 pub use validate::validate_options;
@@ -60,7 +66,7 @@ pub struct EncodeRequest {
 }
 
 /// Every format, in the order of the docs.
-pub const FORMATS: &[&FormatSpec] = &[];
+pub const FORMATS: &[&FormatSpec] = &[&csv::SPEC];
 
 /// The word for the policy option.
 pub const BAD_RECORDS: &str = "mainstem.bad-records";
@@ -78,6 +84,13 @@ pub const COMMON_SOURCE_OPTIONS: &[OptionSpec] = &[
         "What happens to a record that cannot be decoded: the pipeline stops with the record's place, the record is \
          left out and counted, or it is left out, counted and kept in the dead-letter file or topic.",
         "skip",
+    ),
+    optional(
+        "mainstem.record-bytes-max",
+        OptionType::MemorySize,
+        Some("16mb"),
+        "A longer record is a bad record; it is never held in memory whole.",
+        "64mb",
     ),
     optional(
         DEAD_LETTER_PATH,
@@ -180,9 +193,18 @@ pub fn decoder(format: &str, mut request: DecodeRequest) -> Result<Box<dyn Decod
     if !request.filters.is_empty() && !spec.filters {
         return Err(Error::internal(format!("format '{format}' was asked to filter")));
     }
-    match spec.name {
-        _ => Err(Error::user(format!("format '{format}' cannot be read"))),
-    }
+    let policy = match request.table.options.get(&format!("{format}.ignore-parse-errors")) {
+        // Flink's word for skipping.
+        Some(v) if v.trim().eq_ignore_ascii_case("true") && request.bad_records == BadRecords::Fail => {
+            BadRecords::Skip
+        }
+        _ => request.bad_records,
+    };
+    let inner = match spec.name {
+        "csv" => csv::decoder(&request)?,
+        _ => return Err(Error::user(format!("format '{format}' cannot be read by this connector"))),
+    };
+    Ok(Box::new(oversized::Bounded { inner, policy }))
 }
 
 /// An encoder of `format` for one worker. The table's options may carry the prefix `value.`.
@@ -190,6 +212,24 @@ pub fn encoder(format: &str, mut request: EncodeRequest) -> Result<Box<dyn Encod
     request.table = Arc::new(with_options_of(&request.table, Part::Value));
     let spec = self::format(format)?;
     match spec.name {
-        _ => Err(Error::user(format!("format '{format}' cannot be written"))),
+        "csv" => csv::encoder(&request),
+        _ => Err(Error::user(format!("format '{format}' cannot be written by this connector"))),
     }
+}
+
+/// The rows of `batch`, one text each, as Flink's `Row.toString` writes them.
+#[cfg(test)]
+pub(crate) fn rows_text(batch: &mainstem_core::Batch, types: &[mainstem_core::DataType]) -> Vec<String> {
+    let cells: Vec<_> = batch
+        .columns()
+        .iter()
+        .zip(types)
+        .map(|(column, data_type)| cells::Cells::new(column.as_ref(), data_type).unwrap())
+        .collect();
+    let row = |row| {
+        let mut out = Vec::new();
+        row_text::push_row(&mut out, "+I", &cells, row);
+        String::from_utf8(out).unwrap()
+    };
+    (0..batch.rows()).map(row).collect()
 }

@@ -1,0 +1,236 @@
+//! CSV records into columns.
+//! Invariant: every record of a payload becomes one row, one refused record, or nothing (a comment, the header);
+//! columns that nobody asked for are split but not read. Fields go by position, as in Flink.
+//! What it does not do: no framing (readers cut files at record ends), no policy (`bad_record` has it).
+
+use arrow_array::BooleanArray;
+use mainstem_core::ingest::{Decode, Decoded, Lines, Messages, Payload};
+use mainstem_core::{Batch, Error, Result};
+
+use super::column::{Column, Texts};
+use super::tokenize::Tokenizer;
+use super::{Settings, data_columns};
+use crate::format::bad_record::{LinePlaces, RecordError, message_place, refuse};
+use crate::format::{BadRecords, DecodeRequest};
+
+/// A column of the file that is wanted.
+#[derive(Debug)]
+struct Wanted {
+    /// Its position in a record.
+    field: usize,
+    /// Its position in the batch.
+    output: usize,
+    name: String,
+    column: Column,
+}
+
+#[derive(Debug)]
+pub(super) struct CsvDecoder {
+    tokenizer: Tokenizer,
+    texts: Texts,
+    skip_header: bool,
+    policy: BadRecords,
+    /// How many fields a record has.
+    arity: usize,
+    /// In the order of the fields.
+    wanted: Vec<Wanted>,
+    rows: usize,
+    /// Rows that were appended and then refused.
+    dropped: Vec<usize>,
+}
+
+/// What became of one record.
+enum Row {
+    Kept,
+    /// Appended to the columns, to be taken out.
+    Refused(RecordError),
+}
+
+impl CsvDecoder {
+    pub(super) fn new(request: &DecodeRequest) -> Result<Self> {
+        let settings = Settings::read(&request.table.options)?;
+        let fields = data_columns(&request.table);
+        let mut wanted = Vec::new();
+        for (output, index) in request.projection.iter().enumerate() {
+            let column = &request.table.columns[*index];
+            let Some(field) = fields.iter().position(|f| f == index) else {
+                return Err(Error::internal(format!(
+                    "metadata column '{}' reached the csv decoder",
+                    column.name
+                )));
+            };
+            wanted.push(Wanted {
+                field,
+                output,
+                name: column.name.clone(),
+                column: Column::new(&column.name, &column.data_type, 0)?,
+            });
+        }
+        wanted.sort_by_key(|w| w.field);
+        Ok(Self {
+            tokenizer: Tokenizer::new(settings.dialect),
+            texts: settings.texts,
+            skip_header: settings.skip_header,
+            policy: request.bad_records,
+            arity: fields.len(),
+            wanted,
+            rows: 0,
+            dropped: Vec::new(),
+        })
+    }
+
+    fn decode_lines(&mut self, lines: &Lines, out: &mut Decoded) -> Result<()> {
+        let data: &[u8] = &lines.data;
+        let mut places = LinePlaces::new(lines);
+        let mut at = 0;
+        let mut header = self.skip_header && lines.first_line == 1;
+        loop {
+            at = self.tokenizer.skip_comments(data, at);
+            if at >= data.len() {
+                return Ok(());
+            }
+            let (next, row) = self.record(data, at, header);
+            if !std::mem::take(&mut header) {
+                out.records += 1;
+                if let Some(Row::Refused(error)) = row {
+                    self.refuse(&data[at..next], || places.place(at), error, out)?;
+                }
+            }
+            at = next;
+        }
+    }
+
+    fn decode_messages(&mut self, messages: &Messages, out: &mut Decoded) -> Result<()> {
+        for index in 0..messages.len() {
+            out.records += 1;
+            // As Flink: a record without a value is no row.
+            let Some(data) = messages.value(index) else { continue };
+            let start = self.tokenizer.skip_comments(data, 0);
+            let place = || message_place(messages, index);
+            if start >= data.len() {
+                let error = RecordError::new(0, "the record is empty");
+                self.refuse(data, place, error, out)?;
+                continue;
+            }
+            let (next, row) = self.record(data, start, false);
+            let more = data[next..].iter().any(|b| *b > b' ');
+            if let Some(Row::Refused(error)) = row {
+                self.refuse(data, place, error, out)?;
+            } else if more {
+                self.drop_last();
+                let error = RecordError::new(next, "the record has more than one line");
+                self.refuse(data, place, error, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one record; gives where the next one starts and, unless it was only `skip`ped, what became of it.
+    fn record(&mut self, data: &[u8], at: usize, skip: bool) -> (usize, Option<Row>) {
+        let next = match self.tokenizer.record(data, at) {
+            Ok(next) => next,
+            Err(broken) => {
+                let error = RecordError::new(0, broken.reason);
+                return (broken.next, Some(Row::Refused(error)));
+            }
+        };
+        if skip {
+            return (next, None);
+        }
+        (next, Some(self.append(data, at)))
+    }
+
+    /// Appends the record that the tokenizer holds.
+    #[inline]
+    fn append(&mut self, data: &[u8], start: usize) -> Row {
+        let fields = &self.tokenizer.fields;
+        let ignore = self.texts.ignore_parse_errors;
+        if fields.len() != self.arity && (fields.len() > self.arity || !ignore) {
+            let reason =
+                format!("it has {} fields, and the table has {} columns", fields.len(), self.arity);
+            return Row::Refused(RecordError::new(0, reason));
+        }
+        let mut refused = None;
+        for wanted in &mut self.wanted {
+            let Some(field) = fields.get(wanted.field) else {
+                wanted.column.push_null();
+                continue;
+            };
+            let source = if field.unescaped { self.tokenizer.scratch.as_slice() } else { data };
+            let text = &source[field.start..field.end];
+            if self.texts.null_literal.as_deref() == Some(text) {
+                wanted.column.push_null();
+            } else if let Err(error) = wanted.column.push(text, &self.texts)
+                && !ignore
+            {
+                let at = if field.unescaped { 0 } else { field.start - start };
+                let reason = format!("column '{}': {}", wanted.name, error.reason);
+                refused = Some(refused.unwrap_or_else(|| RecordError::new(at, reason)));
+            }
+        }
+        self.rows += 1;
+        match refused {
+            None => Row::Kept,
+            Some(error) => {
+                self.drop_last();
+                Row::Refused(error)
+            }
+        }
+    }
+
+    fn drop_last(&mut self) {
+        self.dropped.push(self.rows - 1);
+    }
+
+    fn refuse(
+        &self,
+        record: &[u8],
+        place: impl FnOnce() -> String,
+        error: RecordError,
+        out: &mut Decoded,
+    ) -> Result<()> {
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        // `csv.ignore-parse-errors` is Flink's word for skipping.
+        let policy = match self.policy {
+            BadRecords::Fail if self.texts.ignore_parse_errors => BadRecords::Skip,
+            policy => policy,
+        };
+        refuse(policy, record, place, error, out)
+    }
+
+    fn finish(&mut self, out: &mut Decoded) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        let dropped = std::mem::take(&mut self.dropped);
+        let mut columns = vec![None; self.wanted.len()];
+        for wanted in &mut self.wanted {
+            columns[wanted.output] = Some(wanted.column.finish()?);
+        }
+        let batch = Batch::new(columns.into_iter().flatten().collect(), rows);
+        if dropped.is_empty() {
+            if rows > 0 {
+                out.batches.push(batch);
+            }
+            return Ok(());
+        }
+        let mut keep = vec![true; rows];
+        dropped.iter().for_each(|row| keep[*row] = false);
+        let batch = batch.filter(&BooleanArray::from(keep))?;
+        if !batch.is_empty() {
+            out.batches.push(batch);
+        }
+        Ok(())
+    }
+}
+
+impl Decode for CsvDecoder {
+    fn decode(&mut self, payload: Payload, _now_ms: i64, out: &mut Decoded) -> Result<()> {
+        let decoded = match &payload {
+            Payload::Lines(lines) => self.decode_lines(lines, out),
+            Payload::Messages(messages) => self.decode_messages(messages, out),
+            _ => Err(Error::internal("format 'csv' was given a payload without text")),
+        };
+        // After an error the columns are emptied all the same, so that the next payload starts level.
+        let finished = self.finish(out);
+        decoded.and(finished)
+    }
+}
