@@ -1,0 +1,189 @@
+//! A Kafka topic as a sink.
+//! Invariant: `flush` returns after every record that was taken is acknowledged by the brokers, or with the reason
+//! why one was not. Keys are hashed to partitions as Java clients do, so both kinds of producers agree.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mainstem_core::egress::{Encode, Encoded};
+use mainstem_core::options::OptionReader;
+use mainstem_core::{Error, Result};
+use rdkafka::ClientConfig;
+
+use super::columns::Layout;
+use super::encode::RecordEncode;
+use super::link::Link;
+use super::producer::TopicProducer;
+use super::{Flavor, properties, topics};
+use crate::api::{Sink, SinkRequest};
+
+pub(crate) struct KafkaSink {
+    request: SinkRequest,
+    layout: Layout,
+    upsert: bool,
+    config: ClientConfig,
+    link: Arc<Link>,
+    topic: String,
+    /// Where everything goes under the partitioner `fixed`.
+    partition: Option<i32>,
+    create_topic: bool,
+    producer: Option<TopicProducer>,
+}
+
+impl KafkaSink {
+    /// Validates and builds; no I/O.
+    pub(crate) fn new(request: SinkRequest, flavor: Flavor) -> Result<Self> {
+        let table = &request.table;
+        let upsert = flavor == Flavor::Upsert;
+        let options = OptionReader::new(&table.options, flavor.spec().options);
+        let servers = options.required("properties.bootstrap.servers")?;
+        let topic = single_topic(options)?;
+        let layout = Layout::new(table, upsert)?;
+        let acks = delivery_guarantee(options)?;
+        let config = producer_config(options.with_prefix(properties::PREFIX), acks)?;
+        let partition = partitioner(options, !layout.key.is_empty())?;
+        // What a format refuses is known before anything runs.
+        RecordEncode::new(&request, &layout, upsert)?;
+        Ok(Self {
+            link: Link::new(&table.name, servers, Arc::clone(&request.environment.observer)),
+            create_topic: options.boolean(topics::AUTO_CREATE)?,
+            topic,
+            layout,
+            upsert,
+            config,
+            partition,
+            producer: None,
+            request,
+        })
+    }
+
+    fn producer(&self) -> Result<&TopicProducer> {
+        self.producer.as_ref().ok_or_else(|| Error::internal("the Kafka sink is not open"))
+    }
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    async fn open(&mut self) -> Result<()> {
+        let (config, link) = (&self.config, &self.link);
+        self.producer =
+            Some(TopicProducer::open(config, link, &self.topic, self.create_topic).await?);
+        Ok(())
+    }
+
+    fn encoder(&self) -> Result<Box<dyn Encode>> {
+        Ok(Box::new(RecordEncode::new(&self.request, &self.layout, self.upsert)?))
+    }
+
+    async fn write(&mut self, data: Encoded) -> Result<()> {
+        match data {
+            Encoded::Messages(messages) => self.producer()?.send(&messages, self.partition).await,
+            _ => Err(Error::internal("a Kafka sink got data that is no records")),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.producer()?.flush().await
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        if let Some(producer) = self.producer.take() {
+            producer.flush().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The producer's configuration; also that of dead letters.
+pub(crate) fn producer_config<'a>(
+    properties: impl IntoIterator<Item = (&'a str, &'a str)>,
+    acks: Acks,
+) -> Result<ClientConfig> {
+    let idempotent = if acks == Acks::All { "true" } else { "false" };
+    let defaults = [
+        ("client.id", "mainstem"),
+        ("acks", if acks == Acks::All { "all" } else { "1" }),
+        ("enable.idempotence", idempotent),
+        // An outage is waited out, however long; 0 is without limit.
+        ("message.timeout.ms", "0"),
+        ("partitioner", "murmur2_random"),
+        ("linger.ms", "5"),
+        ("batch.num.messages", "100000"),
+        ("queue.buffering.max.messages", "500000"),
+        ("queue.buffering.max.kbytes", "65536"),
+        ("reconnect.backoff.max.ms", "2000"),
+        ("socket.nagle.disable", "true"),
+    ];
+    let mut config = properties::client_config(&defaults, properties)?;
+    config.set("delivery.report.only.error", "true");
+    config.create_native_config().map_err(properties::config_error)?;
+    Ok(config)
+}
+
+/// Whose acknowledgement counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acks {
+    All,
+    Leader,
+}
+
+fn delivery_guarantee(options: OptionReader<'_>) -> Result<Acks> {
+    let word = options.text("sink.delivery-guarantee").unwrap_or("at-least-once");
+    let acks = match word.trim().to_ascii_lowercase().as_str() {
+        "at-least-once" => Acks::All,
+        "none" => Acks::Leader,
+        "exactly-once" => {
+            return Err(Error::user(
+                "'sink.delivery-guarantee' = 'exactly-once' is not supported yet: it comes with \
+                 checkpoints",
+            )
+            .with_hint("use 'at-least-once'"));
+        }
+        other => {
+            return Err(Error::user(format!(
+                "option 'sink.delivery-guarantee' has the value '{other}', which is not one of \
+                 at-least-once, none, exactly-once"
+            )));
+        }
+    };
+    if options.text("sink.transactional-id-prefix").is_some() {
+        return Err(Error::user(
+            "'sink.transactional-id-prefix' has no effect without 'sink.delivery-guarantee' = \
+             'exactly-once'",
+        )
+        .with_hint("leave it out"));
+    }
+    Ok(acks)
+}
+
+fn partitioner(options: OptionReader<'_>, has_key: bool) -> Result<Option<i32>> {
+    match options.text("sink.partitioner").unwrap_or("default").trim() {
+        "default" => Ok(None),
+        // Flink's writer n takes partition n: there is one writer here.
+        "fixed" => Ok(Some(0)),
+        // librdkafka spreads records without a key over the partitions by itself.
+        "round-robin" if !has_key => Ok(None),
+        "round-robin" => {
+            Err(Error::user("'sink.partitioner' = 'round-robin' works without a key only")
+                .with_hint("leave 'key.fields' out, or use the default partitioner"))
+        }
+        other => Err(Error::user(format!("'sink.partitioner' = '{other}' is not supported"))
+            .with_hint("the partitioners are default, fixed and round-robin")),
+    }
+}
+
+fn single_topic(options: OptionReader<'_>) -> Result<String> {
+    if options.text("topic-pattern").is_some() {
+        return Err(Error::user("a sink cannot have a 'topic-pattern'")
+            .with_hint("name the one topic to write to in 'topic'"));
+    }
+    let list = options.required("topic")?;
+    let names: Vec<&str> = list.split(';').map(str::trim).filter(|n| !n.is_empty()).collect();
+    match names.as_slice() {
+        [name] => {
+            topics::check_name(name)?;
+            Ok((*name).to_owned())
+        }
+        _ => Err(Error::user(format!("a sink writes to one topic, but 'topic' is '{list}'"))),
+    }
+}

@@ -1,0 +1,481 @@
+//! A Kafka topic (or several) as a source: which partitions there are, where each starts and ends, and the readers.
+//! Invariant: a split is a topic-partition, its position the next offset to read (8 bytes, little endian). Start
+//! and end are resolved to offsets when a split is opened, so a reader never depends on what a broker thinks later.
+//! Group offsets are written only for what [`Source::acknowledge`] named: the group never gets ahead of the sinks.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use mainstem_core::ingest::Decode;
+use mainstem_core::options::OptionReader;
+use mainstem_core::{Error, ErrorKind, Result};
+use rdkafka::consumer::Consumer;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use regex::Regex;
+use tokio::sync::mpsc;
+
+use super::columns::Layout;
+use super::decode::{DecodePlan, RecordDecode};
+use super::link::{self, Link, REQUEST_TIMEOUT, patiently};
+use super::pump::{
+    Acknowledged, CommitPolicy, Context, Delivery, Opening, PAYLOADS_AHEAD, Pump, PumpSetup,
+    SourceConsumer,
+};
+use super::startup::{Bounded, Startup};
+use super::{Flavor, properties, topics};
+use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
+
+/// Topics that a pattern never means.
+const INTERNAL_TOPICS: &[&str] =
+    &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// Which topics.
+#[derive(Debug, Clone)]
+enum Topics {
+    Listed(Vec<String>),
+    Pattern(Regex),
+}
+
+pub(crate) struct KafkaSource {
+    request: SourceRequest,
+    plan: Arc<DecodePlan>,
+    config: ClientConfig,
+    link: Arc<Link>,
+    topics: Topics,
+    startup: Startup,
+    bounded: Bounded,
+    group_id: Option<String>,
+    create_topics: bool,
+    discovery_ms: i64,
+    commits: Option<CommitPolicy>,
+    acknowledged: Acknowledged,
+    consumer: Option<Arc<SourceConsumer>>,
+    pump: Option<Arc<Pump>>,
+    known: Vec<Split>,
+    /// What was found first; partitions that turn up later are read from their beginning.
+    first_found: Option<Vec<Split>>,
+}
+
+impl KafkaSource {
+    /// Validates and builds; no I/O.
+    pub(crate) fn new(request: SourceRequest, flavor: Flavor) -> Result<Self> {
+        let table = &request.table;
+        let options = OptionReader::new(&table.options, flavor.spec().options);
+        let servers = options.required("properties.bootstrap.servers")?;
+        let topics = parse_topics(options)?;
+        let upsert = flavor == Flavor::Upsert;
+        let startup = if upsert { Startup::Earliest } else { Startup::parse(options)? };
+        let bounded = Bounded::parse(options)?;
+        let group_id = options.text("properties.group.id").map(str::to_owned);
+        if group_id.is_none()
+            && (startup == Startup::GroupOffsets || bounded == Bounded::GroupOffsets)
+        {
+            return Err(Error::user("reading from group offsets needs 'properties.group.id'")
+                .with_hint(
+                    "add it, or choose where to start: 'scan.startup.mode' = 'earliest-offset'",
+                ));
+        }
+        let layout = Layout::new(table, upsert)?;
+        let plan = DecodePlan::new(&request, &layout, upsert)?;
+        let config = consumer_config(&request, options, group_id.as_deref(), &startup, &bounded)?;
+        let unbounded = bounded == Bounded::Unbounded;
+        let discovery_ms = options.duration_ms("scan.topic-partition-discovery.interval")?;
+        let link = Link::new(&table.name, servers, Arc::clone(&request.environment.observer));
+        Ok(Self {
+            plan,
+            commits: commit_policy(options, group_id.is_some())?,
+            create_topics: options.boolean(topics::AUTO_CREATE)?,
+            discovery_ms: discovery_ms.filter(|_| unbounded).unwrap_or(0),
+            config,
+            link,
+            topics,
+            startup,
+            bounded,
+            group_id,
+            acknowledged: Arc::new(Mutex::default()),
+            consumer: None,
+            pump: None,
+            known: Vec::new(),
+            first_found: None,
+            request,
+        })
+    }
+
+    fn consumer(&mut self) -> Result<Arc<SourceConsumer>> {
+        if let Some(consumer) = &self.consumer {
+            return Ok(Arc::clone(consumer));
+        }
+        let consumer: SourceConsumer = self
+            .config
+            .create_with_context(Context(Arc::clone(&self.link)))
+            .map_err(properties::config_error)?;
+        Ok(Arc::clone(self.consumer.insert(Arc::new(consumer))))
+    }
+
+    fn pump(&mut self) -> Result<Arc<Pump>> {
+        if let Some(pump) = &self.pump {
+            return Ok(Arc::clone(pump));
+        }
+        let pump = Pump::start(PumpSetup {
+            consumer: self.consumer()?,
+            link: Arc::clone(&self.link),
+            clock: Arc::clone(&self.request.environment.clock),
+            wanted: self.plan.wanted(),
+            commits: self.commits,
+            acknowledged: Arc::clone(&self.acknowledged),
+        })?;
+        Ok(Arc::clone(self.pump.insert(pump)))
+    }
+
+    /// Partition counts of the topics, in order of name.
+    async fn partitions(&mut self) -> Result<Vec<(String, usize)>> {
+        match self.topics.clone() {
+            Topics::Listed(names) => {
+                let mut found = Vec::with_capacity(names.len());
+                for name in names {
+                    found.push((name.clone(), self.partition_count(&name).await?));
+                }
+                Ok(found)
+            }
+            Topics::Pattern(pattern) => self.matching_topics(&pattern).await,
+        }
+    }
+
+    async fn partition_count(&mut self, topic: &str) -> Result<usize> {
+        let consumer = self.consumer()?;
+        topics::require(&self.link, &consumer, &self.config, topic, self.create_topics).await
+    }
+
+    async fn matching_topics(&mut self, pattern: &Regex) -> Result<Vec<(String, usize)>> {
+        let consumer = self.consumer()?;
+        let wanted = pattern.clone();
+        let found = patiently(&self.link, &consumer, move |c: &SourceConsumer| {
+            let metadata = c.client().fetch_metadata(None, REQUEST_TIMEOUT)?;
+            let matching = metadata.topics().iter().filter(|t| t.error().is_none());
+            let matching = matching.filter(|t| wanted.is_match(t.name()));
+            let mut found: Vec<(String, usize)> = matching
+                .filter(|t| !INTERNAL_TOPICS.contains(&t.name()))
+                .map(|t| (t.name().to_owned(), t.partitions().len()))
+                .collect();
+            found.sort();
+            Ok(found)
+        })
+        .await?;
+        if found.is_empty() {
+            let text =
+                format!("no topic at {} matches '{}'", self.link.servers(), pattern.as_str());
+            if self.discovery_ms == 0 {
+                return Err(Error::user(text).with_hint("create one, or mend 'topic-pattern'"));
+            }
+            self.link.notice(&format!("{text}, waiting for one"));
+        }
+        Ok(found)
+    }
+
+    /// Where to start in a split that has no position.
+    async fn start_offset(&mut self, split: &Split, at: &TopicPartition) -> Result<i64> {
+        let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
+        let startup = if late { Startup::Earliest } else { self.startup.clone() };
+        match startup {
+            Startup::Earliest => Ok(self.log_range(at).await?.0),
+            Startup::Latest => Ok(self.log_range(at).await?.1),
+            Startup::Timestamp(ms) => self.offset_at(at, ms).await,
+            Startup::GroupOffsets => match self.committed(at).await? {
+                Some(offset) => Ok(offset),
+                None => self.reset_offset(at).await,
+            },
+            // As in Flink: partitions that are not listed follow the group.
+            Startup::Specific(offsets) => match offsets.get(&at.partition) {
+                Some(offset) => Ok(*offset),
+                None if self.group_id.is_some() => match self.committed(at).await? {
+                    Some(offset) => Ok(offset),
+                    None => self.reset_offset(at).await,
+                },
+                None => Err(Error::user(format!(
+                    "'scan.startup.specific-offsets' says nothing of partition {} of topic '{}'",
+                    at.partition, at.topic
+                ))),
+            },
+        }
+    }
+
+    async fn end_offset(&mut self, at: &TopicPartition) -> Result<Option<i64>> {
+        match self.bounded.clone() {
+            Bounded::Unbounded => Ok(None),
+            Bounded::Latest => Ok(Some(self.log_range(at).await?.1)),
+            Bounded::Timestamp(ms) => Ok(Some(self.offset_at(at, ms).await?)),
+            Bounded::GroupOffsets => match self.committed(at).await? {
+                Some(offset) => Ok(Some(offset)),
+                None => Err(self.nothing_committed(at)),
+            },
+            Bounded::Specific(offsets) => match offsets.get(&at.partition) {
+                Some(offset) => Ok(Some(*offset)),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// The first offset in the log, and the one after its last.
+    async fn log_range(&mut self, at: &TopicPartition) -> Result<(i64, i64)> {
+        let (consumer, at) = (self.consumer()?, at.clone());
+        patiently(&self.link, &consumer, move |c: &SourceConsumer| {
+            c.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT)
+        })
+        .await
+    }
+
+    /// The first offset whose timestamp is not earlier, or the end of the log.
+    async fn offset_at(&mut self, at: &TopicPartition, ms: i64) -> Result<i64> {
+        let (consumer, asked) = (self.consumer()?, at.clone());
+        let answer = patiently(&self.link, &consumer, move |c: &SourceConsumer| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&asked.topic, asked.partition, Offset::Offset(ms.max(0)))?;
+            first_offset(&c.offsets_for_times(list, REQUEST_TIMEOUT)?)
+        })
+        .await?;
+        match answer {
+            Some(offset) => Ok(offset),
+            None => Ok(self.log_range(at).await?.1),
+        }
+    }
+
+    async fn committed(&mut self, at: &TopicPartition) -> Result<Option<i64>> {
+        let (consumer, at) = (self.consumer()?, at.clone());
+        patiently(&self.link, &consumer, move |c: &SourceConsumer| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&at.topic, at.partition);
+            first_offset(&c.committed_offsets(list, REQUEST_TIMEOUT)?)
+        })
+        .await
+    }
+
+    /// `auto.offset.reset` for a group without an offset.
+    async fn reset_offset(&mut self, at: &TopicPartition) -> Result<i64> {
+        let options = &self.request.table.options;
+        match options.get("properties.auto.offset.reset").map(String::as_str) {
+            Some("earliest" | "smallest" | "beginning") => Ok(self.log_range(at).await?.0),
+            Some("latest" | "largest" | "end") => Ok(self.log_range(at).await?.1),
+            _ => Err(self.nothing_committed(at)),
+        }
+    }
+
+    fn nothing_committed(&self, at: &TopicPartition) -> Error {
+        let group = self.group_id.as_deref().unwrap_or_default();
+        Error::user(format!(
+            "group '{group}' has no committed offset for topic '{}', partition {}",
+            at.topic, at.partition
+        ))
+        .with_hint(
+            "set 'properties.auto.offset.reset' to 'earliest' or 'latest', or 'scan.startup.mode' to \
+             'earliest-offset'",
+        )
+    }
+}
+
+#[async_trait]
+impl Source for KafkaSource {
+    async fn discover(&mut self) -> Result<Vec<Split>> {
+        let mut splits = Vec::new();
+        for (topic, count) in self.partitions().await? {
+            splits.extend((0..count).map(|p| Split { id: format!("{topic}-{p}") }));
+        }
+        // A topic that was deleted keeps its splits: its readers report it.
+        for split in std::mem::take(&mut self.known) {
+            if !splits.contains(&split) {
+                splits.push(split);
+            }
+        }
+        self.known.clone_from(&splits);
+        self.first_found.get_or_insert_with(|| splits.clone());
+        Ok(splits)
+    }
+
+    fn rediscover_ms(&self) -> Option<i64> {
+        (self.discovery_ms > 0).then_some(self.discovery_ms)
+    }
+
+    async fn open(
+        &mut self,
+        split: &Split,
+        position: Option<&Position>,
+    ) -> Result<Box<dyn SplitReader>> {
+        let at = TopicPartition::parse(split)?;
+        let start = match position {
+            Some(position) => offset_of(position)?,
+            None => self.start_offset(split, &at).await?,
+        };
+        let end = self.end_offset(&at).await?;
+        let (output, input) = mpsc::channel(PAYLOADS_AHEAD);
+        let pump = self.pump()?;
+        if end.is_some_and(|end| start >= end) {
+            return Ok(Box::new(KafkaReader { input, pump, ended: true }));
+        }
+        pump.open(Opening {
+            topic: Arc::from(at.topic),
+            partition: at.partition,
+            start: Offset::Offset(start),
+            end,
+            ends_at_log_end: matches!(self.bounded, Bounded::Latest),
+            output,
+        })?;
+        Ok(Box::new(KafkaReader { input, pump, ended: false }))
+    }
+
+    fn decoder(&self) -> Result<Box<dyn Decode>> {
+        Ok(Box::new(RecordDecode::new(&self.plan)?))
+    }
+
+    fn acknowledge(&mut self, split: &Split, position: &Position) -> Result<()> {
+        if self.commits.is_none() {
+            return Ok(());
+        }
+        let at = TopicPartition::parse(split)?;
+        let offset = offset_of(position)?;
+        link::lock(&self.acknowledged).insert((Arc::from(at.topic), at.partition), offset);
+        Ok(())
+    }
+}
+
+struct KafkaReader {
+    input: mpsc::Receiver<Delivery>,
+    pump: Arc<Pump>,
+    ended: bool,
+}
+
+#[async_trait]
+impl SplitReader for KafkaReader {
+    async fn next(&mut self) -> Result<Option<Fetched>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let delivery = self.input.recv().await;
+        self.pump.wake();
+        match delivery {
+            Some(Delivery::Data(fetched)) => Ok(Some(fetched)),
+            Some(Delivery::End) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Some(Delivery::Failed(error)) => Err(error),
+            None => Err(Error::internal("the Kafka thread has ended")),
+        }
+    }
+}
+
+/// A split's name taken apart: the topic may hold dashes, the partition comes last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TopicPartition {
+    topic: String,
+    partition: i32,
+}
+
+impl TopicPartition {
+    fn parse(split: &Split) -> Result<Self> {
+        split
+            .id
+            .rsplit_once('-')
+            .and_then(|(topic, p)| {
+                Some(Self { topic: topic.to_owned(), partition: p.parse().ok()? })
+            })
+            .ok_or_else(|| Error::internal(format!("'{}' is no Kafka split", split.id)))
+    }
+}
+
+/// The position whose next record has `offset`.
+pub(crate) fn position_of(offset: i64) -> Position {
+    Position(offset.to_le_bytes().to_vec())
+}
+
+fn offset_of(position: &Position) -> Result<i64> {
+    let bytes = <[u8; 8]>::try_from(position.0.as_slice())
+        .map_err(|_| Error::new(ErrorKind::Corrupt, "a stored Kafka position has not 8 bytes"))?;
+    Ok(i64::from_le_bytes(bytes))
+}
+
+/// The offset a broker put into a list of one; `None` if it has none.
+fn first_offset(list: &TopicPartitionList) -> rdkafka::error::KafkaResult<Option<i64>> {
+    let elements = list.elements();
+    let Some(element) = elements.first() else { return Ok(None) };
+    element.error()?;
+    Ok(match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    })
+}
+
+fn parse_topics(options: OptionReader<'_>) -> Result<Topics> {
+    match (options.text("topic"), options.text("topic-pattern")) {
+        (Some(_), Some(_)) => {
+            Err(Error::user("'topic' and 'topic-pattern' are both given")
+                .with_hint("keep one of them"))
+        }
+        (None, None) => Err(Error::user("option 'topic' is missing")
+            .with_hint("name a topic, several ('a;b'), or a 'topic-pattern'")),
+        (Some(list), None) => {
+            let names: Vec<String> = list
+                .split(';')
+                .map(str::trim)
+                .filter(|n| !n.is_empty())
+                .map(str::to_owned)
+                .collect();
+            if names.is_empty() {
+                return Err(Error::user("option 'topic' is empty"));
+            }
+            for name in &names {
+                topics::check_name(name)?;
+            }
+            Ok(Topics::Listed(names))
+        }
+        (None, Some(pattern)) => Regex::new(&format!("^(?:{pattern})$"))
+            .map(Topics::Pattern)
+            .map_err(|e| Error::user(format!("'topic-pattern' is no regular expression: {e}"))),
+    }
+}
+
+fn commit_policy(options: OptionReader<'_>, has_group: bool) -> Result<Option<CommitPolicy>> {
+    let enabled = options.text("properties.enable.auto.commit").unwrap_or("true");
+    if !has_group || !enabled.eq_ignore_ascii_case("true") {
+        return Ok(None);
+    }
+    let interval_ms = options.integer("properties.auto.commit.interval.ms")?.unwrap_or(5_000);
+    Ok(Some(CommitPolicy { interval_ms: interval_ms.max(1) }))
+}
+
+fn consumer_config(
+    request: &SourceRequest,
+    options: OptionReader<'_>,
+    group_id: Option<&str>,
+    startup: &Startup,
+    bounded: &Bounded,
+) -> Result<ClientConfig> {
+    // librdkafka wants a group for its assignment calls even when nothing is committed.
+    let own_group = format!("mainstem-{}", request.table.name);
+    let reset = match startup {
+        Startup::Earliest => "earliest",
+        Startup::Latest => "latest",
+        _ => "error",
+    };
+    let defaults = [
+        ("client.id", "mainstem"),
+        ("auto.offset.reset", reset),
+        // Java's default, and so Flink's; librdkafka's own is read_committed.
+        ("isolation.level", "read_uncommitted"),
+        // What is fetched ahead is bounded per partition; a full queue is looked at again soon, not in a second.
+        ("queued.max.messages.kbytes", "16384"),
+        ("queued.min.messages", "200000"),
+        ("fetch.queue.backoff.ms", "2"),
+        ("fetch.error.backoff.ms", "100"),
+        ("reconnect.backoff.max.ms", "2000"),
+        ("socket.nagle.disable", "true"),
+    ];
+    let mut config = properties::client_config(&defaults, options.with_prefix(properties::PREFIX))?;
+    config
+        .set("group.id", group_id.unwrap_or(&own_group))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("allow.auto.create.topics", "false")
+        .set("enable.partition.eof", if *bounded == Bounded::Unbounded { "false" } else { "true" });
+    // Wrong names and values are the user's to mend before anything starts.
+    config.create_native_config().map_err(properties::config_error)?;
+    Ok(config)
+}

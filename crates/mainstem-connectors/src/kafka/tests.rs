@@ -1,0 +1,1 @@
+//! Unit tests of the Kafka connector that need no broker.
