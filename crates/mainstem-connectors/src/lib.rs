@@ -7,4 +7,7 @@ pub mod api;
 pub mod datagen;
 pub mod format;
 mod generator;
+pub mod kafka;
+pub mod nexmark;
 pub mod registry;
+pub mod upsert_kafka;

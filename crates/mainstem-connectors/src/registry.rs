@@ -4,7 +4,12 @@ use crate::api::Connector;
 
 /// Every connector, in the order of the docs.
 pub fn connectors() -> Vec<&'static dyn Connector> {
-    vec![&crate::datagen::DATAGEN]
+    vec![
+        &crate::datagen::DATAGEN,
+        &crate::nexmark::NEXMARK,
+        &crate::kafka::KAFKA,
+        &crate::upsert_kafka::UPSERT_KAFKA,
+    ]
 }
 
 /// The connector of that name.
