@@ -5,6 +5,7 @@
     reason = "the automation measures real time; nothing here is simulated"
 )]
 
+mod ci;
 mod error;
 mod jars;
 mod layout;
@@ -12,6 +13,8 @@ mod oracle;
 mod packages;
 mod process;
 mod services;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -30,12 +33,21 @@ enum Task {
     Services(services::ServicesArgs),
     /// What a real Apache Flink answers to a SQL file, written beside it as its golden
     Oracle(oracle::OracleArgs),
+    /// The house rules that a machine can check
+    Tidy,
+    /// Every test, with the real servers that some of them need
+    Test(test::TestArgs),
+    /// What CI runs: fmt, tidy, clippy, test, doc
+    Ci(ci::CiArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Services(args) => services::main(args),
         Task::Oracle(args) => oracle::main(&args),
+        Task::Tidy => tidy::main(),
+        Task::Test(args) => test::main(&args),
+        Task::Ci(args) => ci::main(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -128,7 +128,7 @@ impl Service {
     }
 
     /// The variable by which tests find the service; a test that needs one and does not find it says so.
-    fn variable(self) -> &'static str {
+    pub(crate) fn variable(self) -> &'static str {
         match self {
             Service::Kafka => "MAINSTEM_TEST_KAFKA",
             Service::Postgres => "MAINSTEM_TEST_POSTGRES",
