@@ -2,11 +2,27 @@
 //! Invariant: a group is a small integer that the operator hands out; an accumulator keeps one Vec per piece of
 //! state, never one object per group.
 
+mod builtin;
+mod count;
+mod distinct;
+mod extreme;
+mod first_last;
+mod listagg;
+mod rows;
+mod sum;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::Result;
+
+pub use builtin::builtin;
+pub use count::count;
+pub use extreme::{max, min};
+pub use first_last::{first_value, last_value};
+pub use listagg::listagg;
+pub use sum::{avg, sum, sum0};
 
 /// An aggregate function with its argument types fixed by the binder.
 pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
@@ -61,4 +77,17 @@ pub struct AggregateCall {
     pub filter: Option<usize>,
     /// DISTINCT: the operator feeds each different argument row once a group.
     pub distinct: bool,
+}
+
+impl AggregateCall {
+    /// The accumulator of this call, with DISTINCT applied.
+    pub(crate) fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator> {
+        let inner = self.function.accumulator(retractable);
+        if self.distinct { Box::new(distinct::Distinct::new(inner)) } else { inner }
+    }
+
+    /// The types of its partial states, if they can be merged.
+    pub(crate) fn mergeable(&self) -> Option<Vec<ArrowType>> {
+        if self.distinct { None } else { self.function.state_types() }
+    }
 }

@@ -3,6 +3,9 @@
 #![deny(missing_docs)]
 
 pub mod aggregate;
+mod columns;
 pub mod expr;
+mod hash;
+mod key_table;
 pub mod plan;
 pub mod window;
