@@ -108,7 +108,7 @@ fn sum(closing: &[String]) -> String {
         counts.sum()
     };
     let (passed, failed) = (count("passed"), count("failed"));
-    format!("total: {passed} passed; {failed} failed; {} test binaries", closing.len())
+    format!("total: {passed} passed; {failed} failed, in {} runs", closing.len())
 }
 
 /// Scripts that try real clients against the built program: tests/compat/*.sh.
@@ -135,7 +135,7 @@ mod tests {
             "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s",
         ];
         let lines = lines.map(str::to_owned);
-        assert_eq!(sum(&lines), "total: 15 passed; 2 failed; 2 test binaries");
-        assert_eq!(sum(&[]), "total: 0 passed; 0 failed; 0 test binaries");
+        assert_eq!(sum(&lines), "total: 15 passed; 2 failed, in 2 runs");
+        assert_eq!(sum(&[]), "total: 0 passed; 0 failed, in 0 runs");
     }
 }

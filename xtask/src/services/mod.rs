@@ -88,12 +88,7 @@ pub(crate) fn main(args: ServicesArgs) -> Result<()> {
         ServicesCommand::Down { services, wipe } => instance.down(&all_if_none(services), wipe),
         ServicesCommand::Status => instance.status(),
         ServicesCommand::Env { export } => {
-            for (name, value) in instance.variables() {
-                match export {
-                    true => println!("export {name}='{value}'"),
-                    false => println!("{name}={value}"),
-                }
-            }
+            instance.print_variables(export);
             Ok(())
         }
         ServicesCommand::Restart { service } => instance.restart(service),
@@ -181,8 +176,10 @@ impl Instance {
     }
 
     fn start(&self, service: Service, mut state: State) -> Result<()> {
-        service.start(&mut state)?;
+        let started = service.start(&mut state);
+        // Saved after a failure too: the data's place must not be lost.
         state.save()?;
+        started?;
         eprintln!("{} {} is ready on port {}", service.name(), state.version, state.port);
         Ok(())
     }
@@ -235,6 +232,19 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    fn print_variables(&self, export: bool) {
+        for (name, value) in self.variables() {
+            match export {
+                true => println!("export {name}='{value}'"),
+                false => println!("{name}={value}"),
+            }
+        }
+        let stopped = |service: &&Service| !State::load(&self.name, **service).is_running();
+        for service in Service::value_variants().iter().filter(stopped) {
+            eprintln!("{}", not_running(*service));
+        }
     }
 
     /// The variables that name the running services.

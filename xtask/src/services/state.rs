@@ -1,6 +1,6 @@
 //! What is known about one service between two commands: a small text file of `name=value` lines.
-//! Invariant: the file is written after the service is ready, so a recorded process id was once a working server; whether it
-//! still is, `/proc` decides. The port stays recorded when the service stops, so that a restart comes back on it.
+//! Invariant: the file is written after each start, also one that failed; whether the recorded process is a running server,
+//! `/proc` decides. The port stays recorded when the service stops, so that a restart comes back on it.
 
 use std::fs;
 use std::path::PathBuf;
