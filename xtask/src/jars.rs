@@ -31,6 +31,7 @@ impl JarSet {
     /// The folder of the jars, fetched when it is missing or when the pom has changed since.
     pub(crate) fn fetch(&self) -> Result<PathBuf> {
         let folder = layout::jars().join(self.name);
+        let _one_at_a_time = layout::lock(&layout::jars().join(format!("{}.lock", self.name)))?;
         if fs::read_to_string(folder.join("pom.xml")).is_ok_and(|pom| pom == self.pom) {
             return Ok(folder);
         }

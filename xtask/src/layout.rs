@@ -1,6 +1,6 @@
 //! Where things stand in the repository. Everything that this program writes is under `.services/`, which git ignores.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Result};
@@ -41,4 +41,17 @@ pub(crate) fn remove_folder(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Waits until nobody else holds the lock of that file; it is held until the returned file is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let file = File::create(path).context(format_args!("cannot open {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another xtask, which holds {}", path.display());
+        file.lock().context(format_args!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
 }

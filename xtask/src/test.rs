@@ -2,7 +2,7 @@
 //! Invariant: the servers are an instance of their own, fresh at the start and gone at the end, whether the tests pass or not;
 //! one such run at a time in a checkout. A test finds a server by its variable and does without where it is not set.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -27,24 +27,13 @@ pub(crate) fn main(args: &TestArgs) -> Result<()> {
         return run_tests(args, &[]);
     }
     packages::require_all()?;
-    let _one_at_a_time = lock()?;
+    let _one_at_a_time = layout::lock(&layout::root().join(".services/test.lock"))?;
     let instance = Instance { name: "test".to_owned() };
     let both = [Service::Kafka, Service::Postgres];
     instance.down(&both, true)?;
     let tested = instance.up(&both).and_then(|_| run_tests(args, &instance.variables()));
     let stopped = instance.down(&both, true);
     tested.and(stopped)
-}
-
-fn lock() -> Result<File> {
-    let folder = layout::root().join(".services");
-    layout::create_folder(&folder)?;
-    let file = File::create(folder.join("test.lock")).context("cannot open .services/test.lock")?;
-    if file.try_lock().is_err() {
-        eprintln!("another `cargo xtask test` runs here; waiting for it");
-        file.lock().context("cannot lock .services/test.lock")?;
-    }
-    Ok(file)
 }
 
 fn run_tests(args: &TestArgs, servers: &[(&str, String)]) -> Result<()> {

@@ -258,12 +258,7 @@ impl Instance {
 
     /// One command at a time works on the services of a checkout.
     fn lock(&self) -> Result<File> {
-        let folder = layout::instance(&self.name);
-        layout::create_folder(&folder)?;
-        let path = folder.join("lock");
-        let file = File::create(&path).context(format_args!("cannot open {}", path.display()))?;
-        file.lock().context(format_args!("cannot lock {}", path.display()))?;
-        Ok(file)
+        layout::lock(&layout::instance(&self.name).join("lock"))
     }
 }
 
