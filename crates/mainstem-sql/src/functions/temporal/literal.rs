@@ -18,7 +18,9 @@ pub fn time(text: &str) -> Result<(DataType, ArrayRef)> {
 
 /// `TIMESTAMP 'text'`: TIMESTAMP(digits of the fraction) NOT NULL.
 pub fn timestamp(text: &str) -> Result<(DataType, ArrayRef)> {
-    Err(Error::user(format!("illegal TIMESTAMP literal '{text}': not in format 'yyyy-MM-dd HH:mm:ss'")))
+    Err(Error::user(format!(
+        "illegal TIMESTAMP literal '{text}': not in format 'yyyy-MM-dd HH:mm:ss'"
+    )))
 }
 
 /// `INTERVAL [-] 'text' from [TO to]`: an interval of one of the two kinds, NOT NULL.

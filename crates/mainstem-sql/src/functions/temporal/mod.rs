@@ -3,6 +3,7 @@
 //! time zone looks at one, and the time of day comes from `EvalContext` alone.
 //! Does not resolve CURRENT_WATERMARK(col) or SOURCE_WATERMARK() to columns: that is the binder's.
 
+pub(crate) mod calendar;
 pub mod extract;
 pub mod literal;
 pub mod rounding;

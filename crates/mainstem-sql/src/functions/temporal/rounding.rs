@@ -16,7 +16,12 @@ pub enum Direction {
 }
 
 /// Settles `FLOOR(arg TO unit)` or `CEIL(arg TO unit)`: the type of `arg`.
-pub fn bind(direction: Direction, arg: &Argument, unit: Unit, session: &Session) -> Result<Binding> {
+pub fn bind(
+    direction: Direction,
+    arg: &Argument,
+    unit: Unit,
+    session: &Session,
+) -> Result<Binding> {
     let _ = session;
     Err(Error::user(format!("cannot round {} {direction:?} to {unit}", arg.data_type)))
 }
