@@ -1,0 +1,184 @@
+//! The connection to PostgreSQL: made, lost, made again.
+//! Invariant: an outage is announced once and its end once; what waiting cannot mend (password, database, rights) is
+//! an error at once. The task that drives a connection ends with the [`Session`] that owns it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstem_core::{Error, Result};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+
+use super::url::Address;
+use crate::api::Observer;
+
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// A live connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Makes connections and remembers whether the database was away.
+pub(crate) struct Link {
+    address: Address,
+    table: String,
+    observer: Arc<dyn Observer>,
+    /// `sink.max-retries`.
+    retries_max: Option<u32>,
+    away: bool,
+    failed_in_a_row: u32,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("address", &self.address.text).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(crate) fn new(
+        address: Address,
+        table: &str,
+        observer: Arc<dyn Observer>,
+        retries_max: Option<u32>,
+    ) -> Self {
+        let table = table.to_owned();
+        Self { address, table, observer, retries_max, away: false, failed_in_a_row: 0 }
+    }
+
+    /// Where the database is.
+    pub(crate) fn address(&self) -> &str {
+        &self.address.text
+    }
+
+    /// Tells the user.
+    pub(crate) fn notice(&self, text: &str) {
+        self.observer.notice(&self.table, text);
+    }
+
+    /// Connects, however long it takes.
+    pub(crate) async fn connect(&mut self) -> Result<Session> {
+        let mut pause = RETRY_FIRST;
+        loop {
+            match self.address.config.connect(NoTls).await {
+                Ok((client, connection)) => {
+                    // An error of the connection reaches the client's calls too.
+                    let driver = tokio::spawn(async move { drop(connection.await) });
+                    return Ok(Session { client, driver });
+                }
+                Err(error) if is_outage(&error) => self.lost(&error)?,
+                Err(error) => return Err(self.refused(&error)),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LONGEST);
+        }
+    }
+
+    /// An attempt has failed because the database is away; fails when no more attempts are wanted.
+    pub(crate) fn lost(&mut self, error: &tokio_postgres::Error) -> Result<()> {
+        let reason = reason(error);
+        self.failed_in_a_row += 1;
+        if self.retries_max.is_some_and(|most| self.failed_in_a_row > most) {
+            return Err(Error::unavailable(format!(
+                "PostgreSQL at {} is away: {reason}",
+                self.address.text
+            ))
+            .with_hint("leave 'sink.max-retries' out to wait until it is back"));
+        }
+        if !std::mem::replace(&mut self.away, true) {
+            self.notice(&format!(
+                "cannot reach PostgreSQL at {}, retrying ({reason})",
+                self.address.text
+            ));
+        }
+        Ok(())
+    }
+
+    /// Something was done over the connection.
+    pub(crate) fn up(&mut self) {
+        self.failed_in_a_row = 0;
+        if std::mem::replace(&mut self.away, false) {
+            self.notice(&format!("PostgreSQL at {} answers again", self.address.text));
+        }
+    }
+
+    fn refused(&self, error: &tokio_postgres::Error) -> Error {
+        let text = format!(
+            "PostgreSQL at {} refused the connection: {}",
+            self.address.text,
+            reason(error)
+        );
+        match error.code() {
+            Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+                Error::user(text).with_hint("create the database, or mend option 'url'")
+            }
+            _ => Error::user(text).with_hint("check the options 'url', 'username' and 'password'"),
+        }
+    }
+}
+
+/// Whether the same may work later over a new connection.
+pub(crate) fn is_outage(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else {
+        // Without an answer of the server the client's error has no kind that can be asked for but its first words.
+        let text = error.to_string();
+        return error.is_closed()
+            || ["error communicating", "error connecting", "connection closed", "timeout"]
+                .iter()
+                .any(|words| text.starts_with(words));
+    };
+    code.code().starts_with("08")
+        || [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ]
+        .contains(code)
+}
+
+/// PostgreSQL's own words, with detail, or those of the connection.
+pub(crate) fn reason(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => match db.detail() {
+            Some(detail) => format!("{} ({detail})", db.message()),
+            None => db.message().to_owned(),
+        },
+        None => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                let inner_text = inner.to_string();
+                if !text.contains(&inner_text) {
+                    text = format!("{text}: {inner_text}");
+                }
+                cause = inner.source();
+            }
+            text
+        }
+    }
+}
+
+/// A failure that is no outage, while doing `what`.
+pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> Error {
+    let answer = Error::user(format!("{what}: {}", reason(error)));
+    match error.as_db_error().and_then(|e| e.hint()) {
+        Some(hint) => answer.with_hint(hint.to_owned()),
+        None => answer,
+    }
+}

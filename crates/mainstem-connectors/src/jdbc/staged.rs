@@ -1,0 +1,293 @@
+//! Writes a batch of rows in one transaction: append by COPY, or upsert by COPY into a temporary table and one
+//! statement from there.
+//! Invariant: a batch is written whole or not at all. When PostgreSQL refuses it for a row's sake, the batch is cut
+//! into halves under savepoints until the row stands alone; the rest of the batch is still one transaction.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use foldhash::fast::FixedState;
+use futures::SinkExt;
+use hashbrown::HashMap;
+use tokio_postgres::{Client, Error as PgError};
+
+use super::copy::{self, HEAD, REMOVE, Row, TAIL};
+use super::target::{Target, quote};
+
+/// A chunk of a COPY stream, in bytes.
+const CHUNK_BYTES: usize = 256 << 10;
+const UPSERTS: &str = "mainstem_upserts";
+const DELETES: &str = "mainstem_deletes";
+
+/// The statements of one target.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    append: String,
+    upsert: Option<Upsert>,
+}
+
+#[derive(Debug)]
+struct Upsert {
+    prepare: String,
+    copy_upserts: String,
+    copy_deletes: String,
+    merge: String,
+    delete: String,
+}
+
+impl Statements {
+    pub(crate) fn new(target: &Target) -> Self {
+        let names = |columns: &[copy::Column]| {
+            columns.iter().map(|c| quote(&c.name)).collect::<Vec<_>>().join(", ")
+        };
+        let all = names(&target.columns);
+        let name = &target.name;
+        let upsert = (target.key_count > 0).then(|| {
+            let (key, rest) = target.columns.split_at(target.key_count);
+            let keys = names(key);
+            let set = rest.iter().map(|c| quote(&c.name)).map(|c| format!("{c} = EXCLUDED.{c}"));
+            let action = match rest {
+                [] => "NOTHING".to_owned(),
+                _ => format!("UPDATE SET {}", set.collect::<Vec<_>>().join(", ")),
+            };
+            let same = key.iter().map(|c| quote(&c.name)).map(|c| format!("t.{c} = d.{c}"));
+            let same = same.collect::<Vec<_>>().join(" AND ");
+            let temporary = "CREATE TEMPORARY TABLE IF NOT EXISTS";
+            Upsert {
+                prepare: format!(
+                    "{temporary} {UPSERTS} ON COMMIT DELETE ROWS AS SELECT {all} FROM {name} WITH NO DATA; \
+                     {temporary} {DELETES} ON COMMIT DELETE ROWS AS SELECT {keys} FROM {name} WITH NO DATA"
+                ),
+                copy_upserts: format!("COPY pg_temp.{UPSERTS} ({all}) FROM STDIN (FORMAT binary)"),
+                copy_deletes: format!("COPY pg_temp.{DELETES} ({keys}) FROM STDIN (FORMAT binary)"),
+                merge: format!(
+                    "INSERT INTO {name} ({all}) SELECT {all} FROM pg_temp.{UPSERTS} \
+                     ON CONFLICT ({keys}) DO {action}; TRUNCATE pg_temp.{UPSERTS}"
+                ),
+                delete: format!(
+                    "DELETE FROM {name} t USING pg_temp.{DELETES} d WHERE {same}; \
+                     TRUNCATE pg_temp.{DELETES}"
+                ),
+            }
+        });
+        Self { append: format!("COPY {name} ({all}) FROM STDIN (FORMAT binary)"), upsert }
+    }
+
+    /// What a new connection needs first.
+    pub(crate) async fn prepare(&self, client: &Client) -> Result<(), PgError> {
+        match &self.upsert {
+            Some(upsert) => client.batch_execute(&upsert.prepare).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The rows to write.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) segments: Vec<Bytes>,
+    pub(crate) row_count: usize,
+}
+
+/// A row that PostgreSQL does not take.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) row: Row,
+    pub(crate) error: PgError,
+}
+
+/// Why a batch was not written.
+#[derive(Debug)]
+pub(crate) enum NotWritten {
+    /// The connection, or the database as a whole.
+    Database(PgError),
+    /// One row; nothing of the batch was written.
+    Row(Refused),
+    /// No connection, and none to be waited for.
+    Ours(mainstem_core::Error),
+}
+
+impl From<PgError> for NotWritten {
+    fn from(error: PgError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Writes `batch`. With `skip` refused rows are left out and returned, otherwise the first one ends it.
+pub(crate) async fn write(
+    client: &Client,
+    statements: &Statements,
+    key_count: usize,
+    batch: &Batch,
+    skip: bool,
+) -> Result<Vec<Refused>, NotWritten> {
+    client.batch_execute("BEGIN").await?;
+    let whole = write_whole(client, statements, key_count, batch).await;
+    match whole {
+        Ok(()) => {
+            client.batch_execute("COMMIT").await?;
+            return Ok(Vec::new());
+        }
+        Err(error) if is_about_a_row(&error) => client.batch_execute("ROLLBACK").await?,
+        Err(error) => return Err(error.into()),
+    }
+    client.batch_execute("BEGIN").await?;
+    let refused = write_in_halves(client, statements, key_count, batch, skip).await;
+    match refused {
+        Ok(refused) => {
+            client.batch_execute("COMMIT").await?;
+            Ok(refused)
+        }
+        Err(error) => {
+            // A lost connection rolls back by itself.
+            let _ = client.batch_execute("ROLLBACK").await;
+            Err(error)
+        }
+    }
+}
+
+async fn write_whole(
+    client: &Client,
+    statements: &Statements,
+    key_count: usize,
+    batch: &Batch,
+) -> Result<(), PgError> {
+    if statements.upsert.is_some() {
+        let rows = copy::rows(&batch.segments, true);
+        let latest = latest_by_key(&batch.segments, &rows, key_count);
+        return write_rows(client, statements, key_count, &batch.segments, &latest).await;
+    }
+    // Appended rows go as they came, without a look at them.
+    let mut sink = Box::pin(client.copy_in::<_, Bytes>(&statements.append).await?);
+    sink.feed(Bytes::from_static(HEAD)).await?;
+    for segment in &batch.segments {
+        let mut rest = segment.clone();
+        while !rest.is_empty() {
+            let chunk = rest.split_to(rest.len().min(CHUNK_BYTES));
+            sink.send(chunk).await?;
+        }
+    }
+    sink.feed(Bytes::from_static(TAIL)).await?;
+    sink.as_mut().finish().await?;
+    Ok(())
+}
+
+async fn write_in_halves(
+    client: &Client,
+    statements: &Statements,
+    key_count: usize,
+    batch: &Batch,
+    skip: bool,
+) -> Result<Vec<Refused>, NotWritten> {
+    let marked = statements.upsert.is_some();
+    let mut rows = copy::rows(&batch.segments, marked);
+    if marked {
+        rows = latest_by_key(&batch.segments, &rows, key_count);
+    }
+    let mut refused = Vec::new();
+    let mut pieces = vec![rows.as_slice()];
+    while let Some(piece) = pieces.pop() {
+        client.batch_execute("SAVEPOINT piece").await?;
+        match write_rows(client, statements, key_count, &batch.segments, piece).await {
+            Ok(()) => client.batch_execute("RELEASE SAVEPOINT piece").await?,
+            Err(error) if is_about_a_row(&error) => {
+                client.batch_execute("ROLLBACK TO SAVEPOINT piece").await?;
+                match piece {
+                    [] => {}
+                    [row] => {
+                        let found = Refused { row: *row, error };
+                        if !skip {
+                            return Err(NotWritten::Row(found));
+                        }
+                        refused.push(found);
+                    }
+                    _ => {
+                        let (first, second) = piece.split_at(piece.len() / 2);
+                        pieces.push(second);
+                        pieces.push(first);
+                    }
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(refused)
+}
+
+async fn write_rows(
+    client: &Client,
+    statements: &Statements,
+    key_count: usize,
+    segments: &[Bytes],
+    rows: &[Row],
+) -> Result<(), PgError> {
+    let Some(upsert) = &statements.upsert else {
+        return copy_rows(client, &statements.append, segments, rows.iter(), None).await;
+    };
+    if rows.iter().any(|r| r.mark == REMOVE) {
+        let removed = rows.iter().filter(|r| r.mark == REMOVE);
+        copy_rows(client, &upsert.copy_deletes, segments, removed, Some(key_count)).await?;
+        client.batch_execute(&upsert.delete).await?;
+    }
+    if rows.iter().any(|r| r.mark != REMOVE) {
+        let put = rows.iter().filter(|r| r.mark != REMOVE);
+        copy_rows(client, &upsert.copy_upserts, segments, put, None).await?;
+        client.batch_execute(&upsert.merge).await?;
+    }
+    Ok(())
+}
+
+/// Sends rows, or only their first fields.
+async fn copy_rows(
+    client: &Client,
+    statement: &str,
+    segments: &[Bytes],
+    rows: impl Iterator<Item = &Row>,
+    fields: Option<usize>,
+) -> Result<(), PgError> {
+    let mut sink = Box::pin(client.copy_in::<_, Bytes>(statement).await?);
+    let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
+    chunk.put_slice(HEAD);
+    for row in rows {
+        match fields {
+            None => chunk.put_slice(row.bytes(segments)),
+            Some(count) => {
+                let data = &segments[row.segment];
+                let end = copy::fields_end(data, row.start, Some(count));
+                chunk.put_i16(count as i16);
+                chunk.put_slice(&data[row.start + 2..end]);
+            }
+        }
+        if chunk.len() >= CHUNK_BYTES {
+            sink.send(chunk.split().freeze()).await?;
+        }
+    }
+    chunk.put_slice(TAIL);
+    sink.send(chunk.freeze()).await?;
+    sink.as_mut().finish().await?;
+    Ok(())
+}
+
+/// The last row of each key, in the order of their first appearance.
+fn latest_by_key(segments: &[Bytes], rows: &[Row], key_count: usize) -> Vec<Row> {
+    let mut places: HashMap<&[u8], usize, FixedState> =
+        HashMap::with_capacity_and_hasher(rows.len(), FixedState::default());
+    let mut latest: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let data = &segments[row.segment];
+        let key = &data[row.start + 2..copy::fields_end(data, row.start, Some(key_count))];
+        match places.get(key) {
+            Some(&place) => latest[place] = *row,
+            None => {
+                places.insert(key, latest.len());
+                latest.push(*row);
+            }
+        }
+    }
+    latest
+}
+
+/// Whether a single row may be the cause: data (22), integrity (23), a trigger's word (P0), a size (54), a check (44).
+fn is_about_a_row(error: &PgError) -> bool {
+    error.code().is_some_and(|code| {
+        ["22", "23", "P0", "54", "44"].iter().any(|class| code.code().starts_with(class))
+    })
+}

@@ -1,0 +1,271 @@
+//! The table in PostgreSQL: found or created, and compared with the declaration before the first row.
+//! Invariant: every difference is named in one error, so that one look mends all. Names are PostgreSQL's: it parses
+//! 'table-name' itself, and a column is found by its exact name or by the name in lower case, as unquoted names are.
+
+use std::collections::BTreeSet;
+
+use mainstem_core::table::TableSpec;
+use mainstem_core::{Error, Result};
+use tokio_postgres::{Client, Row};
+
+use super::copy::Column;
+use super::types::{self, PgType};
+
+/// What is written to.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// `"schema"."table"`.
+    pub(crate) name: String,
+    /// Key columns first, then the others, with PostgreSQL's names.
+    pub(crate) columns: Vec<Column>,
+    /// How many of `columns` are the key; 0 for a table that is appended to.
+    pub(crate) key_count: usize,
+}
+
+/// An answer of the database, or the user's error.
+pub(crate) enum Failure {
+    Database(tokio_postgres::Error),
+    Ours(Error),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+struct PgColumn {
+    name: String,
+    pg_type: PgType,
+    not_null: bool,
+    has_default: bool,
+    generated: bool,
+}
+
+/// Finds the table, creating it if `create` is set, and checks it.
+pub(crate) async fn prepare(
+    client: &Client,
+    table: &TableSpec,
+    table_name: &str,
+    create: bool,
+) -> Result<Target, Failure> {
+    if create && find(client, table_name).await?.is_none() {
+        create_table(client, table, table_name).await?;
+    }
+    let Some(found) = find(client, table_name).await? else {
+        return Err(Error::user(format!("table {table_name} does not exist in the database"))
+            .with_hint("create it, or set 'sink.create' = 'true'")
+            .into());
+    };
+    let columns = read_columns(client, found.oid).await?;
+    let mut differences = Vec::new();
+    if !matches!(found.kind, 'r' | 'p') {
+        differences.push("it is no table (views and foreign tables cannot be written to)".into());
+    }
+    let target = compare(table, &found, &columns, &mut differences);
+    if target.key_count > 0 {
+        check_unique_index(client, found.oid, &target, &mut differences).await?;
+    }
+    check_rights(client, found.oid, target.key_count > 0, &mut differences).await?;
+    if differences.is_empty() {
+        return Ok(target);
+    }
+    Err(Error::user(format!(
+        "table {} in PostgreSQL does not fit table '{}': {}",
+        found.name,
+        table.name,
+        differences.join("; ")
+    ))
+    .with_hint("alter one of the two")
+    .into())
+}
+
+struct Found {
+    oid: u32,
+    name: String,
+    kind: char,
+}
+
+async fn find(client: &Client, table_name: &str) -> Result<Option<Found>, Failure> {
+    let sql = "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text \
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE c.oid = to_regclass($1::text)";
+    let row = client.query_opt(sql, &[&table_name]).await?;
+    Ok(row.map(|row| Found { oid: row.get(0), name: row.get(1), kind: first_char(&row, 2) }))
+}
+
+fn first_char(row: &Row, index: usize) -> char {
+    row.get::<_, &str>(index).chars().next().unwrap_or(' ')
+}
+
+async fn read_columns(client: &Client, oid: u32) -> Result<Vec<PgColumn>, Failure> {
+    // A domain is written as the type below it.
+    let sql = "SELECT a.attname::text, b.oid, b.typtype::text, \
+                      CASE WHEN b.typcategory = 'A' THEN b.typelem ELSE 0 END, \
+                      pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
+                      a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a' \
+               FROM pg_catalog.pg_attribute a \
+               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+               JOIN pg_catalog.pg_type b \
+                 ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+               WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    let rows = client.query(sql, &[&oid]).await?;
+    let column = |row: &Row| PgColumn {
+        name: row.get(0),
+        pg_type: PgType {
+            oid: row.get(1),
+            kind: first_char(row, 2),
+            element_oid: row.get(3),
+            text: row.get(4),
+        },
+        not_null: row.get(5),
+        has_default: row.get(6),
+        generated: row.get(7),
+    };
+    Ok(rows.iter().map(column).collect())
+}
+
+/// Pairs the columns; what does not fit goes to `differences`.
+fn compare(
+    table: &TableSpec,
+    found: &Found,
+    columns: &[PgColumn],
+    differences: &mut Vec<String>,
+) -> Target {
+    let mut order: Vec<usize> = table.primary_key.clone();
+    order.extend((0..table.columns.len()).filter(|i| !table.primary_key.contains(i)));
+    let mut written = BTreeSet::new();
+    let mut paired = Vec::new();
+    for index in order {
+        let declared = &table.columns[index];
+        let lower = declared.name.to_lowercase();
+        let exact = columns.iter().find(|c| c.name == declared.name);
+        let Some(column) = exact.or_else(|| columns.iter().find(|c| c.name == lower)) else {
+            differences.push(format!("it has no column '{}'", declared.name));
+            continue;
+        };
+        if !written.insert(column.name.as_str()) {
+            differences.push(format!("two columns are written to its column '{}'", column.name));
+        }
+        if column.generated {
+            differences.push(format!("its column '{}' is generated", column.name));
+        }
+        match types::wire(&declared.data_type, &column.pg_type) {
+            Some(wire) => paired.push(Column { index, name: column.name.clone(), wire }),
+            None => differences.push(format!(
+                "column '{}' is {} here and {} there",
+                declared.name, declared.data_type.kind, column.pg_type.text
+            )),
+        }
+    }
+    for column in columns {
+        if column.not_null && !column.has_default && !written.contains(column.name.as_str()) {
+            differences.push(format!(
+                "its column '{}' is NOT NULL without a default, and nothing is written to it",
+                column.name
+            ));
+        }
+    }
+    Target { name: found.name.clone(), columns: paired, key_count: table.primary_key.len() }
+}
+
+async fn check_unique_index(
+    client: &Client,
+    oid: u32,
+    target: &Target,
+    differences: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let sql = "SELECT array_agg(a.attname::text) FROM pg_catalog.pg_index i \
+               CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) AS k(attnum) \
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+               WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate \
+                 AND i.indpred IS NULL AND i.indexprs IS NULL GROUP BY i.indexrelid";
+    let rows = client.query(sql, &[&oid]).await?;
+    let key: BTreeSet<&str> =
+        target.columns.iter().take(target.key_count).map(|c| c.name.as_str()).collect();
+    let fits = rows.iter().any(|row| {
+        let columns: Vec<String> = row.get(0);
+        columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == key
+    });
+    // With columns missing the key is not known whole, and their absence has been said.
+    if !fits && key.len() == target.key_count {
+        let names = key.into_iter().collect::<Vec<_>>().join(", ");
+        differences.push(format!("it has no primary key or unique index on ({names})"));
+    }
+    Ok(())
+}
+
+async fn check_rights(
+    client: &Client,
+    oid: u32,
+    upsert: bool,
+    differences: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let wanted: &[&str] =
+        if upsert { &["INSERT", "SELECT", "UPDATE", "DELETE"] } else { &["INSERT"] };
+    for right in wanted {
+        let sql = "SELECT has_table_privilege($1, $2::text)";
+        if !client.query_one(sql, &[&oid, right]).await?.get::<_, bool>(0) {
+            differences.push(format!("the user has no right to {right}"));
+        }
+    }
+    Ok(())
+}
+
+async fn create_table(client: &Client, table: &TableSpec, table_name: &str) -> Result<(), Failure> {
+    let parts: Vec<String> =
+        client.query_one("SELECT parse_ident($1::text)", &[&table_name]).await?.get(0);
+    let quoted: Vec<String> = parts.iter().map(|p| quote(p)).collect();
+    if let [schema, _] = parts.as_slice() {
+        let sql = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1::text::name";
+        if client.query_opt(sql, &[schema]).await?.is_none() {
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quoted[0]);
+            tolerate_race(client.batch_execute(&sql).await)?;
+        }
+    }
+    let mut lines = Vec::new();
+    for (index, column) in table.columns.iter().enumerate() {
+        let declared = types::declared(&column.name, &column.data_type)?;
+        let not_null = !column.data_type.nullable || table.primary_key.contains(&index);
+        let suffix = if not_null { " NOT NULL" } else { "" };
+        lines.push(format!("{} {declared}{suffix}", quote(&column.name.to_lowercase())));
+    }
+    if !table.primary_key.is_empty() {
+        let names = table.primary_key.iter().map(|&c| quote(&table.columns[c].name.to_lowercase()));
+        lines.push(format!("PRIMARY KEY ({})", names.collect::<Vec<_>>().join(", ")));
+    }
+    let sql = format!("CREATE TABLE IF NOT EXISTS {} ({})", quoted.join("."), lines.join(", "));
+    tolerate_race(client.batch_execute(&sql).await)
+}
+
+/// Another pipeline may create the same thing at the same moment.
+fn tolerate_race(created: Result<(), tokio_postgres::Error>) -> Result<(), Failure> {
+    use tokio_postgres::error::SqlState;
+    match created {
+        Err(e)
+            if e.code().is_some_and(|c| {
+                [
+                    SqlState::UNIQUE_VIOLATION,
+                    SqlState::DUPLICATE_TABLE,
+                    SqlState::DUPLICATE_SCHEMA,
+                    SqlState::DUPLICATE_OBJECT,
+                ]
+                .contains(c)
+            }) =>
+        {
+            Ok(())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// A quoted identifier.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

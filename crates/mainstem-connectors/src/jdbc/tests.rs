@@ -1,0 +1,1 @@
+//! Unit tests of the jdbc connector that need no server.
