@@ -4,10 +4,15 @@
 //! and one line in `format/mod.rs`.
 
 pub mod api;
+pub mod blackhole;
 pub mod datagen;
+pub mod filesystem;
+pub mod faker;
 pub mod format;
 mod generator;
+pub mod jdbc;
 pub mod kafka;
 pub mod nexmark;
+pub mod print;
 pub mod registry;
 pub mod upsert_kafka;

@@ -9,6 +9,10 @@ pub fn connectors() -> Vec<&'static dyn Connector> {
         &crate::nexmark::NEXMARK,
         &crate::kafka::KAFKA,
         &crate::upsert_kafka::UPSERT_KAFKA,
+        &crate::filesystem::FILESYSTEM,
+        &crate::print::PRINT,
+        &crate::blackhole::BLACKHOLE,
+        &crate::jdbc::JDBC,
     ]
 }
 

@@ -317,7 +317,7 @@ pub fn push_time(out: &mut Vec<u8>, nanos_of_day: i64, style: TimeStyle) {
     push_padded(out, seconds / 3_600, 2);
     out.push(b':');
     push_padded(out, seconds / 60 % 60, 2);
-    if style == TimeStyle::Java && seconds % 60 == 0 && nanos == 0 {
+    if style == TimeStyle::Java && seconds.is_multiple_of(60) && nanos == 0 {
         return;
     }
     out.push(b':');
@@ -328,10 +328,10 @@ pub fn push_time(out: &mut Vec<u8>, nanos_of_day: i64, style: TimeStyle) {
     out.push(b'.');
     let start = out.len();
     match style {
-        TimeStyle::Java | TimeStyle::Instant if nanos % 1_000_000 == 0 => {
+        TimeStyle::Java | TimeStyle::Instant if nanos.is_multiple_of(1_000_000) => {
             push_padded(out, nanos / 1_000_000, 3);
         }
-        TimeStyle::Java | TimeStyle::Instant if nanos % 1_000 == 0 => {
+        TimeStyle::Java | TimeStyle::Instant if nanos.is_multiple_of(1_000) => {
             push_padded(out, nanos / 1_000, 6);
         }
         TimeStyle::Java | TimeStyle::Instant => push_padded(out, nanos, 9),

@@ -13,7 +13,11 @@ use mainstem_core::{Error, Result};
 pub mod bad_record;
 pub(crate) mod cells;
 pub mod csv;
+pub mod json;
+pub mod metadata;
 mod oversized;
+pub mod parquet;
+pub mod raw;
 pub(crate) mod row_text;
 pub(crate) mod scalar;
 mod validate;
@@ -66,7 +70,7 @@ pub struct EncodeRequest {
 }
 
 /// Every format, in the order of the docs.
-pub const FORMATS: &[&FormatSpec] = &[&csv::SPEC];
+pub const FORMATS: &[&FormatSpec] = &[&json::SPEC, &csv::SPEC, &raw::SPEC, &parquet::SPEC];
 
 /// The word for the policy option.
 pub const BAD_RECORDS: &str = "mainstem.bad-records";
@@ -174,6 +178,38 @@ pub fn with_options_of(table: &TableSpec, part: Part) -> TableSpec {
     table
 }
 
+/// Where one record ends and the next begins in a file of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// At each line feed.
+    Lines,
+    /// At a line feed outside quotes.
+    Csv(csv::Dialect),
+    /// Not at all: the connector reads whole columns.
+    Columns,
+}
+
+impl Framing {
+    /// The end of the last whole record in `data`, which starts at the start of one.
+    pub(crate) fn last_record_end(self, data: &[u8]) -> Option<usize> {
+        match self {
+            Framing::Csv(dialect) if dialect.quote.is_some() || dialect.escape.is_some() => {
+                csv::last_record_end(data, dialect)
+            }
+            _ => memchr::memrchr(b'\n', data).map(|at| at + 1),
+        }
+    }
+}
+
+/// How files of `format` are cut.
+pub fn framing(format: &str, options: &Options) -> Result<Framing> {
+    Ok(match self::format(format)?.name {
+        "csv" => Framing::Csv(csv::dialect(options)?),
+        "parquet" => Framing::Columns,
+        _ => Framing::Lines,
+    })
+}
+
 /// The policy for bad records that a table declares.
 pub fn bad_records(options: &Options) -> Result<BadRecords> {
     match options.get(BAD_RECORDS).map(|v| v.to_ascii_lowercase()).as_deref() {
@@ -201,7 +237,9 @@ pub fn decoder(format: &str, mut request: DecodeRequest) -> Result<Box<dyn Decod
         _ => request.bad_records,
     };
     let inner = match spec.name {
+        "json" => json::decoder(&request)?,
         "csv" => csv::decoder(&request)?,
+        "raw" => raw::decoder(&request)?,
         _ => return Err(Error::user(format!("format '{format}' cannot be read by this connector"))),
     };
     Ok(Box::new(oversized::Bounded { inner, policy }))
@@ -212,7 +250,9 @@ pub fn encoder(format: &str, mut request: EncodeRequest) -> Result<Box<dyn Encod
     request.table = Arc::new(with_options_of(&request.table, Part::Value));
     let spec = self::format(format)?;
     match spec.name {
+        "json" => json::encoder(&request),
         "csv" => csv::encoder(&request),
+        "raw" => raw::encoder(&request),
         _ => Err(Error::user(format!("format '{format}' cannot be written by this connector"))),
     }
 }

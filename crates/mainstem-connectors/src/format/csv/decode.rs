@@ -3,14 +3,16 @@
 //! columns that nobody asked for are split but not read. Fields go by position, as in Flink.
 //! What it does not do: no framing (readers cut files at record ends), no policy (`bad_record` has it).
 
-use arrow_array::BooleanArray;
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_select::filter::filter;
 use mainstem_core::ingest::{Decode, Decoded, Lines, Messages, Payload};
 use mainstem_core::{Batch, Error, Result};
 
 use super::column::{Column, Texts};
 use super::tokenize::Tokenizer;
 use super::{Settings, data_columns};
-use crate::format::bad_record::{LinePlaces, RecordError, message_place, refuse};
+use crate::format::bad_record::{LinePlaces, RecordError, message_place, record_bytes_max, refuse};
+use crate::format::metadata::MetadataColumns;
 use crate::format::{BadRecords, DecodeRequest};
 
 /// A column of the file that is wanted.
@@ -18,7 +20,7 @@ use crate::format::{BadRecords, DecodeRequest};
 struct Wanted {
     /// Its position in a record.
     field: usize,
-    /// Its position in the batch.
+    /// Its position among the value columns of the batch.
     output: usize,
     name: String,
     column: Column,
@@ -30,10 +32,12 @@ pub(super) struct CsvDecoder {
     texts: Texts,
     skip_header: bool,
     policy: BadRecords,
+    record_bytes_max: usize,
     /// How many fields a record has.
     arity: usize,
     /// In the order of the fields.
     wanted: Vec<Wanted>,
+    metadata: MetadataColumns,
     rows: usize,
     /// Rows that were appended and then refused.
     dropped: Vec<usize>,
@@ -51,13 +55,12 @@ impl CsvDecoder {
         let settings = Settings::read(&request.table.options)?;
         let fields = data_columns(&request.table);
         let mut wanted = Vec::new();
-        for (output, index) in request.projection.iter().enumerate() {
-            let column = &request.table.columns[*index];
-            let Some(field) = fields.iter().position(|f| f == index) else {
-                return Err(Error::internal(format!(
-                    "metadata column '{}' reached the csv decoder",
-                    column.name
-                )));
+        let metadata =
+            MetadataColumns::new(&request.table, &request.projection, &request.time_zone)?;
+        for (output, index) in metadata.value_columns().into_iter().enumerate() {
+            let column = &request.table.columns[index];
+            let Ok(field) = fields.binary_search(&index) else {
+                return Err(Error::internal(format!("'{}' is no field of a record", column.name)));
             };
             wanted.push(Wanted {
                 field,
@@ -72,8 +75,10 @@ impl CsvDecoder {
             texts: settings.texts,
             skip_header: settings.skip_header,
             policy: request.bad_records,
+            record_bytes_max: record_bytes_max(&request.table.options)?,
             arity: fields.len(),
             wanted,
+            metadata,
             rows: 0,
             dropped: Vec::new(),
         })
@@ -87,7 +92,7 @@ impl CsvDecoder {
         loop {
             at = self.tokenizer.skip_comments(data, at);
             if at >= data.len() {
-                return Ok(());
+                break;
             }
             let (next, row) = self.record(data, at, header);
             if !std::mem::take(&mut header) {
@@ -98,29 +103,39 @@ impl CsvDecoder {
             }
             at = next;
         }
+        let metadata = self.metadata.of_lines(lines, self.rows - self.dropped.len())?;
+        self.push_batch(metadata, out)
     }
 
     fn decode_messages(&mut self, messages: &Messages, out: &mut Decoded) -> Result<()> {
+        let mut kept = Vec::with_capacity(messages.len());
         for index in 0..messages.len() {
             out.records += 1;
             // As Flink: a record without a value is no row.
             let Some(data) = messages.value(index) else { continue };
-            let start = self.tokenizer.skip_comments(data, 0);
-            let place = || message_place(messages, index);
-            if start >= data.len() {
-                let error = RecordError::new(0, "the record is empty");
-                self.refuse(data, place, error, out)?;
-                continue;
+            match self.message(data) {
+                Ok(()) => kept.push(index as u32),
+                Err(error) => {
+                    self.refuse(data, || message_place(messages, index), error, out)?;
+                }
             }
-            let (next, row) = self.record(data, start, false);
-            let more = data[next..].iter().any(|b| *b > b' ');
-            if let Some(Row::Refused(error)) = row {
-                self.refuse(data, place, error, out)?;
-            } else if more {
-                self.drop_last();
-                let error = RecordError::new(next, "the record has more than one line");
-                self.refuse(data, place, error, out)?;
-            }
+        }
+        let metadata = self.metadata.of_messages(messages, &kept)?;
+        self.push_batch(metadata, out)
+    }
+
+    fn message(&mut self, data: &[u8]) -> Result<(), RecordError> {
+        let start = self.tokenizer.skip_comments(data, 0);
+        if start >= data.len() {
+            return Err(RecordError::new(0, "the record is empty"));
+        }
+        let (next, row) = self.record(data, start, false);
+        if let Some(Row::Refused(error)) = row {
+            return Err(error);
+        }
+        if data[next..].iter().any(|b| *b > b' ') {
+            self.drop_last();
+            return Err(RecordError::new(next, "the record has more than one line"));
         }
         Ok(())
     }
@@ -136,6 +151,10 @@ impl CsvDecoder {
         };
         if skip {
             return (next, None);
+        }
+        if next - at > self.record_bytes_max {
+            let reason = "the record is longer than 'mainstem.record-bytes-max' allows";
+            return (next, Some(Row::Refused(RecordError::new(0, reason))));
         }
         (next, Some(self.append(data, at)))
     }
@@ -198,27 +217,32 @@ impl CsvDecoder {
         refuse(policy, record, place, error, out)
     }
 
-    fn finish(&mut self, out: &mut Decoded) -> Result<()> {
+    /// Hands out the rows that were kept; `metadata` has a value for each of them.
+    fn push_batch(&mut self, metadata: Vec<ArrayRef>, out: &mut Decoded) -> Result<()> {
+        let (columns, rows) = self.take_columns()?;
+        if rows > 0 {
+            out.batches.push(Batch::new(self.metadata.assemble(columns, metadata), rows));
+        }
+        Ok(())
+    }
+
+    fn take_columns(&mut self) -> Result<(Vec<ArrayRef>, usize)> {
         let rows = std::mem::take(&mut self.rows);
         let dropped = std::mem::take(&mut self.dropped);
         let mut columns = vec![None; self.wanted.len()];
         for wanted in &mut self.wanted {
             columns[wanted.output] = Some(wanted.column.finish()?);
         }
-        let batch = Batch::new(columns.into_iter().flatten().collect(), rows);
-        if dropped.is_empty() {
-            if rows > 0 {
-                out.batches.push(batch);
+        let mut columns: Vec<ArrayRef> = columns.into_iter().flatten().collect();
+        if !dropped.is_empty() {
+            let mut keep = vec![true; rows];
+            dropped.iter().for_each(|row| keep[*row] = false);
+            let keep = BooleanArray::from(keep);
+            for column in &mut columns {
+                *column = filter(column, &keep)?;
             }
-            return Ok(());
         }
-        let mut keep = vec![true; rows];
-        dropped.iter().for_each(|row| keep[*row] = false);
-        let batch = batch.filter(&BooleanArray::from(keep))?;
-        if !batch.is_empty() {
-            out.batches.push(batch);
-        }
-        Ok(())
+        Ok((columns, rows - dropped.len()))
     }
 }
 
@@ -229,8 +253,10 @@ impl Decode for CsvDecoder {
             Payload::Messages(messages) => self.decode_messages(messages, out),
             _ => Err(Error::internal("format 'csv' was given a payload without text")),
         };
-        // After an error the columns are emptied all the same, so that the next payload starts level.
-        let finished = self.finish(out);
-        decoded.and(finished)
+        if decoded.is_err() {
+            // The next payload starts with level, empty columns.
+            self.take_columns()?;
+        }
+        decoded
     }
 }

@@ -171,9 +171,7 @@ impl CsvEncoder {
 /// Doubles the quote, and puts the escape character before itself.
 fn push_escaped(text: &[u8], quote: Option<u8>, escape: Option<u8>, out: &mut Vec<u8>) {
     for byte in text {
-        if Some(*byte) == quote {
-            out.push(*byte);
-        } else if Some(*byte) == escape {
+        if Some(*byte) == quote || Some(*byte) == escape {
             out.push(*byte);
         }
         out.push(*byte);

@@ -4,11 +4,12 @@
 //! Two things differ on purpose: a Kafka record of more than one line is refused, where Flink drops the other lines
 //! silently; hexadecimal floating-point numbers are refused.
 
+use arrow_array::ArrayRef;
 use mainstem_core::egress::Encode;
 use mainstem_core::ingest::Decode;
 use mainstem_core::options::{FormatSpec, OptionReader, OptionSpec, OptionType, optional};
 use mainstem_core::table::{Options, TableSpec};
-use mainstem_core::{Error, Result};
+use mainstem_core::{DataType, Error, Result};
 
 mod column;
 mod decode;
@@ -18,7 +19,7 @@ mod tokenize;
 #[cfg(test)]
 mod tests;
 
-use self::column::Texts;
+use self::column::{Column, Texts};
 pub use self::tokenize::Dialect;
 pub(crate) use self::tokenize::last_record_end;
 use super::{DecodeRequest, EncodeRequest};
@@ -197,6 +198,24 @@ fn unescape_java(text: &str) -> String {
             }
         }
     }
+}
+
+/// One value of `data_type` as CSV writes it, as an array of one row. Directory names of partitions are read so.
+pub(crate) fn one_value(name: &str, data_type: &DataType, text: &str) -> Result<ArrayRef> {
+    let texts =
+        Texts { null_literal: None, array_delimiter: b";".to_vec(), ignore_parse_errors: false };
+    let mut column = Column::new(name, data_type, 1)?;
+    column
+        .push(text.as_bytes(), &texts)
+        .map_err(|refused| Error::user(format!("column '{name}': {}", refused.reason)))?;
+    column.finish()
+}
+
+/// NULL of `data_type`, as an array of one row.
+pub(crate) fn one_null(name: &str, data_type: &DataType) -> Result<ArrayRef> {
+    let mut column = Column::new(name, data_type, 1)?;
+    column.push_null();
+    column.finish()
 }
 
 /// The columns that are fields of a record: metadata columns are not.

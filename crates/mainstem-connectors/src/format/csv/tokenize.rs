@@ -238,7 +238,8 @@ pub(crate) fn last_record_end(data: &[u8], dialect: Dialect) -> Option<usize> {
 fn opens_field(data: &[u8], at: usize, dialect: Dialect) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     let after_delimiter = data[before] == dialect.delimiter
-        && (dialect.escape.is_none() || escapes_before(data, 0, before, dialect.escape) % 2 == 0);
+        && (dialect.escape.is_none()
+            || escapes_before(data, 0, before, dialect.escape).is_multiple_of(2));
     if !after_delimiter && data[before] != b'\n' {
         return false;
     }
@@ -261,7 +262,7 @@ fn escapes_before(data: &[u8], from: usize, at: usize, escape: Option<u8>) -> us
 fn plain_feed(data: &[u8], from: usize, to: usize, escape: Option<u8>) -> Option<usize> {
     let mut end = to;
     while let Some(feed) = memrchr(b'\n', &data[from..end]).map(|at| from + at) {
-        if escape.is_none() || escapes_before(data, from, feed, escape) % 2 == 0 {
+        if escape.is_none() || escapes_before(data, from, feed, escape).is_multiple_of(2) {
             return Some(feed + 1);
         }
         end = feed;

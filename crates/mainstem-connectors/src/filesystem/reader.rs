@@ -1,0 +1,357 @@
+//! Reads one text file in pieces of about a mebibyte that end at the end of a record.
+//! Invariant: the pieces, one after the other, are the file without its byte order mark; each piece is read into its
+//! buffer once and never copied, only the start of the record that a buffer cuts is. A position is the offset (in the
+//! decompressed bytes) and the line of the next record. A record longer than the limit is passed over in bounded
+//! memory and handed out as [`Payload::Oversized`].
+//! The thread that reads is one of tokio's blocking threads, for one piece at a time, one piece ahead.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use mainstem_core::ingest::{Lines, Oversized, Payload};
+use mainstem_core::{Error, ErrorKind, Result};
+use tokio::task::JoinHandle;
+
+use super::discover::{FileInfo, read_error};
+use crate::api::{Fetched, Position, SplitReader};
+use crate::format::Framing;
+
+const PIECE_BYTES: usize = 1 << 20;
+const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// How a file is compressed, by the end of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// Of the file called `name`; compressions that we do not read are errors.
+    pub(super) fn of(name: &str) -> Result<Self> {
+        let extension = name.rsplit_once('.').map_or("", |(_, e)| e).to_ascii_lowercase();
+        match extension.as_str() {
+            "gz" | "gzip" => Ok(Self::Gzip),
+            "zst" | "zstd" => Ok(Self::Zstd),
+            "bz2" | "xz" | "deflate" | "lz4" | "snappy" => {
+                Err(Error::user(format!("file '{name}' has a compression that is not supported"))
+                    .with_hint("use gzip (.gz) or zstd (.zst)"))
+            }
+            _ => Ok(Self::None),
+        }
+    }
+}
+
+/// Offset and line of the next record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    offset: u64,
+    line: u64,
+}
+
+impl Place {
+    pub(super) const START: Place = Place { offset: 0, line: 1 };
+
+    pub(super) fn read(position: &Position) -> Result<Self> {
+        let words = position.0.as_chunks::<8>();
+        let ([offset, line], []) = words else {
+            return Err(Error::new(ErrorKind::Corrupt, "the position of a file is not 16 bytes"));
+        };
+        Ok(Self { offset: u64::from_le_bytes(*offset), line: u64::from_le_bytes(*line) })
+    }
+
+    fn position(self) -> Position {
+        Position([self.offset.to_le_bytes(), self.line.to_le_bytes()].concat())
+    }
+}
+
+enum Input {
+    Plain(File),
+    Gzip(Box<flate2::read::MultiGzDecoder<BufReader<File>>>),
+    Zstd(zstd::stream::read::Decoder<'static, BufReader<File>>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buf),
+            Self::Gzip(decoder) => decoder.read(buf),
+            Self::Zstd(decoder) => decoder.read(buf),
+        }
+    }
+}
+
+impl Input {
+    /// Appends up to `count` bytes; fewer only at the end.
+    fn append(&mut self, buffer: &mut Vec<u8>, count: usize) -> std::io::Result<usize> {
+        buffer.reserve(count);
+        let count = count as u64;
+        match self {
+            // On the type itself, so that the kernel fills the buffer without zeroing it first.
+            Self::Plain(file) => file.take(count).read_to_end(buffer),
+            Self::Gzip(decoder) => decoder.take(count).read_to_end(buffer),
+            Self::Zstd(decoder) => decoder.take(count).read_to_end(buffer),
+        }
+    }
+}
+
+/// A file that is being read; only blocking calls.
+pub(super) struct TextFile {
+    input: Input,
+    name: Arc<str>,
+    framing: Framing,
+    record_bytes_max: usize,
+    /// The start of the next record, cut off from the last piece.
+    carry: Vec<u8>,
+    /// Of the first byte of `carry`.
+    place: Place,
+    /// The size when it was opened, unless it is compressed.
+    size_bytes: Option<u64>,
+    at_end: bool,
+}
+
+impl TextFile {
+    /// Opens `file` at `place`.
+    pub(super) fn open(
+        file: &FileInfo,
+        framing: Framing,
+        record_bytes_max: usize,
+        place: Place,
+    ) -> Result<Self> {
+        let opened = File::open(&file.path).map_err(|e| open_error(&file.name, e))?;
+        let size = opened.metadata().map_err(|e| read_error(&file.name, e))?.len();
+        let compression = Compression::of(&file.name)?;
+        let buffered = |f| BufReader::with_capacity(256 << 10, f);
+        let input = match compression {
+            Compression::None => Input::Plain(opened),
+            Compression::Gzip => Input::Gzip(Box::new(flate2::read::MultiGzDecoder::new(buffered(opened)))),
+            Compression::Zstd => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(buffered(opened))
+                    .map_err(|e| read_error(&file.name, e))?;
+                Input::Zstd(decoder)
+            }
+        };
+        let mut opened = Self {
+            input,
+            name: Arc::clone(&file.name),
+            framing,
+            record_bytes_max,
+            carry: Vec::new(),
+            place,
+            size_bytes: (compression == Compression::None).then_some(size),
+            at_end: false,
+        };
+        opened.seek()?;
+        Ok(opened)
+    }
+
+    fn seek(&mut self) -> Result<()> {
+        let offset = self.place.offset;
+        if offset == 0 {
+            let count = BYTE_ORDER_MARK.len();
+            self.read_more(count)?;
+            if self.carry == BYTE_ORDER_MARK {
+                self.carry.clear();
+                self.place.offset = count as u64;
+            }
+            return Ok(());
+        }
+        if self.size_bytes.is_some_and(|size| size < offset) {
+            return Err(self.shrunk(offset));
+        }
+        let skipped = match &mut self.input {
+            Input::Plain(file) => file.seek(SeekFrom::Start(offset)),
+            input => std::io::copy(&mut input.take(offset), &mut std::io::sink()),
+        };
+        match skipped {
+            Ok(skipped) if skipped == offset => Ok(()),
+            Ok(_) => Err(self.shrunk(offset)),
+            Err(e) => Err(read_error(&self.name, e)),
+        }
+    }
+
+    fn shrunk(&self, offset: u64) -> Error {
+        Error::user(format!(
+            "file '{}' ends before byte {offset}, up to which it has been read",
+            self.name
+        ))
+        .with_hint("files that are being read must not be cut or replaced")
+    }
+
+    /// Appends up to `count` bytes to `carry`.
+    fn read_more(&mut self, count: usize) -> Result<()> {
+        let read =
+            self.input.append(&mut self.carry, count).map_err(|e| read_error(&self.name, e))?;
+        self.at_end = read < count;
+        let end = self.place.offset + self.carry.len() as u64;
+        if self.at_end && self.size_bytes.is_some_and(|size| end < size) {
+            return Err(self.shrunk(self.size_bytes.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    /// The next piece; `None` at the end.
+    pub(super) fn next_piece(&mut self) -> Result<Option<Fetched>> {
+        loop {
+            let searched = self.carry.len();
+            if !self.at_end {
+                // A record that spans pieces is searched again from its start, so read more of it each time.
+                let mut buffer = Vec::with_capacity(searched.max(PIECE_BYTES) + searched);
+                buffer.append(&mut self.carry);
+                self.carry = buffer;
+                self.read_more(searched.max(PIECE_BYTES))?;
+            }
+            if self.carry.is_empty() {
+                return Ok(None);
+            }
+            let end = match self.framing.last_record_end(&self.carry) {
+                Some(end) if !self.at_end => end,
+                _ if self.at_end => self.carry.len(),
+                _ if self.carry.len() <= self.record_bytes_max => continue,
+                _ => return self.pass_over().map(Some),
+            };
+            return Ok(Some(self.cut(end)));
+        }
+    }
+
+    fn cut(&mut self, end: usize) -> Fetched {
+        let carry = self.carry[end..].to_vec();
+        let data = Bytes::from(std::mem::replace(&mut self.carry, carry)).slice(..end);
+        let first_line = self.place.line;
+        self.place.offset += end as u64;
+        self.place.line += memchr::memchr_iter(b'\n', &data).count() as u64;
+        let lines = Lines { data, path: Arc::clone(&self.name), first_line };
+        Fetched { payload: Payload::Lines(lines), position: self.place.position() }
+    }
+
+    /// Reads on to the end of a line, and keeps only the start of what it passes.
+    fn pass_over(&mut self) -> Result<Fetched> {
+        let line = self.place.line;
+        let head =
+            Bytes::copy_from_slice(&self.carry[..self.carry.len().min(OVERSIZED_HEAD_BYTES)]);
+        let mut size_bytes = 0;
+        // Line feeds inside the record (in open quotes) count as lines; the one that ends it is in the last buffer.
+        let mut from = self.record_bytes_max.min(self.carry.len());
+        loop {
+            let end = memchr::memchr(b'\n', &self.carry[from..]).map(|at| from + at + 1);
+            let passed = end.unwrap_or(self.carry.len());
+            size_bytes += passed as u64;
+            self.place.offset += passed as u64;
+            self.place.line += memchr::memchr_iter(b'\n', &self.carry[..passed]).count() as u64;
+            self.carry.drain(..passed);
+            if end.is_some() || self.at_end {
+                break;
+            }
+            self.read_more(PIECE_BYTES)?;
+            from = 0;
+        }
+        let record = Oversized {
+            head,
+            size_bytes,
+            limit_bytes: self.record_bytes_max as u64,
+            path: Arc::clone(&self.name),
+            line,
+        };
+        Ok(Fetched { payload: Payload::Oversized(record), position: self.place.position() })
+    }
+}
+
+pub(super) fn open_error(name: &str, e: std::io::Error) -> Error {
+    if e.kind() == std::io::ErrorKind::NotFound {
+        return Error::user(format!("file '{name}' vanished before it was read"))
+            .with_hint("it was there when the files were listed; restore it, or start again")
+            .with_source(e);
+    }
+    read_error(name, e)
+}
+
+/// What a background read gives back: the file, to go on with, and what it read.
+type Read1<T> = (T, Result<Option<Fetched>>);
+
+/// A file that is read by blocking calls, one piece at a time.
+pub(super) trait Pieces: Send + 'static {
+    fn next_piece(&mut self) -> Result<Option<Fetched>>;
+}
+
+impl Pieces for TextFile {
+    fn next_piece(&mut self) -> Result<Option<Fetched>> {
+        TextFile::next_piece(self)
+    }
+}
+
+/// How a reader opens its file, when the first piece is asked for.
+type Open<T> = Box<dyn FnOnce() -> Result<T> + Send>;
+
+enum State<T> {
+    Unopened(Open<T>),
+    /// The next piece is being read.
+    Reading(JoinHandle<Result<Read1<T>>>),
+    Ended,
+}
+
+/// A [`SplitReader`] over blocking reads. The next piece is read while the last one is being decoded.
+pub(super) struct BackgroundReader<T> {
+    state: State<T>,
+    /// Under a watched directory a file that vanished is said, not fatal.
+    vanished: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl<T: Pieces> BackgroundReader<T> {
+    pub(super) fn new(open: Open<T>, vanished: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
+        Self { state: State::Unopened(open), vanished }
+    }
+
+    fn read_ahead(mut file: T) -> State<T> {
+        State::Reading(tokio::task::spawn_blocking(move || {
+            let read = file.next_piece();
+            Ok((file, read))
+        }))
+    }
+}
+
+#[async_trait]
+impl<T: Pieces> SplitReader for BackgroundReader<T> {
+    async fn next(&mut self) -> Result<Option<Fetched>> {
+        if let State::Unopened(_) = self.state
+            && let State::Unopened(open) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            self.state = State::Reading(tokio::task::spawn_blocking(move || {
+                let mut file = open()?;
+                let read = file.next_piece();
+                Ok((file, read))
+            }));
+        }
+        let State::Reading(reading) = &mut self.state else { return Ok(None) };
+        let read = reading
+            .await
+            .map_err(|e| Error::internal("a file reader stopped").with_source(e))
+            .flatten();
+        self.state = State::Ended;
+        match read {
+            Ok((_, Ok(None))) => Ok(None),
+            Ok((file, Ok(Some(fetched)))) => {
+                self.state = Self::read_ahead(file);
+                Ok(Some(fetched))
+            }
+            Ok((_, Err(e))) => Err(e),
+            Err(e) => match &self.vanished {
+                Some(tell) if is_not_found(&e) => {
+                    tell();
+                    Ok(None)
+                }
+                _ => Err(e),
+            },
+        }
+    }
+}
+
+fn is_not_found(e: &Error) -> bool {
+    std::error::Error::source(e)
+        .and_then(|s| s.downcast_ref::<std::io::Error>())
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+}
