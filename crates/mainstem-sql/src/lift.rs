@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringArray};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, Datum, PrimitiveArray, Scalar, StringArray,
+};
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer};
 use mainstem_core::Result;
 use mainstem_engine::expr::{EvalContext, Value};
@@ -148,4 +150,21 @@ where
         text.end_row();
     }
     text.finish(array.nulls().cloned())
+}
+
+/// A kernel over Arrow's own binary kernels, which take an array or one value on either side.
+pub(crate) fn datums<F>(combine: F) -> Kernel
+where
+    F: Fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef> + Send + Sync + 'static,
+{
+    Arc::new(move |arguments: &[Value], _rows: usize, _cx: &EvalContext| {
+        let one = |value: &Value| Scalar::new(ArrayRef::clone(value.array()));
+        let (left, right) = (&arguments[0], &arguments[1]);
+        Ok(match (left.is_scalar(), right.is_scalar()) {
+            (true, true) => Value::Scalar(combine(&one(left), &one(right))?),
+            (true, false) => Value::Array(combine(&one(left), right.array())?),
+            (false, true) => Value::Array(combine(left.array(), &one(right))?),
+            (false, false) => Value::Array(combine(left.array(), right.array())?),
+        })
+    })
 }
