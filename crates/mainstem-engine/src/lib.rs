@@ -4,8 +4,16 @@
 
 pub mod aggregate;
 mod columns;
+mod consolidate;
+pub mod dataflow;
+mod exchange;
 pub mod expr;
+mod graph;
 mod hash;
+mod instance;
 mod key_table;
+pub mod operator;
+mod ops;
 pub mod plan;
 pub mod window;
+mod worker;

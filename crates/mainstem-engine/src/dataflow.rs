@@ -1,0 +1,122 @@
+//! A dataflow driven by hand: logical workers on the caller's thread, one step a call.
+//! Invariant: the same steps give the same rows as [`crate::executor`] gives with as many threads. For tests,
+//! simulation and snapshots of small inputs; it reads no clock and starts no thread.
+
+use std::sync::Arc;
+
+use mainstem_core::{Batch, Error, Result};
+
+use crate::exchange::Mail;
+use crate::graph::Graph;
+use crate::operator::Watermark;
+use crate::ops::watermark::SplitEvents;
+use crate::plan::Plan;
+use crate::worker::{SourceRows, StepHeader, Worker};
+
+/// What a step takes of one source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceInput {
+    /// Splits that are new.
+    pub added: Vec<u32>,
+    /// Rows of splits, in order of arrival. They are dealt to the workers in contiguous pieces.
+    pub batches: Vec<(u32, Batch)>,
+    /// Splits that have ended with these rows.
+    pub ended: Vec<u32>,
+    /// All splits have ended and there will be no more.
+    pub finished: bool,
+}
+
+/// What a step takes.
+#[derive(Debug, Clone, Default)]
+pub struct StepInput {
+    /// Processing time.
+    pub now_ms: i64,
+    /// One element per source of the plan.
+    pub sources: Vec<SourceInput>,
+}
+
+/// What a step gives.
+#[derive(Debug, Clone, Default)]
+pub struct StepOutput {
+    /// Rows of each sink, worker by worker.
+    pub sinks: Vec<Vec<Batch>>,
+    /// When the next step is wanted even if nothing arrives.
+    pub next_timer_ms: Option<i64>,
+    /// The watermark of each source.
+    pub watermarks: Vec<Watermark>,
+}
+
+/// A plan with its state.
+pub struct Dataflow {
+    graph: Arc<Graph>,
+    workers: Vec<Worker>,
+    mail: Mail,
+}
+
+impl std::fmt::Debug for Dataflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let nodes: Vec<&str> = self.graph.plan.nodes.iter().map(|n| n.name.as_str()).collect();
+        f.debug_struct("Dataflow").field("workers", &self.workers.len()).field("nodes", &nodes).finish()
+    }
+}
+
+impl Dataflow {
+    /// A dataflow without rows. Refuses plans that cannot be run.
+    pub fn new(plan: &Plan, workers: usize) -> Result<Self> {
+        let graph = Arc::new(Graph::new(plan, workers)?);
+        let workers = (0..graph.workers).map(|i| Worker::new(&graph, i)).collect::<Result<_>>()?;
+        let mail = Mail::new(graph.plan.nodes.len(), graph.workers);
+        Ok(Self { graph, workers, mail })
+    }
+
+    /// Runs one step.
+    pub fn step(&mut self, input: StepInput) -> Result<StepOutput> {
+        if input.sources.len() != self.graph.plan.sources {
+            return Err(Error::internal("a step names another number of sources than its plan"));
+        }
+        let count = self.workers.len();
+        let mut header = StepHeader { now_ms: input.now_ms, sources: Vec::new() };
+        let mut rows = vec![vec![SourceRows::default(); input.sources.len()]; count];
+        for (source, from) in input.sources.into_iter().enumerate() {
+            let (added, ended, finished) = (from.added, from.ended, from.finished);
+            header.sources.push(SplitEvents { added, ended, finished });
+            let batches = from.batches.len();
+            for (at, (split, batch)) in from.batches.into_iter().enumerate() {
+                let to = &mut rows[at * count / batches][source];
+                to.batches.push(batch);
+                to.splits.push(split);
+            }
+        }
+        for phase in 0..self.graph.phases.len() {
+            for (worker, rows) in self.workers.iter_mut().zip(&mut rows) {
+                worker.phase(phase, &header, rows, &self.mail)?;
+            }
+        }
+        let mut sinks = vec![Vec::new(); self.graph.plan.sinks];
+        for worker in &mut self.workers {
+            for (sink, output) in sinks.iter_mut().zip(&mut worker.outputs) {
+                sink.append(output);
+            }
+        }
+        Ok(StepOutput {
+            sinks,
+            next_timer_ms: self.workers.iter().filter_map(Worker::next_timer_ms).min(),
+            watermarks: self.workers[0].source_watermarks(),
+        })
+    }
+
+    /// Rows dropped so far because all their windows were closed.
+    pub fn late_rows(&self) -> u64 {
+        self.workers.iter().map(Worker::late_rows).sum()
+    }
+
+    /// Rows or groups in state.
+    pub fn state_rows(&self) -> usize {
+        self.workers.iter().map(Worker::state_rows).sum()
+    }
+
+    /// Memory in state, in bytes.
+    pub fn state_bytes(&self) -> usize {
+        self.workers.iter().map(Worker::state_bytes).sum()
+    }
+}

@@ -1,0 +1,177 @@
+//! From plan nodes to operator instances.
+//! Invariant: instances of one node differ between workers only where the plan says so (Values, on worker 0).
+
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Error, Result};
+
+use crate::consolidate::Consolidate;
+use crate::exchange::{Exchange, Preaggregation};
+use crate::expr::ExprRef;
+use crate::graph::Graph;
+use crate::operator::Operator;
+use crate::ops::aggregate::{Aggregate, AggregatePlan};
+use crate::ops::join::{Join, JoinPlan};
+use crate::ops::limit::Limit;
+use crate::ops::sort::Sort;
+use crate::ops::stateless::{Filter, Project, UnionAll, Values};
+use crate::ops::unnest::Unnest;
+use crate::ops::upsert_normalize::UpsertNormalize;
+use crate::ops::watermark::SourceWatermark;
+use crate::ops::window_aggregate::{WindowAggregate, WindowAggregatePlan};
+use crate::ops::window_table::WindowTable;
+use crate::plan::{Node, NodeKind};
+
+/// How a worker runs a node.
+pub(crate) enum Instance {
+    Source(usize),
+    Watermark(SourceWatermark),
+    Exchange(Exchange),
+    Sink(usize, Consolidate),
+    Operator(Box<dyn Operator>),
+    /// Its work is done by the node below.
+    Pass,
+}
+
+pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<Instance> {
+    let node = graph.node(index);
+    let input = |at: usize| graph.node(node.inputs[at]);
+    let operator: Box<dyn Operator> = match &node.kind {
+        NodeKind::Source { source } => return Ok(Instance::Source(*source)),
+        NodeKind::Watermark { expr, idle_timeout_ms } => {
+            return Ok(Instance::Watermark(SourceWatermark::new(expr.clone(), *idle_timeout_ms)));
+        }
+        NodeKind::Exchange { keys } => {
+            let preaggregation = preaggregation(graph, index, keys)?;
+            return Ok(Instance::Exchange(Exchange { keys: keys.clone(), preaggregation }));
+        }
+        NodeKind::Sink { sink, changelog } => {
+            let consolidate = Consolidate::new(changelog, &input(0).output)?;
+            return Ok(Instance::Sink(*sink, consolidate));
+        }
+        NodeKind::Project { .. } if moved_into_filter(graph, index).is_some() => {
+            return Ok(Instance::Pass);
+        }
+        NodeKind::Project { exprs } => Box::new(Project { exprs: exprs.clone() }),
+        NodeKind::Filter { predicate } => {
+            let above = graph.only_reader(index);
+            let keep = above.and_then(|reader| moved_into_filter(graph, reader));
+            Box::new(Filter { predicate: predicate.clone(), keep })
+        }
+        NodeKind::Values { batch } => {
+            Box::new(Values { batch: (worker == 0).then(|| batch.clone()) })
+        }
+        NodeKind::UnionAll => Box::new(UnionAll),
+        NodeKind::Unnest { column, flatten, with_ordinality, outer } => Box::new(Unnest {
+            column: *column,
+            flatten: *flatten,
+            with_ordinality: *with_ordinality,
+            outer: *outer,
+        }),
+        NodeKind::WindowTable { window, time } => {
+            window.check()?;
+            Box::new(WindowTable {
+                window: window.clone(),
+                time: *time,
+                time_type: last_type(node)?,
+            })
+        }
+        NodeKind::WindowAggregate { .. } => {
+            Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
+        }
+        NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
+        NodeKind::UpsertNormalize { key } => {
+            Box::new(UpsertNormalize::new(key, &input(0).output)?)
+        }
+        NodeKind::Join { kind, left_keys, right_keys, residual } => {
+            Box::new(Join::new(&JoinPlan {
+                kind: *kind,
+                keys: [left_keys.clone(), right_keys.clone()],
+                residual: residual.clone(),
+                inputs: [input(0).output.clone(), input(1).output.clone()],
+                changelog: [input(0).changelog, input(1).changelog],
+            })?)
+        }
+        NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
+        NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
+    };
+    Ok(Instance::Operator(operator))
+}
+
+fn last_type(node: &Node) -> Result<ArrowType> {
+    node.output.last().cloned().ok_or_else(|| Error::internal("a node without window_time"))
+}
+
+/// The columns that a projection keeps, if it only picks columns and the filter below can do that for it.
+fn moved_into_filter(graph: &Graph, index: usize) -> Option<Vec<usize>> {
+    let node = graph.node(index);
+    let NodeKind::Project { exprs } = &node.kind else { return None };
+    let below = node.inputs[0];
+    if !matches!(graph.node(below).kind, NodeKind::Filter { .. })
+        || graph.only_reader(below) != Some(index)
+    {
+        return None;
+    }
+    exprs.iter().map(ExprRef::as_ref).map(crate::expr::Expr::as_column).collect()
+}
+
+fn window_aggregate(graph: &Graph, index: usize) -> Result<WindowAggregatePlan> {
+    let node = graph.node(index);
+    let NodeKind::WindowAggregate { window, keys, aggregates } = &node.kind else {
+        return Err(Error::internal("not a window aggregate"));
+    };
+    let input = graph.node(node.inputs[0]);
+    Ok(WindowAggregatePlan {
+        window: window.clone(),
+        keys: keys.clone(),
+        aggregates: aggregates.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+        time_type: last_type(node)?,
+    })
+}
+
+fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
+    let node = graph.node(index);
+    let NodeKind::Aggregate { keys, aggregates, global, final_only } = &node.kind else {
+        return Err(Error::internal("not an aggregate"));
+    };
+    let input = graph.node(node.inputs[0]);
+    Ok(AggregatePlan {
+        keys: keys.clone(),
+        aggregates: aggregates.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+        global: *global,
+        final_only: *final_only,
+    })
+}
+
+/// Aggregation before an exchange, if the only reader above is an aggregation that can merge partial states and the
+/// exchange goes by its keys.
+fn preaggregation(graph: &Graph, index: usize, by: &[usize]) -> Result<Option<Preaggregation>> {
+    let Some(reader) = graph.only_reader(index).filter(|_| graph.workers > 1) else {
+        return Ok(None);
+    };
+    let (operator, keys): (Box<dyn Operator>, Vec<usize>) = match &graph.node(reader).kind {
+        NodeKind::WindowAggregate { keys, .. } => {
+            let plan = window_aggregate(graph, reader)?;
+            if !plan.mergeable() {
+                return Ok(None);
+            }
+            (Box::new(WindowAggregate::partial(&plan)?), keys.clone())
+        }
+        NodeKind::Aggregate { keys, .. } => {
+            let plan = aggregate(graph, reader)?;
+            if !plan.mergeable() {
+                return Ok(None);
+            }
+            (Box::new(Aggregate::partial(&plan)?), keys.clone())
+        }
+        _ => return Ok(None),
+    };
+    let place = |column: &usize| keys.iter().position(|key| key == column);
+    let Some(keys) = by.iter().map(place).collect::<Option<Vec<usize>>>() else {
+        return Ok(None);
+    };
+    Ok(Some(Preaggregation { operator, keys, pause_steps: 0 }))
+}

@@ -1,0 +1,79 @@
+//! The contract of an operator: what it gets in a step and what it gives back.
+//! Invariant: an operator is owned by one worker and is a function of its inputs, its context and its state. It never
+//! blocks, sleeps, spawns, locks or reads a clock.
+
+use mainstem_core::{Batch, Result};
+
+use crate::expr::EvalContext;
+
+/// A promise about event time in ms: no row at or before it will come, but for late ones. `None`: no promise yet;
+/// `i64::MAX`: the input has ended.
+pub type Watermark = Option<i64>;
+
+/// What one step brought on one input.
+#[derive(Debug, Default, Clone)]
+pub struct Arrivals {
+    /// Rows, in order.
+    pub batches: Vec<Batch>,
+    /// Partial aggregation states made before an exchange; only aggregations get them.
+    pub partials: Vec<Batch>,
+}
+
+/// One element per input of the plan node.
+pub type Inputs = Vec<Arrivals>;
+
+/// What an operator counts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorMetrics {
+    /// Rows dropped because all their windows were closed.
+    pub late_rows: u64,
+}
+
+/// What an operator sees of the step.
+#[derive(Debug)]
+pub struct StepContext {
+    /// Processing time of the step.
+    pub now_ms: i64,
+    /// The least watermark of its inputs before this step.
+    pub watermark_before: Watermark,
+    /// The same after this step.
+    pub watermark: Watermark,
+    /// No input will bring another row after this step.
+    pub end_of_input: bool,
+    /// Added up over all steps.
+    pub metrics: OperatorMetrics,
+}
+
+impl StepContext {
+    /// What expressions see.
+    pub fn eval(&self) -> EvalContext {
+        EvalContext { now_ms: self.now_ms, watermark_ms: self.watermark_before }
+    }
+}
+
+/// One operator instance.
+pub trait Operator: Send {
+    /// Handles all that a step brought. Stateless operators give exactly one batch for each batch, so that a batch
+    /// keeps its split up to the watermark operator.
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>>;
+
+    /// When it wants a step even if nothing arrives.
+    fn next_timer_ms(&self) -> Option<i64> {
+        None
+    }
+
+    /// Rows or groups kept.
+    fn state_rows(&self) -> usize {
+        0
+    }
+
+    /// Memory kept, in bytes.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// Batches of at most `rows` rows with the same content.
+pub(crate) fn cut(batch: &Batch, rows: usize) -> impl Iterator<Item = Batch> + '_ {
+    (0..batch.rows()).step_by(rows.max(1)).map(move |at| batch.slice(at, rows.min(batch.rows() - at)))
+}

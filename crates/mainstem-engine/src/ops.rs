@@ -1,0 +1,16 @@
+//! The operators, one file each.
+
+pub(crate) mod aggregate;
+mod calls;
+pub(crate) mod join;
+mod join_side;
+pub(crate) mod limit;
+mod rows;
+mod slices;
+pub(crate) mod sort;
+pub(crate) mod stateless;
+pub(crate) mod unnest;
+pub(crate) mod upsert_normalize;
+pub(crate) mod watermark;
+pub(crate) mod window_aggregate;
+pub(crate) mod window_table;

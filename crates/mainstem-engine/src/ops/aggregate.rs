@@ -1,0 +1,289 @@
+//! GROUP BY without a window: a changelog, per key -old +new where a step changed the result.
+//! Invariant: after each step the rows that came out, added up, are one row per group that has rows (a global
+//! aggregate: one row from the first input row on, for ever). Results before the step are asked of the accumulators
+//! before they are changed, so nothing is stored twice.
+
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::{BooleanBuffer, ScalarBuffer};
+use arrow_ord::cmp::distinct;
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::calls::Calls;
+use crate::aggregate::AggregateCall;
+use crate::key_table::KeyTable;
+use crate::operator::{Arrivals, Inputs, Operator, StepContext};
+
+const OUTPUT_ROWS: usize = 16_384;
+
+/// What the plan says of an aggregate.
+#[derive(Debug, Clone)]
+pub(crate) struct AggregatePlan {
+    pub(crate) keys: Vec<usize>,
+    pub(crate) aggregates: Vec<AggregateCall>,
+    pub(crate) input: Vec<ArrowType>,
+    pub(crate) changelog: bool,
+    pub(crate) global: bool,
+    pub(crate) final_only: bool,
+}
+
+impl AggregatePlan {
+    /// True if partial states can be made before an exchange.
+    pub(crate) fn mergeable(&self) -> bool {
+        !self.changelog && self.aggregates.iter().all(|call| call.mergeable().is_some())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Changes,
+    AtEnd,
+    Partials,
+}
+
+pub(crate) struct Aggregate {
+    role: Role,
+    key_columns: Vec<usize>,
+    global: bool,
+    keys: KeyTable,
+    calls: Calls,
+    /// For changelogs: the weight of all rows of each group.
+    group_rows: Option<Vec<i64>>,
+    /// Groups that have been emitted.
+    emitted: Vec<bool>,
+    /// Groups of this step in order of first touch; `touched` says whether a group is among them.
+    step_groups: Vec<u32>,
+    touched: Vec<bool>,
+}
+
+impl Aggregate {
+    pub(crate) fn new(plan: &AggregatePlan) -> Result<Self> {
+        Self::with_role(plan, if plan.final_only { Role::AtEnd } else { Role::Changes })
+    }
+
+    /// An instance that aggregates the rows of each step and gives the states away.
+    pub(crate) fn partial(plan: &AggregatePlan) -> Result<Self> {
+        Self::with_role(plan, Role::Partials)
+    }
+
+    fn with_role(plan: &AggregatePlan, role: Role) -> Result<Self> {
+        let types: Vec<_> = plan.keys.iter().map(|&i| plan.input[i].clone()).collect();
+        Ok(Self {
+            role,
+            key_columns: plan.keys.clone(),
+            global: plan.global,
+            keys: KeyTable::new(&types)?,
+            calls: Calls::new(&plan.aggregates, plan.changelog),
+            group_rows: plan.changelog.then(Vec::new),
+            emitted: Vec::new(),
+            step_groups: Vec::new(),
+            touched: Vec::new(),
+        })
+    }
+
+    /// The groups of a batch's rows.
+    fn groups_of(&mut self, columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
+        let mut groups = Vec::new();
+        self.keys.intern(columns, rows, &mut groups)?;
+        if self.role == Role::Changes {
+            let bound = self.keys.bound();
+            if self.touched.len() < bound {
+                self.touched.resize(bound, false);
+                self.emitted.resize(bound, false);
+            }
+            for &group in &groups {
+                let touched = &mut self.touched[group as usize];
+                if !*touched {
+                    *touched = true;
+                    self.step_groups.push(group);
+                }
+            }
+        }
+        Ok(groups)
+    }
+
+    fn update(&mut self, batch: &Batch, groups: &[u32]) -> Result<()> {
+        let bound = self.keys.bound();
+        self.calls.update(batch, groups, bound)?;
+        if let Some(counts) = &mut self.group_rows {
+            counts.resize(counts.len().max(bound), 0);
+            for (row, &group) in groups.iter().enumerate() {
+                counts[group as usize] += batch.weight(row);
+            }
+        }
+        Ok(())
+    }
+
+    fn lives(&self, group: u32) -> bool {
+        self.global || self.group_rows.as_ref().is_none_or(|counts| counts[group as usize] > 0)
+    }
+
+    /// Takes in a step and says what changed.
+    fn changes(&mut self, arrivals: Arrivals) -> Result<Vec<Batch>> {
+        let width = self.key_columns.len();
+        let mut rows = Vec::new();
+        for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
+            let keys = batch.project(&self.key_columns);
+            let groups = self.groups_of(keys.columns(), batch.rows())?;
+            rows.push((batch, groups));
+        }
+        let mut partials = Vec::new();
+        for batch in arrivals.partials {
+            let groups = self.groups_of(&batch.columns()[..width], batch.rows())?;
+            partials.push((batch, groups));
+        }
+        let groups = std::mem::take(&mut self.step_groups);
+        groups.iter().for_each(|&group| self.touched[group as usize] = false);
+        let (mut old, mut new): (Vec<u32>, Vec<u32>) =
+            groups.into_iter().partition(|&group| self.emitted[group as usize]);
+        let before = self.calls.finish(&old)?;
+        for (batch, groups) in &rows {
+            self.update(batch, groups)?;
+        }
+        for (batch, groups) in &partials {
+            let bound = self.keys.bound();
+            self.calls.merge(&batch.columns()[width..], groups, bound)?;
+        }
+        let output = self.differences(&mut old, &mut new, before)?;
+        Ok(output)
+    }
+
+    /// Compares the results of the groups `old` before the step with now, and adds the groups `new`.
+    fn differences(
+        &mut self,
+        old: &mut Vec<u32>,
+        new: &mut Vec<u32>,
+        before: Vec<ArrayRef>,
+    ) -> Result<Vec<Batch>> {
+        let after = self.calls.finish(old)?;
+        let differs = different(&before, &after, old.len())?;
+        let goes = BooleanBuffer::collect_bool(old.len(), |i| {
+            differs.value(i) || !self.lives(old[i])
+        });
+        let comes = BooleanBuffer::collect_bool(old.len(), |i| {
+            differs.value(i) && self.lives(old[i])
+        });
+        let mut output = Vec::new();
+        let before = self.rows(old, before)?;
+        push(&mut output, before.filter(&BooleanArray::new(goes, None))?, -1);
+        let after = self.rows(old, after)?;
+        push(&mut output, after.filter(&BooleanArray::new(comes, None))?, 1);
+        let mut dead: Vec<u32> =
+            old.iter().chain(&*new).copied().filter(|&group| !self.lives(group)).collect();
+        dead.iter().for_each(|&group| self.emitted[group as usize] = false);
+        new.retain(|&group| self.lives(group));
+        new.iter().for_each(|&group| self.emitted[group as usize] = true);
+        for groups in new.chunks(OUTPUT_ROWS) {
+            let results = self.calls.finish(groups)?;
+            push(&mut output, self.rows(groups, results)?, 1);
+        }
+        // A group with a negative count was taken back before it came; it is kept until it is even.
+        dead.retain(|&g| self.group_rows.as_ref().is_some_and(|counts| counts[g as usize] == 0));
+        self.calls.clear(&dead);
+        self.keys.release(&dead);
+        Ok(output)
+    }
+
+    fn rows(&self, groups: &[u32], results: Vec<ArrayRef>) -> Result<Batch> {
+        let mut columns = self.keys.emit(groups)?;
+        columns.extend(results);
+        Ok(Batch::new(columns, groups.len()))
+    }
+
+    /// Takes in a step without saying anything.
+    fn accumulate(&mut self, arrivals: Arrivals) -> Result<()> {
+        let width = self.key_columns.len();
+        for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
+            let keys = batch.project(&self.key_columns);
+            let groups = self.groups_of(keys.columns(), batch.rows())?;
+            self.update(&batch, &groups)?;
+        }
+        for batch in arrivals.partials {
+            let groups = self.groups_of(&batch.columns()[..width], batch.rows())?;
+            let bound = self.keys.bound();
+            self.calls.merge(&batch.columns()[width..], &groups, bound)?;
+        }
+        Ok(())
+    }
+
+    /// The results of all groups, once.
+    fn final_rows(&mut self) -> Result<Vec<Batch>> {
+        let all: Vec<u32> = (0..self.keys.bound() as u32).filter(|&g| self.lives(g)).collect();
+        let mut output = Vec::new();
+        for groups in all.chunks(OUTPUT_ROWS) {
+            let results = self.calls.finish(groups)?;
+            output.push(self.rows(groups, results)?);
+        }
+        let every: Vec<u32> = (0..self.keys.bound() as u32).collect();
+        self.calls.clear(&every);
+        self.keys.clear();
+        Ok(output)
+    }
+
+    /// Keys and states of all groups; starts anew.
+    fn give_away(&mut self) -> Result<Vec<Batch>> {
+        let groups: Vec<u32> = (0..self.keys.bound() as u32).collect();
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let states = self.calls.states(&groups)?;
+        let batch = self.rows(&groups, states)?;
+        self.calls.clear(&groups);
+        self.keys.clear();
+        Ok(vec![batch])
+    }
+}
+
+/// Where two sets of columns differ, NULL being equal to NULL.
+fn different(before: &[ArrayRef], after: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
+    let mut differs = BooleanBuffer::new_unset(rows);
+    for (a, b) in before.iter().zip(after) {
+        if a.data_type().is_nested() {
+            // Rows that did not change cancel in the sink.
+            return Ok(BooleanBuffer::new_set(rows));
+        }
+        differs = &differs | distinct(a, b)?.values();
+    }
+    Ok(differs)
+}
+
+fn push(output: &mut Vec<Batch>, batch: Batch, weight: i64) {
+    let rows = batch.rows();
+    if rows > 0 {
+        let weights: Option<ScalarBuffer<i64>> = (weight != 1).then(|| vec![weight; rows].into());
+        output.push(Batch::with_weights(batch.into_columns(), rows, weights));
+    }
+}
+
+impl Operator for Aggregate {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let arrivals = inputs.into_iter().next().unwrap_or_default();
+        match self.role {
+            Role::Changes if arrivals.batches.is_empty() && arrivals.partials.is_empty() => {
+                Ok(Vec::new())
+            }
+            Role::Changes => self.changes(arrivals),
+            Role::Partials => {
+                self.accumulate(arrivals)?;
+                self.give_away()
+            }
+            Role::AtEnd => {
+                self.accumulate(arrivals)?;
+                if cx.end_of_input { self.final_rows() } else { Ok(Vec::new()) }
+            }
+        }
+    }
+
+    fn state_rows(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        let counts = self.group_rows.as_ref().map_or(0, |counts| counts.capacity() * 8);
+        self.keys.size_bytes()
+            + self.calls.size_bytes()
+            + counts
+            + self.emitted.capacity()
+            + self.touched.capacity()
+    }
+}

@@ -1,0 +1,257 @@
+//! Joins of two inputs on equal keys, over Z-sets.
+//! Invariant: after each step the rows that came out, added up, are the join of what came in. A step joins the new
+//! left rows with the old right ones, then the new right rows with all left ones; so dL x R + L x dR + dL x dR. Rows
+//! without a partner (outer, semi, anti) are settled once, at the end of the step, so none is shown for a moment.
+//! Does not forget rows: state grows with its inputs.
+
+use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_null_array};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::join_side::{NONE, Side};
+use crate::expr::ExprRef;
+use crate::operator::{Inputs, Operator, StepContext};
+use crate::plan::JoinKind;
+
+/// Pairs are turned into output when there are this many.
+const PAIRS_MAX: usize = 16_384;
+
+pub(crate) struct Join {
+    kind: JoinKind,
+    residual: Option<ExprRef>,
+    left: Side,
+    right: Side,
+}
+
+/// What the plan says of a join.
+#[derive(Debug, Clone)]
+pub(crate) struct JoinPlan {
+    pub(crate) kind: JoinKind,
+    pub(crate) keys: [Vec<usize>; 2],
+    pub(crate) residual: Option<ExprRef>,
+    pub(crate) inputs: [Vec<ArrowType>; 2],
+    pub(crate) changelog: [bool; 2],
+}
+
+/// Rows of a batch and their partners on the other side.
+#[derive(Default)]
+struct Pairs {
+    rows: Vec<u32>,
+    partners: Vec<u32>,
+}
+
+impl Join {
+    pub(crate) fn new(plan: &JoinPlan) -> Result<Self> {
+        let counts_left = !matches!(plan.kind, JoinKind::Inner | JoinKind::Right);
+        let counts_right = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
+        let side = |at: usize, counts| {
+            Side::new(&plan.keys[at], &plan.inputs[at], plan.changelog[at], counts)
+        };
+        Ok(Self {
+            kind: plan.kind,
+            residual: plan.residual.clone(),
+            left: side(0, counts_left)?,
+            right: side(1, counts_right)?,
+        })
+    }
+
+    /// Joins new rows of one side with the other, and keeps them.
+    fn absorb(
+        &mut self,
+        batch: Batch,
+        is_left: bool,
+        cx: &StepContext,
+        output: &mut Vec<Batch>,
+    ) -> Result<()> {
+        let (own, other) = if is_left {
+            (&mut self.left, &self.right)
+        } else {
+            (&mut self.right, &self.left)
+        };
+        let batch = match own.split_null_keys(&batch)? {
+            None => batch,
+            Some((with_keys, without)) => {
+                // Rows with NULL keys never find a partner, so they need no state.
+                if own.counts() && self.kind != JoinKind::Semi && !without.is_empty() {
+                    let rows = without.rows();
+                    let columns = without.columns().to_vec();
+                    let columns = pad(self.kind, is_left, columns, other.types(), rows);
+                    output.push(Batch::with_weights(columns, rows, without.weights().cloned()));
+                }
+                with_keys
+            }
+        };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let partners = other.first_partners(&batch.project(&own.key_columns))?;
+        let entries = own.insert(&batch)?;
+        let mut pairs = Pairs::default();
+        for (row, &first) in partners.iter().enumerate() {
+            let mut partner = first;
+            while partner != NONE {
+                pairs.rows.push(row as u32);
+                pairs.partners.push(partner);
+                let other = if is_left { &self.right } else { &self.left };
+                partner = other.next(partner);
+            }
+            if pairs.rows.len() >= PAIRS_MAX {
+                let full = std::mem::take(&mut pairs);
+                self.settle_pairs(&batch, &entries, full, is_left, cx, output)?;
+            }
+        }
+        self.settle_pairs(&batch, &entries, pairs, is_left, cx, output)
+    }
+
+    /// Emits pairs, and counts them for both rows.
+    fn settle_pairs(
+        &mut self,
+        batch: &Batch,
+        entries: &[(u32, bool)],
+        pairs: Pairs,
+        is_left: bool,
+        cx: &StepContext,
+        output: &mut Vec<Batch>,
+    ) -> Result<()> {
+        if pairs.rows.is_empty() {
+            return Ok(());
+        }
+        let (own, other) = if is_left {
+            (&mut self.left, &mut self.right)
+        } else {
+            (&mut self.right, &mut self.left)
+        };
+        let emits = !matches!(self.kind, JoinKind::Semi | JoinKind::Anti);
+        let mut pairs = pairs;
+        if emits || self.residual.is_some() {
+            let rows = UInt32Array::from(pairs.rows.clone());
+            let own_columns = Batch::new(batch.columns().to_vec(), batch.rows()).take(&rows)?;
+            let other_columns = other.gather(&pairs.partners)?;
+            let (mut columns, rest) = if is_left {
+                (own_columns.into_columns(), other_columns)
+            } else {
+                (other_columns, own_columns.into_columns())
+            };
+            columns.extend(rest);
+            let mut joined = Batch::new(columns, pairs.rows.len());
+            if let Some(residual) = &self.residual {
+                let mask = residual.eval_filter(&joined, &cx.eval())?;
+                joined = joined.filter(&mask)?;
+                pairs = pairs.filter(&mask);
+            }
+            if emits && !joined.is_empty() {
+                let weight = |(&row, &partner): (&u32, &u32)| {
+                    batch.weight(row as usize) * other.weight(partner)
+                };
+                let weights: Vec<i64> =
+                    pairs.rows.iter().zip(&pairs.partners).map(weight).collect();
+                output.push(weighted(joined, weights)?);
+            }
+        }
+        for (&row, &partner) in pairs.rows.iter().zip(&pairs.partners) {
+            let (entry, is_new) = entries[row as usize];
+            if is_new {
+                own.add_matches(entry, other.weight(partner));
+            }
+            other.add_matches(partner, batch.weight(row as usize));
+        }
+        Ok(())
+    }
+
+    /// Emits what changed for rows whose having a partner matters.
+    fn settle_unmatched(&mut self, is_left: bool, output: &mut Vec<Batch>) -> Result<()> {
+        let (own, other_types) = if is_left {
+            (&mut self.left, self.right.types().to_vec())
+        } else {
+            (&mut self.right, self.left.types().to_vec())
+        };
+        let wants_partner = self.kind == JoinKind::Semi;
+        let shown = |weight: i64, matches: i64| {
+            if (matches > 0) == wants_partner { weight } else { 0 }
+        };
+        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        for before in own.take_touched() {
+            let (weight, matches) = (own.weight(before.entry), own.matches(before.entry));
+            let change = shown(weight, matches) - shown(before.weight, before.matches);
+            if change != 0 {
+                rows.push(before.entry);
+                weights.push(change);
+            }
+        }
+        if !rows.is_empty() {
+            let count = rows.len();
+            let columns = pad(self.kind, is_left, own.gather(&rows)?, &other_types, count);
+            output.push(weighted(Batch::new(columns, count), weights)?);
+        }
+        Ok(())
+    }
+}
+
+impl Pairs {
+    fn filter(self, mask: &BooleanArray) -> Self {
+        let keep: Vec<bool> = mask.iter().map(|keep| keep == Some(true)).collect();
+        let only = |values: Vec<u32>| {
+            let kept = values.into_iter().zip(&keep).filter(|(_, keep)| **keep);
+            kept.map(|(value, _)| value).collect()
+        };
+        Self { rows: only(self.rows), partners: only(self.partners) }
+    }
+}
+
+/// The columns of a row without a partner: NULLs for the other side, or, for semi and anti joins, nothing.
+fn pad(
+    kind: JoinKind,
+    is_left: bool,
+    own: Vec<ArrayRef>,
+    other: &[ArrowType],
+    rows: usize,
+) -> Vec<ArrayRef> {
+    if matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+        return own;
+    }
+    let nulls = other.iter().map(|t| new_null_array(t, rows));
+    if is_left { own.into_iter().chain(nulls).collect() } else { nulls.chain(own).collect() }
+}
+
+/// Rows with weights, those of weight 0 left out.
+fn weighted(batch: Batch, weights: Vec<i64>) -> Result<Batch> {
+    if weights.iter().all(|&weight| weight == 1) {
+        return Ok(batch);
+    }
+    let rows = batch.rows();
+    let some_zero = weights.contains(&0);
+    let keep: Option<BooleanArray> =
+        some_zero.then(|| weights.iter().map(|&w| Some(w != 0)).collect());
+    let weights: ScalarBuffer<i64> = weights.into();
+    let batch = Batch::with_weights(batch.into_columns(), rows, Some(weights));
+    keep.map_or(Ok(batch.clone()), |keep| batch.filter(&keep))
+}
+
+impl Operator for Join {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let mut output = Vec::new();
+        for (at, input) in inputs.into_iter().enumerate() {
+            for batch in input.batches.into_iter().filter(|batch| !batch.is_empty()) {
+                self.absorb(batch, at == 0, cx, &mut output)?;
+            }
+        }
+        for is_left in [true, false] {
+            let side = if is_left { &self.left } else { &self.right };
+            if side.counts() {
+                self.settle_unmatched(is_left, &mut output)?;
+            }
+        }
+        self.left.forget_dead();
+        self.right.forget_dead();
+        Ok(output)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.left.len() + self.right.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.left.size_bytes() + self.right.size_bytes()
+    }
+}

@@ -1,0 +1,285 @@
+//! One side of a join: a hash index from keys to rows.
+//! Invariant: an entry is a row with its weight; entries of one key form a list. Append-only sides keep rows in
+//! column chunks and an entry is a row number; changing sides intern whole rows, so that a removal finds its row by
+//! one probe, and an entry is the row's id.
+
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::rows::Rows;
+use crate::key_table::{ABSENT, KeyTable};
+
+/// The end of a list.
+pub(super) const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+enum Store {
+    Appended(Rows),
+    Interned(KeyTable),
+}
+
+/// The neighbours of an entry in the list of its key, and the key; only on changing sides.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    previous: u32,
+    key: u32,
+    /// In its key's list.
+    linked: bool,
+}
+
+const UNLINKED: Link = Link { previous: NONE, key: ABSENT, linked: false };
+
+/// How an entry was before the step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    pub(super) entry: u32,
+    pub(super) weight: i64,
+    pub(super) matches: i64,
+}
+
+/// The partners of an entry, for sides where having one matters.
+#[derive(Debug, Clone, Copy, Default)]
+struct Matches {
+    /// The weight of all its partners.
+    weight: i64,
+    touched: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) key_columns: Vec<usize>,
+    types: Vec<ArrowType>,
+    keys: KeyTable,
+    /// The first entry of each key.
+    heads: Vec<u32>,
+    store: Store,
+    /// By entry. `weights` and `links` are empty on append-only sides, `matches` where they do not matter.
+    next: Vec<u32>,
+    weights: Vec<i64>,
+    links: Vec<Link>,
+    matches: Vec<Matches>,
+    counts: bool,
+    touched: Vec<Before>,
+    /// Entries whose weight came to 0 in this step.
+    dead: Vec<u32>,
+}
+
+impl Side {
+    pub(super) fn new(
+        keys: &[usize],
+        types: &[ArrowType],
+        changelog: bool,
+        counts: bool,
+    ) -> Result<Self> {
+        let key_types: Vec<_> = keys.iter().map(|&i| types[i].clone()).collect();
+        let store = if changelog {
+            Store::Interned(KeyTable::new(types)?)
+        } else {
+            Store::Appended(Rows::new(types))
+        };
+        Ok(Self {
+            key_columns: keys.to_vec(),
+            types: types.to_vec(),
+            keys: KeyTable::new(&key_types)?,
+            heads: Vec::new(),
+            store,
+            next: Vec::new(),
+            weights: Vec::new(),
+            links: Vec::new(),
+            matches: Vec::new(),
+            counts,
+            touched: Vec::new(),
+            dead: Vec::new(),
+        })
+    }
+
+    pub(super) fn types(&self) -> &[ArrowType] {
+        &self.types
+    }
+
+    /// True if it matters whether a row of this side has a partner.
+    pub(super) fn counts(&self) -> bool {
+        self.counts
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match &self.store {
+            Store::Appended(_) => self.next.len(),
+            Store::Interned(rows) => rows.len(),
+        }
+    }
+
+    /// The rows with and without a key, if there is one without.
+    pub(super) fn split_null_keys(&self, batch: &Batch) -> Result<Option<(Batch, Batch)>> {
+        let nulls = self.key_columns.iter().fold(None, |nulls: Option<NullBuffer>, &column| {
+            NullBuffer::union(nulls.as_ref(), batch.column(column).nulls())
+        });
+        let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return Ok(None) };
+        let valid: BooleanBuffer = nulls.into_inner();
+        let without = batch.filter(&BooleanArray::new(!&valid, None))?;
+        Ok(Some((batch.filter(&BooleanArray::new(valid, None))?, without)))
+    }
+
+    /// For each row of the other side's key columns, the first entry with that key.
+    pub(super) fn first_partners(&self, keys: &Batch) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        self.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
+        for id in &mut ids {
+            *id = if *id == ABSENT { NONE } else { self.heads[*id as usize] };
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn next(&self, entry: u32) -> u32 {
+        self.next[entry as usize]
+    }
+
+    pub(super) fn weight(&self, entry: u32) -> i64 {
+        self.weights.get(entry as usize).copied().unwrap_or(1)
+    }
+
+    pub(super) fn matches(&self, entry: u32) -> i64 {
+        self.matches[entry as usize].weight
+    }
+
+    pub(super) fn gather(&self, entries: &[u32]) -> Result<Vec<ArrayRef>> {
+        match &self.store {
+            Store::Appended(rows) => rows.gather(entries),
+            Store::Interned(rows) => rows.emit(entries),
+        }
+    }
+
+    /// Keeps rows. Returns the entry of each, and whether its partners are still to be counted.
+    pub(super) fn insert(&mut self, batch: &Batch) -> Result<Vec<(u32, bool)>> {
+        let keys = batch.project(&self.key_columns);
+        let mut ids = Vec::new();
+        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
+        self.heads.resize(self.heads.len().max(self.keys.bound()), NONE);
+        match &mut self.store {
+            Store::Appended(rows) => {
+                let first = rows.push(batch)?;
+                for &key in &ids {
+                    let entry = self.next.len() as u32;
+                    self.next.push(std::mem::replace(&mut self.heads[key as usize], entry));
+                }
+                if self.counts {
+                    self.matches.resize(self.next.len(), Matches::default());
+                    for entry in first..self.next.len() as u32 {
+                        self.touch(entry, 0);
+                    }
+                }
+                Ok((first..self.next.len() as u32).map(|entry| (entry, true)).collect())
+            }
+            Store::Interned(rows) => {
+                let mut entries = Vec::new();
+                rows.intern(batch.columns(), batch.rows(), &mut entries)?;
+                let bound = rows.bound();
+                self.next.resize(self.next.len().max(bound), NONE);
+                self.weights.resize(self.weights.len().max(bound), 0);
+                self.links.resize(self.links.len().max(bound), UNLINKED);
+                if self.counts {
+                    self.matches.resize(self.matches.len().max(bound), Matches::default());
+                }
+                let mut inserted = Vec::with_capacity(entries.len());
+                let rows = entries.into_iter().zip(ids).enumerate();
+                for (row, (entry, key)) in rows {
+                    inserted.push((entry, self.change(entry, key, batch.weight(row))));
+                }
+                // Only the first of equal new rows counts its partners.
+                Ok(inserted)
+            }
+        }
+    }
+
+    /// Changes the weight of an entry; true if it is new.
+    fn change(&mut self, entry: u32, key: u32, weight: i64) -> bool {
+        let at = entry as usize;
+        self.touch(entry, self.weights[at]);
+        self.weights[at] += weight;
+        if self.weights[at] == 0 {
+            self.dead.push(entry);
+        }
+        let is_new = !self.links[at].linked;
+        if is_new {
+            let next = std::mem::replace(&mut self.heads[key as usize], entry);
+            self.next[at] = next;
+            if next != NONE {
+                self.links[next as usize].previous = entry;
+            }
+            self.links[at] = Link { previous: NONE, key, linked: true };
+        }
+        is_new
+    }
+
+    /// Remembers an entry as it was before the step.
+    fn touch(&mut self, entry: u32, weight: i64) {
+        if let Some(matches) = self.matches.get_mut(entry as usize)
+            && !matches.touched
+        {
+            matches.touched = true;
+            self.touched.push(Before { entry, weight, matches: matches.weight });
+        }
+    }
+
+    pub(super) fn add_matches(&mut self, entry: u32, weight: i64) {
+        if self.counts {
+            self.touch(entry, self.weight(entry));
+            self.matches[entry as usize].weight += weight;
+        }
+    }
+
+    /// The entries of this step as they were before it.
+    pub(super) fn take_touched(&mut self) -> Vec<Before> {
+        let touched = std::mem::take(&mut self.touched);
+        for before in &touched {
+            self.matches[before.entry as usize].touched = false;
+        }
+        touched
+    }
+
+    /// Frees the entries whose weight is 0 at the end of the step.
+    pub(super) fn forget_dead(&mut self) {
+        let Store::Interned(rows) = &mut self.store else { return };
+        let (mut entries, mut keys) = (Vec::new(), Vec::new());
+        for entry in std::mem::take(&mut self.dead) {
+            let at = entry as usize;
+            let link = self.links[at];
+            if self.weights[at] != 0 || !link.linked {
+                continue;
+            }
+            let next = self.next[at];
+            match link.previous {
+                NONE => self.heads[link.key as usize] = next,
+                previous => self.next[previous as usize] = next,
+            }
+            if next != NONE {
+                self.links[next as usize].previous = link.previous;
+            }
+            if self.heads[link.key as usize] == NONE {
+                keys.push(link.key);
+            }
+            (self.links[at], self.next[at]) = (UNLINKED, NONE);
+            if let Some(matches) = self.matches.get_mut(at) {
+                *matches = Matches::default();
+            }
+            entries.push(entry);
+        }
+        rows.release(&entries);
+        self.keys.release(&keys);
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        let store = match &self.store {
+            Store::Appended(rows) => rows.size_bytes(),
+            Store::Interned(rows) => rows.size_bytes(),
+        };
+        store
+            + self.keys.size_bytes()
+            + (self.heads.capacity() + self.next.capacity()) * 4
+            + self.weights.capacity() * 8
+            + self.links.capacity() * size_of::<Link>()
+            + self.matches.capacity() * size_of::<Matches>()
+    }
+}

@@ -1,0 +1,34 @@
+//! LIMIT and OFFSET over append-only rows.
+//! Invariant: rows count in the order in which they arrive at worker 0.
+
+use mainstem_core::{Batch, Error, Result};
+
+use crate::operator::{Inputs, Operator, StepContext};
+
+/// The first `left` rows after `skip` more.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    pub(crate) skip: u64,
+    pub(crate) left: Option<u64>,
+}
+
+impl Operator for Limit {
+    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let mut output = Vec::new();
+        for batch in inputs.into_iter().flat_map(|input| input.batches) {
+            if batch.weights().is_some_and(|w| w.iter().any(|&w| w != 1)) {
+                return Err(Error::user("LIMIT over rows that change is not supported")
+                    .with_hint("`mainstem deploy` runs it on Flink"));
+            }
+            let rows = batch.rows() as u64;
+            let skipped = self.skip.min(rows);
+            self.skip -= skipped;
+            let kept = self.left.map_or(rows - skipped, |left| left.min(rows - skipped));
+            self.left = self.left.map(|left| left - kept);
+            if kept > 0 {
+                output.push(batch.slice(skipped as usize, kept as usize));
+            }
+        }
+        Ok(output)
+    }
+}

@@ -1,0 +1,117 @@
+//! Rows kept by operators: immutable column chunks, addressed by row number.
+//! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together
+//! as they come (each row is copied a logarithmic number of times), full ones are never touched again.
+
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as ArrowType;
+use arrow_select::{concat::concat, interleave::interleave};
+use mainstem_core::{Batch, Result};
+
+/// A chunk of this many rows is full.
+const CHUNK_ROWS: usize = 1 << 16;
+
+#[derive(Debug)]
+struct Chunk {
+    first: u32,
+    rows: usize,
+    columns: Vec<ArrayRef>,
+}
+
+/// Chunks of rows.
+#[derive(Debug)]
+pub(super) struct Rows {
+    types: Vec<ArrowType>,
+    chunks: Vec<Chunk>,
+    rows: usize,
+    live: usize,
+}
+
+impl Rows {
+    pub(super) fn new(types: &[ArrowType]) -> Self {
+        Self { types: types.to_vec(), chunks: Vec::new(), rows: 0, live: 0 }
+    }
+
+    /// Adds all rows of a batch, and returns the number of the first.
+    pub(super) fn push(&mut self, batch: &Batch) -> Result<u32> {
+        let first = u32::try_from(self.rows).ok().filter(|_| self.rows + batch.rows() < ABSENT);
+        let first = first.ok_or_else(|| {
+            mainstem_core::Error::new(
+                mainstem_core::ErrorKind::Exhausted,
+                "an operator holds more than 2^32 rows",
+            )
+        })?;
+        let columns = batch.columns().to_vec();
+        self.chunks.push(Chunk { first, rows: batch.rows(), columns });
+        self.rows += batch.rows();
+        self.live += batch.rows();
+        while let [.., a, b] = &self.chunks[..]
+            && a.rows < CHUNK_ROWS
+            && a.rows <= 2 * b.rows
+        {
+            let join = |(x, y): (&ArrayRef, &ArrayRef)| concat(&[x.as_ref(), y.as_ref()]);
+            let columns = a.columns.iter().zip(&b.columns).map(join).collect::<Result<_, _>>()?;
+            let merged = Chunk { first: a.first, rows: a.rows + b.rows, columns };
+            self.chunks.truncate(self.chunks.len() - 2);
+            self.chunks.push(merged);
+        }
+        Ok(first)
+    }
+
+    /// The columns of the given rows.
+    pub(super) fn gather(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut indices: Vec<(usize, usize)> = Vec::with_capacity(rows.len());
+        let mut near = 0;
+        for &row in rows {
+            let holds = self.chunks.get(near).is_some_and(|chunk| {
+                row >= chunk.first && ((row - chunk.first) as usize) < chunk.rows
+            });
+            if !holds {
+                near = self.chunks.partition_point(|chunk| chunk.first <= row) - 1;
+            }
+            indices.push((near, (row - self.chunks[near].first) as usize));
+        }
+        let column = |at: usize| -> Result<ArrayRef> {
+            if indices.is_empty() {
+                return Ok(arrow_array::new_empty_array(&self.types[at]));
+            }
+            let arrays: Vec<&dyn Array> =
+                self.chunks.iter().map(|chunk| chunk.columns[at].as_ref()).collect();
+            Ok(interleave(&arrays, &indices)?)
+        };
+        (0..self.types.len()).map(column).collect()
+    }
+
+    /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].
+    pub(super) fn release(&mut self, rows: usize) -> bool {
+        self.live -= rows;
+        self.rows > 4096 && self.live * 2 < self.rows
+    }
+
+    /// Copies the live rows, whose numbers are given, into new chunks, and gives them new numbers.
+    pub(super) fn rewrite<'a>(&mut self, live: impl Iterator<Item = &'a mut u32>) -> Result<()> {
+        let mut live: Vec<&mut u32> = live.collect();
+        let mut chunks = Vec::new();
+        let mut first = 0;
+        for part in live.chunks_mut(CHUNK_ROWS) {
+            let old: Vec<u32> = part.iter().map(|row| **row).collect();
+            let columns = self.gather(&old)?;
+            chunks.push(Chunk { first, rows: old.len(), columns });
+            for row in part {
+                **row = first;
+                first += 1;
+            }
+        }
+        self.rows = live.len();
+        self.live = live.len();
+        self.chunks = chunks;
+        Ok(())
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        let columns = self.chunks.iter().flat_map(|chunk| &chunk.columns);
+        columns.map(|column| column.get_array_memory_size()).sum()
+    }
+}
+
+/// No row has this number.
+const ABSENT: usize = u32::MAX as usize;

@@ -1,0 +1,214 @@
+//! Rows to slices, and (slice, key) to groups.
+//! Invariant: the groups of a slice stand in the order in which their keys were first seen in it. A key is kept while
+//! a slice holds it.
+
+use hashbrown::HashTable;
+
+use crate::hash::{START, mix};
+use crate::key_table::{ABSENT, Ids};
+use crate::window::Span;
+
+/// A map by key id is a plain Vec up to this many keys, or while at least one key in eight is in the slice.
+const DENSE_MAX: usize = 1 << 14;
+
+/// Which slice each row is in: rows up to `end` (exclusive) are in slice `slot` of the batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) slot: u32,
+    pub(super) end: u32,
+}
+
+/// The slices of one batch, and its rows as runs.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    pub(super) slots: Vec<Span>,
+    pub(super) runs: Vec<Run>,
+}
+
+impl Runs {
+    /// All `rows` rows in one slice.
+    pub(super) fn whole(&mut self, slice: Span, rows: usize) {
+        self.slots.clear();
+        self.runs.clear();
+        self.slots.push(slice);
+        self.runs.push(Run { slot: 0, end: rows as u32 });
+    }
+
+    /// Finds the slice of each time. Times of one slice in a row cost two comparisons each.
+    pub(super) fn find(&mut self, times: &[i64], slice_of: impl Fn(i64) -> Span) {
+        self.slots.clear();
+        self.runs.clear();
+        let (mut low, mut high) = (0, 0);
+        for (row, &time) in times.iter().enumerate() {
+            if time < low || time >= high {
+                let slot = self.slot_where(|s| s.start <= time && time < s.end).unwrap_or_else(|| {
+                    self.slots.push(slice_of(time));
+                    self.slots.len() - 1
+                });
+                (low, high) = (self.slots[slot].start, self.slots[slot].end);
+                self.switch(slot, row);
+            }
+        }
+        self.close(times.len());
+    }
+
+    /// The same for rows that carry their window.
+    pub(super) fn attached(&mut self, starts: &[i64], ends: &[i64]) {
+        self.slots.clear();
+        self.runs.clear();
+        let mut current = None;
+        for (row, (&start, &end)) in starts.iter().zip(ends).enumerate() {
+            let span = Span { start, end };
+            if current != Some(span) {
+                current = Some(span);
+                let slot = self.slot_where(|s| *s == span).unwrap_or_else(|| {
+                    self.slots.push(span);
+                    self.slots.len() - 1
+                });
+                self.switch(slot, row);
+            }
+        }
+        self.close(starts.len());
+    }
+
+    /// Looks among the slices found last, which is where neighbours in time are. A slice that was found too long ago
+    /// gets a second slot, which is correct, only slower.
+    fn slot_where(&self, is: impl Fn(&Span) -> bool) -> Option<usize> {
+        const RECENT: usize = 64;
+        let first = self.slots.len().saturating_sub(RECENT);
+        self.slots[first..].iter().rposition(is).map(|at| first + at)
+    }
+
+    fn switch(&mut self, slot: usize, row: usize) {
+        self.close(row);
+        self.runs.push(Run { slot: slot as u32, end: 0 });
+    }
+
+    fn close(&mut self, row: usize) {
+        if let Some(last) = self.runs.last_mut() {
+            last.end = row as u32;
+        }
+    }
+}
+
+/// From key ids to groups, for one slice.
+#[derive(Debug)]
+enum GroupMap {
+    Dense(Vec<u32>),
+    Sparse(HashTable<(u32, u32)>),
+}
+
+impl Default for GroupMap {
+    fn default() -> Self {
+        Self::Dense(Vec::new())
+    }
+}
+
+fn key_hash(key: u32) -> u64 {
+    mix(START, u64::from(key))
+}
+
+/// The groups of one slice.
+#[derive(Debug, Default)]
+pub(super) struct Slice {
+    map: GroupMap,
+    /// Key ids in the order in which they were first seen, and the group of each.
+    pub(super) keys: Vec<u32>,
+    pub(super) groups: Vec<u32>,
+}
+
+/// What a new group in a slice needs.
+pub(super) struct Allocator<'a> {
+    pub(super) groups: &'a mut Ids,
+    /// For each key id, how many slices hold it.
+    pub(super) references: &'a mut Vec<u32>,
+    /// One more than the greatest key id in use.
+    pub(super) key_bound: usize,
+}
+
+impl Slice {
+    /// Appends the group of each key to `out`, new groups for new keys.
+    pub(super) fn assign(
+        &mut self,
+        keys: &[u32],
+        allocator: &mut Allocator<'_>,
+        out: &mut Vec<u32>,
+    ) {
+        self.adapt(allocator.key_bound);
+        if let GroupMap::Dense(map) = &mut self.map {
+            if map.len() < allocator.key_bound {
+                map.resize(allocator.key_bound, ABSENT);
+            }
+            let (own_keys, own_groups) = (&mut self.keys, &mut self.groups);
+            let map = map.as_mut_slice();
+            out.extend(keys.iter().map(|&key| {
+                let group = &mut map[key as usize];
+                if *group == ABSENT {
+                    *group = add(key, own_keys, own_groups, allocator);
+                }
+                *group
+            }));
+        } else {
+            out.extend(keys.iter().map(|&key| self.assign_sparse(key, allocator)));
+        }
+    }
+
+    fn assign_sparse(&mut self, key: u32, allocator: &mut Allocator<'_>) -> u32 {
+        let GroupMap::Sparse(map) = &mut self.map else { return ABSENT };
+        let hash = key_hash(key);
+        if let Some(entry) = map.find(hash, |entry| entry.0 == key) {
+            return entry.1;
+        }
+        let group = add(key, &mut self.keys, &mut self.groups, allocator);
+        map.insert_unique(hash, (key, group), |entry| key_hash(entry.0));
+        group
+    }
+
+    /// Chooses the map's form by how full it is.
+    fn adapt(&mut self, key_bound: usize) {
+        let dense = key_bound <= DENSE_MAX || self.keys.len() * 8 >= key_bound;
+        let pairs = || self.keys.iter().copied().zip(self.groups.iter().copied());
+        match (&self.map, dense) {
+            (GroupMap::Sparse(_), true) => {
+                let mut map = vec![ABSENT; key_bound];
+                pairs().for_each(|(key, group)| map[key as usize] = group);
+                self.map = GroupMap::Dense(map);
+            }
+            (GroupMap::Dense(map), false) if map.len() < key_bound => {
+                let mut sparse = HashTable::with_capacity(self.keys.len());
+                for (key, group) in pairs() {
+                    sparse.insert_unique(key_hash(key), (key, group), |entry: &(u32, u32)| {
+                        key_hash(entry.0)
+                    });
+                }
+                self.map = GroupMap::Sparse(sparse);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        let map = match &self.map {
+            GroupMap::Dense(map) => map.capacity() * 4,
+            GroupMap::Sparse(map) => map.allocation_size(),
+        };
+        map + (self.keys.capacity() + self.groups.capacity()) * 4
+    }
+}
+
+#[inline(never)]
+fn add(
+    key: u32,
+    keys: &mut Vec<u32>,
+    groups: &mut Vec<u32>,
+    allocator: &mut Allocator<'_>,
+) -> u32 {
+    let group = allocator.groups.allocate();
+    keys.push(key);
+    groups.push(group);
+    if allocator.references.len() <= key as usize {
+        allocator.references.resize(key as usize + 1, 0);
+    }
+    allocator.references[key as usize] += 1;
+    group
+}

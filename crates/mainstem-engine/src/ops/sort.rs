@@ -1,0 +1,80 @@
+//! ORDER BY over bounded input.
+//! Invariant: nothing comes out before the end of input; then all rows, sorted, equal ones in order of arrival.
+
+use arrow_array::UInt32Array;
+use arrow_row::{RowConverter, SortField};
+use arrow_schema::{DataType as ArrowType, SortOptions};
+use mainstem_core::{Batch, Error, Result};
+
+use crate::consolidate::Consolidate;
+use crate::operator::{Inputs, Operator, StepContext, cut};
+
+const OUTPUT_ROWS: usize = 16_384;
+
+/// Collects rows and sorts them at the end.
+#[derive(Debug)]
+pub(crate) struct Sort {
+    keys: Vec<(usize, bool, bool)>,
+    limit: Option<u64>,
+    converter: RowConverter,
+    rows: Vec<Batch>,
+    /// Leaves of a changelog what is there at the end.
+    consolidate: Consolidate,
+}
+
+impl Sort {
+    /// `keys`: column, descending, NULLs first.
+    pub(crate) fn new(
+        keys: &[(usize, bool, bool)],
+        limit: Option<u64>,
+        types: &[ArrowType],
+    ) -> Result<Self> {
+        let field = |&(column, descending, nulls_first): &(usize, bool, bool)| {
+            let options = SortOptions { descending, nulls_first };
+            SortField::new_with_options(types[column].clone(), options)
+        };
+        let fields: Vec<SortField> = keys.iter().map(field).collect();
+        if !RowConverter::supports_fields(&fields) {
+            return Err(Error::user("ORDER BY a column of a type without an order"));
+        }
+        Ok(Self {
+            keys: keys.to_vec(),
+            limit,
+            converter: RowConverter::new(fields)?,
+            rows: Vec::new(),
+            consolidate: Consolidate::new(&mainstem_core::egress::ChangelogMode::Retract, types)?,
+        })
+    }
+
+    fn sorted(&mut self) -> Result<Vec<Batch>> {
+        let rows = self.consolidate.apply(std::mem::take(&mut self.rows))?;
+        let Some(all) = Batch::concat(&rows)? else { return Ok(Vec::new()) };
+        let columns: Vec<_> =
+            self.keys.iter().map(|&(column, _, _)| all.columns()[column].clone()).collect();
+        let mut order: Vec<u32> = (0..all.rows() as u32).collect();
+        if !columns.is_empty() {
+            let encoded = self.converter.convert_columns(&columns)?;
+            order.sort_by(|&a, &b| encoded.row(a as usize).cmp(&encoded.row(b as usize)));
+        }
+        if let Some(limit) = self.limit {
+            order.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        let sorted = all.take(&UInt32Array::from(order))?;
+        Ok(cut(&sorted, OUTPUT_ROWS).collect())
+    }
+}
+
+impl Operator for Sort {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        self.rows.extend(inputs.into_iter().flat_map(|input| input.batches));
+        if cx.end_of_input { self.sorted() } else { Ok(Vec::new()) }
+    }
+
+    fn state_rows(&self) -> usize {
+        self.rows.iter().map(Batch::rows).sum()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.rows.iter().map(Batch::size_bytes).sum()
+    }
+}

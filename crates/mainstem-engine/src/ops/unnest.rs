@@ -1,0 +1,95 @@
+//! One row per element of a list or map.
+//! Invariant: stateless; one batch out for each batch in. A NULL or empty list has no elements.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Int32Array, StructArray, UInt32Array};
+use arrow_schema::DataType as ArrowType;
+use arrow_select::take::take;
+use mainstem_core::{Batch, Error, Result};
+
+use crate::operator::{Inputs, Operator, StepContext};
+
+/// CROSS JOIN UNNEST and LEFT JOIN UNNEST.
+#[derive(Debug)]
+pub(crate) struct Unnest {
+    pub(crate) column: usize,
+    pub(crate) flatten: bool,
+    pub(crate) with_ordinality: bool,
+    pub(crate) outer: bool,
+}
+
+/// Where the elements of the rows are, and the element columns.
+struct Elements<'a> {
+    offsets: &'a [i32],
+    columns: Vec<ArrayRef>,
+}
+
+impl Unnest {
+    fn elements<'a>(&self, column: &'a ArrayRef) -> Result<Elements<'a>> {
+        Ok(match column.data_type() {
+            ArrowType::List(_) => {
+                let list = column.as_list::<i32>();
+                let values = list.values();
+                let columns = match values.as_struct_opt() {
+                    Some(fields) if self.flatten => flatten(fields)?,
+                    _ => vec![Arc::clone(values)],
+                };
+                Elements { offsets: list.value_offsets(), columns }
+            }
+            ArrowType::Map(_, _) => {
+                let map = column.as_map();
+                let columns = vec![Arc::clone(map.keys()), Arc::clone(map.values())];
+                Elements { offsets: map.value_offsets(), columns }
+            }
+            other => return Err(Error::internal(format!("UNNEST of a column of type {other}"))),
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<Batch> {
+        let column = batch.column(self.column);
+        let elements = self.elements(column)?;
+        let mut rows = Vec::new();
+        let mut places: Vec<Option<u32>> = Vec::new();
+        let mut ordinals: Vec<Option<i32>> = Vec::new();
+        for (row, bounds) in elements.offsets.windows(2).enumerate() {
+            let range = if column.is_null(row) { 0..0 } else { bounds[0]..bounds[1] };
+            if range.is_empty() && self.outer {
+                rows.push(row as u32);
+                places.push(None);
+                ordinals.push(None);
+            }
+            for (ordinal, place) in range.enumerate() {
+                rows.push(row as u32);
+                places.push(Some(place as u32));
+                ordinals.push(Some(ordinal as i32 + 1));
+            }
+        }
+        let places = UInt32Array::from(places);
+        let expanded = batch.take(&UInt32Array::from(rows))?;
+        let mut columns = expanded.columns().to_vec();
+        for element in &elements.columns {
+            columns.push(take(element, &places, None)?);
+        }
+        if self.with_ordinality {
+            columns.push(Arc::new(Int32Array::from(ordinals)));
+        }
+        Ok(Batch::with_weights(columns, expanded.rows(), expanded.weights().cloned()))
+    }
+}
+
+/// The fields of a struct column; those of a NULL struct are NULL.
+fn flatten(fields: &StructArray) -> Result<Vec<ArrayRef>> {
+    let Some(nulls) = fields.nulls() else { return Ok(fields.columns().to_vec()) };
+    let places: UInt32Array =
+        (0..fields.len() as u32).map(|i| nulls.is_valid(i as usize).then_some(i)).collect();
+    Ok(fields.columns().iter().map(|c| take(c, &places, None)).collect::<Result<_, _>>()?)
+}
+
+impl Operator for Unnest {
+    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let batches = inputs.into_iter().flat_map(|input| input.batches);
+        batches.map(|batch| self.apply(&batch)).collect()
+    }
+}

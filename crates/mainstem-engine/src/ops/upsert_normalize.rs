@@ -1,0 +1,100 @@
+//! Upserts by key to a true changelog.
+//! Invariant: after each step the rows that came out, added up, are the last row of each key. Within a step only the
+//! last word on a key counts.
+
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::rows::Rows;
+use crate::key_table::KeyTable;
+use crate::operator::{Inputs, Operator, StepContext};
+
+/// Keeps the current row of each key.
+#[derive(Debug)]
+pub(crate) struct UpsertNormalize {
+    key_columns: Vec<usize>,
+    keys: KeyTable,
+    /// The row of each key, by key id.
+    current: Vec<Option<u32>>,
+    rows: Rows,
+    /// Scratch: the last row of this step for each key, plus one.
+    last: Vec<u32>,
+}
+
+impl UpsertNormalize {
+    pub(crate) fn new(key: &[usize], types: &[ArrowType]) -> Result<Self> {
+        let key_types: Vec<_> = key.iter().map(|&i| types[i].clone()).collect();
+        Ok(Self {
+            key_columns: key.to_vec(),
+            keys: KeyTable::new(&key_types)?,
+            current: Vec::new(),
+            rows: Rows::new(types),
+            last: Vec::new(),
+        })
+    }
+}
+
+impl Operator for UpsertNormalize {
+    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let batches: Vec<Batch> =
+            inputs.into_iter().flat_map(|i| i.batches).filter(|b| !b.is_empty()).collect();
+        let Some(all) = Batch::concat(&batches)? else { return Ok(Vec::new()) };
+        let mut ids = Vec::new();
+        let keys = all.project(&self.key_columns);
+        self.keys.intern(keys.columns(), all.rows(), &mut ids)?;
+        self.current.resize(self.current.len().max(self.keys.bound()), None);
+        self.last.resize(self.last.len().max(self.keys.bound()), 0);
+        let mut touched = Vec::new();
+        for (row, &id) in ids.iter().enumerate() {
+            let last = &mut self.last[id as usize];
+            if *last == 0 {
+                touched.push(id);
+            }
+            *last = row as u32 + 1;
+        }
+        let old: Vec<u32> =
+            touched.iter().filter_map(|&id| self.current[id as usize]).collect();
+        let before = self.rows.gather(&old)?;
+        let (mut comes, mut gone) = (Vec::new(), Vec::new());
+        for &id in &touched {
+            let row = std::mem::take(&mut self.last[id as usize]) - 1;
+            if all.weight(row as usize) > 0 {
+                comes.push((id, row));
+            } else {
+                self.current[id as usize] = None;
+                gone.push(id);
+            }
+        }
+        let rows = comes.iter().map(|&(_, row)| row).collect::<Vec<u32>>();
+        let after = all.take(&rows.into())?;
+        let after = Batch::new(after.into_columns(), comes.len());
+        if !comes.is_empty() {
+            let first = self.rows.push(&after)?;
+            for (row, &(id, _)) in (first..).zip(&comes) {
+                self.current[id as usize] = Some(row);
+            }
+        }
+        self.keys.release(&gone);
+        if self.rows.release(old.len()) {
+            self.rows.rewrite(self.current.iter_mut().flatten())?;
+        }
+        let mut output = Vec::new();
+        if !old.is_empty() {
+            let weights: ScalarBuffer<i64> = vec![-1; old.len()].into();
+            output.push(Batch::with_weights(before, old.len(), Some(weights)));
+        }
+        if !after.is_empty() {
+            output.push(after);
+        }
+        Ok(output)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.keys.size_bytes() + self.rows.size_bytes() + self.current.capacity() * 8
+    }
+}

@@ -1,0 +1,120 @@
+//! The watermark of a source, from its rows.
+//! Invariant: the watermark never falls. It is the least, over the splits that are neither idle nor at their end, of
+//! the greatest value seen in the split. Every worker keeps the same state: it is a function of what all workers saw
+//! in the step, which they tell each other in between.
+
+use std::collections::BTreeMap;
+
+use mainstem_core::{Batch, Result};
+
+use crate::columns::{nulls, times_ms};
+use crate::expr::{EvalContext, ExprRef};
+use crate::operator::Watermark;
+
+/// What one worker saw of a split in a step: the greatest time, if any row had one.
+pub(crate) type Seen = BTreeMap<u32, Option<i64>>;
+
+#[derive(Debug, Default)]
+struct Split {
+    greatest: Option<i64>,
+    last_row_ms: i64,
+    idle: bool,
+}
+
+/// What the step header says of a source.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SplitEvents {
+    pub(crate) added: Vec<u32>,
+    pub(crate) ended: Vec<u32>,
+    /// All splits have ended and there will be no more.
+    pub(crate) finished: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct SourceWatermark {
+    expr: ExprRef,
+    idle_timeout_ms: Option<i64>,
+    splits: BTreeMap<u32, Split>,
+    watermark: Watermark,
+}
+
+impl SourceWatermark {
+    pub(crate) fn new(expr: ExprRef, idle_timeout_ms: Option<i64>) -> Self {
+        Self { expr, idle_timeout_ms, splits: BTreeMap::new(), watermark: None }
+    }
+
+    /// The greatest time per split in a worker's batches.
+    pub(crate) fn see(
+        &self,
+        batches: &[Batch],
+        splits: &[u32],
+        eval: &EvalContext,
+    ) -> Result<Seen> {
+        let mut seen = Seen::new();
+        for (batch, &split) in batches.iter().zip(splits) {
+            if batch.is_empty() {
+                seen.entry(split).or_default();
+                continue;
+            }
+            let value = self.expr.eval(batch, eval)?;
+            let array = value.array();
+            let times = times_ms(array)?;
+            let greatest = match nulls(array) {
+                None => times.iter().copied().max(),
+                Some(nulls) => nulls.valid_indices().map(|row| times[row]).max(),
+            };
+            let entry = seen.entry(split).or_default();
+            *entry = (*entry).max(greatest);
+        }
+        Ok(seen)
+    }
+
+    /// Takes in what all workers saw. Returns the watermark, and whether the source is idle.
+    pub(crate) fn advance<'a>(
+        &mut self,
+        events: &SplitEvents,
+        seen: impl Iterator<Item = &'a Seen>,
+        now_ms: i64,
+    ) -> (Watermark, bool) {
+        let new = |now_ms| Split { greatest: None, last_row_ms: now_ms, idle: false };
+        for &split in &events.added {
+            self.splits.entry(split).or_insert_with(|| new(now_ms));
+        }
+        for (&split, &greatest) in seen.flatten() {
+            let split = self.splits.entry(split).or_insert_with(|| new(now_ms));
+            split.greatest = split.greatest.max(greatest);
+            split.last_row_ms = now_ms;
+            split.idle = false;
+        }
+        for split in &events.ended {
+            if let Some(ended) = self.splits.remove(split)
+                && self.splits.is_empty()
+            {
+                // The last one holds nobody back any more.
+                self.watermark = self.watermark.max(ended.greatest);
+            }
+        }
+        if events.finished {
+            self.watermark = Some(i64::MAX);
+            return (self.watermark, false);
+        }
+        if let Some(timeout) = self.idle_timeout_ms {
+            for split in self.splits.values_mut() {
+                split.idle |= now_ms - split.last_row_ms >= timeout;
+            }
+        }
+        let active = self.splits.values().filter(|split| !split.idle);
+        if let Some(least) = active.map(|split| split.greatest).min() {
+            self.watermark = self.watermark.max(least);
+        }
+        let idle = !self.splits.is_empty() && self.splits.values().all(|split| split.idle);
+        (self.watermark, idle)
+    }
+
+    /// When a split becomes idle if nothing comes.
+    pub(crate) fn next_timer_ms(&self) -> Option<i64> {
+        let timeout = self.idle_timeout_ms?;
+        let active = self.splits.values().filter(|split| !split.idle);
+        active.map(|split| split.last_row_ms + timeout).min()
+    }
+}
