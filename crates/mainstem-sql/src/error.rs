@@ -68,6 +68,15 @@ impl SqlError {
         self
     }
 
+    /// Puts the error at `span` if it has no place of its own.
+    #[must_use]
+    pub fn or_at(mut self, span: Span) -> Self {
+        if self.span.is_none_or(|s| s == Span::default()) {
+            self.span = Some(span);
+        }
+        self
+    }
+
     /// The span in the filled-in text.
     pub fn span(&self) -> Option<Span> {
         self.span

@@ -2,13 +2,22 @@
 //! Invariant: no I/O and no clock; connectors are known only as their specs (data), never as code.
 
 pub mod ast;
+pub mod bind;
+pub mod bound;
 pub mod cast;
+pub mod catalog;
 pub mod coercion;
 pub mod error;
+mod explain;
 pub mod functions;
-mod lift;
+pub mod job;
 pub mod lexer;
+mod lift;
+pub mod lower;
 pub mod operators;
+mod optimize;
 pub mod parser;
+pub mod rel;
+pub mod script;
 pub mod session;
 pub mod source;

@@ -1,0 +1,70 @@
+//! Syntax to relations: names are resolved, types settled, statements refused with the place that is wrong.
+//! Invariant: binding does no I/O and changes nothing; the same text over the same catalog binds the same way.
+//! The parts: `expr` expressions, `query` SELECT and FROM, `aggregate` GROUP BY, `window` window functions, `ddl`
+//! CREATE TABLE, `insert` INSERT.
+
+mod aggregate;
+mod call;
+mod construct;
+mod ddl;
+mod expr;
+mod insert;
+mod query;
+mod window;
+
+pub use ddl::{bind_create_as, bind_create_table};
+pub use insert::bind_insert;
+pub(crate) use query::{conjunction, conjuncts};
+
+use crate::catalog::{Catalog, ConnectorCatalog};
+use crate::error::{SqlError, SqlResult};
+use crate::rel::{Rel, RelField};
+use crate::session::Session;
+use crate::source::Span;
+
+/// How deep views may use views.
+const VIEW_DEPTH_MAX: usize = 32;
+
+/// What binding needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Tables and views.
+    pub catalog: &'a Catalog,
+    /// Connectors and formats.
+    pub connectors: &'a ConnectorCatalog,
+    /// Settings.
+    pub session: &'a Session,
+}
+
+/// Binds queries; knows the WITH clauses around them.
+struct Binder<'a> {
+    context: Context<'a>,
+    ctes: Vec<(String, Rel)>,
+    view_depth: usize,
+}
+
+/// The sink columns of `table` from `rel`, for CREATE TABLE AS.
+pub fn fit_to_table(
+    context: Context<'_>,
+    rel: Rel,
+    table: &crate::catalog::Table,
+    span: Span,
+) -> SqlResult<Rel> {
+    insert::fit(context, rel, table, &table.sink_columns(), span)
+}
+
+/// A query as a relation.
+pub fn bind_query(context: Context<'_>, query: &crate::ast::Query) -> SqlResult<Rel> {
+    Binder { context, ctes: Vec::new(), view_depth: 0 }.query(query)
+}
+
+/// The error for a column that does not exist, with the nearest one that does.
+fn unknown_column(name: &str, fields: &[RelField], span: Span) -> SqlError {
+    let error = SqlError::new(format!("unknown column '{name}'"), span);
+    let names: Vec<&str> = fields.iter().map(|f| f.name.as_str()).collect();
+    match mainstem_core::options::nearest(name, names.iter().copied()) {
+        Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+        None if names.is_empty() => error.with_hint("there is no table in FROM"),
+        None => error.with_hint(format!("there is {}", names.join(", "))),
+    }
+}

@@ -1,0 +1,689 @@
+//! Queries: FROM, WHERE, SELECT, set operations, ORDER BY.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_select::concat::concat;
+use mainstem_core::table::Options;
+use mainstem_core::{DataType, TypeKind};
+use mainstem_engine::plan::JoinKind;
+
+use super::aggregate::has_aggregate;
+use super::expr::{ExprBinder, struct_field};
+use super::{Binder, VIEW_DEPTH_MAX};
+use crate::ast::{
+    Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
+    SetExpr, SetOperator, StringLiteral, TableRef,
+};
+use crate::bound::{Bound, BoundKind};
+use crate::catalog::{Object, Table};
+use crate::coercion;
+use crate::error::{SqlError, SqlResult};
+use crate::operators::BinaryOp;
+use crate::rel::{Rel, RelField, RelKind, TimeAttribute, columns_of};
+use crate::source::Span;
+
+impl<'a> Binder<'a> {
+    pub(super) fn expressions<'f>(&self, fields: &'f [RelField]) -> ExprBinder<'f>
+    where
+        'a: 'f,
+    {
+        ExprBinder::new(self.context.session, fields)
+    }
+
+    pub(super) fn query(&mut self, query: &Query) -> SqlResult<Rel> {
+        let before = self.ctes.len();
+        for (name, columns, cte) in &query.ctes {
+            let rel = self.query(cte)?;
+            let rel = rename(rel, columns, name.span)?;
+            self.ctes.push((name.value.clone(), rel));
+        }
+        let rel = self.set_expr(&query.body);
+        self.ctes.truncate(before);
+        self.order_and_limit(rel?, query)
+    }
+
+    fn order_and_limit(&mut self, mut rel: Rel, query: &Query) -> SqlResult<Rel> {
+        let count = |e: &Option<Expr>| e.as_ref().map(constant_count).transpose();
+        let (limit, offset) = (count(&query.limit)?, count(&query.offset)?.unwrap_or(0));
+        let fields = rel.fields.clone();
+        if !query.order_by.is_empty() {
+            let mut keys = Vec::new();
+            for item in &query.order_by {
+                let column = self.order_column(&item.expr, &fields)?;
+                // Flink: NULL is the smallest value.
+                let nulls_first = item.nulls_first.unwrap_or(!item.descending);
+                keys.push((column, item.descending, nulls_first));
+            }
+            let limit = if offset == 0 { limit } else { None };
+            rel = Rel {
+                kind: RelKind::Sort { input: Box::new(rel), keys, limit },
+                fields: fields.clone(),
+            };
+        }
+        if offset > 0 || (limit.is_some() && query.order_by.is_empty()) {
+            let kind = RelKind::Limit { input: Box::new(rel), offset, count: limit };
+            rel = Rel { kind, fields };
+        }
+        Ok(rel)
+    }
+
+    fn order_column(&self, expr: &Expr, fields: &[RelField]) -> SqlResult<usize> {
+        if let ExprKind::Number(text) = expr.kind.as_ref()
+            && let Ok(ordinal) = text.parse::<usize>()
+        {
+            return match ordinal.checked_sub(1).filter(|i| *i < fields.len()) {
+                Some(index) => Ok(index),
+                None => Err(SqlError::new(format!("there is no column {ordinal}"), expr.span)),
+            };
+        }
+        self.expressions(fields).bind(expr)?.as_column().ok_or_else(|| {
+            SqlError::new("ORDER BY takes columns of the select list", expr.span)
+                .with_hint("give the expression an alias in the select list and order by that")
+        })
+    }
+
+    fn set_expr(&mut self, body: &SetExpr) -> SqlResult<Rel> {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Values(rows) => self.values(rows),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation { op, all, left, right, span } => {
+                let (left, right) = (self.set_expr(left)?, self.set_expr(right)?);
+                if *op != SetOperator::Union {
+                    let name = format!("{op:?}").to_uppercase();
+                    return Err(SqlError::unsupported(name, *span));
+                }
+                let union = self.union(vec![left, right], *span)?;
+                Ok(if *all { union } else { distinct(union) })
+            }
+        }
+    }
+
+    fn union(&self, inputs: Vec<Rel>, span: Span) -> SqlResult<Rel> {
+        let width = inputs[0].fields.len();
+        if inputs.iter().any(|i| i.fields.len() != width) {
+            return Err(SqlError::new("both sides of UNION need the same number of columns", span));
+        }
+        let mut fields = inputs[0].fields.clone();
+        for (i, field) in fields.iter_mut().enumerate() {
+            let types: Vec<DataType> =
+                inputs.iter().map(|r| r.fields[i].data_type.clone()).collect();
+            field.data_type = coercion::common_type(&types).ok_or_else(|| {
+                let message = format!(
+                    "column {} of UNION is {} on one side and {} on the other",
+                    i + 1,
+                    types[0],
+                    types[1]
+                );
+                SqlError::new(message, span).with_hint("add a CAST")
+            })?;
+            let same =
+                |r: &Rel| r.fields[i].time == field.time && r.fields[i].window == field.window;
+            if !inputs.iter().all(same) {
+                field.time = None;
+                field.window = None;
+            }
+            field.qualifier = None;
+        }
+        let inputs = inputs
+            .into_iter()
+            .map(|rel| self.cast_columns(rel, &fields, span))
+            .collect::<SqlResult<Vec<_>>>()?;
+        Ok(Rel { kind: RelKind::UnionAll { inputs }, fields })
+    }
+
+    /// A projection that casts each column to the type of `fields`, if any has to be.
+    fn cast_columns(&self, rel: Rel, fields: &[RelField], span: Span) -> SqlResult<Rel> {
+        let binder = self.expressions(&[]);
+        let mut exprs = Vec::new();
+        for (i, field) in fields.iter().enumerate() {
+            let column = Bound::column(i, rel.fields[i].data_type.clone());
+            exprs.push(binder.coerce(column, &field.data_type, span)?);
+        }
+        if exprs.iter().all(|e| e.as_column().is_some()) {
+            return Ok(rel);
+        }
+        Ok(Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields: fields.to_vec() })
+    }
+
+    fn values(&mut self, rows: &[Vec<Expr>]) -> SqlResult<Rel> {
+        let width = rows[0].len();
+        let binder = self.expressions(&[]);
+        let mut columns = Vec::new();
+        let mut fields = Vec::new();
+        let mut span = rows[0][0].span;
+        for i in 0..width {
+            let mut values = Vec::new();
+            for row in rows {
+                let Some(expr) = row.get(i).filter(|_| row.len() == width) else {
+                    return Err(SqlError::new(
+                        format!(
+                            "this row of VALUES has {} columns, the first has {width}",
+                            row.len()
+                        ),
+                        row[0].span,
+                    ));
+                };
+                span = expr.span;
+                values.push(binder.bind(expr)?);
+            }
+            let (values, data_type) = binder.unify(values, "the rows of VALUES", span)?;
+            let arrow = data_type.to_arrow();
+            let mut arrays = Vec::new();
+            for value in &values {
+                let Some(literal) = value.as_literal() else {
+                    return Err(SqlError::unsupported("VALUES with anything but constants", span)
+                        .with_hint("write the row as a SELECT and combine rows with UNION ALL"));
+                };
+                arrays.push(if literal.data_type() == &arrow {
+                    Arc::clone(literal)
+                } else {
+                    arrow_cast::cast(literal, &arrow)
+                        .map_err(|e| SqlError::new(e.to_string(), span))?
+                });
+            }
+            let parts: Vec<&dyn arrow_array::Array> = arrays.iter().map(AsRef::as_ref).collect();
+            columns.push(concat(&parts).map_err(|e| SqlError::new(e.to_string(), span))?);
+            fields.push(RelField::new(format!("EXPR${i}"), data_type));
+        }
+        Ok(Rel { kind: RelKind::Values { columns, rows: rows.len() }, fields })
+    }
+
+    fn select(&mut self, select: &Select) -> SqlResult<Rel> {
+        let mut rel = match &select.from {
+            Some(from) => self.from(from)?,
+            None => {
+                Rel { kind: RelKind::Values { columns: Vec::new(), rows: 1 }, fields: Vec::new() }
+            }
+        };
+        if let Some(selection) = &select.selection {
+            let predicate = self.expressions(&rel.fields).condition(selection, "WHERE")?;
+            rel = filter(rel, predicate);
+        }
+        if let Some(qualify) = &select.qualify {
+            return Err(SqlError::unsupported("QUALIFY", qualify.span));
+        }
+        let aggregated = !select.group_by.is_empty()
+            || select.having.is_some()
+            || select.items.iter().any(|item| match item {
+                SelectItem::Expr { expr, .. } => has_aggregate(expr),
+                SelectItem::Wildcard { .. } => false,
+            });
+        let rel = if aggregated {
+            self.aggregate_select(select, rel)?
+        } else {
+            self.plain_select(select, rel)?
+        };
+        Ok(if select.distinct { distinct(rel) } else { rel })
+    }
+
+    fn plain_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
+        let binder = self.expressions(&input.fields);
+        let (exprs, fields) = select_list(&binder, select, &input.fields)?;
+        Ok(Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields })
+    }
+
+    fn aggregate_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
+        let session = self.context.session;
+        let input_fields = input.fields.clone();
+        let (grouping, window) = self.grouping(select, &input_fields)?;
+        let grouping = RefCell::new(grouping);
+        let binder = ExprBinder { session, fields: &[], grouping: Some(&grouping) };
+        let (exprs, fields) = select_list(&binder, select, &input_fields)?;
+        let having = select.having.as_ref().map(|h| binder.condition(h, "HAVING")).transpose()?;
+        let mut rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
+        if let Some(predicate) = having {
+            rel = filter(rel, predicate);
+        }
+        Ok(Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields })
+    }
+
+    pub(super) fn from(&mut self, table: &TableRef) -> SqlResult<Rel> {
+        match table {
+            TableRef::Table { name, hints, system_time, alias } => {
+                if let Some(time) = system_time {
+                    return Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF", time.span)
+                        .with_hint("a plain JOIN with a small bounded table gives its rows to every record"));
+                }
+                let rel = self.named(name, hints)?;
+                self.aliased(rel, alias.as_ref(), Some(&name.last().value))
+            }
+            TableRef::Derived { query, alias, lateral: _ } => {
+                let rel = self.query(query)?;
+                self.aliased(rel, alias.as_ref(), None)
+            }
+            TableRef::Function { name, args, alias, lateral: _, span } => {
+                let rel = self.window_function(name, args, *span)?;
+                self.aliased(rel, alias.as_ref(), None)
+            }
+            TableRef::Unnest { span, .. } => {
+                Err(SqlError::new("UNNEST reads a column of the table before it", *span)
+                    .with_hint("write FROM t CROSS JOIN UNNEST(t.items) AS u (a, b)"))
+            }
+            TableRef::Join { left, right, kind, constraint, span } => {
+                self.join(left, right, *kind, constraint, *span)
+            }
+        }
+    }
+
+    fn aliased(&self, mut rel: Rel, alias: Option<&Alias>, own: Option<&str>) -> SqlResult<Rel> {
+        if let Some(alias) = alias {
+            rel = rename(rel, &alias.columns, alias.name.span)?;
+        }
+        let qualifier = alias.map(|a| a.name.value.as_str()).or(own);
+        for field in &mut rel.fields {
+            field.qualifier = qualifier.map(str::to_owned);
+        }
+        Ok(rel)
+    }
+
+    /// A CTE, a view or a table.
+    pub(super) fn named(
+        &mut self,
+        name: &ObjectName,
+        hints: &[(StringLiteral, StringLiteral)],
+    ) -> SqlResult<Rel> {
+        let last = name.last();
+        if name.0.len() == 1
+            && let Some((_, rel)) = self.ctes.iter().rev().find(|(n, _)| *n == last.value)
+        {
+            return Ok(rel.clone());
+        }
+        match self.context.catalog.get(&last.value) {
+            Some(Object::Table(table)) => Ok(scan(table, hints)),
+            Some(Object::View(view)) => {
+                let view = Arc::clone(view);
+                if self.view_depth >= VIEW_DEPTH_MAX {
+                    let message = format!("views nest deeper than {VIEW_DEPTH_MAX} levels");
+                    return Err(SqlError::new(message, last.span));
+                }
+                let hidden = std::mem::take(&mut self.ctes);
+                self.view_depth += 1;
+                let rel = self.query(&view.query);
+                self.view_depth -= 1;
+                self.ctes = hidden;
+                let names: Vec<Ident> = view
+                    .columns
+                    .iter()
+                    .map(|value| Ident { value: value.clone(), span: last.span })
+                    .collect();
+                rename(rel?, &names, last.span)
+            }
+            None => {
+                let error = SqlError::new(format!("unknown table '{}'", last.value), name.span());
+                let names = self.context.catalog.iter().map(|(n, _)| n);
+                Err(match mainstem_core::options::nearest(&last.value, names) {
+                    Some(near) => error.with_hint(format!("did you mean '{near}'?")),
+                    None => error.with_hint("declare it with CREATE TABLE first"),
+                })
+            }
+        }
+    }
+
+    fn join(
+        &mut self,
+        left: &TableRef,
+        right: &TableRef,
+        kind: JoinType,
+        constraint: &JoinConstraint,
+        span: Span,
+    ) -> SqlResult<Rel> {
+        let left = self.from(left)?;
+        if let TableRef::Unnest { expr, with_ordinality, alias, span } = right {
+            return self.unnest(left, expr, *with_ordinality, alias.as_ref(), kind, *span);
+        }
+        let right = self.from(right)?;
+        let mut fields: Vec<RelField> = left.fields.iter().chain(&right.fields).cloned().collect();
+        for (i, field) in fields.iter_mut().enumerate() {
+            let in_left = i < left.fields.len();
+            let may_be_missing = match kind {
+                JoinType::Left => !in_left,
+                JoinType::Right => in_left,
+                JoinType::Full => true,
+                JoinType::Inner | JoinType::Cross => false,
+            };
+            field.data_type.nullable |= may_be_missing;
+            field.time = None;
+            field.window = None;
+        }
+        let condition = match constraint {
+            JoinConstraint::None => None,
+            JoinConstraint::On(expr) => Some(self.expressions(&fields).condition(expr, "ON")?),
+            JoinConstraint::Using(columns) => {
+                let names: Vec<&str> = columns.iter().map(|c| c.value.as_str()).collect();
+                return Err(SqlError::unsupported(format!("USING ({})", names.join(", ")), span)
+                    .with_hint("write the condition with ON"));
+            }
+        };
+        let kind = match kind {
+            JoinType::Inner | JoinType::Cross => JoinKind::Inner,
+            JoinType::Left => JoinKind::Left,
+            JoinType::Right => JoinKind::Right,
+            JoinType::Full => JoinKind::Full,
+        };
+        Ok(equi_join(left, right, kind, condition, fields))
+    }
+
+    fn unnest(
+        &mut self,
+        left: Rel,
+        expr: &Expr,
+        with_ordinality: bool,
+        alias: Option<&Alias>,
+        kind: JoinType,
+        span: Span,
+    ) -> SqlResult<Rel> {
+        let bound = self.expressions(&left.fields).bind(expr)?;
+        let mut made: Vec<RelField> = match &bound.data_type.kind {
+            TypeKind::Array(item) | TypeKind::Multiset(item) => match &item.kind {
+                TypeKind::Row(fields) => {
+                    fields.iter().map(|f| RelField::new(&f.name, f.data_type.clone())).collect()
+                }
+                _ => vec![RelField::new("EXPR$0", item.as_ref().clone())],
+            },
+            TypeKind::Map(key, value) => vec![
+                RelField::new("f0", key.as_ref().clone()),
+                RelField::new("f1", value.as_ref().clone()),
+            ],
+            other => {
+                let message = format!("UNNEST takes an ARRAY, MAP or MULTISET, this is {other}");
+                return Err(SqlError::new(message, expr.span));
+            }
+        };
+        if matches!(bound.data_type.kind, TypeKind::Multiset(_)) {
+            return Err(SqlError::unsupported("UNNEST of a MULTISET", span));
+        }
+        let flatten = !matches!(&bound.data_type.kind, TypeKind::Array(i) if !matches!(i.kind, TypeKind::Row(_)));
+        if with_ordinality {
+            made.push(RelField::new("ORDINALITY", TypeKind::Int.not_null()));
+        }
+        let outer = match kind {
+            JoinType::Left => true,
+            JoinType::Cross | JoinType::Inner => false,
+            _ => return Err(SqlError::new("UNNEST is joined with CROSS JOIN or LEFT JOIN", span)),
+        };
+        let width = left.fields.len();
+        let (input, column) = with_columns(left, vec![bound]);
+        let column = column[0];
+        let inner_width = input.fields.len();
+        let mut fields = input.fields.clone();
+        let mut unnested =
+            Rel { kind: RelKind::Values { columns: Vec::new(), rows: 0 }, fields: made };
+        unnested = self.aliased(unnested, alias, None)?;
+        for field in &mut unnested.fields {
+            field.data_type.nullable |= outer;
+        }
+        fields.extend(unnested.fields);
+        let total = fields.len();
+        let rel = Rel {
+            kind: RelKind::Unnest {
+                input: Box::new(input),
+                column,
+                flatten,
+                with_ordinality,
+                outer,
+            },
+            fields,
+        };
+        let keep: Vec<usize> = (0..width).chain(inner_width..total).collect();
+        Ok(rel.select(&keep))
+    }
+}
+
+/// Reads all columns of a table.
+fn scan(table: &Arc<Table>, hints: &[(StringLiteral, StringLiteral)]) -> Rel {
+    let mut options: Options = table.options.clone();
+    options.extend(hints.iter().map(|(k, v)| (k.value.clone(), v.value.clone())));
+    let rowtime = table.watermark.as_ref().map(|w| w.column);
+    let fields = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(i, column)| RelField {
+            time: if column.is_proctime {
+                Some(TimeAttribute::Processing)
+            } else {
+                (rowtime == Some(i)).then_some(TimeAttribute::Event)
+            },
+            ..RelField::new(&column.name, column.data_type.clone())
+        })
+        .collect();
+    let columns = (0..table.columns.len()).collect();
+    let kind = RelKind::Scan { table: Arc::clone(table), options, columns, filters: Vec::new() };
+    Rel { kind, fields }
+}
+
+pub(super) fn filter(input: Rel, predicate: Bound) -> Rel {
+    let fields = input.fields.clone();
+    Rel { kind: RelKind::Filter { input: Box::new(input), predicate }, fields }
+}
+
+fn distinct(input: Rel) -> Rel {
+    let fields: Vec<RelField> =
+        input.fields.iter().map(|f| RelField { time: None, window: None, ..f.clone() }).collect();
+    let keys = (0..fields.len()).collect();
+    Rel {
+        kind: RelKind::Aggregate { input: Box::new(input), keys, aggregates: Vec::new() },
+        fields,
+    }
+}
+
+/// `rel` with `extra` computed behind its columns, unless they are columns already; and where they are.
+pub(super) fn with_columns(rel: Rel, extra: Vec<Bound>) -> (Rel, Vec<usize>) {
+    let mut places = Vec::new();
+    let mut fields = rel.fields.clone();
+    let mut exprs: Vec<Bound> =
+        fields.iter().enumerate().map(|(i, f)| Bound::column(i, f.data_type.clone())).collect();
+    for expr in extra {
+        places.push(expr.as_column().unwrap_or_else(|| {
+            fields.push(RelField::new(format!("EXPR${}", fields.len()), expr.data_type.clone()));
+            exprs.push(expr);
+            exprs.len() - 1
+        }));
+    }
+    if exprs.len() == rel.fields.len() {
+        return (rel, places);
+    }
+    (Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields }, places)
+}
+
+fn rename(mut rel: Rel, names: &[Ident], span: Span) -> SqlResult<Rel> {
+    if names.is_empty() {
+        return Ok(rel);
+    }
+    if names.len() != rel.fields.len() {
+        let message = format!(
+            "{} column names are given, the query has {} columns",
+            names.len(),
+            rel.fields.len()
+        );
+        return Err(SqlError::new(message, span));
+    }
+    for (field, name) in rel.fields.iter_mut().zip(names) {
+        field.name = name.value.clone();
+    }
+    Ok(rel)
+}
+
+fn constant_count(expr: &Expr) -> SqlResult<u64> {
+    match expr.kind.as_ref() {
+        ExprKind::Number(text) => {
+            text.parse().map_err(|_| SqlError::new("expected a whole number", expr.span))
+        }
+        _ => Err(SqlError::new("expected a whole number", expr.span)),
+    }
+}
+
+/// The expressions and fields of a select list; `input` are the fields that `*` stands for.
+fn select_list(
+    binder: &ExprBinder<'_>,
+    select: &Select,
+    input: &[RelField],
+) -> SqlResult<(Vec<Bound>, Vec<RelField>)> {
+    let (mut exprs, mut fields): (Vec<Bound>, Vec<RelField>) = (Vec::new(), Vec::new());
+    for item in &select.items {
+        match item {
+            SelectItem::Wildcard { span, .. } if binder.grouping.is_some() => {
+                return Err(SqlError::new("* cannot stand in an aggregation", *span)
+                    .with_hint("name the columns of GROUP BY"));
+            }
+            SelectItem::Wildcard { qualifier, span } => {
+                wildcard(qualifier.as_ref(), *span, input, &mut exprs, &mut fields)?;
+            }
+            SelectItem::Expr { expr, alias } => {
+                let bound = binder.bind(expr)?;
+                let source = match (bound.as_column(), binder.grouping) {
+                    (Some(index), None) => Some(input[index].clone()),
+                    (Some(index), Some(grouping)) => {
+                        grouping.borrow().keys.get(index).map(|k| k.field.clone())
+                    }
+                    (None, _) => None,
+                };
+                let name = match (alias, expr.kind.as_ref()) {
+                    (Some(alias), _) => alias.value.clone(),
+                    (None, ExprKind::Column(parts)) => parts[parts.len() - 1].value.clone(),
+                    (None, ExprKind::Field { name, .. }) => name.value.clone(),
+                    (None, _) => format!("EXPR${}", fields.len()),
+                };
+                let is_proctime =
+                    matches!(&bound.kind, BoundKind::Call { name, .. } if name == "PROCTIME");
+                fields.push(RelField {
+                    qualifier: None,
+                    name,
+                    data_type: bound.data_type.clone(),
+                    time: match &source {
+                        Some(field) => field.time,
+                        None => is_proctime.then_some(TimeAttribute::Processing),
+                    },
+                    window: source.and_then(|f| f.window),
+                });
+                exprs.push(bound);
+            }
+        }
+    }
+    Ok((exprs, fields))
+}
+
+fn wildcard(
+    qualifier: Option<&ObjectName>,
+    span: Span,
+    input: &[RelField],
+    exprs: &mut Vec<Bound>,
+    fields: &mut Vec<RelField>,
+) -> SqlResult<()> {
+    let wanted = qualifier.map(|q| q.last().value.as_str());
+    let before = fields.len();
+    for (i, field) in input.iter().enumerate() {
+        if wanted.is_none() || field.qualifier.as_deref() == wanted {
+            exprs.push(Bound::column(i, field.data_type.clone()));
+            fields.push(RelField { qualifier: None, ..field.clone() });
+        }
+    }
+    if fields.len() > before {
+        return Ok(());
+    }
+    let row = wanted.and_then(|name| input.iter().position(|f| f.name == name));
+    if let Some(index) = row
+        && let TypeKind::Row(row_fields) = &input[index].data_type.kind
+    {
+        for (i, f) in row_fields.iter().enumerate() {
+            let base = Bound::column(index, input[index].data_type.clone());
+            let data_type =
+                f.data_type.with_nullable(f.data_type.nullable || input[index].data_type.nullable);
+            exprs.push(struct_field(base, i, &f.name, data_type.clone()));
+            fields.push(RelField::new(&f.name, data_type));
+        }
+        return Ok(());
+    }
+    match wanted {
+        Some(name) => Err(SqlError::new(format!("unknown table '{name}'"), span)),
+        None => Err(SqlError::new("SELECT * needs a table in FROM", span)),
+    }
+}
+
+/// The conjuncts of a condition.
+pub(crate) fn conjuncts(predicate: Bound, out: &mut Vec<Bound>) {
+    match predicate.kind {
+        BoundKind::Logic(true, left, right) => {
+            conjuncts(*left, out);
+            conjuncts(*right, out);
+        }
+        _ => out.push(predicate),
+    }
+}
+
+/// One condition of several, or none.
+pub(crate) fn conjunction(parts: Vec<Bound>) -> Option<Bound> {
+    parts.into_iter().reduce(|left, right| {
+        let nullable = left.data_type.nullable || right.data_type.nullable;
+        Bound {
+            kind: BoundKind::Logic(true, Box::new(left), Box::new(right)),
+            data_type: DataType { kind: TypeKind::Boolean, nullable },
+        }
+    })
+}
+
+fn equi_join(
+    left: Rel,
+    right: Rel,
+    kind: JoinKind,
+    condition: Option<Bound>,
+    fields: Vec<RelField>,
+) -> Rel {
+    let (width, right_width) = (left.fields.len(), right.fields.len());
+    let (mut left_exprs, mut right_exprs, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parts = Vec::new();
+    if let Some(condition) = condition {
+        conjuncts(condition, &mut parts);
+    }
+    for part in parts {
+        let is_left =
+            |b: &Bound| columns_of(b).iter().all(|c| *c < width) && !columns_of(b).is_empty();
+        let is_right =
+            |b: &Bound| columns_of(b).iter().all(|c| *c >= width) && !columns_of(b).is_empty();
+        if let BoundKind::Call { op: Some(BinaryOp::Eq), args, .. } = &part.kind
+            && args[0].data_type.to_arrow() == args[1].data_type.to_arrow()
+        {
+            let sides = match (&args[0], &args[1]) {
+                (a, b) if is_left(a) && is_right(b) => Some((a, b)),
+                (a, b) if is_right(a) && is_left(b) => Some((b, a)),
+                _ => None,
+            };
+            if let Some((l, r)) = sides {
+                left_exprs.push(l.clone());
+                right_exprs.push(r.remap(&|c| c - width));
+                continue;
+            }
+        }
+        rest.push(part);
+    }
+    let (left, left_keys) = with_columns(left, left_exprs);
+    let (right, right_keys) = with_columns(right, right_exprs);
+    let shift = left.fields.len() - width;
+    let residual = conjunction(rest).map(|r| r.remap(&|c| if c < width { c } else { c + shift }));
+    let mut all: Vec<RelField> = left.fields.iter().chain(&right.fields).cloned().collect();
+    for (i, field) in fields.iter().enumerate() {
+        all[if i < width { i } else { i + shift }] = field.clone();
+    }
+    let right_start = left.fields.len();
+    let joined = Rel {
+        kind: RelKind::Join {
+            left: Box::new(left),
+            right: Box::new(right),
+            kind,
+            left_keys,
+            right_keys,
+            residual,
+        },
+        fields: all,
+    };
+    let keep: Vec<usize> = (0..width).chain(right_start..right_start + right_width).collect();
+    joined.select(&keep)
+}
+
+/// The options of a hint.
+pub(super) fn hint_options(hints: &[(StringLiteral, StringLiteral)]) -> BTreeMap<String, String> {
+    hints.iter().map(|(k, v)| (k.value.clone(), v.value.clone())).collect()
+}

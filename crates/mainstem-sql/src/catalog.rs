@@ -1,0 +1,257 @@
+//! The tables and views of a session, and what is known of connectors and formats: data only.
+//! Invariant: a table in the catalog has resolved columns, a bound watermark and validated names; its options are
+//! the text of the WITH clause, validated by whoever knows the connectors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mainstem_core::options::{ConnectorSpec, FormatSpec};
+use mainstem_core::table::{Column, Options, TableSpec};
+use mainstem_core::{DataType, types::quote_identifier};
+
+use crate::ast;
+use crate::bound::Bound;
+
+/// What the planner knows of connectors and formats.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectorCatalog {
+    /// Every connector.
+    pub connectors: Vec<&'static ConnectorSpec>,
+    /// Every format.
+    pub formats: Vec<&'static FormatSpec>,
+}
+
+impl ConnectorCatalog {
+    /// The connector of a table.
+    pub fn connector(&self, options: &Options) -> Option<&'static ConnectorSpec> {
+        let name = options.get("connector")?;
+        self.connectors.iter().find(|c| c.name == name).copied()
+    }
+
+    /// The value format of a table, if its connector takes one.
+    pub fn format(&self, options: &Options) -> Option<&'static FormatSpec> {
+        let name = options.get("format").or_else(|| options.get("value.format"))?;
+        self.formats.iter().find(|f| f.name == name).copied()
+    }
+}
+
+/// Where a column's values come from.
+#[derive(Debug, Clone)]
+pub enum ColumnSource {
+    /// The format.
+    Physical,
+    /// The connector.
+    Metadata {
+        /// The connector's key.
+        key: String,
+        /// Not written by sinks.
+        is_virtual: bool,
+    },
+    /// An expression over the table's stored columns (indices into [`Table::columns`]).
+    Computed {
+        /// Bound.
+        expr: Bound,
+        /// As written, for SHOW CREATE TABLE.
+        text: String,
+    },
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct TableColumn {
+    /// Case kept.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// Where its values come from.
+    pub source: ColumnSource,
+    /// COMMENT.
+    pub comment: Option<String>,
+    /// True for `AS PROCTIME()`.
+    pub is_proctime: bool,
+}
+
+/// The watermark of a table.
+#[derive(Debug, Clone)]
+pub struct Watermark {
+    /// The rowtime column.
+    pub column: usize,
+    /// Over all columns of the table.
+    pub expr: Bound,
+    /// As written.
+    pub text: String,
+}
+
+/// A table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// In the order of the DDL.
+    pub columns: Vec<TableColumn>,
+    /// Event time, if declared.
+    pub watermark: Option<Watermark>,
+    /// Indices into `columns`.
+    pub primary_key: Vec<usize>,
+    /// Indices into `columns`.
+    pub partition_keys: Vec<usize>,
+    /// The WITH clause.
+    pub options: Options,
+    /// COMMENT.
+    pub comment: Option<String>,
+}
+
+impl Table {
+    /// The index of a column; names are case-sensitive.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// True if a format or connector supplies column `index`.
+    pub fn is_stored(&self, index: usize) -> bool {
+        !matches!(self.columns[index].source, ColumnSource::Computed { .. })
+    }
+
+    /// The columns a sink takes, in order: stored ones that are not virtual.
+    pub fn sink_columns(&self) -> Vec<usize> {
+        let is_sink = |c: &TableColumn| match &c.source {
+            ColumnSource::Physical => true,
+            ColumnSource::Metadata { is_virtual, .. } => !is_virtual,
+            ColumnSource::Computed { .. } => false,
+        };
+        (0..self.columns.len()).filter(|&i| is_sink(&self.columns[i])).collect()
+    }
+
+    /// What a connector sees: `columns` of this table (stored ones) and `options` merged over the table's.
+    pub fn spec(&self, columns: &[usize], options: &Options) -> TableSpec {
+        let place = |key: &[usize]| {
+            key.iter().filter_map(|k| columns.iter().position(|c| c == k)).collect::<Vec<_>>()
+        };
+        TableSpec {
+            name: self.name.clone(),
+            columns: columns
+                .iter()
+                .map(|&i| Column {
+                    name: self.columns[i].name.clone(),
+                    data_type: self.columns[i].data_type.clone(),
+                    metadata_key: match &self.columns[i].source {
+                        ColumnSource::Metadata { key, .. } => Some(key.clone()),
+                        _ => None,
+                    },
+                })
+                .collect(),
+            primary_key: place(&self.primary_key),
+            partition_keys: place(&self.partition_keys),
+            options: options.clone(),
+        }
+    }
+
+    /// The statement that makes this table, as Flink prints it; `hidden` options show `***`.
+    pub fn to_sql(&self, is_secret: &dyn Fn(&str) -> bool) -> String {
+        let mut lines: Vec<String> = self
+            .columns
+            .iter()
+            .map(|c| {
+                let name = quote_identifier(&c.name);
+                let comment = c
+                    .comment
+                    .as_ref()
+                    .map_or(String::new(), |c| format!(" COMMENT '{}'", c.replace('\'', "''")));
+                match &c.source {
+                    ColumnSource::Physical => format!("{name} {}{comment}", c.data_type),
+                    ColumnSource::Computed { text, .. } => format!("{name} AS {text}{comment}"),
+                    ColumnSource::Metadata { key, is_virtual } => {
+                        let from =
+                            if *key == c.name { String::new() } else { format!(" FROM '{key}'") };
+                        let suffix = if *is_virtual { " VIRTUAL" } else { "" };
+                        format!("{name} {} METADATA{from}{suffix}{comment}", c.data_type)
+                    }
+                }
+            })
+            .collect();
+        if let Some(watermark) = &self.watermark {
+            let column = quote_identifier(&self.columns[watermark.column].name);
+            lines.push(format!("WATERMARK FOR {column} AS {}", watermark.text));
+        }
+        let names = |key: &[usize]| {
+            key.iter()
+                .map(|&k| quote_identifier(&self.columns[k].name))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        if !self.primary_key.is_empty() {
+            lines.push(format!("PRIMARY KEY ({}) NOT ENFORCED", names(&self.primary_key)));
+        }
+        let mut sql = format!(
+            "CREATE TABLE {} (\n  {}\n)",
+            quote_identifier(&self.name),
+            lines.join(",\n  ")
+        );
+        if let Some(comment) = &self.comment {
+            sql.push_str(&format!("\nCOMMENT '{}'", comment.replace('\'', "''")));
+        }
+        if !self.partition_keys.is_empty() {
+            sql.push_str(&format!("\nPARTITIONED BY ({})", names(&self.partition_keys)));
+        }
+        let options: Vec<String> = self
+            .options
+            .iter()
+            .map(|(k, v)| {
+                let v = if is_secret(k) { "***".to_owned() } else { v.replace('\'', "''") };
+                format!("  '{}' = '{v}'", k.replace('\'', "''"))
+            })
+            .collect();
+        sql.push_str(&format!("\nWITH (\n{}\n)", options.join(",\n")));
+        sql
+    }
+}
+
+/// A view: its text is bound anew wherever it is used.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Its name.
+    pub name: String,
+    /// Column names, if given.
+    pub columns: Vec<String>,
+    /// The query.
+    pub query: ast::Query,
+    /// As written.
+    pub text: String,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub enum Object {
+    /// A table.
+    Table(Arc<Table>),
+    /// A view.
+    View(Arc<View>),
+}
+
+/// All tables and views of a session.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    objects: BTreeMap<String, Object>,
+}
+
+impl Catalog {
+    /// The object of that name.
+    pub fn get(&self, name: &str) -> Option<&Object> {
+        self.objects.get(name)
+    }
+
+    /// Adds or replaces.
+    pub fn insert(&mut self, name: String, object: Object) {
+        self.objects.insert(name, object);
+    }
+
+    /// Takes away.
+    pub fn remove(&mut self, name: &str) -> Option<Object> {
+        self.objects.remove(name)
+    }
+
+    /// All names with what they stand for, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Object)> {
+        self.objects.iter().map(|(name, object)| (name.as_str(), object))
+    }
+}

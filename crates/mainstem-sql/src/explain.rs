@@ -1,0 +1,137 @@
+//! EXPLAIN: the engine's plan as a tree, with changelog mode and state per node.
+
+use std::collections::BTreeSet;
+
+use mainstem_core::table::{FilterOp, Literal, ScanFilter};
+use mainstem_engine::aggregate::AggregateCall;
+use mainstem_engine::plan::{NodeKind, Plan};
+use mainstem_engine::window::WindowKind;
+
+use crate::catalog::Table;
+use crate::rel::{RelField, Windows};
+
+/// One tree a sink; a node that several read is printed once and referred to later.
+pub(crate) fn explain(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut shown = BTreeSet::new();
+    for (index, node) in plan.nodes.iter().enumerate() {
+        if matches!(node.kind, NodeKind::Sink { .. }) {
+            tree(plan, index, 0, &mut shown, &mut lines);
+        }
+    }
+    lines
+}
+
+fn tree(
+    plan: &Plan,
+    index: usize,
+    depth: usize,
+    shown: &mut BTreeSet<usize>,
+    out: &mut Vec<String>,
+) {
+    let node = &plan.nodes[index];
+    let indent = "   ".repeat(depth);
+    let lead = if depth == 0 { "" } else { "+- " };
+    if !shown.insert(index) {
+        out.push(format!("{indent}{lead}{} (shared, see above)", node.name));
+        return;
+    }
+    let mode = if node.changelog { "I,UB,UA,D" } else { "I" };
+    let parallelism = if is_single(plan, index) { "1" } else { "N" };
+    let state = state(plan, index).map_or(String::new(), |s| format!(", state=[{s}]"));
+    out.push(format!(
+        "{indent}{lead}{}  changelogMode=[{mode}], parallelism=[{parallelism}]{state}",
+        node.name
+    ));
+    for &input in &node.inputs {
+        tree(plan, input, depth + 1, shown, out);
+    }
+}
+
+/// True for what runs on one worker only.
+fn is_single(plan: &Plan, index: usize) -> bool {
+    let node = &plan.nodes[index];
+    match &node.kind {
+        NodeKind::Exchange { keys } => keys.is_empty(),
+        NodeKind::Values { .. } | NodeKind::Limit { .. } | NodeKind::Sort { .. } => true,
+        NodeKind::Source { .. } => false,
+        _ => !node.inputs.is_empty() && node.inputs.iter().all(|i| is_single(plan, *i)),
+    }
+}
+
+fn state(plan: &Plan, index: usize) -> Option<String> {
+    let node = &plan.nodes[index];
+    let retracts = node.inputs.iter().any(|i| plan.nodes[*i].changelog);
+    Some(match &node.kind {
+        NodeKind::WindowAggregate { .. } => {
+            "one accumulator per key and open slice, freed when the watermark passes".to_owned()
+        }
+        NodeKind::Aggregate { keys, .. } if keys.is_empty() => "one accumulator".to_owned(),
+        NodeKind::Aggregate { .. } if retracts => {
+            "one accumulator per key, freed when its rows are gone".to_owned()
+        }
+        NodeKind::Aggregate { .. } => "one accumulator per key, kept for ever".to_owned(),
+        NodeKind::Join { .. } => {
+            "all rows of both inputs, kept until they are retracted".to_owned()
+        }
+        NodeKind::UpsertNormalize { .. } => "the last row of each key".to_owned(),
+        NodeKind::Sort { limit: None, .. } => "all rows until the end of input".to_owned(),
+        NodeKind::Sort { limit: Some(limit), .. } => format!("{limit} rows"),
+        _ => return None,
+    })
+}
+
+/// `SUM(price) FILTER (...)` by column names.
+pub(crate) fn call(call: &AggregateCall, fields: &[RelField]) -> String {
+    let args: Vec<&str> = call.args.iter().map(|a| fields[*a].name.as_str()).collect();
+    let args = if args.is_empty() { "*".to_owned() } else { args.join(", ") };
+    let distinct = if call.distinct { "DISTINCT " } else { "" };
+    let filter = call.filter.map_or(String::new(), |f| format!(" FILTER {}", fields[f].name));
+    format!("{}({distinct}{args}){filter}", call.function.name())
+}
+
+/// `TUMBLE(size=[3000 ms])`.
+pub(crate) fn windows(windows: &Windows) -> String {
+    let time = if windows.time.is_some() { "" } else { ", proctime" };
+    match windows.spec.kind {
+        WindowKind::Tumble { size_ms } => format!("TUMBLE(size=[{size_ms} ms]{time})"),
+        WindowKind::Hop { size_ms, slide_ms } => {
+            format!("HOP(size=[{size_ms} ms], slide=[{slide_ms} ms]{time})")
+        }
+        WindowKind::Cumulate { max_size_ms, step_ms } => {
+            format!("CUMULATE(max_size=[{max_size_ms} ms], step=[{step_ms} ms]{time})")
+        }
+    }
+}
+
+/// `TableSourceScan(rides, fields=[a, b], filter=[...])`.
+pub(crate) fn scan(table: &Table, columns: &[usize], filters: &[ScanFilter]) -> String {
+    let names: Vec<&str> = columns.iter().map(|c| table.columns[*c].name.as_str()).collect();
+    let mut text = format!("TableSourceScan({}, fields=[{}]", table.name, names.join(", "));
+    if !filters.is_empty() {
+        let parts: Vec<String> = filters
+            .iter()
+            .map(|f| {
+                let column = &table.columns[f.column].name;
+                let op = match f.op {
+                    FilterOp::Eq => "=",
+                    FilterOp::NotEq => "<>",
+                    FilterOp::Lt => "<",
+                    FilterOp::LtEq => "<=",
+                    FilterOp::Gt => ">",
+                    FilterOp::GtEq => ">=",
+                    FilterOp::IsNotNull => return format!("{column} IS NOT NULL"),
+                };
+                let literal = match &f.literal {
+                    Literal::Boolean(b) => b.to_string(),
+                    Literal::Integer(i) => i.to_string(),
+                    Literal::Double(d) => d.to_string(),
+                    Literal::String(s) => format!("'{s}'"),
+                };
+                format!("{column} {op} {literal}")
+            })
+            .collect();
+        text.push_str(&format!(", decoder filter=[{}]", parts.join(" AND ")));
+    }
+    text + ")"
+}

@@ -1,0 +1,551 @@
+//! Relations to the engine's plan: scans with their watermarks, exchanges before keyed operators, sinks.
+//! Invariant: a table that several queries of a job read is read once, with all columns that any of them needs; what
+//! a sink cannot take is refused here, before anything starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mainstem_core::egress::ChangelogMode;
+use mainstem_core::options::{SinkChangelog, parse_duration_ms};
+use mainstem_core::table::{Options, ScanFilter};
+use mainstem_core::{Batch, DataType, Field};
+use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource, WindowInput};
+
+use crate::bound::Bound;
+use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
+use crate::error::{SqlError, SqlResult};
+use crate::explain;
+use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
+use crate::optimize::optimize;
+use crate::rel::{Rel, RelField, RelKind, WindowSource};
+use crate::source::Span;
+
+/// One query of a job and where its rows go.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The query.
+    pub rel: Rel,
+    /// The table and its options; `None` for the terminal.
+    pub target: Option<(Arc<Table>, Options)>,
+    /// The statement, for errors.
+    pub span: Span,
+}
+
+/// What identifies a scan that can be shared.
+fn scan_key(table: &Table, options: &Options) -> String {
+    format!("{}{options:?}", table.name)
+}
+
+/// A job of all `outputs` together.
+pub fn lower(
+    outputs: Vec<Output>,
+    connectors: &ConnectorCatalog,
+    settings: &BTreeMap<String, String>,
+) -> SqlResult<Job> {
+    let mut scans: BTreeMap<String, usize> = BTreeMap::new();
+    for output in &outputs {
+        visit(&output.rel, &mut |rel| {
+            if let RelKind::Scan { table, .. } = &rel.kind {
+                *scans.entry(table.name.clone()).or_default() += 1;
+            }
+        });
+    }
+    // A filter inside the decoder would hide rows from the other readers of a shared table.
+    let may_filter = |table: &str| scans.get(table) == Some(&1);
+    let outputs: Vec<Output> = outputs
+        .into_iter()
+        .map(|o| Output { rel: optimize(o.rel, connectors, &may_filter), ..o })
+        .collect();
+    let mut lowering = Lowering {
+        connectors,
+        settings,
+        plan: Plan::default(),
+        sources: Vec::new(),
+        sinks: Vec::new(),
+        wanted: BTreeMap::new(),
+        lowered: BTreeMap::new(),
+        event_time: false,
+    };
+    for output in &outputs {
+        visit(&output.rel, &mut |rel| lowering.survey(rel));
+    }
+    for output in outputs {
+        lowering.output(output)?;
+    }
+    let Lowering { mut plan, sources, sinks, .. } = lowering;
+    plan.sources = sources.len();
+    plan.sinks = sinks.len();
+    let explain = explain::explain(&plan);
+    Ok(Job { plan, sources, sinks, explain, settings: settings.clone() })
+}
+
+fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {
+    see(rel);
+    for input in rel.inputs() {
+        visit(input, see);
+    }
+}
+
+struct Lowering<'a> {
+    connectors: &'a ConnectorCatalog,
+    settings: &'a BTreeMap<String, String>,
+    plan: Plan,
+    sources: Vec<SourcePlan>,
+    sinks: Vec<SinkPlan>,
+    /// By scan: the table's columns that any query needs.
+    wanted: BTreeMap<String, BTreeSet<usize>>,
+    /// By scan: its node, and the columns it puts out.
+    lowered: BTreeMap<String, (usize, Vec<usize>)>,
+    /// Some operator goes by watermarks.
+    event_time: bool,
+}
+
+impl Lowering<'_> {
+    fn survey(&mut self, rel: &Rel) {
+        match &rel.kind {
+            RelKind::Scan { table, options, columns, .. } => {
+                self.wanted.entry(scan_key(table, options)).or_default().extend(columns);
+            }
+            RelKind::WindowAggregate { windows, .. } => {
+                self.event_time |= match windows {
+                    WindowSource::Assign(windows) => windows.time.is_some(),
+                    WindowSource::Attached { processing_time, .. } => !processing_time,
+                };
+            }
+            RelKind::Project { exprs, .. } => {
+                self.event_time |=
+                    exprs.iter().any(|e| e.fingerprint().contains("CURRENT_WATERMARK("));
+            }
+            RelKind::Filter { predicate, .. } => {
+                self.event_time |= predicate.fingerprint().contains("CURRENT_WATERMARK(");
+            }
+            _ => {}
+        }
+    }
+
+    fn push(
+        &mut self,
+        kind: NodeKind,
+        inputs: Vec<usize>,
+        name: String,
+        types: &[DataType],
+        changelog: bool,
+    ) -> usize {
+        let output = types.iter().map(DataType::to_arrow).collect();
+        self.plan.nodes.push(Node { kind, inputs, name, output, changelog });
+        self.plan.nodes.len() - 1
+    }
+
+    fn changelog(&self, node: usize) -> bool {
+        self.plan.nodes[node].changelog
+    }
+
+    /// Rows of `input` on the worker that owns their key.
+    fn exchange(&mut self, input: usize, keys: Vec<usize>, types: &[DataType]) -> usize {
+        let name = if keys.is_empty() {
+            "Exchange(single)".to_owned()
+        } else {
+            format!("Exchange(hash[{}])", list(&keys))
+        };
+        let changelog = self.changelog(input);
+        self.push(NodeKind::Exchange { keys }, vec![input], name, types, changelog)
+    }
+
+    fn rel(&mut self, rel: &Rel) -> SqlResult<usize> {
+        let types = rel.types();
+        match &rel.kind {
+            RelKind::Scan { table, options, columns, filters } => {
+                self.scan(table, options, columns, filters)
+            }
+            RelKind::Values { columns, rows } => {
+                let batch = Batch::new(columns.clone(), *rows);
+                let name = format!("Values({rows} rows)");
+                Ok(self.push(NodeKind::Values { batch }, Vec::new(), name, &types, false))
+            }
+            RelKind::Project { input, exprs } => {
+                let input = self.rel(input)?;
+                Ok(self.project(input, exprs, &rel.fields))
+            }
+            RelKind::Filter { input, predicate } => {
+                let input = self.rel(input)?;
+                let name = format!("Filter({})", predicate.fingerprint());
+                let kind = NodeKind::Filter { predicate: predicate.clone().compile() };
+                let changelog = self.changelog(input);
+                Ok(self.push(kind, vec![input], name, &types, changelog))
+            }
+            RelKind::WindowTable { input, windows } => {
+                let node = self.rel(input)?;
+                let time = time_source(windows.time);
+                let name = format!("WindowTable({})", explain::windows(windows));
+                let kind = NodeKind::WindowTable { window: windows.spec.clone(), time };
+                let changelog = self.changelog(node);
+                Ok(self.push(kind, vec![node], name, &types, changelog))
+            }
+            RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. } => self.aggregate(rel),
+            RelKind::UnionAll { inputs } => {
+                let nodes = inputs.iter().map(|i| self.rel(i)).collect::<SqlResult<Vec<_>>>()?;
+                let changelog = nodes.iter().any(|n| self.changelog(*n));
+                Ok(self.push(NodeKind::UnionAll, nodes, "UnionAll".to_owned(), &types, changelog))
+            }
+            RelKind::Unnest { input, column, flatten, with_ordinality, outer } => {
+                let node = self.rel(input)?;
+                let kind = NodeKind::Unnest {
+                    column: *column,
+                    flatten: *flatten,
+                    with_ordinality: *with_ordinality,
+                    outer: *outer,
+                };
+                let changelog = self.changelog(node);
+                let name = format!("Unnest({})", input.fields[*column].name);
+                Ok(self.push(kind, vec![node], name, &types, changelog))
+            }
+            RelKind::Join { .. } => self.join(rel),
+            RelKind::Sort { input, keys, limit } => {
+                let node = self.rel(input)?;
+                let node = self.exchange(node, Vec::new(), &types);
+                let kind = NodeKind::Sort { keys: keys.clone(), limit: *limit };
+                let name = format!("Sort({})", list(&keys.iter().map(|k| k.0).collect::<Vec<_>>()));
+                Ok(self.push(kind, vec![node], name, &types, false))
+            }
+            RelKind::Limit { input, offset, count } => {
+                let node = self.rel(input)?;
+                if self.changelog(node) {
+                    return Err(SqlError::unsupported(
+                        "LIMIT over a result that changes",
+                        Span::default(),
+                    ));
+                }
+                let node = self.exchange(node, Vec::new(), &types);
+                let kind = NodeKind::Limit { offset: *offset, count: *count };
+                Ok(self.push(kind, vec![node], "Limit".to_owned(), &types, false))
+            }
+        }
+    }
+
+    fn project(&mut self, input: usize, exprs: &[Bound], fields: &[RelField]) -> usize {
+        let shown: Vec<String> = exprs
+            .iter()
+            .zip(fields)
+            .map(|(e, f)| match e.as_column() {
+                Some(_) => f.name.clone(),
+                None => format!("{} AS {}", e.fingerprint(), f.name),
+            })
+            .collect();
+        let name = format!("Project({})", shown.join(", "));
+        let kind = NodeKind::Project { exprs: exprs.iter().map(|e| e.clone().compile()).collect() };
+        let types: Vec<DataType> = fields.iter().map(|f| f.data_type.clone()).collect();
+        let changelog = self.changelog(input);
+        self.push(kind, vec![input], name, &types, changelog)
+    }
+
+    fn aggregate(&mut self, rel: &Rel) -> SqlResult<usize> {
+        let types = rel.types();
+        let (input, keys, aggregates) = match &rel.kind {
+            RelKind::Aggregate { input, keys, aggregates }
+            | RelKind::WindowAggregate { input, keys, aggregates, .. } => (input, keys, aggregates),
+            _ => unreachable!("called for aggregations only"),
+        };
+        let node = self.rel(input)?;
+        let node = self.exchange(node, keys.clone(), &input.types());
+        let calls: Vec<String> =
+            aggregates.iter().map(|a| explain::call(a, &input.fields)).collect();
+        let key_names: Vec<&str> = keys.iter().map(|k| input.fields[*k].name.as_str()).collect();
+        let detail = format!("group by [{}], {}", key_names.join(", "), calls.join(", "));
+        let (kind, name, changelog) = match &rel.kind {
+            RelKind::WindowAggregate { windows, .. } => {
+                let (window, text) = match windows {
+                    WindowSource::Assign(windows) => {
+                        let time = time_source(windows.time);
+                        let window = WindowInput::Assign { window: windows.spec.clone(), time };
+                        (window, explain::windows(windows))
+                    }
+                    WindowSource::Attached { start, end, processing_time } => {
+                        let window = WindowInput::Attached {
+                            start: *start,
+                            end: *end,
+                            processing_time: *processing_time,
+                            zone: None,
+                        };
+                        (window, "windows of the input".to_owned())
+                    }
+                };
+                let kind = NodeKind::WindowAggregate {
+                    window,
+                    keys: keys.clone(),
+                    aggregates: aggregates.clone(),
+                };
+                (kind, format!("WindowAggregate({text}, {detail})"), false)
+            }
+            _ => {
+                let kind = NodeKind::Aggregate {
+                    keys: keys.clone(),
+                    aggregates: aggregates.clone(),
+                    global: keys.is_empty(),
+                    final_only: false,
+                };
+                // DISTINCT over rows that only come never takes one back.
+                let changelog = self.changelog(node) || !aggregates.is_empty();
+                (kind, format!("Aggregate({detail})"), changelog)
+            }
+        };
+        Ok(self.push(kind, vec![node], name, &types, changelog))
+    }
+
+    fn join(&mut self, rel: &Rel) -> SqlResult<usize> {
+        let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = &rel.kind else {
+            unreachable!("called for joins only")
+        };
+        let types = rel.types();
+        let (l, r) = (self.rel(left)?, self.rel(right)?);
+        let l = self.exchange(l, left_keys.clone(), &left.types());
+        let r = self.exchange(r, right_keys.clone(), &right.types());
+        let keys: Vec<String> = left_keys
+            .iter()
+            .zip(right_keys)
+            .map(|(a, b)| format!("{} = {}", left.fields[*a].name, right.fields[*b].name))
+            .collect();
+        let name = format!("Join({kind:?}, {})", keys.join(" AND "));
+        let outer = !matches!(
+            kind,
+            mainstem_engine::plan::JoinKind::Inner | mainstem_engine::plan::JoinKind::Semi
+        );
+        let changelog = outer || self.changelog(l) || self.changelog(r);
+        let node = NodeKind::Join {
+            kind: *kind,
+            left_keys: left_keys.clone(),
+            right_keys: right_keys.clone(),
+            residual: residual.clone().map(Bound::compile),
+        };
+        Ok(self.push(node, vec![l, r], name, &types, changelog))
+    }
+
+    fn scan(
+        &mut self,
+        table: &Arc<Table>,
+        options: &Options,
+        columns: &[usize],
+        filters: &[ScanFilter],
+    ) -> SqlResult<usize> {
+        let key = scan_key(table, options);
+        if !self.lowered.contains_key(&key) {
+            let wanted = self.wanted.get(&key).cloned().unwrap_or_default();
+            let lowered = self.source(table, options, &wanted, filters)?;
+            self.lowered.insert(key.clone(), lowered);
+        }
+        let (node, made) = self.lowered[&key].clone();
+        if made == columns {
+            return Ok(node);
+        }
+        let mut exprs = Vec::new();
+        let mut fields = Vec::new();
+        for &c in columns {
+            let place = made.iter().position(|m| *m == c).expect("surveyed before");
+            let column = &table.columns[c];
+            exprs.push(Bound::column(place, column.data_type.clone()));
+            fields.push(RelField::new(&column.name, column.data_type.clone()));
+        }
+        Ok(self.project(node, &exprs, &fields))
+    }
+
+    /// Source, computed columns, watermark; the node and the table's columns that it puts out.
+    fn source(
+        &mut self,
+        table: &Arc<Table>,
+        options: &Options,
+        wanted: &BTreeSet<usize>,
+        filters: &[ScanFilter],
+    ) -> SqlResult<(usize, Vec<usize>)> {
+        let spec = self.connectors.connector(options);
+        if spec.is_some_and(|s| s.source.is_none()) {
+            let message =
+                format!("table '{}' cannot be read: its connector is a sink only", table.name);
+            return Err(SqlError::new(message, Span::default()));
+        }
+        let upsert = spec.is_some_and(|s| s.upsert_source);
+        let changelog = upsert || self.connectors.format(options).is_some_and(|f| f.changelog);
+        let mut made = wanted.clone();
+        let watermark = table.watermark.as_ref().filter(|_| self.event_time);
+        if let Some(watermark) = watermark {
+            made.extend(crate::rel::columns_of(&watermark.expr));
+        }
+        if upsert {
+            made.extend(&table.primary_key);
+        }
+        let stored_all: Vec<usize> =
+            (0..table.columns.len()).filter(|&i| table.is_stored(i)).collect();
+        let mut stored: BTreeSet<usize> = BTreeSet::new();
+        for &column in &made {
+            match &table.columns[column].source {
+                ColumnSource::Computed { expr, .. } => stored.extend(crate::rel::columns_of(expr)),
+                _ => {
+                    stored.insert(column);
+                }
+            }
+        }
+        let stored: Vec<usize> = stored.into_iter().collect();
+        let index = self.sources.len();
+        let in_spec = |c: &usize| stored_all.iter().position(|s| s == c).expect("stored");
+        self.sources.push(SourcePlan {
+            table: table.spec(&stored_all, options),
+            projection: stored.iter().map(in_spec).collect(),
+            filters: filters
+                .iter()
+                .map(|f| ScanFilter { column: in_spec(&f.column), ..f.clone() })
+                .collect(),
+        });
+        let type_of = |c: &usize| table.columns[*c].data_type.clone();
+        let types: Vec<DataType> = stored.iter().map(type_of).collect();
+        let name = explain::scan(table, &stored, filters);
+        let mut node =
+            self.push(NodeKind::Source { source: index }, Vec::new(), name, &types, changelog);
+        let made: Vec<usize> = made.into_iter().collect();
+        if made != stored {
+            let at = |c: usize| stored.iter().position(|s| *s == c).expect("stored");
+            let exprs: Vec<Bound> = made
+                .iter()
+                .map(|&c| match &table.columns[c].source {
+                    ColumnSource::Computed { expr, .. } => expr.remap(&at),
+                    _ => Bound::column(at(c), type_of(&c)),
+                })
+                .collect();
+            let fields: Vec<RelField> =
+                made.iter().map(|&c| RelField::new(&table.columns[c].name, type_of(&c))).collect();
+            node = self.project(node, &exprs, &fields);
+        }
+        let types: Vec<DataType> = made.iter().map(type_of).collect();
+        if let Some(watermark) = watermark {
+            let at = |c: usize| made.iter().position(|m| *m == c).expect("added above");
+            let kind = NodeKind::Watermark {
+                expr: watermark.expr.remap(&at).compile(),
+                idle_timeout_ms: self.idle_timeout(options)?,
+            };
+            let column = &table.columns[watermark.column].name;
+            let name = format!("Watermark({column} AS {})", watermark.text);
+            node = self.push(kind, vec![node], name, &types, changelog);
+        }
+        if upsert {
+            let place = |c: &usize| made.iter().position(|m| m == c).expect("added above");
+            let key: Vec<usize> = table.primary_key.iter().map(place).collect();
+            node = self.exchange(node, key.clone(), &types);
+            let name = format!("UpsertNormalize(key [{}])", list(&key));
+            node = self.push(NodeKind::UpsertNormalize { key }, vec![node], name, &types, true);
+        }
+        Ok((node, made))
+    }
+
+    fn idle_timeout(&self, options: &Options) -> SqlResult<Option<i64>> {
+        let (name, value) = match options.get("scan.watermark.idle-timeout") {
+            Some(value) => ("scan.watermark.idle-timeout", value),
+            None => match self.settings.get("table.exec.source.idle-timeout") {
+                Some(value) => ("table.exec.source.idle-timeout", value),
+                None => return Ok(None),
+            },
+        };
+        let ms =
+            parse_duration_ms(name, value).map_err(|e| SqlError::from_core(&e, Span::default()))?;
+        Ok((ms > 0).then_some(ms))
+    }
+
+    fn output(&mut self, output: Output) -> SqlResult<()> {
+        let Output { rel, target, span } = output;
+        let node = self.rel(&rel).map_err(|e| e.or_at(span))?;
+        let types = rel.types();
+        let columns: Vec<Field> = rel
+            .fields
+            .iter()
+            .map(|f| Field { name: f.name.clone(), data_type: f.data_type.clone() })
+            .collect();
+        let changes = self.changelog(node);
+        let (target, changelog, name) = match target {
+            None => {
+                let mode = if changes { ChangelogMode::Retract } else { ChangelogMode::AppendOnly };
+                (SinkTarget::Console, mode, "Collect".to_owned())
+            }
+            Some((table, options)) => {
+                let spec = table.spec(&table.sink_columns(), &options);
+                let mode = self.sink_mode(&table, &options, &spec.primary_key, changes, span)?;
+                let name = format!("Sink({})", table.name);
+                (SinkTarget::Table(spec), mode, name)
+            }
+        };
+        let node = match &changelog {
+            ChangelogMode::Upsert { key } => self.exchange(node, key.clone(), &types),
+            _ => node,
+        };
+        let sink = self.sinks.len();
+        let kind = NodeKind::Sink { sink, changelog: changelog.clone() };
+        self.push(kind, vec![node], name, &types, changes);
+        self.sinks.push(SinkPlan { target, columns, changelog });
+        Ok(())
+    }
+
+    fn sink_mode(
+        &self,
+        table: &Table,
+        options: &Options,
+        key: &[usize],
+        changes: bool,
+        span: Span,
+    ) -> SqlResult<ChangelogMode> {
+        let Some(spec) = self.connectors.connector(options) else {
+            return Err(SqlError::new(format!("table '{}' has no connector", table.name), span));
+        };
+        if spec.sink.is_none() {
+            return Err(SqlError::new(
+                format!(
+                    "table '{}' cannot be written: connector '{}' is a source only",
+                    table.name, spec.name
+                ),
+                span,
+            ));
+        }
+        let carries = self.connectors.format(options).is_some_and(|f| f.changelog);
+        let upsert = ChangelogMode::Upsert { key: key.to_vec() };
+        match spec.sink_changelog {
+            SinkChangelog::Upsert => {
+                if key.is_empty() {
+                    let message =
+                        format!("table '{}' ({}) needs a PRIMARY KEY", table.name, spec.name);
+                    return Err(SqlError::new(message, span));
+                }
+                Ok(upsert)
+            }
+            SinkChangelog::UpsertIfKey if !key.is_empty() => Ok(upsert),
+            SinkChangelog::All => {
+                Ok(if changes { ChangelogMode::Retract } else { ChangelogMode::AppendOnly })
+            }
+            SinkChangelog::ByFormat if carries => Ok(ChangelogMode::Retract),
+            _ if !changes => Ok(ChangelogMode::AppendOnly),
+            _ => {
+                let hint = match spec.name {
+                    "jdbc" => "declare PRIMARY KEY (...) NOT ENFORCED in the table",
+                    "kafka" => {
+                        "use 'connector' = 'upsert-kafka' with a primary key, 'format' = 'debezium-json', or aggregate over a window"
+                    }
+                    _ => {
+                        "aggregate over a window (TUMBLE, HOP, CUMULATE), or write to a table with upserts"
+                    }
+                };
+                Err(SqlError::new(
+                    format!(
+                        "table '{}' (connector '{}') takes new rows only, but the query changes rows it has put out",
+                        table.name, spec.name
+                    ),
+                    span,
+                )
+                .with_hint(hint))
+            }
+        }
+    }
+}
+
+fn time_source(column: Option<usize>) -> TimeSource {
+    match column {
+        Some(column) => TimeSource::EventTime { column },
+        None => TimeSource::ProcessingTime,
+    }
+}
+
+fn list(columns: &[usize]) -> String {
+    columns.iter().map(|c| format!("${c}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,210 @@
+//! Columns that nobody reads are not computed, not kept in state, not even decoded.
+
+use std::collections::BTreeSet;
+
+use crate::bound::Bound;
+use crate::rel::{Rel, RelField, RelKind, WindowSource, Windows, columns_of};
+
+/// `rel` with exactly the columns `wanted`, in that order.
+pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
+    let fields = rel.fields;
+    match rel.kind {
+        RelKind::Scan { table, options, columns, filters } => {
+            let columns = wanted.iter().map(|&w| columns[w]).collect();
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            Rel { kind: RelKind::Scan { table, options, columns, filters }, fields }
+        }
+        RelKind::Values { columns, rows } => {
+            let columns = wanted.iter().map(|&w| std::sync::Arc::clone(&columns[w])).collect();
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            Rel { kind: RelKind::Values { columns, rows }, fields }
+        }
+        RelKind::Project { input, exprs } => {
+            let exprs: Vec<Bound> = wanted.iter().map(|&w| exprs[w].clone()).collect();
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            project(*input, exprs, fields)
+        }
+        RelKind::Filter { input, predicate } => {
+            let needed = union(wanted, columns_of(&predicate));
+            let input = Box::new(prune(*input, &needed));
+            let predicate = predicate.remap(&place_in(&needed));
+            let kept = needed.iter().map(|&n| fields[n].clone()).collect();
+            Rel { kind: RelKind::Filter { input, predicate }, fields: kept }
+                .select(&places(wanted, &needed))
+        }
+        RelKind::WindowTable { input, mut windows } => {
+            let width = input.fields.len();
+            let below = wanted.iter().copied().filter(|w| *w < width);
+            let needed: Vec<usize> =
+                below.chain(windows.time).collect::<BTreeSet<_>>().into_iter().collect();
+            windows.time = windows.time.map(place_in(&needed));
+            let kept: Vec<RelField> =
+                needed.iter().copied().chain(width..width + 3).map(|n| fields[n].clone()).collect();
+            let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
+            let input = Box::new(prune(*input, &needed));
+            Rel { kind: RelKind::WindowTable { input, windows }, fields: kept }
+                .select(&places(wanted, &outputs))
+        }
+        kind @ (RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. }) => {
+            aggregate(kind, &fields, wanted)
+        }
+        RelKind::UnionAll { inputs } => {
+            let inputs = inputs.into_iter().map(|i| prune(i, wanted)).collect();
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            Rel { kind: RelKind::UnionAll { inputs }, fields }
+        }
+        RelKind::Unnest { input, column, flatten, with_ordinality, outer } => {
+            let width = input.fields.len();
+            let below = wanted.iter().copied().filter(|w| *w < width);
+            let needed: Vec<usize> =
+                below.chain([column]).collect::<BTreeSet<_>>().into_iter().collect();
+            let outputs: Vec<usize> = needed.iter().copied().chain(width..fields.len()).collect();
+            let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
+            let column = place_in(&needed)(column);
+            let input = Box::new(prune(*input, &needed));
+            let kind = RelKind::Unnest { input, column, flatten, with_ordinality, outer };
+            Rel { kind, fields: kept }.select(&places(wanted, &outputs))
+        }
+        kind @ RelKind::Join { .. } => join(kind, &fields, wanted),
+        RelKind::Sort { input, keys, limit } => {
+            let needed = union(wanted, keys.iter().map(|k| k.0).collect());
+            let keys = keys.iter().map(|&(c, d, n)| (place_in(&needed)(c), d, n)).collect();
+            let kept = needed.iter().map(|&n| fields[n].clone()).collect();
+            let input = Box::new(prune(*input, &needed));
+            Rel { kind: RelKind::Sort { input, keys, limit }, fields: kept }
+                .select(&places(wanted, &needed))
+        }
+        RelKind::Limit { input, offset, count } => {
+            let input = Box::new(prune(*input, wanted));
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            Rel { kind: RelKind::Limit { input, offset, count }, fields }
+        }
+    }
+}
+
+/// A projection over `input`; two projections become one where that computes nothing twice.
+fn project(input: Rel, exprs: Vec<Bound>, fields: Vec<RelField>) -> Rel {
+    if let RelKind::Project { input: below, exprs: inner } = input.kind {
+        let mut uses = vec![0usize; inner.len()];
+        exprs.iter().for_each(|e| e.visit_columns(&mut |c| uses[c] += 1));
+        let cheap = |c: usize| inner[c].as_column().is_some() || inner[c].as_literal().is_some();
+        if (0..inner.len()).all(|c| uses[c] <= 1 || cheap(c)) {
+            let merged =
+                exprs.iter().map(|e| e.map_columns(&|c, _| inner[c].clone()).fold()).collect();
+            return project(*below, merged, fields);
+        }
+        let input =
+            Rel { kind: RelKind::Project { input: below, exprs: inner }, fields: input.fields };
+        return project_over(input, exprs, fields);
+    }
+    project_over(input, exprs, fields)
+}
+
+fn project_over(input: Rel, exprs: Vec<Bound>, fields: Vec<RelField>) -> Rel {
+    let needed: Vec<usize> =
+        exprs.iter().flat_map(columns_of).collect::<BTreeSet<_>>().into_iter().collect();
+    let exprs: Vec<Bound> = exprs.iter().map(|e| e.remap(&place_in(&needed))).collect();
+    let input = prune(input, &needed);
+    let identity = exprs.len() == input.fields.len()
+        && exprs.iter().enumerate().all(|(i, e)| e.as_column() == Some(i));
+    if identity {
+        return Rel { kind: input.kind, fields };
+    }
+    Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields }
+}
+
+fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
+    let (input, keys, mut aggregates, windows) = match kind {
+        RelKind::Aggregate { input, keys, aggregates } => (input, keys, aggregates, None),
+        RelKind::WindowAggregate { input, keys, aggregates, windows } => {
+            (input, keys, aggregates, Some(windows))
+        }
+        _ => unreachable!("called for aggregations only"),
+    };
+    let first = keys.len();
+    let behind = first + aggregates.len();
+    // A global aggregation keeps a call, or it would have no row.
+    let mut kept_calls: Vec<usize> =
+        (0..aggregates.len()).filter(|i| wanted.contains(&(first + i))).collect();
+    if kept_calls.is_empty() && keys.is_empty() && !aggregates.is_empty() {
+        kept_calls.push(0);
+    }
+    let mut needed: BTreeSet<usize> = keys.iter().copied().collect();
+    for &i in &kept_calls {
+        needed.extend(&aggregates[i].args);
+        needed.extend(aggregates[i].filter);
+    }
+    match &windows {
+        Some(WindowSource::Assign(Windows { time, .. })) => needed.extend(time),
+        Some(WindowSource::Attached { start, end, .. }) => needed.extend([*start, *end]),
+        None => {}
+    }
+    let needed: Vec<usize> = needed.into_iter().collect();
+    let at = place_in(&needed);
+    let outputs: Vec<usize> = (0..first)
+        .chain(kept_calls.iter().map(|i| first + i))
+        .chain(behind..fields.len())
+        .collect();
+    let kept_fields = outputs.iter().map(|&o| fields[o].clone()).collect();
+    let keys: Vec<usize> = keys.into_iter().map(&at).collect();
+    for call in &mut aggregates {
+        call.args.iter_mut().chain(&mut call.filter).for_each(|c| {
+            if needed.contains(c) {
+                *c = at(*c);
+            }
+        });
+    }
+    let aggregates = kept_calls.iter().map(|&i| aggregates[i].clone()).collect();
+    let input = Box::new(prune(*input, &needed));
+    let kind = match windows {
+        None => RelKind::Aggregate { input, keys, aggregates },
+        Some(WindowSource::Assign(Windows { spec, time })) => {
+            let windows = WindowSource::Assign(Windows { spec, time: time.map(&at) });
+            RelKind::WindowAggregate { input, keys, aggregates, windows }
+        }
+        Some(WindowSource::Attached { start, end, processing_time }) => {
+            let windows =
+                WindowSource::Attached { start: at(start), end: at(end), processing_time };
+            RelKind::WindowAggregate { input, keys, aggregates, windows }
+        }
+    };
+    Rel { kind, fields: kept_fields }.select(&places(wanted, &outputs))
+}
+
+fn join(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
+    let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = kind else {
+        unreachable!("called for joins only")
+    };
+    let width = left.fields.len();
+    let mut needed: BTreeSet<usize> = wanted.iter().copied().collect();
+    needed.extend(&left_keys);
+    needed.extend(right_keys.iter().map(|k| k + width));
+    if let Some(residual) = &residual {
+        needed.extend(columns_of(residual));
+    }
+    let outputs: Vec<usize> = needed.into_iter().collect();
+    let on_left: Vec<usize> = outputs.iter().copied().filter(|c| *c < width).collect();
+    let on_right: Vec<usize> =
+        outputs.iter().copied().filter(|c| *c >= width).map(|c| c - width).collect();
+    let residual = residual.map(|r| r.remap(&place_in(&outputs)));
+    let left_keys = left_keys.into_iter().map(place_in(&on_left)).collect();
+    let right_keys = right_keys.into_iter().map(place_in(&on_right)).collect();
+    let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
+    let left = Box::new(prune(*left, &on_left));
+    let right = Box::new(prune(*right, &on_right));
+    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+    Rel { kind, fields: kept }.select(&places(wanted, &outputs))
+}
+
+fn union(wanted: &[usize], more: BTreeSet<usize>) -> Vec<usize> {
+    wanted.iter().copied().chain(more).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Where a column stands among `needed`.
+fn place_in(needed: &[usize]) -> impl Fn(usize) -> usize {
+    move |column| needed.iter().position(|n| *n == column).expect("every column read is needed")
+}
+
+fn places(wanted: &[usize], outputs: &[usize]) -> Vec<usize> {
+    wanted.iter().map(|&w| place_in(outputs)(w)).collect()
+}

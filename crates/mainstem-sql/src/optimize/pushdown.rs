@@ -1,0 +1,182 @@
+//! Filters move towards the sources, and into them where the decoder can apply them.
+//! Invariant: a filter moves through a node only if the node computes the same rows with it below; expressions that
+//! are not deterministic stay where they are. A filter inside a source is applied exactly, so it is dropped here.
+//! Event time then follows the rows that pass it.
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
+use mainstem_core::TypeKind;
+use mainstem_core::table::{FilterOp, Literal, ScanFilter};
+use mainstem_engine::plan::JoinKind;
+
+use super::map_inputs;
+use crate::bind::{conjunction, conjuncts};
+use crate::bound::{Bound, BoundKind};
+use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
+use crate::operators::BinaryOp;
+use crate::rel::{Rel, RelKind, columns_of};
+
+/// Moves every filter as far down as it goes.
+pub(super) fn pushdown(rel: Rel) -> Rel {
+    let rel = map_inputs(rel, &mut pushdown);
+    match rel.kind {
+        RelKind::Filter { input, predicate } => {
+            let mut parts = Vec::new();
+            conjuncts(predicate, &mut parts);
+            filtered(*input, parts)
+        }
+        kind => Rel { kind, fields: rel.fields },
+    }
+}
+
+/// `rel` under the conjuncts `parts`, each as low as it goes.
+fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
+    if parts.is_empty() {
+        return rel;
+    }
+    let fields = rel.fields;
+    match rel.kind {
+        RelKind::Filter { input, predicate } => {
+            let mut all = Vec::new();
+            conjuncts(predicate, &mut all);
+            all.extend(parts);
+            filtered(*input, all)
+        }
+        RelKind::Project { input, exprs } => {
+            let movable = |p: &Bound| {
+                p.is_deterministic() && columns_of(p).iter().all(|c| exprs[*c].is_deterministic())
+            };
+            let (down, stay) = split(parts, movable);
+            let down = down.iter().map(|p| p.map_columns(&|c, _| exprs[c].clone())).collect();
+            let input = Box::new(filtered(*input, down));
+            keep(Rel { kind: RelKind::Project { input, exprs }, fields }, stay)
+        }
+        RelKind::WindowTable { input, windows } => {
+            let width = input.fields.len();
+            let below =
+                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
+            let (down, stay) = split(parts, below);
+            let input = Box::new(filtered(*input, down));
+            keep(Rel { kind: RelKind::WindowTable { input, windows }, fields }, stay)
+        }
+        RelKind::UnionAll { inputs } => {
+            let (down, stay) = split(parts, Bound::is_deterministic);
+            let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();
+            keep(Rel { kind: RelKind::UnionAll { inputs }, fields }, stay)
+        }
+        RelKind::Join { left, right, kind: JoinKind::Inner, left_keys, right_keys, residual } => {
+            let width = left.fields.len();
+            let on_left =
+                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
+            let on_right =
+                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c >= width);
+            let (to_left, rest) = split(parts, on_left);
+            let (to_right, stay) = split(rest, on_right);
+            let to_right = to_right.iter().map(|p| p.remap(&|c| c - width)).collect();
+            let left = Box::new(filtered(*left, to_left));
+            let right = Box::new(filtered(*right, to_right));
+            let kind = RelKind::Join {
+                left,
+                right,
+                kind: JoinKind::Inner,
+                left_keys,
+                right_keys,
+                residual,
+            };
+            keep(Rel { kind, fields }, stay)
+        }
+        kind => keep(Rel { kind, fields }, parts),
+    }
+}
+
+fn split(parts: Vec<Bound>, first: impl Fn(&Bound) -> bool) -> (Vec<Bound>, Vec<Bound>) {
+    parts.into_iter().partition(first)
+}
+
+fn keep(rel: Rel, parts: Vec<Bound>) -> Rel {
+    match conjunction(parts) {
+        None => rel,
+        Some(predicate) => {
+            let fields = rel.fields.clone();
+            Rel { kind: RelKind::Filter { input: Box::new(rel), predicate }, fields }
+        }
+    }
+}
+
+/// Hands simple conjuncts directly above a scan to the decoder, if its format applies them.
+pub(super) fn into_scans(
+    rel: Rel,
+    connectors: &ConnectorCatalog,
+    may_filter: &dyn Fn(&str) -> bool,
+) -> Rel {
+    let rel = map_inputs(rel, &mut |r| into_scans(r, connectors, may_filter));
+    let RelKind::Filter { input, predicate } = rel.kind else { return rel };
+    let Rel { kind: RelKind::Scan { table, options, columns, mut filters }, fields } = *input
+    else {
+        return Rel { kind: RelKind::Filter { input, predicate }, fields: rel.fields };
+    };
+    let applies = connectors.format(&options).is_some_and(|f| f.filters && !f.changelog)
+        && connectors.connector(&options).is_some_and(|c| !c.upsert_source)
+        && may_filter(&table.name);
+    let mut parts = Vec::new();
+    conjuncts(predicate, &mut parts);
+    let mut stay = Vec::new();
+    for part in parts {
+        match scan_filter(&part, &table, &columns).filter(|_| applies) {
+            Some(filter) => filters.push(filter),
+            None => stay.push(part),
+        }
+    }
+    keep(Rel { kind: RelKind::Scan { table, options, columns, filters }, fields }, stay)
+}
+
+/// `part` as a comparison of a physical column with a constant. Columns count as in the table.
+fn scan_filter(part: &Bound, table: &Table, columns: &[usize]) -> Option<ScanFilter> {
+    let BoundKind::Call { name, op, args, .. } = &part.kind else { return None };
+    let physical = |column: usize| {
+        let index = columns[column];
+        matches!(table.columns[index].source, ColumnSource::Physical).then_some(index)
+    };
+    if name == "IS NOT NULL" {
+        let column = physical(args[0].as_column()?)?;
+        return Some(ScanFilter {
+            column,
+            op: FilterOp::IsNotNull,
+            literal: Literal::Boolean(true),
+        });
+    }
+    let (column, value, mirrored) = match (args.first()?, args.get(1)?) {
+        (a, b) if a.as_column().is_some() => (a, b, false),
+        (b, a) if a.as_column().is_some() => (a, b, true),
+        _ => return None,
+    };
+    let op = match (op.as_ref()?, mirrored) {
+        (BinaryOp::Eq, _) => FilterOp::Eq,
+        (BinaryOp::NotEq, _) => FilterOp::NotEq,
+        (BinaryOp::Lt, false) | (BinaryOp::Gt, true) => FilterOp::Lt,
+        (BinaryOp::LtEq, false) | (BinaryOp::GtEq, true) => FilterOp::LtEq,
+        (BinaryOp::Gt, false) | (BinaryOp::Lt, true) => FilterOp::Gt,
+        (BinaryOp::GtEq, false) | (BinaryOp::LtEq, true) => FilterOp::GtEq,
+        _ => return None,
+    };
+    let value = value.as_literal().filter(|v| v.is_valid(0))?;
+    let index = physical(column.as_column()?)?;
+    let literal = match &table.columns[index].data_type.kind {
+        TypeKind::Varchar { .. } => {
+            Literal::String(value.as_string_opt::<i32>()?.value(0).to_owned())
+        }
+        TypeKind::TinyInt => {
+            Literal::Integer(value.as_primitive_opt::<Int8Type>()?.value(0).into())
+        }
+        TypeKind::SmallInt => {
+            Literal::Integer(value.as_primitive_opt::<Int16Type>()?.value(0).into())
+        }
+        TypeKind::Int => Literal::Integer(value.as_primitive_opt::<Int32Type>()?.value(0).into()),
+        TypeKind::BigInt => Literal::Integer(value.as_primitive_opt::<Int64Type>()?.value(0)),
+        TypeKind::Double => Literal::Double(value.as_primitive_opt::<Float64Type>()?.value(0)),
+        TypeKind::Boolean => Literal::Boolean(value.as_boolean_opt()?.value(0)),
+        _ => return None,
+    };
+    Some(ScanFilter { column: index, op, literal })
+}

@@ -1,0 +1,256 @@
+//! Relations: a bound query as a tree, before it becomes an engine plan.
+//! Invariant: `fields` are the columns the node's output has, in order; expressions of a node refer to the columns
+//! of its input by index. Nothing here is about execution: no exchange, no worker.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use mainstem_core::DataType;
+use mainstem_core::table::Options;
+use mainstem_engine::aggregate::AggregateCall;
+use mainstem_engine::plan::JoinKind;
+use mainstem_engine::window::WindowSpec;
+
+use crate::bound::Bound;
+use crate::catalog::Table;
+
+/// Flink's time attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeAttribute {
+    /// Its watermark says how far event time is.
+    Event,
+    /// It is the clock.
+    Processing,
+}
+
+/// What a column is to the window it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Flink's names of the columns")]
+pub enum WindowRole {
+    Start,
+    End,
+    Time,
+}
+
+/// A column of a relation.
+#[derive(Debug, Clone)]
+pub struct RelField {
+    /// The table or alias it can be qualified with.
+    pub qualifier: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// Set for rowtime and proctime columns.
+    pub time: Option<TimeAttribute>,
+    /// Set for window_start, window_end, window_time of a window table function, as long as rows belong to it.
+    pub window: Option<WindowRole>,
+}
+
+impl RelField {
+    /// A plain column without qualifier.
+    pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
+        Self { qualifier: None, name: name.into(), data_type, time: None, window: None }
+    }
+}
+
+/// A relation and its columns.
+#[derive(Debug, Clone)]
+pub struct Rel {
+    /// What it is.
+    pub kind: RelKind,
+    /// Its columns.
+    pub fields: Vec<RelField>,
+}
+
+/// The windows of a relation, and the time they are over.
+#[derive(Debug, Clone)]
+pub struct Windows {
+    /// Which windows.
+    pub spec: WindowSpec,
+    /// The time column of the input; `None` for processing time.
+    pub time: Option<usize>,
+}
+
+/// What a relation is.
+#[derive(Debug, Clone)]
+pub enum RelKind {
+    /// Columns of a table.
+    Scan {
+        /// The table.
+        table: Arc<Table>,
+        /// Its options with hints merged in.
+        options: Options,
+        /// Which of its columns, in output order.
+        columns: Vec<usize>,
+        /// Conjuncts over the table's columns that the source is to apply.
+        filters: Vec<mainstem_core::table::ScanFilter>,
+    },
+    /// Constant rows, by column.
+    Values {
+        /// Arrays of equal length.
+        columns: Vec<ArrayRef>,
+        /// That length.
+        rows: usize,
+    },
+    /// Computes columns.
+    Project {
+        /// Input.
+        input: Box<Rel>,
+        /// One a field.
+        exprs: Vec<Bound>,
+    },
+    /// Keeps rows.
+    Filter {
+        /// Input.
+        input: Box<Rel>,
+        /// Boolean.
+        predicate: Bound,
+    },
+    /// The window table function: input columns, then window_start, window_end, window_time.
+    WindowTable {
+        /// Input.
+        input: Box<Rel>,
+        /// Which windows.
+        windows: Windows,
+    },
+    /// GROUP BY over changing results.
+    Aggregate {
+        /// Input.
+        input: Box<Rel>,
+        /// Group columns.
+        keys: Vec<usize>,
+        /// Calls.
+        aggregates: Vec<AggregateCall>,
+    },
+    /// GROUP BY over windows: keys, aggregates, then window_start, window_end, window_time.
+    WindowAggregate {
+        /// Input.
+        input: Box<Rel>,
+        /// Group columns besides the window.
+        keys: Vec<usize>,
+        /// Calls.
+        aggregates: Vec<AggregateCall>,
+        /// Where the windows come from.
+        windows: WindowSource,
+    },
+    /// All rows of all inputs.
+    UnionAll {
+        /// Of equal types.
+        inputs: Vec<Rel>,
+    },
+    /// A row per element: input columns, element columns, position if asked.
+    Unnest {
+        /// Input.
+        input: Box<Rel>,
+        /// The column with the elements.
+        column: usize,
+        /// Struct elements become columns.
+        flatten: bool,
+        /// Adds the position.
+        with_ordinality: bool,
+        /// Keeps rows without elements.
+        outer: bool,
+    },
+    /// Equal keys, and the rest of the condition.
+    Join {
+        /// Left.
+        left: Box<Rel>,
+        /// Right.
+        right: Box<Rel>,
+        /// Which rows without a partner come out.
+        kind: JoinKind,
+        /// Columns of the left side.
+        left_keys: Vec<usize>,
+        /// Columns of the right side.
+        right_keys: Vec<usize>,
+        /// Over left columns then right columns.
+        residual: Option<Bound>,
+    },
+    /// ORDER BY, emitted at the end of input.
+    Sort {
+        /// Input.
+        input: Box<Rel>,
+        /// Column, descending, NULLs first.
+        keys: Vec<(usize, bool, bool)>,
+        /// LIMIT.
+        limit: Option<u64>,
+    },
+    /// LIMIT without order.
+    Limit {
+        /// Input.
+        input: Box<Rel>,
+        /// OFFSET.
+        offset: u64,
+        /// LIMIT.
+        count: Option<u64>,
+    },
+}
+
+/// Where a window aggregate's windows come from.
+#[derive(Debug, Clone)]
+pub enum WindowSource {
+    /// Computed from a time column.
+    Assign(Windows),
+    /// Columns that a window table function or a window aggregate below made.
+    Attached {
+        /// window_start.
+        start: usize,
+        /// window_end.
+        end: usize,
+        /// Over processing time.
+        processing_time: bool,
+    },
+}
+
+impl Rel {
+    /// The types of its columns.
+    pub fn types(&self) -> Vec<DataType> {
+        self.fields.iter().map(|f| f.data_type.clone()).collect()
+    }
+
+    /// Its inputs.
+    pub fn inputs(&self) -> Vec<&Rel> {
+        match &self.kind {
+            RelKind::Scan { .. } | RelKind::Values { .. } => Vec::new(),
+            RelKind::Project { input, .. }
+            | RelKind::Filter { input, .. }
+            | RelKind::WindowTable { input, .. }
+            | RelKind::Aggregate { input, .. }
+            | RelKind::WindowAggregate { input, .. }
+            | RelKind::Unnest { input, .. }
+            | RelKind::Sort { input, .. }
+            | RelKind::Limit { input, .. } => vec![input],
+            RelKind::UnionAll { inputs } => inputs.iter().collect(),
+            RelKind::Join { left, right, .. } => vec![left, right],
+        }
+    }
+
+    /// Places of window_start, window_end and window_time, if the rows belong to windows.
+    pub fn window_columns(&self) -> Option<(usize, usize)> {
+        let find = |role| self.fields.iter().position(|f| f.window == Some(role));
+        Some((find(WindowRole::Start)?, find(WindowRole::End)?))
+    }
+
+    /// A projection that keeps the given columns.
+    #[must_use]
+    pub fn select(self, columns: &[usize]) -> Rel {
+        if columns.len() == self.fields.len() && columns.iter().enumerate().all(|(i, &c)| i == c) {
+            return self;
+        }
+        let fields: Vec<RelField> = columns.iter().map(|&c| self.fields[c].clone()).collect();
+        let exprs =
+            columns.iter().map(|&c| Bound::column(c, self.fields[c].data_type.clone())).collect();
+        Rel { kind: RelKind::Project { input: Box::new(self), exprs }, fields }
+    }
+}
+
+/// The columns that an expression reads.
+pub fn columns_of(expr: &Bound) -> BTreeSet<usize> {
+    let mut columns = BTreeSet::new();
+    expr.visit_columns(&mut |c| {
+        columns.insert(c);
+    });
+    columns
+}
