@@ -6,12 +6,14 @@
 pub mod api;
 pub mod blackhole;
 pub mod datagen;
+pub mod datasets;
 pub mod filesystem;
 pub mod faker;
 pub mod format;
 mod generator;
 pub mod jdbc;
 pub mod kafka;
+mod local_time;
 pub mod nexmark;
 pub mod print;
 pub mod registry;

@@ -6,6 +6,7 @@ use crate::api::Connector;
 pub fn connectors() -> Vec<&'static dyn Connector> {
     vec![
         &crate::datagen::DATAGEN,
+        &crate::faker::FAKER,
         &crate::nexmark::NEXMARK,
         &crate::kafka::KAFKA,
         &crate::upsert_kafka::UPSERT_KAFKA,

@@ -342,6 +342,11 @@ impl Texts {
         Ok(())
     }
 
+    /// The value that was ended as number `index`.
+    pub(crate) fn value(&self, index: usize) -> &str {
+        &self.data[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+    }
+
     /// The values as CHAR, VARCHAR or their binary cousins.
     pub(crate) fn finish(self, kind: &TypeKind, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
