@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures wall-clock time")]
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,100 +79,89 @@ fn run(case: &str, name: &str, columns: &[(&str, DataType)], options: &[(&str, &
     );
 }
 
-use std::io::Write as _;
+fn string() -> DataType {
+    DataType::string()
+}
 
-fn main() {
-    let string = DataType::string;
-    let bigint = || TypeKind::BigInt.nullable();
-    let timestamp = || TypeKind::Timestamp { precision: 3 }.nullable();
-    let double = || TypeKind::Double.nullable();
-    run(
-        "faker: transactions",
-        "faker",
-        &[
-            ("at", timestamp()),
-            ("user", string()),
-            ("id", string()),
-            ("paid", double()),
-            ("status", string()),
-        ],
-        &[
-            ("fields.at.expression", "#{date.past '5','SECONDS'}"),
-            (
-                "fields.user.expression",
-                "#{Options.option '0a9d1f6e-6f0b-4a53-9d37-3c1f5f0a7b11','1c52e7b4-93d8-4c0e-8a6b-5e9d2f7c4a22','2f84b0c3-15e6-4d7a-b2c9-7a6e1d3f5b33'}",
-            ),
-            ("fields.id.expression", "#{Internet.uuid}"),
-            ("fields.paid.expression", "#{number.randomDouble '2','1','1000'}"),
-            ("fields.status.expression", "#{Options.option 'Paid','Paid','Paid','Refused'}"),
-        ],
-    );
-    run(
-        "faker: transactions, times and ids as texts",
-        "faker",
-        &[
-            ("at", string()),
-            ("user", string()),
-            ("id", string()),
-            ("paid", string()),
-            ("status", string()),
-        ],
-        &[
-            ("fields.at.expression", "#{sequence.timestamp '2026-01-01 00:00:00','1'}"),
-            ("fields.user.expression", "#{regexify '[0-9]'}"),
-            (
-                "fields.id.expression",
-                "#{regexify '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'}",
-            ),
-            ("fields.paid.expression", "#{number.randomDouble '2','1','1000'}"),
-            ("fields.status.expression", "#{Options.option 'Paid','Refused'}"),
-        ],
-    );
-    run(
-        "faker: people",
-        "faker",
-        &[
-            ("name", string()),
-            ("email", string()),
-            ("address", string()),
-            ("iban", string()),
-            ("cnp", string()),
-        ],
-        &[
-            ("locale", "ro_RO"),
-            ("fields.name.expression", "#{Name.fullName}"),
-            ("fields.email.expression", "#{Internet.emailAddress}"),
-            ("fields.address.expression", "#{Address.fullAddress}"),
-            ("fields.iban.expression", "#{Finance.iban}"),
-            ("fields.cnp.expression", "#{IdNumber.valid}"),
-        ],
-    );
-    run(
-        "datagen: two numbers, a time, a string of 16",
-        "datagen",
-        &[("a", bigint()), ("b", double()), ("t", timestamp()), ("s", string())],
-        &[("fields.s.length", "16")],
-    );
+fn bigint() -> DataType {
+    TypeKind::BigInt.nullable()
+}
+
+fn double() -> DataType {
+    TypeKind::Double.nullable()
+}
+
+fn timestamp() -> DataType {
+    TypeKind::Timestamp { precision: 3 }.nullable()
+}
+
+fn faker(case: &str, locale: &str, fields: &[(&str, DataType, &str)]) {
+    let columns: Vec<_> = fields.iter().map(|(name, t, _)| (*name, t.clone())).collect();
+    let keys: Vec<_> = fields.iter().map(|(n, _, _)| format!("fields.{n}.expression")).collect();
+    let mut options = vec![("locale", locale)];
+    options.extend(keys.iter().zip(fields).map(|(key, (_, _, text))| (key.as_str(), *text)));
+    run(case, "faker", &columns, &options);
+}
+
+fn fakers() {
+    const USERS: &str = "#{Options.option '0a9d1f6e-6f0b-4a53-9d37-3c1f5f0a7b11','1c52e7b4-93d8-4c0e-8a6b-5e9d2f7c4a22'}";
+    const HEX: &str =
+        "#{regexify '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'}";
+    let paid = "#{number.randomDouble '2','1','1000'}";
+    let status = "#{Options.option 'Paid','Paid','Paid','Refused'}";
+    let transactions = [
+        ("at", timestamp(), "#{date.past '5','SECONDS'}"),
+        ("user", string(), USERS),
+        ("id", string(), "#{Internet.uuid}"),
+        ("paid", double(), paid),
+        ("status", string(), status),
+    ];
+    faker("faker: transactions", "en_US", &transactions);
+    let texts = [
+        ("at", string(), "#{sequence.timestamp '2026-01-01 00:00:00','1'}"),
+        ("user", string(), USERS),
+        ("id", string(), HEX),
+        ("paid", string(), paid),
+        ("status", string(), status),
+    ];
+    faker("faker: transactions, all texts, id by regexify", "en_US", &texts);
+    let people = [
+        ("name", string(), "#{Name.fullName}"),
+        ("email", string(), "#{Internet.emailAddress}"),
+        ("address", string(), "#{Address.fullAddress}"),
+        ("iban", string(), "#{Finance.iban}"),
+        ("cnp", string(), "#{IdNumber.valid}"),
+    ];
+    faker("faker: people", "ro_RO", &people);
+}
+
+fn nexmark() {
+    let flat = &[("nexmark.table", "bid")];
     let numbers = [
         ("auction", bigint()),
         ("price", bigint()),
         ("bidder", bigint()),
         ("dateTime", timestamp()),
     ];
-    run("nexmark bid: numbers", "nexmark", &numbers, &[("nexmark.table", "bid")]);
-    run("nexmark bid: price", "nexmark", &numbers[1..2], &[("nexmark.table", "bid")]);
-    let mut all = numbers.to_vec();
-    all.extend([("channel", string()), ("url", string()), ("extra", string())]);
-    run("nexmark bid: all", "nexmark", &all, &[("nexmark.table", "bid")]);
-    let fields = |columns: &[(&str, DataType)]| {
-        let field = |(name, data_type): &(&str, DataType)| mainstem_core::Field {
-            name: (*name).to_owned(),
-            data_type: data_type.clone(),
-        };
-        TypeKind::Row(columns.iter().map(field).collect()).nullable()
+    run("nexmark bid: numbers", "nexmark", &numbers, flat);
+    run("nexmark bid: price", "nexmark", &numbers[1..2], flat);
+    let texts = [("channel", string()), ("url", string()), ("extra", string())];
+    let all: Vec<_> = numbers.into_iter().chain(texts).collect();
+    run("nexmark bid: all", "nexmark", &all, flat);
+    let field = |(name, data_type): &(&str, DataType)| mainstem_core::Field {
+        name: (*name).to_owned(),
+        data_type: data_type.clone(),
     };
-    run("nexmark wide: bid with all fields", "nexmark", &[("bid", fields(&all))], &[]);
+    let row = TypeKind::Row(all.iter().map(field).collect()).nullable();
+    run("nexmark wide: bid with all fields", "nexmark", &[("bid", row)], &[]);
     let auction =
         [("id", bigint()), ("itemName", string()), ("description", string()), ("extra", string())];
     run("nexmark auction: strings", "nexmark", &auction, &[("nexmark.table", "auction")]);
+}
+
+fn main() {
+    fakers();
+    let columns = [("a", bigint()), ("b", double()), ("t", timestamp()), ("s", string())];
+    run("datagen: a, b, t, s of 16", "datagen", &columns, &[("fields.s.length", "16")]);
+    nexmark();
 }

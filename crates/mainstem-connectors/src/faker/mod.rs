@@ -13,6 +13,7 @@ mod methods;
 mod moment;
 mod nodes;
 mod providers;
+mod recipes;
 mod regexify;
 
 use std::sync::Arc;

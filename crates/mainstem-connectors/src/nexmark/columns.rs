@@ -118,10 +118,10 @@ fn word(rng: &mut Rng, max: u64, special: char, out: &mut String) {
     let start = out.len();
     for _ in 0..3 + rng.below(max - 3) {
         let bits = rng.next_u64();
-        let c = if (bits >> 32) % 13 == 0 {
+        let c = if (bits >> 32).is_multiple_of(13) {
             special
         } else {
-            char::from(b'a' + ((bits & 0xffff_ffff) * 26 >> 32) as u8)
+            char::from(b'a' + (((bits & 0xffff_ffff) * 26) >> 32) as u8)
         };
         if c != ' ' || out.len() > start {
             out.push(c);
@@ -155,29 +155,28 @@ impl<'a> Events<'a> {
         (before(self.end) - before(self.first)) as usize
     }
 
-    /// Calls `make` for events of the kind, `skip` for the others if they have rows.
+    /// Calls `row` once a row: with the event if it is of the kind, else with nothing.
     #[inline]
-    fn visit(self, mut make: impl FnMut(Event), mut skip: impl FnMut()) {
+    fn visit(self, mut row: impl FnMut(Option<Event>)) {
         let round_len = self.config.round();
         let (from, to) = self.config.offsets(self.kind);
         let mut number = self.first;
         let mut round = number / round_len;
-        let mut offset = number % round_len;
+        let mut start = round * round_len;
         while number < self.end {
-            let start = number - offset;
             let stop = (start + round_len).min(self.end);
-            let (made_from, made_to) =
-                ((start + from).clamp(number, stop), (start + to).clamp(number, stop));
+            let first = (start + from).clamp(number, stop);
+            let last = (start + to).clamp(first, stop);
             if self.wide {
-                (number..made_from).for_each(|_| skip());
+                (number..first).for_each(|_| row(None));
             }
-            for number in made_from..made_to {
-                make(Event { number, round, offset: number - start });
+            for number in first..last {
+                row(Some(Event { number, round, offset: number - start }));
             }
             if self.wide {
-                (made_to..stop).for_each(|_| skip());
+                (last..stop).for_each(|_| row(None));
             }
-            (number, round, offset) = (stop, round + 1, 0);
+            (number, round, start) = (stop, round + 1, start + round_len);
         }
     }
 
@@ -186,11 +185,9 @@ impl<'a> Events<'a> {
     fn numbers(self, salt: u64, value: impl Fn(Event, &mut Rng) -> i64) -> std::vec::IntoIter<i64> {
         let mut values = Vec::with_capacity(self.rows());
         let seed = self.seed(salt);
-        let cell = std::cell::RefCell::new(&mut values);
-        self.visit(
-            |event| cell.borrow_mut().push(value(event, &mut draw(seed, event))),
-            || cell.borrow_mut().push(0),
-        );
+        self.visit(|event| {
+            values.push(event.map_or(0, |event| value(event, &mut draw(seed, event))));
+        });
         values.into_iter()
     }
 
@@ -203,26 +200,19 @@ impl<'a> Events<'a> {
         kind: &TypeKind,
         write: impl Fn(Event, &mut Rng, &mut String),
     ) -> Result<ArrayRef> {
-        let texts = std::cell::RefCell::new(Texts::with_capacity(self.rows(), bytes_each));
-        let failed = std::cell::Cell::new(None);
+        let mut texts = Texts::with_capacity(self.rows(), bytes_each);
+        let mut ended = Ok(());
         let seed = self.seed(salt);
-        let end = |texts: &mut Texts| {
-            if let Err(error) = texts.end() {
-                failed.set(Some(error));
-            }
-        };
-        self.visit(
-            |event| {
-                let texts = &mut *texts.borrow_mut();
+        self.visit(|event| {
+            if let Some(event) = event {
                 write(event, &mut draw(seed, event), &mut texts.data);
-                end(texts);
-            },
-            || end(&mut texts.borrow_mut()),
-        );
-        match failed.take() {
-            Some(error) => Err(error),
-            None => texts.into_inner().finish(kind, None),
-        }
+            }
+            if let Err(error) = texts.end() {
+                ended = Err(error);
+            }
+        });
+        ended?;
+        texts.finish(kind, None)
     }
 
     fn seed(self, salt: u64) -> u64 {
@@ -301,7 +291,7 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
         Item::State => {
             events.texts(salt::STATE, 2, kind, |_, r, out| out.push_str(one_of(r, &STATES)))
         }
-        Item::ItemName => events.texts(salt::NAME, 12, kind, |_, r, out| word(r, 20, ' ', out)),
+        Item::AuctionName => events.texts(salt::NAME, 12, kind, |_, r, out| word(r, 20, ' ', out)),
         Item::Description => {
             events.texts(salt::DESCRIPTION, 55, kind, |_, r, out| word(r, 100, ' ', out))
         }

@@ -20,7 +20,7 @@ pub(super) enum Item {
     State,
     PersonExtra,
     AuctionId,
-    ItemName,
+    AuctionName,
     Description,
     InitialBid,
     Reserve,
@@ -60,7 +60,7 @@ const PERSON: &[(&str, Wanted, Item)] = &[
 
 const AUCTION: &[(&str, Wanted, Item)] = &[
     ("id", BigInt, Item::AuctionId),
-    ("itemName", Text, Item::ItemName),
+    ("itemName", Text, Item::AuctionName),
     ("description", Text, Item::Description),
     ("initialBid", BigInt, Item::InitialBid),
     ("reserve", BigInt, Item::Reserve),
