@@ -6,6 +6,7 @@
 pub mod api;
 pub mod blackhole;
 pub mod datagen;
+pub mod dead_letter;
 pub mod datasets;
 pub mod filesystem;
 pub mod faker;

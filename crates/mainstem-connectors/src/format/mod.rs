@@ -13,6 +13,7 @@ use mainstem_core::{Error, Result};
 pub mod bad_record;
 pub(crate) mod cells;
 pub mod csv;
+pub mod debezium_json;
 pub mod json;
 pub mod metadata;
 mod oversized;
@@ -70,7 +71,7 @@ pub struct EncodeRequest {
 }
 
 /// Every format, in the order of the docs.
-pub const FORMATS: &[&FormatSpec] = &[&json::SPEC, &csv::SPEC, &raw::SPEC, &parquet::SPEC];
+pub const FORMATS: &[&FormatSpec] = &[&json::SPEC, &csv::SPEC, &raw::SPEC, &debezium_json::SPEC, &parquet::SPEC];
 
 /// The word for the policy option.
 pub const BAD_RECORDS: &str = "mainstem.bad-records";
@@ -113,31 +114,6 @@ pub const COMMON_SOURCE_OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
-/// Which part of a record a format is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// `key.format`.
-    Key,
-    /// `value.format`, or `format`.
-    Value,
-}
-
-impl Part {
-    fn format_option(self) -> &'static str {
-        match self {
-            Part::Key => "key.format",
-            Part::Value => "value.format",
-        }
-    }
-
-    fn prefix(self) -> &'static str {
-        match self {
-            Part::Key => "key.",
-            Part::Value => "value.",
-        }
-    }
-}
-
 /// The spec of the format of that name.
 pub fn format(name: &str) -> Result<&'static FormatSpec> {
     FORMATS.iter().find(|f| f.name == name).copied().ok_or_else(|| {
@@ -150,32 +126,6 @@ pub fn format(name: &str) -> Result<&'static FormatSpec> {
             )),
         }
     })
-}
-
-/// The name of the format that a table declares for `part`; `None` if it declares none.
-pub fn format_name(options: &Options, part: Part) -> Option<&str> {
-    let name = options.get(part.format_option()).or_else(|| match part {
-        Part::Key => None,
-        Part::Value => options.get("format"),
-    });
-    name.map(String::as_str)
-}
-
-/// `table` with the format's options of `part` under their plain names: `value.json.x` becomes `json.x`.
-/// [`decoder`] and [`encoder`] do this for values; whoever decodes or encodes keys calls it with [`Part::Key`] first.
-#[must_use]
-pub fn with_options_of(table: &TableSpec, part: Part) -> TableSpec {
-    let mut table = table.clone();
-    if table.options.contains_key(part.format_option()) {
-        let prefix = part.prefix();
-        let plain: Vec<(String, String)> = table
-            .options
-            .iter()
-            .filter_map(|(k, v)| Some((k.strip_prefix(prefix)?.to_owned(), v.clone())))
-            .collect();
-        table.options.extend(plain);
-    }
-    table
 }
 
 /// Where one record ends and the next begins in a file of a format.
@@ -222,9 +172,9 @@ pub fn bad_records(options: &Options) -> Result<BadRecords> {
     }
 }
 
-/// A decoder of `format` for one worker. The table's options may carry the prefix `value.`.
-pub fn decoder(format: &str, mut request: DecodeRequest) -> Result<Box<dyn Decode>> {
-    request.table = Arc::new(with_options_of(&request.table, Part::Value));
+/// A decoder of `format` for one worker. The format's options stand under their plain names (`json.x`): a connector
+/// with keys takes the prefixes `key.` and `value.` off.
+pub fn decoder(format: &str, request: DecodeRequest) -> Result<Box<dyn Decode>> {
     let spec = self::format(format)?;
     if !request.filters.is_empty() && !spec.filters {
         return Err(Error::internal(format!("format '{format}' was asked to filter")));
@@ -240,19 +190,29 @@ pub fn decoder(format: &str, mut request: DecodeRequest) -> Result<Box<dyn Decod
         "json" => json::decoder(&request)?,
         "csv" => csv::decoder(&request)?,
         "raw" => raw::decoder(&request)?,
+        "debezium-json" => debezium_json::decoder(&request)?,
         _ => return Err(Error::user(format!("format '{format}' cannot be read by this connector"))),
     };
     Ok(Box::new(oversized::Bounded { inner, policy }))
 }
 
-/// An encoder of `format` for one worker. The table's options may carry the prefix `value.`.
-pub fn encoder(format: &str, mut request: EncodeRequest) -> Result<Box<dyn Encode>> {
-    request.table = Arc::new(with_options_of(&request.table, Part::Value));
+/// An encoder of `format` for one worker; options as for [`decoder`].
+pub fn encoder(format: &str, request: EncodeRequest) -> Result<Box<dyn Encode>> {
     let spec = self::format(format)?;
+    if !spec.changelog && request.changelog != ChangelogMode::AppendOnly {
+        let retracts = request.changelog == ChangelogMode::Retract;
+        if request.stream || retracts {
+            return Err(Error::user(format!(
+                "format '{format}' cannot say that a row was changed or deleted, and this query does that"
+            ))
+            .with_hint("use format 'debezium-json', or a sink that takes upserts by primary key"));
+        }
+    }
     match spec.name {
         "json" => json::encoder(&request),
         "csv" => csv::encoder(&request),
         "raw" => raw::encoder(&request),
+        "debezium-json" => debezium_json::encoder(&request),
         _ => Err(Error::user(format!("format '{format}' cannot be written by this connector"))),
     }
 }

@@ -10,8 +10,7 @@ use mainstem_core::table::Options;
 use mainstem_core::{Error, Result};
 
 use super::{
-    BAD_RECORDS, COMMON_SOURCE_OPTIONS, DEAD_LETTER_PATH, DEAD_LETTER_TOPIC, FORMATS, Part, format,
-    format_name,
+    BAD_RECORDS, COMMON_SOURCE_OPTIONS, DEAD_LETTER_PATH, DEAD_LETTER_TOPIC, FORMATS, format,
 };
 
 /// Options that Flink takes for every connector.
@@ -84,6 +83,13 @@ const KEY_VALUE_OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
+/// Which part of a record a format is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Key,
+    Value,
+}
+
 /// An option as it may be written in this table.
 struct Known {
     name: String,
@@ -137,15 +143,15 @@ fn declared_formats(
             .with_hint("keep 'value.format' beside a 'key.format', 'format' otherwise"));
     }
     let value = match spec.formats {
-        FormatUse::KeyValue => format_name(options, Part::Value),
-        _ => options.get("format").map(String::as_str),
+        FormatUse::KeyValue => options.get("value.format").or_else(|| options.get("format")),
+        _ => options.get("format"),
     };
     let Some(value) = value else {
         return Err(missing("format", spec, "It says how records are written.", "json"));
     };
     formats.push((Part::Value, format(value)?));
     if spec.formats == FormatUse::KeyValue
-        && let Some(key) = format_name(options, Part::Key)
+        && let Some(key) = options.get("key.format")
     {
         formats.push((Part::Key, format(key)?));
     }
@@ -169,7 +175,11 @@ fn known_options(
         known.extend(COMMON_SOURCE_OPTIONS.iter().map(plain));
     }
     for (part, format) in formats {
-        let prefix = if *part == Part::Key || value_prefixed { part.prefix() } else { "" };
+        let prefix = match part {
+            Part::Key => "key.",
+            Part::Value if value_prefixed => "value.",
+            Part::Value => "",
+        };
         known.extend(
             format.options.iter().map(|o| Known { name: format!("{prefix}{}", o.name), spec: *o }),
         );
@@ -241,3 +251,7 @@ fn check_dead_letter(options: &Options, spec: &ConnectorSpec) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;
