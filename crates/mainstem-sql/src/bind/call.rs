@@ -7,12 +7,12 @@ use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::expr::Value;
 
 use super::expr::{ExprBinder, string};
-use crate::ast::{Expr, ExprKind, IsTest};
+use crate::ast::{Expr, ExprKind};
 use crate::bound::{Bound, BoundKind};
 use crate::error::{SqlError, SqlResult};
 use crate::functions::temporal::{extract, rounding, timestamp_add, timestamp_diff};
 use crate::functions::{self, Binding};
-use crate::operators::{BinaryOp, UnaryOp};
+use crate::operators::BinaryOp;
 use crate::source::Span;
 
 impl ExprBinder<'_> {
@@ -155,30 +155,6 @@ impl ExprBinder<'_> {
             deterministic: false,
         };
         Ok(Bound { kind, data_type })
-    }
-
-    pub(super) fn is_json(
-        &self,
-        expr: &Expr,
-        test: IsTest,
-        negated: bool,
-        span: Span,
-    ) -> SqlResult<Bound> {
-        let what = match test {
-            IsTest::JsonObject => "OBJECT",
-            IsTest::JsonArray => "ARRAY",
-            IsTest::JsonScalar => "SCALAR",
-            _ => "VALUE",
-        };
-        let args = [self.bind(expr)?, string(what)];
-        let bound = self.function("IS_JSON", &args, span)?;
-        if negated { self.not(bound, span) } else { Ok(bound) }
-    }
-
-    pub(super) fn is_not_null(&self, bound: Bound, span: Span) -> SqlResult<Bound> {
-        let binding =
-            crate::operators::bind_unary(UnaryOp::IsNotNull, &bound.argument(), self.session);
-        self.settled("IS NOT NULL", binding, vec![bound], span)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Constructors of ARRAY, MAP and ROW, element access, and the JSON forms.
+//! Constructors of ARRAY, MAP and ROW, element access.
 
 use super::expr::ExprBinder;
 use crate::ast::{Expr, ExprKind};
@@ -12,7 +12,7 @@ impl ExprBinder<'_> {
             ExprKind::Array(_) => "ARRAY[...]",
             ExprKind::Map(_) => "MAP[...]",
             ExprKind::Row(_) => "ROW(...)",
-            _ => "this expression",
+            _ => return self.json_form(expr),
         };
         Err(SqlError::unsupported(what, expr.span))
     }

@@ -9,6 +9,7 @@ mod construct;
 mod ddl;
 mod expr;
 mod insert;
+mod json;
 mod query;
 mod window;
 
