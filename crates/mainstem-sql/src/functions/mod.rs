@@ -2,11 +2,16 @@
 //! Invariant: a function is bound once (types, constants, patterns) and then called a batch at a time; kernels keep
 //! no state and see time only through `EvalContext`.
 
-pub mod temporal;
-
+pub mod collection;
+pub mod conditional;
+pub mod hash;
+mod java_number;
+pub mod json;
+pub mod math;
 mod rowwise;
 mod signature;
 pub mod string;
+pub mod temporal;
 
 use std::fmt;
 use std::sync::Arc;
@@ -67,4 +72,24 @@ impl fmt::Debug for ScalarFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// Every function that is called as `NAME(argument, ...)`, in no particular order.
+pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {
+    let folders = [
+        string::FUNCTIONS,
+        math::FUNCTIONS,
+        conditional::FUNCTIONS,
+        hash::FUNCTIONS,
+        json::FUNCTIONS,
+        collection::FUNCTIONS,
+        temporal::FUNCTIONS,
+    ];
+    folders.into_iter().flatten().copied()
+}
+
+/// The function with this name or alias, in whatever case it is written. A scan: it runs once a call site.
+pub fn lookup(name: &str) -> Option<&'static ScalarFunction> {
+    let is = |known: &str| known.eq_ignore_ascii_case(name);
+    all().find(|f| is(f.name) || f.aliases.iter().any(|alias| is(alias)))
 }
