@@ -70,10 +70,6 @@ impl Graph {
         self.plan.nodes.iter().position(|node| node.inputs.contains(&index))
     }
 
-    /// True if the node's result depends on all workers.
-    pub(crate) fn meets(&self, index: usize) -> bool {
-        meets(self.node(index), self.workers)
-    }
 }
 
 fn meets(node: &Node, workers: usize) -> bool {

@@ -1,0 +1,411 @@
+//! Runs a plan on threads: decode, step, encode, again and again until the input ends or somebody asks to stop.
+//! Invariant: all workers are in the same step; the first error or panic of any of them ends all of them, and is what
+//! [`Running::join`] returns. A worker that waits holds no lock that another one needs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use mainstem_core::clock::Clock;
+use mainstem_core::egress::Encode;
+use mainstem_core::ingest::{DeadLetter, Decode};
+use mainstem_core::{Error, Result};
+
+use crate::cutter::{Assigned, Cut, Cutter, Request};
+use crate::edges::{Decoders, Encoders};
+use crate::exchange::Mail;
+use crate::graph::Graph;
+use crate::plan::Plan;
+use crate::port::{InputPort, OutputPort};
+use crate::progress::{Counters, Progress};
+use crate::signal::{Barrier, Signal};
+use crate::worker::{StepHeader, Worker};
+
+/// A source of a job, in the order of the plan's source indices.
+pub struct SourceSlot {
+    /// The table's name, for errors and progress.
+    pub name: String,
+    /// One decoder per worker.
+    pub decoders: Vec<Box<dyn Decode>>,
+    /// Where its payloads come from.
+    pub port: Arc<InputPort>,
+}
+
+/// A sink of a job, in the order of the plan's sink indices.
+pub struct SinkSlot {
+    /// The table's name, for errors and progress.
+    pub name: String,
+    /// One encoder per worker.
+    pub encoders: Vec<Box<dyn Encode>>,
+    /// Where its rows go.
+    pub port: Arc<OutputPort>,
+}
+
+/// Receives bad records under the policy `dead-letter`: the source's index and the records. Called on workers; should
+/// return at once.
+pub type DeadLetters = Arc<dyn Fn(usize, Vec<DeadLetter>) + Send + Sync>;
+
+/// Sizes of a job.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Known rows a step takes of a source, per worker.
+    pub step_rows_max: usize,
+    /// Payload bytes a step takes of a source, per worker.
+    pub step_bytes_max: usize,
+    /// Names the threads: `pipeline/0`.
+    pub name: String,
+}
+
+impl Settings {
+    /// The usual sizes.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { step_rows_max: 1 << 16, step_bytes_max: 8 << 20, name: name.into() }
+    }
+}
+
+/// Everything an executor needs.
+pub struct Job {
+    /// What to compute.
+    pub plan: Plan,
+    /// Its sources.
+    pub sources: Vec<SourceSlot>,
+    /// Its sinks.
+    pub sinks: Vec<SinkSlot>,
+    /// How many threads; at least 1.
+    pub workers: usize,
+    /// Processing time.
+    pub clock: Arc<dyn Clock>,
+    /// Where bad records go; `None`: nowhere.
+    pub dead_letters: Option<DeadLetters>,
+    /// Sizes.
+    pub settings: Settings,
+}
+
+/// Starts jobs.
+#[derive(Debug)]
+pub struct Executor;
+
+/// A job that runs. Dropping it stops the job without draining.
+pub struct Running {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    graph: Arc<Graph>,
+    mail: Mail,
+    barrier: Barrier,
+    signal: Arc<Signal>,
+    inputs: Vec<Arc<InputPort>>,
+    outputs: Vec<Arc<OutputPort>>,
+    /// A [`Request`].
+    request: AtomicU8,
+    failure: Mutex<Option<Error>>,
+    /// What worker 0 hands to all: the step, or that there is none.
+    header: Mutex<Option<Arc<StepHeader>>>,
+    payloads: Vec<Mutex<Vec<Assigned>>>,
+    counters: Counters,
+}
+
+/// Why a worker leaves its loop.
+enum Exit {
+    /// The job is done, or another worker has failed.
+    Quiet,
+    Failed(Error),
+}
+
+impl From<Error> for Exit {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<crate::signal::Broken> for Exit {
+    fn from(_: crate::signal::Broken) -> Self {
+        Self::Quiet
+    }
+}
+
+impl From<crate::port::Released> for Exit {
+    fn from(_: crate::port::Released) -> Self {
+        Self::Quiet
+    }
+}
+
+impl Executor {
+    /// Checks the plan and starts the workers.
+    pub fn start(job: Job) -> Result<Running> {
+        let Job { plan, mut sources, mut sinks, workers, clock, dead_letters, settings } = job;
+        let graph = Arc::new(Graph::new(&plan, workers)?);
+        let workers = graph.workers;
+        if sources.len() != plan.sources || sinks.len() != plan.sinks {
+            return Err(Error::internal("a job has other sources or sinks than its plan"));
+        }
+        if sources.iter().any(|s| s.decoders.len() != workers)
+            || sinks.iter().any(|s| s.encoders.len() != workers)
+        {
+            return Err(Error::internal("a job needs one decoder and one encoder per worker"));
+        }
+        let signal = Arc::new(Signal::default());
+        let shared = Arc::new(Shared {
+            mail: Mail::new(plan.nodes.len(), workers),
+            barrier: Barrier::new(workers),
+            signal: Arc::clone(&signal),
+            inputs: sources.iter().map(|source| Arc::clone(&source.port)).collect(),
+            outputs: sinks.iter().map(|sink| Arc::clone(&sink.port)).collect(),
+            request: AtomicU8::new(Request::Run as u8),
+            failure: Mutex::default(),
+            header: Mutex::default(),
+            payloads: std::iter::repeat_with(Mutex::default).take(workers).collect(),
+            counters: Counters::new(
+                sources.iter().map(|source| source.name.clone()).collect(),
+                sinks.iter().map(|sink| sink.name.clone()).collect(),
+                workers,
+            ),
+            graph,
+        });
+        shared.inputs.iter().for_each(|port| port.attach(&signal));
+        let mut cutter = Some(Cutter {
+            ports: shared.inputs.clone(),
+            signal,
+            clock,
+            workers,
+            bytes_max: settings.step_bytes_max * workers,
+            rows_max: settings.step_rows_max * workers,
+            finished: vec![false; plan.sources],
+            started: false,
+            now_ms: i64::MIN,
+        });
+        let mut loops = Vec::with_capacity(workers);
+        for index in (0..workers).rev() {
+            loops.push(WorkerLoop {
+                index,
+                worker: Worker::new(&shared.graph, index)?,
+                decoders: Decoders::new(&mut sources, &shared.graph, dead_letters.clone()),
+                encoders: Encoders::new(&mut sinks),
+                cutter: if index == 0 { cutter.take() } else { None },
+                shared: Arc::clone(&shared),
+            });
+        }
+        let mut running = Running { shared, threads: Vec::with_capacity(workers) };
+        for worker in loops {
+            let name = format!("{}/{}", settings.name, worker.index);
+            let thread = std::thread::Builder::new().name(name).spawn(move || worker.run());
+            let thread = thread.map_err(|e| {
+                Error::new(mainstem_core::ErrorKind::Exhausted, "cannot start a worker thread")
+                    .with_source(e)
+            });
+            match thread {
+                Ok(thread) => running.threads.push(thread),
+                Err(e) => {
+                    running.shared.fail(e);
+                    running.shared.close();
+                    break;
+                }
+            }
+        }
+        Ok(running)
+    }
+}
+
+impl Shared {
+    fn request(&self) -> Request {
+        match self.request.load(Ordering::Acquire) {
+            0 => Request::Run,
+            1 => Request::Drain,
+            2 => Request::DrainAndClose,
+            _ => Request::Stop,
+        }
+    }
+
+    fn ask(&self, request: Request) {
+        self.request.fetch_max(request as u8, Ordering::AcqRel);
+        if request == Request::Stop {
+            self.outputs.iter().for_each(|port| port.release());
+        }
+        self.signal.notify();
+    }
+
+    /// Keeps the first error, and lets everybody go.
+    fn fail(&self, error: Error) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(error);
+        drop(failure);
+        self.ask(Request::Stop);
+        self.barrier.shatter();
+    }
+
+    /// Closes the doors; the last worker to leave does it.
+    fn close(&self) {
+        self.inputs.iter().for_each(|port| port.close());
+        self.outputs.iter().for_each(|port| port.finish());
+    }
+}
+
+struct WorkerLoop {
+    index: usize,
+    worker: Worker,
+    decoders: Decoders,
+    encoders: Encoders,
+    /// On worker 0.
+    cutter: Option<Cutter>,
+    shared: Arc<Shared>,
+}
+
+impl WorkerLoop {
+    fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let exit = catch_unwind(AssertUnwindSafe(|| self.steps()));
+        match exit {
+            Ok(Ok(())) | Ok(Err(Exit::Quiet)) => {}
+            Ok(Err(Exit::Failed(error))) => shared.fail(error),
+            Err(panic) => shared.fail(panic_error(panic.as_ref(), self.index)),
+        }
+        // A worker that leaves alone takes the others with it.
+        shared.barrier.shatter();
+        if shared.counters.leave() {
+            shared.close();
+        }
+    }
+
+    fn steps(&mut self) -> Result<(), Exit> {
+        loop {
+            let last = self.cut();
+            self.shared.barrier.wait()?;
+            let header = self.shared.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(header) = header else { return Ok(()) };
+            self.step(&header)?;
+            self.shared.counters.after_step(self.index, &self.worker, header.now_ms);
+            self.shared.barrier.wait()?;
+            if last || header.sources.iter().all(|events| events.finished) {
+                self.shared.counters.final_state(self.index, &self.worker);
+                return self.shared.barrier.wait().map_err(Exit::from);
+            }
+        }
+    }
+
+    /// On worker 0: puts the next step where all workers find it.
+    fn cut(&mut self) -> bool {
+        let Some(cutter) = &mut self.cutter else { return false };
+        let shared = &self.shared;
+        let cut = cutter.next(shared.counters.next_timer_ms(), || shared.request());
+        let mut header = shared.header.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Cut { header: next, payloads, last }) = cut else {
+            *header = None;
+            return true;
+        };
+        *header = Some(Arc::new(next));
+        for (slot, payloads) in shared.payloads.iter().zip(payloads) {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = payloads;
+        }
+        last
+    }
+
+    fn step(&mut self, header: &StepHeader) -> Result<(), Exit> {
+        let shared = &self.shared;
+        let slot = &shared.payloads[self.index];
+        let payloads = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut rows = self.decoders.decode(payloads, header.now_ms, &shared.counters)?;
+        for phase in 0..shared.graph.phases.len() {
+            if phase > 0 {
+                shared.barrier.wait()?;
+            }
+            self.worker.phase(phase, header, &mut rows, &shared.mail)?;
+        }
+        let outputs = self.worker.outputs.iter_mut().zip(&shared.outputs).enumerate();
+        for (sink, (batches, port)) in outputs {
+            for batch in batches.drain(..) {
+                let encoded = self.encoders.encode(sink, &batch)?;
+                shared.counters.sent(sink, batch.rows());
+                port.push(encoded)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn panic_error(panic: &(dyn std::any::Any + Send), worker: usize) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::internal(format!("worker {worker} panicked: {text}"))
+        .with_hint("this is a bug in Mainstem; please report it with the SQL that ran")
+}
+
+impl std::fmt::Debug for SourceSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceSlot").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SinkSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SinkSlot").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("settings", &self.settings)
+            .field("workers", &self.workers)
+            .field("sources", &self.sources)
+            .field("sinks", &self.sinks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("progress", &self.progress()).finish()
+    }
+}
+
+impl Running {
+    /// Asks the workers to stop; returns at once. `drain`: what is in the input ports is handled first. (Close the
+    /// sources before, or it may never end.) `close_windows`: after that, open windows and other results that wait
+    /// for the end of input come out, as if the input had ended.
+    pub fn stop(&self, drain: bool, close_windows: bool) {
+        self.shared.ask(match (drain, close_windows) {
+            (false, _) => Request::Stop,
+            (true, false) => Request::Drain,
+            (true, true) => Request::DrainAndClose,
+        });
+    }
+
+    /// How far the job is.
+    pub fn progress(&self) -> Progress {
+        self.shared.counters.progress(&self.shared.inputs, &self.shared.outputs)
+    }
+
+    /// Waits until all workers have ended, without blocking a thread.
+    pub async fn finished(&self) {
+        self.shared.counters.finished().await;
+    }
+
+    /// Blocks until all workers have ended. Returns the job's last progress, or its first error.
+    pub fn join(mut self) -> Result<Progress> {
+        for thread in self.threads.drain(..) {
+            if let Err(panic) = thread.join() {
+                self.shared.fail(panic_error(panic.as_ref(), 0));
+            }
+        }
+        let failure =
+            self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(self.progress()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.shared.ask(Request::Stop);
+        }
+    }
+}

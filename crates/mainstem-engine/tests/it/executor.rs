@@ -1,0 +1,226 @@
+//! Threads: rows through ports, back pressure, stopping, errors and panics without a hang.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use mainstem_core::clock::ManualClock;
+use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
+use mainstem_core::ingest::{DeadLetter, Decode, Decoded, Payload};
+use mainstem_core::{Batch, Error, ErrorKind, Result};
+use mainstem_engine::executor::{Executor, Job, Running, Settings, SinkSlot, SourceSlot};
+use mainstem_engine::plan::{NodeKind, Plan};
+use mainstem_engine::port::{InputPort, OutputPort};
+use mainstem_engine::progress::Progress;
+
+use crate::support::*;
+use crate::windows::call;
+
+struct ThreadWaker(thread::Thread);
+
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future on this thread.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Through;
+
+impl Decode for Through {
+    fn decode(&mut self, payload: Payload, _now_ms: i64, out: &mut Decoded) -> Result<()> {
+        let Payload::Batch(batch) = payload else { return Err(Error::user("not a batch")) };
+        out.records += batch.rows() as u64;
+        if batch.column(0).is_null(0) {
+            out.skipped += 1;
+            let reason = "null".to_owned();
+            let (record, place) = (bytes::Bytes::new(), "here".to_owned());
+            out.dead_letters.push(DeadLetter { record, place, reason });
+            return Ok(());
+        }
+        out.batches.push(batch);
+        Ok(())
+    }
+}
+
+impl Encode for Through {
+    fn encode(&mut self, batch: &Batch) -> Result<Encoded> {
+        Ok(Encoded::Batch(batch.clone()))
+    }
+}
+
+struct Harness {
+    input: Arc<InputPort>,
+    output: Arc<OutputPort>,
+    running: Running,
+    dead: mpsc::Receiver<usize>,
+}
+
+fn start(plan: Plan, workers: usize) -> Harness {
+    let input = InputPort::new(1 << 12);
+    let output = OutputPort::new(1 << 12);
+    let (sender, dead) = mpsc::channel();
+    let job = Job {
+        sources: vec![SourceSlot {
+            name: "numbers".to_owned(),
+            decoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Decode>).collect(),
+            port: Arc::clone(&input),
+        }],
+        sinks: vec![SinkSlot {
+            name: "results".to_owned(),
+            encoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Encode>).collect(),
+            port: Arc::clone(&output),
+        }],
+        plan,
+        workers,
+        clock: Arc::new(ManualClock::new(1000)),
+        dead_letters: Some(Arc::new(move |_, letters| {
+            sender.send(letters.len()).unwrap_or_default();
+        })),
+        settings: Settings::new("test"),
+    };
+    Harness { input, output, running: Executor::start(job).unwrap(), dead }
+}
+
+/// SUM and COUNT of all numbers per key.
+fn sums(predicate: Option<fn(i64) -> bool>) -> Plan {
+    let mut plan = PlanBuilder::default();
+    let mut node = plan.source(vec![INT, INT], false);
+    if let Some(predicate) = predicate {
+        let predicate = where_int(0, predicate);
+        node = plan.node(NodeKind::Filter { predicate }, &[node], vec![INT, INT], false);
+    }
+    let exchange = plan.exchange(node, &[0]);
+    let big = [mainstem_core::TypeKind::BigInt];
+    let aggregates = vec![call("SUM", &[1], &big), call("COUNT", &[], &[])];
+    let kind =
+        NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let node = plan.node(kind, &[exchange], vec![INT; 3], true);
+    plan.sink(node, ChangelogMode::Retract);
+    plan.build()
+}
+
+fn numbers(key: i64, from: i64, count: i64) -> Payload {
+    let keys = ints((0..count).map(|i| Some(key + i % 3)));
+    Payload::Batch(batch(vec![keys, ints((from..from + count).map(Some))], None))
+}
+
+fn receive_all(output: &OutputPort) -> Folded {
+    let mut folded = Folded::default();
+    while let Some(encoded) = block_on(output.recv()) {
+        let Encoded::Batch(batch) = encoded else { panic!("the encoder gives batches") };
+        folded.add_batches([&batch]);
+    }
+    folded
+}
+
+#[test]
+fn rows_go_through_threads_with_back_pressure() {
+    for workers in 1..4 {
+        let Harness { input, output, running, .. } = start(sums(None), workers);
+        let feeder = thread::Builder::new().spawn(move || {
+            input.add_split(0);
+            for i in 0..200 {
+                block_on(input.send(0, numbers(0, i * 100, 100), 2000)).unwrap();
+                assert!(input.queued_bytes() <= 1 << 12);
+            }
+            input.close_split(0);
+            input.finish();
+        });
+        let folded = receive_all(&output);
+        block_on(running.finished());
+        feeder.unwrap().join().unwrap();
+        let progress: Progress = running.join().unwrap();
+        let mut expect = Folded::default();
+        for key in 0..3 {
+            let of_key: Vec<i64> = (0..20_000).filter(|i| i % 100 % 3 == key).collect();
+            let (sum, count) = (of_key.iter().sum::<i64>(), of_key.len());
+            expect.add(format!("{key} {sum} {count}"), 1);
+        }
+        assert_eq!(folded, expect, "{workers} workers");
+        assert_eq!((progress.sources[0].rows, progress.sources[0].records), (20_000, 20_000));
+        assert_eq!(progress.sources[0].bytes, 400_000);
+        assert_eq!(progress.sources[0].watermark, Some(i64::MAX));
+        assert!(progress.sinks[0].rows >= 3 && progress.steps > 0);
+    }
+}
+
+#[test]
+fn a_panic_in_an_operator_ends_all_workers() {
+    for workers in 1..4 {
+        let bomb: fn(i64) -> bool = |v| {
+            assert!(v != 41, "boom");
+            true
+        };
+        let Harness { input, output, running, .. } = start(sums(Some(bomb)), workers);
+        block_on(input.send(0, numbers(0, 0, 10), 1)).unwrap();
+        block_on(input.send(0, numbers(40, 0, 10), 1)).unwrap_or_default();
+        receive_all(&output);
+        let error = running.join().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.to_string().contains("boom"), "{error}");
+        let refused = block_on(input.send(0, numbers(0, 0, 1), 1)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    }
+}
+
+#[test]
+fn an_error_names_the_table() {
+    let Harness { input, output, running, .. } = start(sums(None), 2);
+    let lines = mainstem_core::ingest::RowRange { first: 0, count: 1, at_ms: 0 };
+    block_on(input.send(0, Payload::Rows(lines), 1)).unwrap();
+    receive_all(&output);
+    let error = running.join().unwrap_err();
+    assert_eq!(error.to_string(), "table 'numbers': not a batch");
+}
+
+#[test]
+fn stopping_drains_if_asked() {
+    for (drain, close) in [(true, false), (true, true), (false, false)] {
+        let Harness { input, output, running, .. } = start(sums(None), 2);
+        block_on(input.send(0, numbers(0, 0, 9), 1)).unwrap();
+        running.stop(drain, close);
+        let folded = receive_all(&output);
+        let progress = running.join().unwrap();
+        if drain {
+            assert_eq!(folded.0.len(), 3);
+            assert_eq!(progress.sources[0].rows, 9);
+        }
+    }
+}
+
+#[test]
+fn a_stop_frees_workers_that_wait_for_a_full_port() {
+    let Harness { input, output, running, .. } = start(sums(None), 2);
+    for i in 0..20 {
+        block_on(input.send(0, numbers(i * 10, 0, 100), 100)).unwrap();
+    }
+    running.stop(false, false);
+    running.join().unwrap();
+    receive_all(&output);
+}
+
+#[test]
+fn dead_letters_are_handed_over() {
+    let Harness { input, output, running, dead } = start(sums(None), 1);
+    let bad = batch(vec![ints([None]), ints([None])], None);
+    block_on(input.send(0, Payload::Batch(bad), 1)).unwrap();
+    input.finish();
+    receive_all(&output);
+    assert_eq!(running.join().unwrap().sources[0].skipped, 1);
+    assert_eq!(dead.try_iter().sum::<usize>(), 1);
+}

@@ -1,0 +1,135 @@
+//! Joins against nested loops, with random changes on both sides.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use mainstem_core::egress::ChangelogMode;
+use mainstem_engine::plan::{JoinKind, NodeKind, Plan};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+use crate::support::*;
+
+/// (key, value) joined with (key, value), perhaps only where left value + right value is even.
+fn plan(kind: JoinKind, changelog: [bool; 2], with_residual: bool) -> Plan {
+    let mut plan = PlanBuilder::default();
+    let left = plan.source(vec![INT, INT], changelog[0]);
+    let right = plan.source(vec![INT, INT], changelog[1]);
+    let left = plan.exchange(left, &[0]);
+    let right = plan.exchange(right, &[0]);
+    let residual = with_residual.then(|| {
+        computed(|batch| {
+            let (a, b) = (batch.column(1), batch.column(3));
+            let (a, b) = (a.as_primitive::<Int64Type>(), b.as_primitive::<Int64Type>());
+            let even = a.iter().zip(b).map(|(a, b)| Some((a? + b?) % 2 == 0));
+            Arc::new(even.collect::<arrow_array::BooleanArray>())
+        })
+    });
+    let width = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { 2 } else { 4 };
+    let kind = NodeKind::Join { kind, left_keys: vec![0], right_keys: vec![0], residual };
+    let join = plan.node(kind, &[left, right], vec![INT; width], true);
+    plan.sink(join, ChangelogMode::Retract);
+    plan.build()
+}
+
+type Row = (Option<i64>, i64);
+type Rows = BTreeMap<Row, i64>;
+
+fn show((key, value): Row) -> String {
+    format!("{} {value}", key.map_or("NULL".to_owned(), |k| k.to_string()))
+}
+
+fn naive(kind: JoinKind, left: &Rows, right: &Rows, with_residual: bool) -> Folded {
+    let fits = |l: &Row, r: &Row| {
+        l.0.is_some() && l.0 == r.0 && (!with_residual || (l.1 + r.1) % 2 == 0)
+    };
+    let mut folded = Folded::default();
+    let pairs = !matches!(kind, JoinKind::Semi | JoinKind::Anti);
+    for (l, lw) in left {
+        let partners: Vec<_> = right.iter().filter(|(r, _)| fits(l, r)).collect();
+        if pairs {
+            for (r, rw) in &partners {
+                folded.add(format!("{} {}", show(*l), show(**r)), lw * **rw);
+            }
+        }
+        match kind {
+            JoinKind::Left | JoinKind::Full if partners.is_empty() => {
+                folded.add(format!("{} NULL NULL", show(*l)), *lw);
+            }
+            JoinKind::Semi if !partners.is_empty() => folded.add(show(*l), *lw),
+            JoinKind::Anti if partners.is_empty() => folded.add(show(*l), *lw),
+            _ => {}
+        }
+    }
+    if matches!(kind, JoinKind::Right | JoinKind::Full) {
+        for (r, rw) in right {
+            if !left.keys().any(|l| fits(l, r)) {
+                folded.add(format!("NULL NULL {}", show(*r)), *rw);
+            }
+        }
+    }
+    folded
+}
+
+fn any_kind() -> impl Strategy<Value = JoinKind> {
+    prop::sample::select(vec![
+        JoinKind::Inner,
+        JoinKind::Left,
+        JoinKind::Right,
+        JoinKind::Full,
+        JoinKind::Semi,
+        JoinKind::Anti,
+    ])
+}
+
+/// For each step the changes of both sides: which side, row, insert or take back.
+fn any_steps() -> impl Strategy<Value = Vec<Vec<(bool, Row, bool)>>> {
+    let row = (prop::option::weighted(0.9, 0i64..3), 0i64..3);
+    let change = (any::<bool>(), row, prop::bool::weighted(0.6));
+    prop::collection::vec(prop::collection::vec(change, 0..12), 1..10)
+}
+
+proptest! {
+    #[test]
+    fn joins_are_nested_loops(
+        kind in any_kind(),
+        changelog: [bool; 2],
+        with_residual: bool,
+        steps in any_steps(),
+        workers in 1usize..4,
+    ) {
+        let mut driver = Driver::new(&plan(kind, changelog, with_residual), workers);
+        let mut held: [Rows; 2] = [Rows::new(), Rows::new()];
+        for step in steps {
+            let mut changes: [Vec<(Row, i64)>; 2] = [Vec::new(), Vec::new()];
+            for (is_right, row, insert) in step {
+                let side = usize::from(is_right);
+                let count = held[side].entry(row).or_insert(0);
+                if insert || !changelog[side] {
+                    *count += 1;
+                    changes[side].push((row, 1));
+                } else if *count > 0 {
+                    *count -= 1;
+                    changes[side].push((row, -1));
+                }
+            }
+            held.iter_mut().for_each(|side| side.retain(|_, weight| *weight != 0));
+            let batches = (0..2).map(|side| {
+                let to_batch = |rows: &[(Row, i64)]| {
+                    batch(
+                        vec![
+                            ints(rows.iter().map(|(row, _)| row.0)),
+                            ints(rows.iter().map(|(row, _)| Some(row.1))),
+                        ],
+                        changelog[side].then(|| rows.iter().map(|(_, w)| *w).collect()),
+                    )
+                };
+                changes[side].chunks(3).map(to_batch).collect()
+            });
+            driver.step(0, batches.collect(), false);
+            let expect = naive(kind, &held[0], &held[1], with_residual);
+            prop_assert_eq!(&driver.folded[0], &expect, "after every step");
+        }
+    }
+}
