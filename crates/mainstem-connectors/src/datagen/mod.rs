@@ -32,6 +32,13 @@ const OPTIONS: &[OptionSpec] = &[
         "sequence",
     ),
     optional("seed", OptionType::Integer, Some("0"), "The same seed gives the same rows.", "42"),
+    optional(
+        "scan.parallelism",
+        OptionType::Integer,
+        None,
+        "Taken from Flink's files and of no effect: all workers make rows.",
+        "4",
+    ),
 ];
 
 static SPEC: ConnectorSpec = ConnectorSpec {

@@ -276,7 +276,9 @@ fn cast<'a>(
                 TimeUnit::Microsecond => 1_000,
                 _ => 1_000_000,
             };
-            let parse = |t: &str| i64::try_from(parse_nanos(t)?.div_euclid(divisor)).ok();
+            let cut = 10i128.pow(u32::from(9u8.saturating_sub(*precision)));
+            let parse =
+                |t: &str| i64::try_from(parse_nanos(t)?.div_euclid(cut) * cut / divisor).ok();
             let values = all(values, refuse, parse)?;
             match unit {
                 TimeUnit::Nanosecond => Arc::new(

@@ -240,6 +240,11 @@ fn values_are_where_they_should_be() {
     let now = (NOW_MS % 86_400_000) as i32;
     let times = time.as_primitive::<Time32MillisecondType>().values();
     assert!(times.iter().all(|t| (now - 5_000..now).contains(t)));
+    for expression in ["#{date.past '5','SECONDS'}", "2026-01-02 03:04:05.678"] {
+        let cut = one(TypeKind::Timestamp { precision: 0 }, expression).unwrap();
+        let cut = cut.as_primitive::<TimestampMillisecondType>().values();
+        assert!(cut.iter().all(|ms| ms % 1_000 == 0), "{expression}");
+    }
     let steps = one(TypeKind::STRING, "#{sequence.timestamp '2026-01-01 00:00:00','250'}").unwrap();
     assert_eq!(steps.as_string::<i32>().value(5), "2026-01-01 00:00:01.250");
 }

@@ -283,7 +283,7 @@ pub(crate) fn rescale(units: i128, from: u8, to: u8) -> i128 {
     (units + half) / divisor
 }
 
-/// Moments in ms since 1970 as DATE, TIME or a timestamp (UTC).
+/// Moments in ms since 1970 as DATE, TIME or a timestamp (UTC), cut to the type's precision.
 pub(crate) fn moments(
     kind: &TypeKind,
     ms: impl Iterator<Item = i64>,
@@ -308,11 +308,24 @@ pub(crate) fn moments(
             primitives::<TimestampMicrosecondType>(ms.map(|v| v * 1_000), nulls)
                 .with_timezone_opt(zone),
         ),
-        TimeUnit::Nanosecond => Arc::new(
-            primitives::<TimestampNanosecondType>(ms.map(|v| v * 1_000_000), nulls)
-                .with_timezone_opt(zone),
-        ),
-        _ => Arc::new(primitives::<TimestampMillisecondType>(ms, nulls).with_timezone_opt(zone)),
+        TimeUnit::Nanosecond => {
+            let nanos = ms.map(|v| {
+                v.checked_mul(1_000_000).ok_or_else(|| {
+                    Error::user(format!("a generated moment is not among those of {kind}"))
+                        .with_hint("nanoseconds reach from 1677 to 2262; declare TIMESTAMP(3)")
+                })
+            });
+            let nanos = nanos.collect::<Result<Vec<_>>>()?;
+            Arc::new(
+                primitives::<TimestampNanosecondType>(nanos.into_iter(), nulls)
+                    .with_timezone_opt(zone),
+            )
+        }
+        _ => {
+            let unit = 10i64.pow(u32::from(3u8.saturating_sub(precision)));
+            let ms = ms.map(|v| v.div_euclid(unit) * unit);
+            Arc::new(primitives::<TimestampMillisecondType>(ms, nulls).with_timezone_opt(zone))
+        }
     })
 }
 
