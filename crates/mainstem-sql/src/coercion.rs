@@ -68,6 +68,8 @@ fn merge_fields(left: &[Field], right: &[Field]) -> Option<Vec<Field>> {
 pub(crate) fn merge_numbers(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
     use TypeKind as K;
     Some(match (left, right) {
+        // FLOAT and DOUBLE are equally precise to the planner: the first one stays.
+        (K::Float, K::Double) => K::Float,
         (K::Double, _) | (_, K::Double) => K::Double,
         // Flink gives a FLOAT beside a DECIMAL up for a DOUBLE, and beside an integer keeps it.
         (K::Float, K::Decimal { .. }) | (K::Decimal { .. }, K::Float) => K::Double,

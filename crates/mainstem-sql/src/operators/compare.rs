@@ -75,7 +75,11 @@ fn settle(op: BinaryOp, left: &DataType, right: &DataType) -> Result<(Vec<DataTy
             (vec![l, r], decimals(op, s1, s2))
         }
         TypeKind::Decimal { scale, .. } => (both(&common.kind), decimals(op, *scale, *scale)),
-        TypeKind::Float => (both(&common.kind), approximates::<Float32Type>(op)),
+        // Equality takes the left side's type; the order of a FLOAT and a DOUBLE is that of doubles.
+        TypeKind::Float if equality_only || right.kind != TypeKind::Double => {
+            (both(&common.kind), approximates::<Float32Type>(op))
+        }
+        TypeKind::Float => (both(&TypeKind::Double), approximates::<Float64Type>(op)),
         TypeKind::Double => (both(&common.kind), approximates::<Float64Type>(op)),
         kind if kind.is_string() || kind.is_binary() => {
             (vec![own(left), own(right)], lift::datums(move |l, r| arrow(op, l, r)))

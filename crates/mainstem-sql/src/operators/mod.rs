@@ -23,6 +23,7 @@ use crate::functions::{Argument, Binding, Kernel};
 use crate::session::Session;
 
 pub use interval::bind_difference;
+pub(crate) use interval::move_kernel;
 
 /// An operator of two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -56,6 +56,32 @@ impl Unit {
             _ => return None,
         })
     }
+
+    /// How many months it is, if it is a number of months.
+    pub fn months(self) -> Option<i64> {
+        match self {
+            Self::Millennium => Some(12_000),
+            Self::Century => Some(1_200),
+            Self::Decade => Some(120),
+            Self::Year => Some(12),
+            Self::Quarter => Some(3),
+            Self::Month => Some(1),
+            _ => None,
+        }
+    }
+
+    /// How many milliseconds it is, if it is a number of milliseconds.
+    pub fn milliseconds(self) -> Option<i64> {
+        match self {
+            Self::Week => Some(7 * 86_400_000),
+            Self::Day => Some(86_400_000),
+            Self::Hour => Some(3_600_000),
+            Self::Minute => Some(60_000),
+            Self::Second => Some(1000),
+            Self::Millisecond => Some(1),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Unit {
