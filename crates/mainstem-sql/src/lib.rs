@@ -7,6 +7,7 @@ pub mod bound;
 pub mod cast;
 pub mod catalog;
 pub mod coercion;
+pub mod constant;
 pub mod error;
 mod explain;
 pub mod functions;

@@ -44,6 +44,14 @@ struct Binder<'a> {
     view_depth: usize,
 }
 
+/// An expression that reads no column.
+pub fn bind_constant(
+    session: &Session,
+    expr: &crate::ast::Expr,
+) -> SqlResult<crate::bound::Bound> {
+    expr::ExprBinder::new(session, &[]).bind(expr)
+}
+
 /// The sink columns of `table` from `rel`, for CREATE TABLE AS.
 pub fn fit_to_table(
     context: Context<'_>,
