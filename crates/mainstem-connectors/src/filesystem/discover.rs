@@ -74,7 +74,7 @@ pub(super) fn discover(
 ) -> Result<Vec<FileInfo>> {
     let mut paths = Vec::new();
     match std::fs::metadata(&location.absolute) {
-        Ok(metadata) if metadata.is_dir() => walk(location, &location.absolute, &mut paths)?,
+        Ok(metadata) if metadata.is_dir() => walk(location, &location.absolute, 0, &mut paths)?,
         Ok(_) => paths.push(location.absolute.clone()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_glob(&location.written) => {
             glob_paths(location, &mut paths)?;
@@ -128,7 +128,22 @@ fn is_hidden(path: &Path) -> bool {
     name.starts_with('.') || name.starts_with('_')
 }
 
-fn walk(location: &Location, directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Directories deeper than this are taken for a link that leads back to where it stands.
+const DEPTH_MAX: usize = 64;
+
+fn walk(
+    location: &Location,
+    directory: &Path,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+) -> Result<()> {
+    if depth > DEPTH_MAX {
+        return Err(Error::user(format!(
+            "directory '{}' is more than {DEPTH_MAX} directories deep",
+            location.name(directory)
+        ))
+        .with_hint("look for a symbolic link to a directory above it"));
+    }
     let entries =
         std::fs::read_dir(directory).map_err(|e| read_error(&location.name(directory), e))?;
     for entry in entries {
@@ -137,7 +152,7 @@ fn walk(location: &Location, directory: &Path, files: &mut Vec<PathBuf>) -> Resu
             continue;
         }
         if path.is_dir() {
-            walk(location, &path, files)?;
+            walk(location, &path, depth + 1, files)?;
         } else {
             files.push(path);
         }
@@ -159,7 +174,7 @@ fn glob_paths(location: &Location, files: &mut Vec<PathBuf>) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            walk(location, &path, files)?;
+            walk(location, &path, 0, files)?;
         } else {
             files.push(path);
         }

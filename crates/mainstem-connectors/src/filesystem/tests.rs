@@ -130,6 +130,35 @@ async fn files_directories_and_globs_are_read_in_order() {
 }
 
 #[tokio::test]
+async fn bad_records_are_refused_with_file_and_line() {
+    let base = tempfile::tempdir().unwrap();
+    let text = "\u{feff}{\"a\":1,\"b\":\"x\"}\n\n{\"a\":\"y\"}\n{\"a\":2";
+    fs::write(base.path().join("a.jsonl"), text).unwrap();
+    for (policy, bad) in [("fail", Some("a.jsonl, line 3")), ("skip", None)] {
+        let options = [("path", "*.jsonl"), ("format", "json"), ("mainstem.bad-records", policy)];
+        let table = table(&options, two_columns(), vec![]);
+        let read = drain(request(base.path(), &table)).await;
+        match bad {
+            Some(place) => {
+                let error = read.unwrap_err();
+                assert!(error.to_string().contains(place), "{error}");
+                assert_eq!(error.kind(), ErrorKind::User);
+            }
+            None => {
+                let (rows, out) = read.unwrap();
+                assert_eq!(rows, ["+I[1, x]"]);
+                assert_eq!(out.skipped, 2);
+            }
+        }
+    }
+    fs::write(base.path().join("b.txt"), "ok\ntoo long\n").unwrap();
+    let options = [("path", "b.txt"), ("format", "raw"), ("mainstem.record-bytes-max", "5")];
+    let table = table(&options, vec![column("line", TypeKind::STRING)], vec![]);
+    let error = read(base.path(), &table).await.unwrap_err().to_string();
+    assert!(error.contains("b.txt, line 2") && error.contains("record-bytes-max"), "{error}");
+}
+
+#[tokio::test]
 async fn missing_and_broken_files_are_named() {
     let base = tempfile::tempdir().unwrap();
     fs::write(base.path().join("x.csv.gz"), "not gzip").unwrap();

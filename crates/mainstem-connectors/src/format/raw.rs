@@ -16,7 +16,7 @@ use mainstem_core::options::{FormatSpec, OptionReader, OptionSpec, OptionType, o
 use mainstem_core::table::{Column, Options};
 use mainstem_core::{Batch, DataType, Error, Result, TypeKind};
 
-use super::bad_record::{LinePlaces, RecordError, message_place, refuse};
+use super::bad_record::{LinePlaces, RecordError, message_place, record_bytes_max, refuse};
 use super::cells::Cells;
 use super::metadata::MetadataColumns;
 use super::{BadRecords, DecodeRequest, EncodeRequest};
@@ -225,6 +225,7 @@ struct RawDecoder {
     metadata: MetadataColumns,
     policy: BadRecords,
     wanted: bool,
+    record_bytes_max: usize,
     values: Values,
 }
 
@@ -238,7 +239,7 @@ impl RawDecoder {
             let record = &data[start..end];
             let record = record.strip_suffix(b"\r").unwrap_or(record);
             out.records += 1;
-            match self.values.push(record, self.settings) {
+            match self.line(record) {
                 Ok(()) => rows += 1,
                 Err(e) => refuse(self.policy, record, || places.place(start), e, out)?,
             }
@@ -247,6 +248,14 @@ impl RawDecoder {
         let metadata = self.metadata.of_lines(lines, rows)?;
         self.push(rows, metadata, out);
         Ok(())
+    }
+
+    fn line(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        if record.len() > self.record_bytes_max {
+            let reason = "the record is longer than 'mainstem.record-bytes-max' allows";
+            return Err(RecordError::new(0, reason));
+        }
+        self.values.push(record, self.settings)
     }
 
     fn decode_messages(&mut self, messages: &Messages, out: &mut Decoded) -> Result<()> {
@@ -300,6 +309,7 @@ pub fn decoder(request: &DecodeRequest) -> Result<Box<dyn Decode>> {
         metadata: MetadataColumns::new(&request.table, &request.projection, &request.time_zone)?,
         policy: request.bad_records,
         wanted: request.projection.contains(&column),
+        record_bytes_max: record_bytes_max(&request.table.options)?,
         values: Values::new(&request.table.columns[column])?,
     }))
 }

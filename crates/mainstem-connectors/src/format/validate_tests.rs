@@ -76,10 +76,21 @@ fn known_options_are_accepted() {
     }
 }
 
+/// Each of `rows` is refused with this message and this hint.
+fn refused(rows: &[(FormatUse, Vec<(&str, &str)>, &str, &str)]) {
+    for (formats, options, message, hint) in rows {
+        let error = check(*formats, options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::User);
+        assert!(error.to_string().contains(message), "{options:?}: {error}");
+        let given = error.hint().unwrap_or_default();
+        assert!(given.contains(hint), "{options:?}: {given}");
+    }
+}
+
 #[test]
-fn wrong_options_say_what_to_do() {
+fn unknown_options_say_what_was_meant() {
     use FormatUse::{KeyValue, None, Value};
-    for (formats, options, message, hint) in [
+    refused(&[
         (
             None,
             vec![("topci", "x")],
@@ -110,6 +121,19 @@ fn wrong_options_say_what_to_do() {
             "did you mean 'csv.ignore-parse-errors'?",
         ),
         (
+            KeyValue,
+            vec![("value.format", "json"), ("json.ignore-parse-errors", "true")],
+            "unknown option 'json.ignore-parse-errors'",
+            "did you mean 'value.json.ignore-parse-errors'?",
+        ),
+    ]);
+}
+
+#[test]
+fn wrong_values_and_combinations_are_refused() {
+    use FormatUse::{KeyValue, None, Value};
+    refused(&[
+        (
             Value,
             vec![("format", "csv"), ("csv.allow-comments", "yes")],
             "option 'csv.allow-comments' has the value 'yes', which is not true or false",
@@ -120,12 +144,6 @@ fn wrong_options_say_what_to_do() {
             vec![("format", "csv"), ("scan.startup.mode", "middle")],
             "option 'scan.startup.mode' has the value 'middle'",
             "",
-        ),
-        (
-            KeyValue,
-            vec![("value.format", "json"), ("json.ignore-parse-errors", "true")],
-            "unknown option 'json.ignore-parse-errors'",
-            "did you mean 'value.json.ignore-parse-errors'?",
         ),
         (
             KeyValue,
@@ -161,13 +179,7 @@ fn wrong_options_say_what_to_do() {
             "is not one of fail, skip, dead-letter",
             "",
         ),
-    ] {
-        let error = check(formats, &options).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::User);
-        assert!(error.to_string().contains(message), "{options:?}: {error}");
-        let given = error.hint().unwrap_or_default();
-        assert!(given.contains(hint), "{options:?}: {given}");
-    }
+    ]);
     let error = validate_options(&Options::new(), &spec(None)).unwrap_err();
     assert_eq!(error.to_string(), "option 'topic' is missing for connector 'log'");
     assert_eq!(error.hint(), Some("add 'topic' = 'rides' to the WITH clause"));
