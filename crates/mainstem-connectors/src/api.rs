@@ -121,6 +121,13 @@ pub trait Source: Send {
 
     /// A decoder for one worker.
     fn decoder(&self) -> Result<Box<dyn Decode>>;
+
+    /// What `split` holds before `position` has left the pipeline: every sink has flushed what came of it. A source
+    /// that keeps progress outside (Kafka's consumer groups) stores it, now or a little later; others need not know.
+    fn acknowledge(&mut self, split: &Split, position: &Position) -> Result<()> {
+        let _ = (split, position);
+        Ok(())
+    }
 }
 
 /// Reads one split in order.

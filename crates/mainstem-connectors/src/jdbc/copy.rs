@@ -17,13 +17,13 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use bytes::Bytes;
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use mainstem_core::egress::{Encode, Encoded};
 use mainstem_core::{Batch, Error, Result};
 
 use super::numeric;
 use super::types::Wire;
+use crate::local_time::{instant_of_local_us, local_of_instant_us};
 
 /// The head of a COPY stream.
 pub(crate) const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -341,31 +341,13 @@ fn too_far() -> Error {
 
 impl Shift {
     fn apply(self, us: i64) -> Result<i64> {
-        let offset_s = match self {
-            Self::None => return Ok(us),
-            Self::InstantToLocal(zone) => {
-                let instant = DateTime::from_timestamp_micros(us).ok_or_else(too_far)?;
-                i64::from(
-                    zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc(),
-                )
-            }
-            Self::LocalToInstant(zone) => -local_offset_s(zone, us)?,
-        };
-        us.checked_add(offset_s * 1_000_000).ok_or_else(too_far)
-    }
-}
-
-/// The zone's offset at a local time; in a gap or an overlap the earlier offset, as Java does.
-fn local_offset_s(zone: Tz, local_us: i64) -> Result<i64> {
-    let local: NaiveDateTime =
-        DateTime::from_timestamp_micros(local_us).ok_or_else(too_far)?.naive_utc();
-    let offset = match zone.offset_from_local_datetime(&local) {
-        MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => offset,
-        MappedLocalTime::None => {
-            zone.offset_from_utc_datetime(&(local - chrono::Duration::hours(3)))
+        match self {
+            Self::None => Some(us),
+            Self::InstantToLocal(zone) => local_of_instant_us(zone, us),
+            Self::LocalToInstant(zone) => instant_of_local_us(zone, us),
         }
-    };
-    Ok(i64::from(offset.fix().local_minus_utc()))
+        .ok_or_else(too_far)
+    }
 }
 
 /// A row within its segment.

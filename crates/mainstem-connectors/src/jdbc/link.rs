@@ -70,7 +70,6 @@ impl Link {
 
     /// Connects, however long it takes.
     pub(crate) async fn connect(&mut self) -> Result<Session> {
-        let mut pause = RETRY_FIRST;
         loop {
             match self.address.config.connect(NoTls).await {
                 Ok((client, connection)) => {
@@ -78,16 +77,15 @@ impl Link {
                     let driver = tokio::spawn(async move { drop(connection.await) });
                     return Ok(Session { client, driver });
                 }
-                Err(error) if is_outage(&error) => self.lost(&error)?,
+                Err(error) if is_outage(&error) => self.lost(&error).await?,
                 Err(error) => return Err(self.refused(&error)),
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(RETRY_LONGEST);
         }
     }
 
-    /// An attempt has failed because the database is away; fails when no more attempts are wanted.
-    pub(crate) fn lost(&mut self, error: &tokio_postgres::Error) -> Result<()> {
+    /// An attempt has failed because the database is away: says so and pauses, longer from time to time; fails when
+    /// no more attempts are wanted.
+    pub(crate) async fn lost(&mut self, error: &tokio_postgres::Error) -> Result<()> {
         let reason = reason(error);
         self.failed_in_a_row += 1;
         if self.retries_max.is_some_and(|most| self.failed_in_a_row > most) {
@@ -103,6 +101,8 @@ impl Link {
                 self.address.text
             ));
         }
+        let doubled = RETRY_FIRST.saturating_mul(1 << (self.failed_in_a_row - 1).min(16));
+        sleep(doubled.min(RETRY_LONGEST)).await;
         Ok(())
     }
 
@@ -139,7 +139,8 @@ pub(crate) fn is_outage(error: &tokio_postgres::Error) -> bool {
                 .iter()
                 .any(|words| text.starts_with(words));
     };
-    code.code().starts_with("08")
+    // 08P01 is about what was sent, not about the connection.
+    (code.code().starts_with("08") && *code != SqlState::PROTOCOL_VIOLATION)
         || [
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,

@@ -19,6 +19,7 @@ use crate::format::BAD_RECORDS;
 
 const ROWS_MAX: usize = 50_000;
 const BYTES_MAX: usize = 16 << 20;
+const LOST_WHILE_WRITING_MAX: u32 = 10;
 
 pub(crate) struct JdbcSink {
     request: SinkRequest,
@@ -96,6 +97,7 @@ impl JdbcSink {
             return Ok(());
         }
         let batch = Batch { segments: self.buffer.clone(), row_count: self.buffered_rows };
+        let mut lost_while_writing = 0;
         loop {
             match self.attempt(&batch).await {
                 Ok(refused) => {
@@ -105,7 +107,14 @@ impl JdbcSink {
                 }
                 Err(NotWritten::Database(error)) if is_outage(&error) => {
                     self.session = None;
-                    self.link.lost(&error)?;
+                    // Connecting waits without a limit; a batch over which every connection breaks does not.
+                    lost_while_writing += 1;
+                    if lost_while_writing > LOST_WHILE_WRITING_MAX {
+                        let what =
+                            format!("writing {} rows failed again and again", batch.row_count);
+                        return Err(failed(&self.context(&what), &error));
+                    }
+                    self.link.lost(&error).await?;
                 }
                 Err(NotWritten::Database(error)) => {
                     let what = format!("{} rows cannot be written", batch.row_count);
@@ -193,7 +202,9 @@ impl Sink for JdbcSink {
                     return Ok(());
                 }
                 Err(Failure::Ours(error)) => return Err(error),
-                Err(Failure::Database(error)) if is_outage(&error) => self.link.lost(&error)?,
+                Err(Failure::Database(error)) if is_outage(&error) => {
+                    self.link.lost(&error).await?;
+                }
                 Err(Failure::Database(error)) => {
                     let what = if self.create { "cannot be prepared" } else { "cannot be checked" };
                     return Err(failed(&self.context(what), &error));

@@ -285,9 +285,10 @@ fn latest_by_key(segments: &[Bytes], rows: &[Row], key_count: usize) -> Vec<Row>
     latest
 }
 
-/// Whether a single row may be the cause: data (22), integrity (23), a trigger's word (P0), a size (54), a check (44).
+/// Whether a single row may be the cause: data (22), integrity (23), a trigger's word (P0), a size (54), a check (44),
+/// a value with fewer bytes than its type has (08P01).
 fn is_about_a_row(error: &PgError) -> bool {
     error.code().is_some_and(|code| {
-        ["22", "23", "P0", "54", "44"].iter().any(|class| code.code().starts_with(class))
+        ["22", "23", "P0", "54", "44", "08P01"].iter().any(|class| code.code().starts_with(class))
     })
 }

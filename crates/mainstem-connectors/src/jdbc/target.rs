@@ -210,7 +210,7 @@ async fn check_rights(
     let wanted: &[&str] =
         if upsert { &["INSERT", "SELECT", "UPDATE", "DELETE"] } else { &["INSERT"] };
     for right in wanted {
-        let sql = "SELECT has_table_privilege($1, $2::text)";
+        let sql = "SELECT has_table_privilege($1::oid, $2::text)";
         if !client.query_one(sql, &[&oid, right]).await?.get::<_, bool>(0) {
             differences.push(format!("the user has no right to {right}"));
         }

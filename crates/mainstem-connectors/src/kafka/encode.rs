@@ -6,10 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{Array, UInt32Array};
-use arrow_cast::cast;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
+use chrono_tz::Tz;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{Header, Messages};
 use mainstem_core::table::TableSpec;
@@ -18,6 +17,7 @@ use mainstem_core::{Batch, Error, ErrorKind, Result};
 use super::columns::{Layout, SideTable};
 use crate::api::SinkRequest;
 use crate::format::{self, EncodeRequest};
+use crate::local_time::instant_of_local_us;
 
 /// One worker's encoder.
 pub(crate) struct RecordEncode {
@@ -26,6 +26,7 @@ pub(crate) struct RecordEncode {
     timestamp: Option<usize>,
     headers: Option<usize>,
     upsert: bool,
+    time_zone: Tz,
 }
 
 struct Side {
@@ -87,6 +88,9 @@ impl RecordEncode {
             timestamp: writable(table, "timestamp"),
             headers: writable(table, "headers"),
             upsert,
+            time_zone: time_zone
+                .parse()
+                .map_err(|_| Error::user(format!("'{time_zone}' is no time zone")))?,
         })
     }
 }
@@ -113,7 +117,7 @@ impl Encode for RecordEncode {
             attach_keys(&mut messages, keys)?;
         }
         if let Some(column) = self.timestamp {
-            messages.timestamps_ms = timestamps(batch, column)?;
+            messages.timestamps_ms = timestamps(batch, column, self.time_zone)?;
         }
         if let Some(column) = self.headers {
             attach_headers(&mut messages, batch, column)?;
@@ -154,12 +158,34 @@ fn attach_keys(messages: &mut Messages, keys: Messages) -> Result<()> {
     Ok(())
 }
 
-fn timestamps(batch: &Batch, column: usize) -> Result<Vec<i64>> {
-    let millis = ArrowType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-    let array = cast(batch.column(column), &millis)?;
-    let array = array.as_primitive::<TimestampMillisecondType>();
-    // 0 lets the client take its own time, as Flink does for NULL.
-    Ok(array.iter().map(|t| t.unwrap_or(0)).collect())
+/// In ms since 1970; 0 for NULL lets the client take its own time, as Flink does.
+fn timestamps(batch: &Batch, column: usize, zone: Tz) -> Result<Vec<i64>> {
+    let array = batch.column(column);
+    let wrong =
+        || Error::user("a 'timestamp' column must be of type TIMESTAMP_LTZ(3) or TIMESTAMP(3)");
+    let ArrowType::Timestamp(unit, instant) = array.data_type() else { return Err(wrong()) };
+    let units_a_ms = match unit {
+        TimeUnit::Second => return Err(wrong()),
+        TimeUnit::Millisecond => 1,
+        TimeUnit::Microsecond => 1_000,
+        TimeUnit::Nanosecond => 1_000_000,
+    };
+    let data = array.to_data();
+    let values = &data.buffers()[0].typed_data::<i64>()[data.offset()..];
+    (0..array.len())
+        .map(|row| {
+            if array.is_null(row) {
+                return Ok(0);
+            }
+            let ms = values[row].div_euclid(units_a_ms);
+            if instant.is_some() {
+                return Ok(ms);
+            }
+            let us = ms.checked_mul(1_000).and_then(|us| instant_of_local_us(zone, us));
+            us.map(|us| us.div_euclid(1_000))
+                .ok_or_else(|| Error::user("a 'timestamp' is farther away than a calendar reaches"))
+        })
+        .collect()
 }
 
 fn attach_headers(messages: &mut Messages, batch: &Batch, column: usize) -> Result<()> {

@@ -1,0 +1,7 @@
+//! Tests of the connectors against real servers, found through `MAINSTEM_TEST_KAFKA` and `MAINSTEM_TEST_POSTGRES`
+//! (`cargo xtask services up kafka postgres`, `cargo xtask services env`). Without a server a test says that it was
+//! skipped; with `CI=true` it fails. Every test makes topics and schemas of its own, so they run side by side.
+
+mod jdbc;
+mod kafka;
+mod support;
