@@ -1,1 +1,25 @@
-fn main() {}
+//! The program: picks the command, and turns its outcome into an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+mod clock;
+mod command;
+mod console;
+mod failure;
+mod generate;
+mod listing;
+mod pipeline;
+mod script;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match command::execute(cli::Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,168 @@
+//! The commands: what each does with what the others give it.
+//! Invariant: a script is refused whole or started whole. Data goes to stdout, words to stderr.
+
+use std::io::{IsTerminal, Write};
+
+use mainstem_sql::error::SqlError;
+use mainstem_sql::job::{Job, Step};
+use mainstem_sql::parser::parse_statements;
+use mainstem_sql::source::SourceText;
+
+use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, ScriptArgs};
+use crate::failure::{Failure, Outcome};
+use crate::pipeline::{self, Prepared, Runner, Settings, edges};
+use crate::script::{self, Planned};
+use crate::{generate, listing};
+
+/// Does what the command line says.
+pub(crate) fn execute(command: Command) -> Outcome {
+    match command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Check(arguments) => check(&arguments),
+        Command::Explain(arguments) => explain(&arguments),
+        Command::Gen(arguments) => generate(&arguments),
+        Command::Connectors { name } => print(&listing::connectors(name.as_deref())?),
+        Command::Functions { name } => print(&listing::functions(name.as_deref())?),
+    }
+}
+
+fn print(text: &str) -> Outcome {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::stdout)
+}
+
+fn run(arguments: &RunArgs) -> Outcome {
+    let on_terminal = std::io::stdout().is_terminal();
+    let usual = if on_terminal { OutputKind::Table } else { OutputKind::Tsv };
+    let settings = Settings {
+        parallelism: arguments.parallelism.map(usize::from),
+        close_windows: arguments.close_windows,
+        output: arguments.output.unwrap_or(usual),
+        quiet: arguments.quiet,
+    };
+    run_script(script::read(&arguments.script)?, &settings)
+}
+
+fn generate(arguments: &GenArgs) -> Outcome {
+    let output = match arguments.format {
+        RowFormat::Json => OutputKind::Json,
+        RowFormat::Csv => OutputKind::Csv,
+    };
+    let quiet = arguments.quiet;
+    let settings = Settings { parallelism: None, close_windows: false, output, quiet };
+    run_script(generate::script(arguments)?, &settings)
+}
+
+/// A step whose errors are known.
+enum Ready {
+    Text(Vec<String>),
+    Job(Box<Prepared>),
+}
+
+fn run_script(sources: Vec<SourceText>, settings: &Settings) -> Outcome {
+    let mut runner = None;
+    for step in prepare(script::plan(sources)?, settings)? {
+        match step {
+            Ready::Text(lines) => print(&lines_text(&lines))?,
+            Ready::Job(job) => {
+                let runner = match &runner {
+                    Some(runner) => runner,
+                    None => runner.insert(Runner::new()?),
+                };
+                if !runner.run(*job, settings)? {
+                    break;
+                }
+            }
+        }
+    }
+    if let Some(runner) = runner {
+        runner.shut_down();
+    }
+    Ok(())
+}
+
+/// Builds the ends of all jobs; the errors of all of them.
+fn prepare(planned: Planned, settings: &Settings) -> Outcome<Vec<Ready>> {
+    let Planned { steps, declarations } = planned;
+    let mut ready = Vec::new();
+    let mut refused: Vec<SqlError> = Vec::new();
+    let mut used: Vec<String> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Text(lines) => ready.push(Ready::Text(lines)),
+            Step::Job(job) => {
+                used.extend(table_names(&job));
+                match pipeline::prepare(job, settings, &declarations) {
+                    Ok(job) => ready.push(Ready::Job(Box::new(job))),
+                    Err(Failure::Refused(errors)) => refused.extend(errors),
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+    }
+    for (table, options) in declarations.tables() {
+        if used.iter().all(|name| name != table)
+            && let Err(error) = edges::check_unused(&options)
+        {
+            refused.push(declarations.locate(table, &error));
+        }
+    }
+    if refused.is_empty() { Ok(ready) } else { Err(Failure::Refused(refused)) }
+}
+
+fn table_names(job: &Job) -> Vec<String> {
+    use mainstem_sql::job::SinkTarget;
+    let sources = job.sources.iter().map(|source| source.table.name.clone());
+    let sinks = job.sinks.iter().filter_map(|sink| match &sink.target {
+        SinkTarget::Table(table) => Some(table.name.clone()),
+        SinkTarget::Console => None,
+    });
+    sources.chain(sinks).collect()
+}
+
+fn lines_text(lines: &[String]) -> String {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+fn check(arguments: &ScriptArgs) -> Outcome {
+    let sources = script::read(arguments)?;
+    let counts: Vec<(String, usize)> = sources
+        .iter()
+        .map(|source| (source.name.clone(), parse_statements(&source.text).len()))
+        .collect();
+    let settings = Settings {
+        parallelism: None,
+        close_windows: false,
+        output: OutputKind::Tsv,
+        quiet: true,
+    };
+    prepare(script::plan(sources)?, &settings)?;
+    for (name, count) in counts {
+        let noun = if count == 1 { "statement" } else { "statements" };
+        eprintln!("{name}: ok ({count} {noun})");
+    }
+    Ok(())
+}
+
+fn explain(arguments: &ExplainArgs) -> Outcome {
+    let mut sources = script::read(&arguments.script)?;
+    if let Some(workers) = arguments.parallelism {
+        let text = format!("SET 'parallelism.default' = '{workers}';");
+        let source = SourceText::new("--parallelism", text, &Default::default());
+        sources.push(source.map_err(|error| Failure::Refused(vec![error]))?);
+    }
+    let mut text = String::new();
+    for step in script::plan(sources)?.steps {
+        let lines = match step {
+            Step::Text(lines) => lines,
+            Step::Job(job) => job.explain,
+        };
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&lines_text(&lines));
+    }
+    print(&text)
+}

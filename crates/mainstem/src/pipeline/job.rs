@@ -1,0 +1,287 @@
+//! One job from open to close: sinks are opened, the engine started, sources read, and all of it watched.
+//! Invariant: on success every row was flushed, every sink closed, and only then are positions acknowledged. On the
+//! first failure everything is stopped, and nothing is closed as if it were complete.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use mainstem_connectors::api::Sink;
+use mainstem_core::clock::Clock;
+use mainstem_core::{Error, Result};
+use mainstem_engine::executor::{self, Executor, Running, SinkSlot, SourceSlot};
+use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, OutputPort};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use super::dead_letters::DeadLetterTargets;
+use super::edges::SinkEdge;
+use super::interrupts::Interrupts;
+use super::report::{self, Look};
+use super::source::{self, Fed};
+use super::terminal::Terminal;
+use super::{Prepared, Settings, sink};
+use crate::clock::Stopwatch;
+use crate::failure::{Failure, Outcome};
+
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Rates are told over this many looks.
+const LOOKS: usize = 8;
+
+/// A sink that has taken everything.
+struct Drained {
+    name: String,
+    stdout: bool,
+    sink: Box<dyn Sink>,
+}
+
+/// The tasks of a job.
+struct Parts {
+    sources: JoinSet<Outcome<Fed>>,
+    sinks: JoinSet<Outcome<Drained>>,
+    dead_letters: JoinSet<Outcome>,
+    stop_sources: watch::Sender<bool>,
+}
+
+/// What the parts gave back.
+#[derive(Default)]
+struct Done {
+    sources: Vec<Fed>,
+    sinks: Vec<Drained>,
+}
+
+/// Runs a job. False if Ctrl-C ended it.
+pub(super) async fn run(
+    prepared: Prepared,
+    settings: &Settings,
+    mut interrupts: Interrupts,
+) -> Outcome<bool> {
+    let stopwatch = Stopwatch::start();
+    let clock: Arc<dyn Clock> = Arc::clone(&prepared.environment.clock);
+    let terminal = Arc::clone(&prepared.terminal);
+    let prints = prepared.edges.sinks.iter().any(|sink| sink.stdout);
+    let started = tokio::select! {
+        started = start(prepared) => started?,
+        () = interrupts.first() => {
+            return Err(Failure::Interrupted("stopped before it had started"));
+        }
+    };
+    let (running, parts, dead_letters) = started;
+    let live = terminal.is_live(prints).then(|| Live {
+        terminal: Arc::clone(&terminal),
+        clock,
+        stopwatch,
+        looks: VecDeque::new(),
+    });
+    let mut supervisor = Supervisor { running, parts, done: Done::default(), stopping: false };
+    let watched = supervisor.watch(settings, &mut interrupts, live).await;
+    let ended = supervisor.end(watched).await;
+    terminal.clear();
+    let (progress, stopped) = ended?;
+    let look = Look { seconds: stopwatch.seconds(), progress };
+    let letters = dead_letters.load(Ordering::Relaxed);
+    terminal.summary(&report::summary(&look, stopped, letters));
+    Ok(!stopped)
+}
+
+/// Opens sinks and dead-letter targets, then starts the engine and the tasks around it.
+async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> {
+    let Prepared { job, edges, workers, environment, .. } = prepared;
+    let tables: Vec<_> = edges.sources.iter().map(|source| source.table.clone()).collect();
+    let letters = DeadLetterTargets::open(&tables, &environment).await;
+    let letters = letters.map_err(Failure::Runtime)?;
+    let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
+    let mut parts = Parts {
+        sources: JoinSet::new(),
+        sinks: JoinSet::new(),
+        dead_letters: JoinSet::new(),
+        stop_sources: watch::Sender::new(false),
+    };
+    let mut sink_slots = Vec::new();
+    let mut open_sinks = Vec::new();
+    for mut edge in edges.sinks {
+        let opened = edge.sink.open().await;
+        opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
+        let encoders = std::mem::take(&mut edge.encoders);
+        let port = OutputPort::new(OUTPUT_BYTES_MAX);
+        let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
+        sink_slots.push(slot);
+        open_sinks.push((edge, port));
+    }
+    let mut source_slots = Vec::new();
+    let mut unread = Vec::new();
+    for edge in edges.sources {
+        let port = InputPort::new(INPUT_BYTES_MAX);
+        let name = edge.table.name;
+        unread.push((name.clone(), edge.source, Arc::clone(&port)));
+        source_slots.push(SourceSlot { name, decoders: edge.decoders, port });
+    }
+    let dead_letters = letters.map(|targets| {
+        let (receive, work) = targets.start();
+        parts.dead_letters.spawn(work.map(|done| done.map_err(Failure::Runtime)));
+        receive
+    });
+    let running = Executor::start(executor::Job {
+        plan: job.plan,
+        sources: source_slots,
+        sinks: sink_slots,
+        workers,
+        clock: Arc::clone(&environment.clock),
+        dead_letters,
+        settings: executor::Settings::new("worker"),
+    });
+    let running = running.map_err(Failure::Runtime)?;
+    for (edge, port) in open_sinks {
+        parts.sinks.spawn(drain(edge, port));
+    }
+    for (name, source, port) in unread {
+        let fed = source::feed(source, port, parts.stop_sources.subscribe());
+        parts.sources.spawn(fed.map(move |fed| {
+            fed.map_err(|e| Failure::Runtime(e.context(format!("table '{name}'"))))
+        }));
+    }
+    Ok((running, parts, counter))
+}
+
+async fn drain(edge: SinkEdge, port: Arc<OutputPort>) -> Outcome<Drained> {
+    let SinkEdge { name, sink, stdout, .. } = edge;
+    match sink::drain(sink, port).await {
+        Ok(sink) => Ok(Drained { name, stdout, sink }),
+        Err(error) => Err(sink_failure(&name, stdout, error)),
+    }
+}
+
+/// A sink's error; that nobody reads stdout any more is none.
+fn sink_failure(name: &str, stdout: bool, error: Error) -> Failure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>()
+            && stdout
+            && io.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return Failure::OutputClosed;
+        }
+        cause = inner.source();
+    }
+    Failure::Runtime(if stdout { error } else { error.context(format!("table '{name}'")) })
+}
+
+/// Watches over the parts of a running job.
+struct Supervisor {
+    running: Running,
+    parts: Parts,
+    done: Done,
+    /// Ctrl-C came.
+    stopping: bool,
+}
+
+impl Supervisor {
+    /// Returns when all parts have ended well, or with the first failure of the edges.
+    async fn watch(
+        &mut self,
+        settings: &Settings,
+        interrupts: &mut Interrupts,
+        mut live: Option<Live>,
+    ) -> Outcome {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        let mut finished = false;
+        while !finished || !self.parts.sinks.is_empty() || !self.parts.dead_letters.is_empty() {
+            tokio::select! {
+                () = self.running.finished(), if !finished => finished = true,
+                Some(ended) = self.parts.sources.join_next() => {
+                    match joined(ended) {
+                        Ok(fed) => self.done.sources.push(fed),
+                        // Whoever still hands in when the engine has ended is told so; that is no failure.
+                        Err(_) if self.running.finished().now_or_never().is_some() => {}
+                        Err(failure) => return Err(failure),
+                    }
+                    self.drain_if_read(settings);
+                }
+                Some(ended) = self.parts.sinks.join_next() => {
+                    self.done.sinks.push(joined(ended)?);
+                }
+                Some(ended) = self.parts.dead_letters.join_next() => joined(ended)?,
+                () = interrupts.first(), if !self.stopping => {
+                    self.stopping = true;
+                    self.parts.stop_sources.send_replace(true);
+                    self.drain_if_read(settings);
+                }
+                _ = ticks.tick(), if live.is_some() => {
+                    if let Some(live) = &mut live {
+                        live.show(&self.running);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After Ctrl-C: when no reader is left, the engine handles what was read and ends.
+    fn drain_if_read(&self, settings: &Settings) {
+        if self.stopping && self.parts.sources.is_empty() {
+            self.running.stop(true, settings.close_windows);
+        }
+    }
+
+    /// Stops what still runs, waits for the workers, and if all went well closes the sinks.
+    async fn end(self, watched: Outcome) -> Outcome<(mainstem_engine::progress::Progress, bool)> {
+        let Supervisor { running, mut parts, mut done, stopping } = self;
+        parts.stop_sources.send_replace(true);
+        if watched.is_err() {
+            running.stop(false, false);
+            parts.sources.abort_all();
+            parts.sinks.abort_all();
+            parts.dead_letters.abort_all();
+        }
+        running.finished().await;
+        let joined = running.join();
+        watched?;
+        let progress = joined.map_err(Failure::Runtime)?;
+        while let Some(ended) = parts.sources.join_next().await {
+            if let Ok(Ok(fed)) = ended {
+                done.sources.push(fed);
+            }
+        }
+        for Drained { name, stdout, sink } in &mut done.sinks {
+            let closed = sink.close().await;
+            closed.map_err(|error| sink_failure(name, *stdout, error))?;
+        }
+        for fed in &mut done.sources {
+            fed.acknowledge().map_err(Failure::Runtime)?;
+        }
+        Ok((progress, stopping))
+    }
+}
+
+/// A task's result; a panic is a failure like others.
+fn joined<T>(ended: Result<Outcome<T>, JoinError>) -> Outcome<T> {
+    ended.map_err(|panic| {
+        let error = Error::internal("a task of the pipeline stopped unexpectedly");
+        Failure::Runtime(
+            error.with_source(panic).with_hint("this is a bug in Mainstem; please report it"),
+        )
+    })?
+}
+
+/// The live line and what it is told from.
+struct Live {
+    terminal: Arc<Terminal>,
+    clock: Arc<dyn Clock>,
+    stopwatch: Stopwatch,
+    looks: VecDeque<Look>,
+}
+
+impl Live {
+    fn show(&mut self, running: &Running) {
+        let now = Look { seconds: self.stopwatch.seconds(), progress: running.progress() };
+        if let Some(before) = self.looks.front() {
+            self.terminal.show(report::live_line(before, &now, self.clock.now_ms()));
+        }
+        self.looks.push_back(now);
+        if self.looks.len() > LOOKS {
+            self.looks.pop_front();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A job of the SQL front, run: its async edges around the sync engine.
+//! Invariant: nothing hangs and nothing is lost silently. The first error of any part stops all parts and is the one
+//! that is reported; a sink is closed only after everything was written and acknowledged.
+//!
+//! | file | what |
+//! |---|---|
+//! | `edges` | tables to sources and sinks: all errors before anything starts |
+//! | `source`, `sink` | the tasks that feed input ports and drain output ports |
+//! | `dead_letters` | where bad records go |
+//! | `interrupts` | Ctrl-C, once and twice |
+//! | `terminal`, `report` | the live line, notices, the summary |
+//! | `job` | all of them together, from open to close |
+
+mod dead_letters;
+pub(crate) mod edges;
+mod interrupts;
+mod job;
+mod report;
+mod sink;
+mod source;
+mod terminal;
+
+use std::sync::Arc;
+
+use mainstem_connectors::api::Environment;
+use mainstem_core::{Error, ErrorKind};
+use mainstem_sql::job::Job;
+
+use crate::cli::OutputKind;
+use crate::clock::SystemClock;
+use crate::failure::{Failure, Outcome};
+use crate::script::Declarations;
+use edges::Edges;
+use interrupts::Interrupts;
+use terminal::Terminal;
+
+/// How a job is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// From the command line.
+    pub(crate) parallelism: Option<usize>,
+    /// On Ctrl-C, open windows are closed.
+    pub(crate) close_windows: bool,
+    /// How a bare SELECT is printed.
+    pub(crate) output: OutputKind,
+    /// Neither progress nor summary.
+    pub(crate) quiet: bool,
+}
+
+/// A job with its ends, ready to be started.
+pub(crate) struct Prepared {
+    job: Job,
+    edges: Edges,
+    workers: usize,
+    environment: Environment,
+    terminal: Arc<Terminal>,
+}
+
+/// Validates and builds all ends of a job; connects to nothing.
+pub(crate) fn prepare(
+    job: Job,
+    settings: &Settings,
+    declarations: &Declarations,
+) -> Outcome<Prepared> {
+    let terminal = Arc::new(Terminal::new(settings.quiet));
+    let environment = environment(&job, Arc::clone(&terminal))?;
+    let workers = workers(&job, settings)?;
+    let edges = edges::build(&job, settings.output, workers, &environment).map_err(|errors| {
+        let located = errors.iter().map(|e| declarations.locate(&e.table, &e.error));
+        Failure::Refused(located.collect())
+    })?;
+    Ok(Prepared { job, edges, workers, environment, terminal })
+}
+
+/// Runs jobs one after the other.
+pub(crate) struct Runner {
+    runtime: tokio::runtime::Runtime,
+    interrupts: Interrupts,
+}
+
+impl Runner {
+    /// Starts the threads of the edges.
+    pub(crate) fn new() -> Outcome<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("edges")
+            .enable_all()
+            .build()
+            .map_err(|e| {
+                let error = Error::new(ErrorKind::Exhausted, "cannot start threads");
+                Failure::Runtime(error.with_source(e))
+            })?;
+        let interrupts = runtime.block_on(async { Interrupts::listen() });
+        let interrupts = interrupts.map_err(|e| {
+            Failure::Runtime(Error::internal("cannot listen for signals").with_source(e))
+        })?;
+        Ok(Self { runtime, interrupts })
+    }
+
+    /// Runs a job to its end. False if Ctrl-C ended it: then nothing more is to be run.
+    pub(crate) fn run(&self, prepared: Prepared, settings: &Settings) -> Outcome<bool> {
+        let mut second = self.interrupts.clone();
+        self.runtime.block_on(async {
+            tokio::select! {
+                outcome = job::run(prepared, settings, self.interrupts.clone()) => outcome,
+                () = second.second() => Err(Failure::Interrupted(
+                    "stopped before everything that was read was written",
+                )),
+            }
+        })
+    }
+
+    /// Leaves what still waits for an outside system where it is.
+    pub(crate) fn shut_down(self) {
+        self.runtime.shutdown_background();
+    }
+}
+
+fn environment(job: &Job, terminal: Arc<Terminal>) -> Outcome<Environment> {
+    let base_dir = std::env::current_dir().map_err(|e| {
+        let error = Error::user("the working directory cannot be found");
+        Failure::Usage(error.with_source(e))
+    })?;
+    let zone = job.settings.get("table.local-time-zone").map_or("UTC", String::as_str);
+    Ok(Environment {
+        clock: Arc::new(SystemClock),
+        observer: terminal,
+        base_dir,
+        time_zone: zone.to_owned(),
+    })
+}
+
+/// What `--parallelism` says, else `SET 'parallelism.default'`, else one.
+fn workers(job: &Job, settings: &Settings) -> Outcome<usize> {
+    const KEY: &str = "parallelism.default";
+    match (settings.parallelism, job.settings.get(KEY)) {
+        (Some(workers), _) => Ok(workers),
+        (None, None) => Ok(1),
+        (None, Some(text)) => match text.trim().parse() {
+            Ok(workers) if workers > 0 => Ok(workers),
+            _ => Err(Failure::Usage(
+                Error::user(format!("'{KEY}' is '{text}', which is not a number of workers"))
+                    .with_hint(format!("write SET '{KEY}' = '2'")),
+            )),
+        },
+    }
+}

@@ -1,0 +1,41 @@
+//! The task that drains an output port into a sink.
+//! Invariant: what was written is flushed within a second, and before the task ends. It does not close the sink: the
+//! job does, when all parts have ended well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstem_connectors::api::Sink;
+use mainstem_core::Result;
+use mainstem_engine::port::OutputPort;
+use tokio::time::Instant;
+
+/// How long written rows may stay unflushed.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
+
+/// Writes all that comes out of `port`, flushes it, and gives the sink back.
+pub(super) async fn drain(
+    mut sink: Box<dyn Sink>,
+    port: Arc<OutputPort>,
+) -> Result<Box<dyn Sink>> {
+    let mut due: Option<Instant> = None;
+    loop {
+        let at = due.unwrap_or_else(Instant::now);
+        tokio::select! {
+            data = port.recv() => match data {
+                None => break,
+                Some(data) if data.rows() == 0 => {}
+                Some(data) => {
+                    sink.write(data).await?;
+                    due.get_or_insert_with(|| Instant::now() + FLUSH_EVERY);
+                }
+            },
+            () = tokio::time::sleep_until(at), if due.is_some() => {
+                sink.flush().await?;
+                due = None;
+            }
+        }
+    }
+    sink.flush().await?;
+    Ok(sink)
+}
