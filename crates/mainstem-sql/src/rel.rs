@@ -240,6 +240,10 @@ impl Rel {
             return self;
         }
         let fields: Vec<RelField> = columns.iter().map(|&c| self.fields[c].clone()).collect();
+        if let RelKind::Project { input, exprs } = self.kind {
+            let exprs = columns.iter().map(|&c| exprs[c].clone()).collect();
+            return Rel { kind: RelKind::Project { input, exprs }, fields };
+        }
         let exprs =
             columns.iter().map(|&c| Bound::column(c, self.fields[c].data_type.clone())).collect();
         Rel { kind: RelKind::Project { input: Box::new(self), exprs }, fields }

@@ -206,12 +206,15 @@ impl Grouping {
             Some(filter) => Some(below.condition(filter, "FILTER")?),
             None => None,
         };
-        let text = format!(
-            "{name}({}{:?}){:?}",
+        let shown: Vec<String> = args.iter().map(Bound::fingerprint).collect();
+        let mut text = format!(
+            "{name}({}{})",
             if call.distinct { "DISTINCT " } else { "" },
-            args,
-            filter
+            if shown.is_empty() { "*".to_owned() } else { shown.join(", ") }
         );
+        if let Some(filter) = &filter {
+            text.push_str(&format!(" FILTER {}", filter.fingerprint()));
+        }
         let first_call = self.keys.len();
         let existing = self.calls.iter().position(|(t, ..)| *t == text);
         let index = match existing {

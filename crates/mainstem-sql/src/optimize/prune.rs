@@ -84,33 +84,34 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
 
 /// A projection over `input`; two projections become one where that computes nothing twice.
 fn project(input: Rel, exprs: Vec<Bound>, fields: Vec<RelField>) -> Rel {
-    if let RelKind::Project { input: below, exprs: inner } = input.kind {
-        let mut uses = vec![0usize; inner.len()];
-        exprs.iter().for_each(|e| e.visit_columns(&mut |c| uses[c] += 1));
-        let cheap = |c: usize| inner[c].as_column().is_some() || inner[c].as_literal().is_some();
-        if (0..inner.len()).all(|c| uses[c] <= 1 || cheap(c)) {
-            let merged =
-                exprs.iter().map(|e| e.map_columns(&|c, _| inner[c].clone()).fold()).collect();
-            return project(*below, merged, fields);
-        }
-        let input =
-            Rel { kind: RelKind::Project { input: below, exprs: inner }, fields: input.fields };
-        return project_over(input, exprs, fields);
+    if let Some((below, exprs)) = merged(&input, &exprs) {
+        return project(below, exprs, fields);
     }
-    project_over(input, exprs, fields)
-}
-
-fn project_over(input: Rel, exprs: Vec<Bound>, fields: Vec<RelField>) -> Rel {
     let needed: Vec<usize> =
         exprs.iter().flat_map(columns_of).collect::<BTreeSet<_>>().into_iter().collect();
     let exprs: Vec<Bound> = exprs.iter().map(|e| e.remap(&place_in(&needed))).collect();
     let input = prune(input, &needed);
+    // Pruning may have put a projection there that was not before.
+    let (input, exprs) = merged(&input, &exprs).unwrap_or((input, exprs));
     let identity = exprs.len() == input.fields.len()
         && exprs.iter().enumerate().all(|(i, e)| e.as_column() == Some(i));
     if identity {
         return Rel { kind: input.kind, fields };
     }
     Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields }
+}
+
+/// What is below the projection `input`, and `exprs` over that; `None` if it is no projection or if an expression
+/// would be computed more than once.
+fn merged(input: &Rel, exprs: &[Bound]) -> Option<(Rel, Vec<Bound>)> {
+    let RelKind::Project { input: below, exprs: inner } = &input.kind else { return None };
+    let mut uses = vec![0usize; inner.len()];
+    exprs.iter().for_each(|e| e.visit_columns(&mut |c| uses[c] += 1));
+    let cheap = |c: usize| inner[c].as_column().is_some() || inner[c].as_literal().is_some();
+    (0..inner.len()).all(|c| uses[c] <= 1 || cheap(c)).then(|| {
+        let exprs = exprs.iter().map(|e| e.map_columns(&|c, _| inner[c].clone()).fold()).collect();
+        (below.as_ref().clone(), exprs)
+    })
 }
 
 fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
