@@ -477,4 +477,181 @@ pub(super) static METHODS: &[(&str, Recipe)] = &[
             "Jon Snow|Arya Stark|Sansa Stark|Bran Stark|Ned Stark|Catelyn Stark|Tyrion Lannister|Cersei Lannister|Jaime Lannister|Daenerys Targaryen|Brienne of Tarth|Samwell Tarly|Theon Greyjoy|Jorah Mormont|Davos Seaworth|Stannis Baratheon|Melisandre|Varys|Petyr Baelish",
         ),
     ),
+    (
+        "GreekPhilosopher.name",
+        Words(
+            "Socrates|Plato|Aristotle|Epicurus|Pythagoras|Heraclitus|Parmenides|Zeno|Thales|Anaximander|Democritus|Diogenes|Empedocles|Protagoras|Plotinus|Xenophon",
+        ),
+    ),
+    (
+        "RickAndMorty.character",
+        Words(
+            "Rick Sanchez|Morty Smith|Summer Smith|Beth Smith|Jerry Smith|Birdperson|Mr. Meeseeks|Mr. Poopybutthole|Squanchy|Unity|Evil Morty|Tammy Guetermann|Jessica|Scary Terry|Abradolf Lincler",
+        ),
+    ),
+    (
+        "RickAndMorty.location",
+        Words(
+            "Earth C-137|Anatomy Park|Gazorpazorp|Bird World|Planet Squanch|Citadel of Ricks|Interdimensional Customs|Venzenulon 7|Nuptia 4|Post-Apocalyptic Earth",
+        ),
+    ),
+    (
+        "Pokemon.name",
+        Words(
+            "Bulbasaur|Charmander|Squirtle|Caterpie|Pidgey|Pikachu|Sandshrew|Clefairy|Vulpix|Jigglypuff|Zubat|Oddish|Diglett|Meowth|Psyduck|Growlithe|Poliwag|Abra|Machop|Geodude|Ponyta|Slowpoke|Magnemite|Gastly|Onix|Cubone|Lapras|Ditto|Eevee|Snorlax|Mewtwo|Mew",
+        ),
+    ),
+    (
+        "Pokemon.location",
+        Words(
+            "Pallet Town|Viridian City|Pewter City|Cerulean City|Vermilion City|Lavender Town|Celadon City|Fuchsia City|Saffron City|Cinnabar Island|Mt. Moon|Rock Tunnel|Victory Road|Indigo Plateau|Safari Zone",
+        ),
+    ),
+    (
+        "LordOfTheRings.character",
+        Words(
+            "Frodo Baggins|Samwise Gamgee|Gandalf|Aragorn|Legolas|Gimli|Boromir|Meriadoc Brandybuck|Peregrin Took|Galadriel|Elrond|Arwen|Éowyn|Faramir|Théoden|Saruman|Gollum|Tom Bombadil|Treebeard",
+        ),
+    ),
+    (
+        "LordOfTheRings.location",
+        Words(
+            "The Shire|Rivendell|Lothlórien|Mordor|Gondor|Rohan|Isengard|Minas Tirith|Helm's Deep|Fangorn|Moria|Bree|Mount Doom|The Grey Havens",
+        ),
+    ),
+    (
+        "Hobbit.character",
+        Words(
+            "Bilbo Baggins|Gandalf|Thorin Oakenshield|Fíli|Kíli|Balin|Dwalin|Óin|Glóin|Dori|Nori|Ori|Bifur|Bofur|Bombur|Smaug|Beorn|Bard|Gollum|Elrond|Thranduil",
+        ),
+    ),
+    (
+        "Friends.character",
+        Words(
+            "Rachel Green|Joey Tribbiani|Phoebe Buffay|Chandler Bing|Monica Geller|Ross Geller|Gunther|Janice Litman-Goralnik|Mike Hannigan|Richard Burke|Carol Willick|Ursula Buffay",
+        ),
+    ),
+    (
+        "StarWars.character",
+        Words(
+            "Luke Skywalker|Leia Organa|Han Solo|Chewbacca|Darth Vader|Obi-Wan Kenobi|Yoda|R2-D2|C-3PO|Lando Calrissian|Boba Fett|Padmé Amidala|Anakin Skywalker|Mace Windu|Rey|Finn|Poe Dameron|Kylo Ren|Ahsoka Tano",
+        ),
+    ),
+    (
+        "Aviation.aircraft",
+        Words(
+            "Airbus A220|Airbus A320|Airbus A330|Airbus A350|Airbus A380|Boeing 737|Boeing 747|Boeing 767|Boeing 777|Boeing 787|Embraer E175|Embraer E190|Bombardier CRJ900|ATR 72|Cessna 172|Piper PA-28",
+        ),
+    ),
+    (
+        "Aviation.airport",
+        Words(
+            "KATL|KLAX|KORD|KDFW|KJFK|KDEN|KSFO|EGLL|LFPG|EHAM|EDDF|LEMD|LIRF|LROP|LPPT|SBGR|SBGL|SBBR|RJTT|ZBAA|VHHH|WSSS|OMDB|YSSY",
+        ),
+    ),
+    (
+        "Subscription.plans",
+        Words(
+            "Free Trial|Basic|Starter|Essential|Student|Bronze|Standard|Silver|Gold|Platinum|Professional|Business|Diamond|Premium",
+        ),
+    ),
+    ("Subscription.statuses", Words("Active|Idle|Pending|Blocked")),
+    (
+        "Subscription.paymentMethods",
+        Words(
+            "Credit card|Debit card|PayPal|Cash|Money transfer|Bitcoins|Cheque|Apple Pay|Google Wallet|WeChat Pay|Alipay|Visa checkout",
+        ),
+    ),
+    ("Subscription.paymentTerms", Words("Payment in advance|Monthly|Annual|Full subscription")),
+    (
+        "Subscription.subscriptionTerms",
+        Words("Daily|Weekly|Monthly|Annual|Biennal|Triennal|Quinquennal|Lifetime"),
+    ),
+    (
+        "Computer.brand",
+        Words(
+            "Acer|Apple|Asus|Dell|Framework|Fujitsu|Hewlett-Packard|Huawei|Lenovo|Microsoft|MSI|Razer|Samsung|System76|Toshiba",
+        ),
+    ),
+    (
+        "Computer.operatingSystem",
+        Words(
+            "Windows 10|Windows 11|macOS 13|macOS 14|macOS 15|Debian 12|Debian 13|Ubuntu 22.04|Ubuntu 24.04|Fedora 41|Arch Linux|FreeBSD 14|OpenBSD 7",
+        ),
+    ),
+    (
+        "ProgrammingLanguage.name",
+        Words(
+            "Ada|Assembly|Bash|C|C#|C++|Clojure|COBOL|Dart|Elixir|Erlang|F#|Fortran|Go|Haskell|Java|JavaScript|Julia|Kotlin|Lisp|Lua|Objective-C|OCaml|Perl|PHP|Prolog|Python|R|Ruby|Rust|Scala|Scheme|Smalltalk|SQL|Swift|TypeScript|Zig",
+        ),
+    ),
+    (
+        "Aws.region",
+        Words(
+            "us-east-1|us-east-2|us-west-1|us-west-2|ca-central-1|sa-east-1|eu-west-1|eu-west-2|eu-west-3|eu-central-1|eu-north-1|eu-south-1|ap-south-1|ap-southeast-1|ap-southeast-2|ap-northeast-1|ap-northeast-2|me-south-1|af-south-1",
+        ),
+    ),
+    (
+        "Azure.region",
+        Words(
+            "eastus|eastus2|westus|westus2|centralus|northcentralus|southcentralus|canadacentral|brazilsouth|northeurope|westeurope|uksouth|francecentral|germanywestcentral|switzerlandnorth|norwayeast|southeastasia|eastasia|japaneast|australiaeast|centralindia|uaenorth",
+        ),
+    ),
+    (
+        "Coffee.blendName",
+        Words(
+            "Morning Blend|Dark Roast|Winter Sunrise|House Espresso|Café Cake|Holiday Select|Blue Utopia|Green Forest|Red Extract|Summer Light|Street Solstice|Express Java|Jacked Town|Veranda Been|Postmodern Treat",
+        ),
+    ),
+    (
+        "Coffee.variety",
+        Words(
+            "Bourbon|Caturra|Catuaí|Geisha|Mundo Novo|Pacamara|SL28|SL34|Typica|Java|Liberica|Robusta|Villa Sarchi|Ethiopian Heirloom",
+        ),
+    ),
+    (
+        "Hobby.activity",
+        Words(
+            "Astronomy|Baking|Bird watching|Calligraphy|Chess|Climbing|Cooking|Cycling|Dancing|Drawing|Fishing|Gardening|Hiking|Juggling|Knitting|Origami|Painting|Photography|Pottery|Reading|Running|Sailing|Singing|Skiing|Swimming|Woodworking|Writing|Yoga",
+        ),
+    ),
+    (
+        "Mood.feeling",
+        Words(
+            "angry|anxious|bored|calm|cheerful|confident|curious|depressed|eager|excited|grateful|happy|hopeful|jealous|lonely|nervous|optimistic|proud|relaxed|sad|satisfied|shy|surprised|tired|worried",
+        ),
+    ),
+    (
+        "Restaurant.name",
+        As(
+            "#{Name.lastName}'s #{Options.option 'Bistro','Café','Diner','Grill','Kitchen','Tavern','House','Pizzeria'}",
+        ),
+    ),
+    (
+        "Relationships.any",
+        Words(
+            "Mother|Father|Sister|Brother|Daughter|Son|Aunt|Uncle|Niece|Nephew|Cousin|Grandmother|Grandfather|Granddaughter|Grandson|Husband|Wife|Mother-in-law|Father-in-law",
+        ),
+    ),
+    (
+        "Medical.medicineName",
+        Words(
+            "Acetaminophen|Amlodipine|Amoxicillin|Atorvastatin|Azithromycin|Cetirizine|Ciprofloxacin|Diclofenac|Doxycycline|Fluoxetine|Gabapentin|Ibuprofen|Insulin|Levothyroxine|Lisinopril|Losartan|Metformin|Metoprolol|Omeprazole|Prednisone|Salbutamol|Sertraline|Simvastatin|Warfarin",
+        ),
+    ),
+    (
+        "Medical.symptoms",
+        Words(
+            "Back pain|Chills|Cough|Dizziness|Fatigue|Fever|Headache|Insomnia|Joint pain|Loss of appetite|Muscle cramps|Nausea|Rash|Runny nose|Shortness of breath|Sore throat|Stomach ache|Sweating|Swelling|Vomiting",
+        ),
+    ),
+    ("Measurement.length", Words("inch|foot|yard|mile|meter|kilometer")),
+    ("Measurement.weight", Words("ounce|pound|gram|kilogram|ton")),
+    ("Compass.direction", Words("north|northeast|east|southeast|south|southwest|west|northwest")),
+    (
+        "Artist.name",
+        Words(
+            "Donatello|Botticelli|Michelangelo|Raphael|Titian|Dürer|Caravaggio|Rubens|Velázquez|Rembrandt|Vermeer|Hogarth|Gainsborough|Goya|Constable|Turner|Manet|Monet|Renoir|Cézanne|Rodin|Van Gogh|Gauguin|Seurat|Matisse|Munch|Toulouse-Lautrec|Degas|Kandinsky|Brâncuși|Picasso|Kahlo|Dalí|Warhol|Portinari|Tarsila do Amaral",
+        ),
+    ),
 ];
