@@ -20,6 +20,9 @@ pub fn bind(unit: Unit, arg: &Argument, session: &Session) -> Result<Binding> {
     let kind = arg.data_type.kind.clone();
     let refused = || no_unit("EXTRACT", unit, &kind);
     let part: Box<dyn Fn(i64) -> i64 + Send + Sync> = match &kind {
+        TypeKind::Date if matches!(unit, Unit::Microsecond | Unit::Nanosecond) => {
+            return Err(refused());
+        }
         TypeKind::Date | TypeKind::Timestamp { .. } => part_of_instant(unit).ok_or_else(refused)?,
         TypeKind::TimestampLtz { .. } => {
             let part = part_of_instant(unit).ok_or_else(refused)?;

@@ -141,7 +141,17 @@ struct Fields {
 
 /// The units of a range, from its first to its last, with what stands between them.
 fn range(from: Unit, to: Option<Unit>) -> Option<Vec<(Unit, char)>> {
-    let Some(to) = to else { return Some(vec![(from, ' ')]) };
+    let alone = [
+        Unit::Year,
+        Unit::Quarter,
+        Unit::Month,
+        Unit::Week,
+        Unit::Day,
+        Unit::Hour,
+        Unit::Minute,
+        Unit::Second,
+    ];
+    let Some(to) = to else { return alone.contains(&from).then(|| vec![(from, ' ')]) };
     if (from, to) == (Unit::Year, Unit::Month) {
         return Some(vec![(Unit::Year, '-'), (Unit::Month, ' ')]);
     }

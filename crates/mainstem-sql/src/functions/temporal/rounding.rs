@@ -1,5 +1,5 @@
 //! FLOOR(x TO unit) and CEIL(x TO unit).
-//! Invariant: the result has the type of `x`. Nanoseconds below the millisecond are dropped, not rounded up; weeks
+//! Invariant: the result has the type of `x`. Nanoseconds below the millisecond round up milliseconds only; weeks
 //! start on Sundays; TIMESTAMP_LTZ rounds the wall clock of the session's zone. All of it is Flink's.
 
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use arrow_array::{ArrayRef, PrimitiveArray};
 use mainstem_core::{Error, Result, TypeKind};
 
 use super::calendar::{self, DAY_MS};
-use super::instants::{binding, milliseconds, no_unit, timestamps};
+use super::instants::{binding, milliseconds, no_unit, precision_of, timestamps};
 use super::{Unit, zone::Zone};
+use crate::cast::temporal::{split, untyped};
 use crate::functions::{Argument, Binding};
 use crate::lift;
 use crate::session::Session;
@@ -72,6 +73,13 @@ pub fn bind(
             };
             let rounded: ArrayRef = Arc::new(rounded);
             Ok(rounded)
+        }
+        _ if unit == Unit::Millisecond && direction == Direction::Up => {
+            let precision = precision_of(&kind);
+            timestamps(&kind, &untyped(array, precision), |value| {
+                let (ms, nanos) = split(value, precision);
+                Some((ms + i64::from(nanos > 0), 0))
+            })
         }
         _ => timestamps(&kind, &milliseconds(&kind, array), |ms| {
             Some((round_instant(direction, unit, zone, ms), 0))

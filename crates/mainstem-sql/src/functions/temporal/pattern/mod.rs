@@ -105,7 +105,8 @@ impl Pattern {
             }
         }
         // An open bracket at the end closes there.
-        while let (true, Some(inner)) = (open.len() > 1, open.pop()) {
+        while open.len() > 1 {
+            let inner = open.pop().unwrap_or_default();
             if let Some(outer) = open.last_mut() {
                 outer.push(Item::Optional(inner));
             }
