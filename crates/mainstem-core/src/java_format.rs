@@ -143,15 +143,10 @@ fn push_scientific(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a whole number.
 pub fn push_integer(out: &mut Vec<u8>, value: i64) {
-    push_i128(out, i128::from(value));
-}
-
-fn push_i128(out: &mut Vec<u8>, value: i128) {
     if value < 0 {
         out.push(b'-');
     }
-    let mut digits = [0u8; 40];
-    out.extend_from_slice(digits_of_integer(value, &mut digits));
+    push_padded(out, value.unsigned_abs(), 1);
 }
 
 fn digits_of_integer(value: i128, buffer: &mut [u8; 40]) -> &[u8] {
