@@ -4,6 +4,7 @@
 
 pub mod collection;
 pub mod conditional;
+pub mod flink_catalogue;
 pub mod hash;
 mod java_number;
 pub mod json;

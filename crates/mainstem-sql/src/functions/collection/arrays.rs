@@ -15,7 +15,7 @@ use crate::functions::signature::{Want, any_nullable, arity, expect};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static ARRAY_APPEND: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_APPEND: ScalarFunction = ScalarFunction {
     name: "ARRAY_APPEND",
     aliases: &[],
     usage: "ARRAY_APPEND(array, element)",
@@ -23,7 +23,7 @@ pub static ARRAY_APPEND: ScalarFunction = ScalarFunction {
     bind: |arguments, _| add(arguments, false),
 };
 
-pub static ARRAY_PREPEND: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_PREPEND: ScalarFunction = ScalarFunction {
     name: "ARRAY_PREPEND",
     aliases: &[],
     usage: "ARRAY_PREPEND(array, element)",
@@ -31,7 +31,7 @@ pub static ARRAY_PREPEND: ScalarFunction = ScalarFunction {
     bind: |arguments, _| add(arguments, true),
 };
 
-pub static ARRAY_CONCAT: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_CONCAT: ScalarFunction = ScalarFunction {
     name: "ARRAY_CONCAT",
     aliases: &[],
     usage: "ARRAY_CONCAT(array, ...)",
@@ -39,7 +39,7 @@ pub static ARRAY_CONCAT: ScalarFunction = ScalarFunction {
     bind: bind_concat,
 };
 
-pub static ARRAY_REVERSE: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_REVERSE: ScalarFunction = ScalarFunction {
     name: "ARRAY_REVERSE",
     aliases: &[],
     usage: "ARRAY_REVERSE(array)",
@@ -47,7 +47,7 @@ pub static ARRAY_REVERSE: ScalarFunction = ScalarFunction {
     bind: bind_reverse,
 };
 
-pub static ARRAY_SLICE: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_SLICE: ScalarFunction = ScalarFunction {
     name: "ARRAY_SLICE",
     aliases: &[],
     usage: "ARRAY_SLICE(array, start [, end])",
@@ -55,7 +55,7 @@ pub static ARRAY_SLICE: ScalarFunction = ScalarFunction {
     bind: bind_slice,
 };
 
-pub static ARRAY_SORT: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_SORT: ScalarFunction = ScalarFunction {
     name: "ARRAY_SORT",
     aliases: &[],
     usage: "ARRAY_SORT(array [, ascending [, nulls_first]])",

@@ -10,7 +10,7 @@ use mainstem_core::{Error, Result, TypeKind};
 
 use super::maps::map_of;
 use super::picks::{Lists, comparable};
-use crate::coercion::implicit_cast_allowed;
+use super::sets::fits;
 use crate::functions::rowwise::{Long, Reader, extent, wrap};
 use crate::functions::signature::{Want, constant_integer, expect, mismatch};
 use crate::functions::{Argument, Binding, Kernel};
@@ -56,7 +56,7 @@ fn bind_map(collection: &Argument, key: &Argument) -> Result<Binding> {
     let TypeKind::Map(key_type, value_type) = &collection.data_type.kind else {
         return Err(Error::internal("a map was asked for"));
     };
-    if !implicit_cast_allowed(&key.data_type, key_type) {
+    if !fits(&key.data_type, key_type) {
         return Err(mismatch(
             1,
             &format!("of the map's key type {}", key_type.kind),

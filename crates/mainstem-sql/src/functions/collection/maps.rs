@@ -18,7 +18,7 @@ use crate::functions::signature::{Want, any_nullable, arity, expect, mismatch};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static MAP_KEYS: ScalarFunction = ScalarFunction {
+pub(super) static MAP_KEYS: ScalarFunction = ScalarFunction {
     name: "MAP_KEYS",
     aliases: &[],
     usage: "MAP_KEYS(map)",
@@ -26,7 +26,7 @@ pub static MAP_KEYS: ScalarFunction = ScalarFunction {
     bind: |arguments, _| part(arguments, Part::Keys),
 };
 
-pub static MAP_VALUES: ScalarFunction = ScalarFunction {
+pub(super) static MAP_VALUES: ScalarFunction = ScalarFunction {
     name: "MAP_VALUES",
     aliases: &[],
     usage: "MAP_VALUES(map)",
@@ -34,7 +34,7 @@ pub static MAP_VALUES: ScalarFunction = ScalarFunction {
     bind: |arguments, _| part(arguments, Part::Values),
 };
 
-pub static MAP_ENTRIES: ScalarFunction = ScalarFunction {
+pub(super) static MAP_ENTRIES: ScalarFunction = ScalarFunction {
     name: "MAP_ENTRIES",
     aliases: &[],
     usage: "MAP_ENTRIES(map)",
@@ -42,7 +42,7 @@ pub static MAP_ENTRIES: ScalarFunction = ScalarFunction {
     bind: |arguments, _| part(arguments, Part::Entries),
 };
 
-pub static MAP_FROM_ARRAYS: ScalarFunction = ScalarFunction {
+pub(super) static MAP_FROM_ARRAYS: ScalarFunction = ScalarFunction {
     name: "MAP_FROM_ARRAYS",
     aliases: &[],
     usage: "MAP_FROM_ARRAYS(keys, values)",
@@ -50,7 +50,7 @@ pub static MAP_FROM_ARRAYS: ScalarFunction = ScalarFunction {
     bind: bind_from_arrays,
 };
 
-pub static MAP_UNION: ScalarFunction = ScalarFunction {
+pub(super) static MAP_UNION: ScalarFunction = ScalarFunction {
     name: "MAP_UNION",
     aliases: &[],
     usage: "MAP_UNION(map, ...)",

@@ -20,7 +20,7 @@ use crate::functions::signature::{Want, any_nullable, arity, expect, mismatch};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static CARDINALITY: ScalarFunction = ScalarFunction {
+pub(super) static CARDINALITY: ScalarFunction = ScalarFunction {
     name: "CARDINALITY",
     aliases: &[],
     usage: "CARDINALITY(array or map)",
@@ -28,7 +28,7 @@ pub static CARDINALITY: ScalarFunction = ScalarFunction {
     bind: bind_cardinality,
 };
 
-pub static ELEMENT: ScalarFunction = ScalarFunction {
+pub(super) static ELEMENT: ScalarFunction = ScalarFunction {
     name: "ELEMENT",
     aliases: &[],
     usage: "ELEMENT(array)",
@@ -36,7 +36,7 @@ pub static ELEMENT: ScalarFunction = ScalarFunction {
     bind: bind_element,
 };
 
-pub static ARRAY_MAX: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_MAX: ScalarFunction = ScalarFunction {
     name: "ARRAY_MAX",
     aliases: &[],
     usage: "ARRAY_MAX(array)",
@@ -44,7 +44,7 @@ pub static ARRAY_MAX: ScalarFunction = ScalarFunction {
     bind: |arguments, _| extreme(arguments, std::cmp::Ordering::Greater),
 };
 
-pub static ARRAY_MIN: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_MIN: ScalarFunction = ScalarFunction {
     name: "ARRAY_MIN",
     aliases: &[],
     usage: "ARRAY_MIN(array)",
@@ -52,7 +52,7 @@ pub static ARRAY_MIN: ScalarFunction = ScalarFunction {
     bind: |arguments, _| extreme(arguments, std::cmp::Ordering::Less),
 };
 
-pub static ARRAY_JOIN: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_JOIN: ScalarFunction = ScalarFunction {
     name: "ARRAY_JOIN",
     aliases: &[],
     usage: "ARRAY_JOIN(array, delimiter [, null_replacement])",

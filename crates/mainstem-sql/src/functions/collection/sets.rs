@@ -17,7 +17,7 @@ use crate::functions::signature::{Want, any_nullable, arity, expect, mismatch};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static ARRAY_CONTAINS: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_CONTAINS: ScalarFunction = ScalarFunction {
     name: "ARRAY_CONTAINS",
     aliases: &[],
     usage: "ARRAY_CONTAINS(array, element)",
@@ -25,7 +25,7 @@ pub static ARRAY_CONTAINS: ScalarFunction = ScalarFunction {
     bind: bind_contains,
 };
 
-pub static ARRAY_POSITION: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_POSITION: ScalarFunction = ScalarFunction {
     name: "ARRAY_POSITION",
     aliases: &[],
     usage: "ARRAY_POSITION(array, element)",
@@ -33,7 +33,7 @@ pub static ARRAY_POSITION: ScalarFunction = ScalarFunction {
     bind: bind_position,
 };
 
-pub static ARRAY_REMOVE: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_REMOVE: ScalarFunction = ScalarFunction {
     name: "ARRAY_REMOVE",
     aliases: &[],
     usage: "ARRAY_REMOVE(array, element)",
@@ -41,7 +41,7 @@ pub static ARRAY_REMOVE: ScalarFunction = ScalarFunction {
     bind: bind_remove,
 };
 
-pub static ARRAY_DISTINCT: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_DISTINCT: ScalarFunction = ScalarFunction {
     name: "ARRAY_DISTINCT",
     aliases: &[],
     usage: "ARRAY_DISTINCT(array)",
@@ -49,7 +49,7 @@ pub static ARRAY_DISTINCT: ScalarFunction = ScalarFunction {
     bind: bind_distinct,
 };
 
-pub static ARRAY_UNION: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_UNION: ScalarFunction = ScalarFunction {
     name: "ARRAY_UNION",
     aliases: &[],
     usage: "ARRAY_UNION(array1, array2)",
@@ -57,7 +57,7 @@ pub static ARRAY_UNION: ScalarFunction = ScalarFunction {
     bind: |arguments, _| combine(arguments, Set::Union),
 };
 
-pub static ARRAY_EXCEPT: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_EXCEPT: ScalarFunction = ScalarFunction {
     name: "ARRAY_EXCEPT",
     aliases: &[],
     usage: "ARRAY_EXCEPT(array1, array2)",
@@ -65,7 +65,7 @@ pub static ARRAY_EXCEPT: ScalarFunction = ScalarFunction {
     bind: |arguments, _| combine(arguments, Set::Except),
 };
 
-pub static ARRAY_INTERSECT: ScalarFunction = ScalarFunction {
+pub(super) static ARRAY_INTERSECT: ScalarFunction = ScalarFunction {
     name: "ARRAY_INTERSECT",
     aliases: &[],
     usage: "ARRAY_INTERSECT(array1, array2)",
@@ -80,11 +80,18 @@ pub(super) fn array_and_element(arguments: &[Argument]) -> Result<(Vec<DataType>
         return Err(Error::internal("an array was asked for"));
     };
     let (item, element) = ((**item).clone(), &types[1]);
-    if !implicit_cast_allowed(element, &item) {
+    if !fits(element, &item) {
         return Err(mismatch(1, &format!("of the array's element type {}", item.kind), element));
     }
     types[1] = DataType { kind: item.kind.clone(), nullable: element.nullable };
     Ok((types, item))
+}
+
+/// True if a value of type `from` can stand for an element or key of type `to`. Lengths of strings do not matter.
+pub(super) fn fits(from: &DataType, to: &DataType) -> bool {
+    let strings = from.kind.is_string() && to.kind.is_string();
+    let binary = from.kind.is_binary() && to.kind.is_binary();
+    strings || binary || implicit_cast_allowed(from, &to.with_nullable(true))
 }
 
 /// The needle of each row, as comparable bytes beside the elements of the lists.

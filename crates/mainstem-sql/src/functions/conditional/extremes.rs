@@ -16,7 +16,7 @@ use crate::functions::signature::{arity, mismatch};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use mainstem_engine::expr::Value;
 
-pub static GREATEST: ScalarFunction = ScalarFunction {
+pub(super) static GREATEST: ScalarFunction = ScalarFunction {
     name: "GREATEST",
     aliases: &[],
     usage: "GREATEST(value, ...)",
@@ -24,7 +24,7 @@ pub static GREATEST: ScalarFunction = ScalarFunction {
     bind: |arguments, _| extreme(arguments, std::cmp::Ordering::Greater),
 };
 
-pub static LEAST: ScalarFunction = ScalarFunction {
+pub(super) static LEAST: ScalarFunction = ScalarFunction {
     name: "LEAST",
     aliases: &[],
     usage: "LEAST(value, ...)",

@@ -12,7 +12,7 @@ use crate::functions::signature::{Want, constant_boolean, expect};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static TYPEOF: ScalarFunction = ScalarFunction {
+pub(super) static TYPEOF: ScalarFunction = ScalarFunction {
     name: "TYPEOF",
     aliases: &[],
     usage: "TYPEOF(value [, long])",

@@ -221,7 +221,6 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     /// A path that does not start at the root is read as if it did.
     fn new(text: &'t str) -> Result<Self, Fault> {
-        let text = text.trim_matches(|c| c <= ' ');
         match text.strip_prefix('$') {
             Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => Ok(Self { rest }),
             Some(_) => Err(Fault::Malformed),

@@ -8,7 +8,7 @@ use super::wide::{decimal, numeric};
 use crate::functions::signature::{Want, expect, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
 
-pub static ABS: ScalarFunction = ScalarFunction {
+pub(super) static ABS: ScalarFunction = ScalarFunction {
     name: "ABS",
     aliases: &[],
     usage: "ABS(number)",
@@ -16,7 +16,7 @@ pub static ABS: ScalarFunction = ScalarFunction {
     bind: |arguments, _| same_kind(arguments, i64::wrapping_abs, i128::wrapping_abs, f64::abs),
 };
 
-pub static SIGN: ScalarFunction = ScalarFunction {
+pub(super) static SIGN: ScalarFunction = ScalarFunction {
     name: "SIGN",
     aliases: &[],
     usage: "SIGN(number)",
@@ -24,7 +24,7 @@ pub static SIGN: ScalarFunction = ScalarFunction {
     bind: bind_sign,
 };
 
-pub static CEIL: ScalarFunction = ScalarFunction {
+pub(super) static CEIL: ScalarFunction = ScalarFunction {
     name: "CEIL",
     aliases: &["CEILING"],
     usage: "CEIL(number)",
@@ -32,7 +32,7 @@ pub static CEIL: ScalarFunction = ScalarFunction {
     bind: |arguments, _| whole(arguments, |value, unit| -((-value).div_euclid(unit)), f64::ceil),
 };
 
-pub static FLOOR: ScalarFunction = ScalarFunction {
+pub(super) static FLOOR: ScalarFunction = ScalarFunction {
     name: "FLOOR",
     aliases: &[],
     usage: "FLOOR(number)",

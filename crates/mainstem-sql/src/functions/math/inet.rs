@@ -11,7 +11,7 @@ use crate::functions::signature::{Want, expect, partial};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static INET_ATON: ScalarFunction = ScalarFunction {
+pub(super) static INET_ATON: ScalarFunction = ScalarFunction {
     name: "INET_ATON",
     aliases: &[],
     usage: "INET_ATON(address)",
@@ -19,7 +19,7 @@ pub static INET_ATON: ScalarFunction = ScalarFunction {
     bind: bind_aton,
 };
 
-pub static INET_NTOA: ScalarFunction = ScalarFunction {
+pub(super) static INET_NTOA: ScalarFunction = ScalarFunction {
     name: "INET_NTOA",
     aliases: &[],
     usage: "INET_NTOA(number)",

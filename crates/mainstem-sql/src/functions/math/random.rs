@@ -16,7 +16,7 @@ use crate::functions::signature::{Want, any_nullable, constant_integer, expect};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static RAND: ScalarFunction = ScalarFunction {
+pub(super) static RAND: ScalarFunction = ScalarFunction {
     name: "RAND",
     aliases: &[],
     usage: "RAND([seed])",
@@ -24,7 +24,7 @@ pub static RAND: ScalarFunction = ScalarFunction {
     bind: bind_rand,
 };
 
-pub static RAND_INTEGER: ScalarFunction = ScalarFunction {
+pub(super) static RAND_INTEGER: ScalarFunction = ScalarFunction {
     name: "RAND_INTEGER",
     aliases: &[],
     usage: "RAND_INTEGER([seed, ] bound)",

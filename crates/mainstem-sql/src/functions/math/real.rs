@@ -15,7 +15,7 @@ use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 
 macro_rules! unary {
     ($name:ident, $doc:literal, $f:expr) => {
-        pub static $name: ScalarFunction = ScalarFunction {
+        pub(super) static $name: ScalarFunction = ScalarFunction {
             name: stringify!($name),
             aliases: &[],
             usage: concat!(stringify!($name), "(number)"),
@@ -43,7 +43,7 @@ unary!(ATAN, "The arc tangent of the number.", f64::atan);
 unary!(DEGREES, "The angle in degrees of one in radians.", |x| x * (180.0 / std::f64::consts::PI));
 unary!(RADIANS, "The angle in radians of one in degrees.", |x| x * (std::f64::consts::PI / 180.0));
 
-pub static POWER: ScalarFunction = ScalarFunction {
+pub(super) static POWER: ScalarFunction = ScalarFunction {
     name: "POWER",
     aliases: &[],
     usage: "POWER(base, exponent)",
@@ -51,7 +51,7 @@ pub static POWER: ScalarFunction = ScalarFunction {
     bind: |arguments, _| two(arguments, f64::powf),
 };
 
-pub static ATAN2: ScalarFunction = ScalarFunction {
+pub(super) static ATAN2: ScalarFunction = ScalarFunction {
     name: "ATAN2",
     aliases: &[],
     usage: "ATAN2(y, x)",
@@ -59,7 +59,7 @@ pub static ATAN2: ScalarFunction = ScalarFunction {
     bind: |arguments, _| two(arguments, f64::atan2),
 };
 
-pub static LOG: ScalarFunction = ScalarFunction {
+pub(super) static LOG: ScalarFunction = ScalarFunction {
     name: "LOG",
     aliases: &[],
     usage: "LOG([base, ] number)",
@@ -73,7 +73,7 @@ pub static LOG: ScalarFunction = ScalarFunction {
     },
 };
 
-pub static PI: ScalarFunction = ScalarFunction {
+pub(super) static PI: ScalarFunction = ScalarFunction {
     name: "PI",
     aliases: &[],
     usage: "PI()",
@@ -81,7 +81,7 @@ pub static PI: ScalarFunction = ScalarFunction {
     bind: |arguments, _| constant(arguments, std::f64::consts::PI),
 };
 
-pub static E: ScalarFunction = ScalarFunction {
+pub(super) static E: ScalarFunction = ScalarFunction {
     name: "E",
     aliases: &[],
     usage: "E()",

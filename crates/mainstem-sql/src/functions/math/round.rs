@@ -14,7 +14,7 @@ use crate::functions::rowwise::{extent, wrap};
 use crate::functions::signature::{Want, constant_integer, expect, strict};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 
-pub static ROUND: ScalarFunction = ScalarFunction {
+pub(super) static ROUND: ScalarFunction = ScalarFunction {
     name: "ROUND",
     aliases: &[],
     usage: "ROUND(number [, places])",
@@ -22,7 +22,7 @@ pub static ROUND: ScalarFunction = ScalarFunction {
     bind: |arguments, _| bind(arguments, Mode::Round),
 };
 
-pub static TRUNCATE: ScalarFunction = ScalarFunction {
+pub(super) static TRUNCATE: ScalarFunction = ScalarFunction {
     name: "TRUNCATE",
     aliases: &[],
     usage: "TRUNCATE(number [, places])",

@@ -15,7 +15,7 @@ use crate::functions::signature::{Want, expect, strict};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static UPPER: ScalarFunction = ScalarFunction {
+pub(super) static UPPER: ScalarFunction = ScalarFunction {
     name: "UPPER",
     aliases: &[],
     usage: "UPPER(string)",
@@ -23,7 +23,7 @@ pub static UPPER: ScalarFunction = ScalarFunction {
     bind: |arguments, _| case(arguments, <[u8]>::make_ascii_uppercase, str::to_uppercase),
 };
 
-pub static LOWER: ScalarFunction = ScalarFunction {
+pub(super) static LOWER: ScalarFunction = ScalarFunction {
     name: "LOWER",
     aliases: &[],
     usage: "LOWER(string)",
@@ -31,7 +31,7 @@ pub static LOWER: ScalarFunction = ScalarFunction {
     bind: |arguments, _| case(arguments, <[u8]>::make_ascii_lowercase, str::to_lowercase),
 };
 
-pub static INITCAP: ScalarFunction = ScalarFunction {
+pub(super) static INITCAP: ScalarFunction = ScalarFunction {
     name: "INITCAP",
     aliases: &[],
     usage: "INITCAP(string)",

@@ -13,7 +13,7 @@ use crate::functions::rowwise::{Reader, Sink, Text, extent, wrap};
 use crate::functions::signature::{Want, arity, expect, mismatch};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 
-pub static IS_ALPHA: ScalarFunction = ScalarFunction {
+pub(super) static IS_ALPHA: ScalarFunction = ScalarFunction {
     name: "IS_ALPHA",
     aliases: &[],
     usage: "IS_ALPHA(string)",
@@ -21,7 +21,7 @@ pub static IS_ALPHA: ScalarFunction = ScalarFunction {
     bind: |arguments, _| classify(arguments, r"^[\p{L}&&[\x{0}-\x{FFFF}]]+$", |_| false),
 };
 
-pub static IS_DIGIT: ScalarFunction = ScalarFunction {
+pub(super) static IS_DIGIT: ScalarFunction = ScalarFunction {
     name: "IS_DIGIT",
     aliases: &[],
     usage: "IS_DIGIT(value)",
@@ -29,7 +29,7 @@ pub static IS_DIGIT: ScalarFunction = ScalarFunction {
     bind: |arguments, _| classify(arguments, DIGITS, TypeKind::is_integer),
 };
 
-pub static IS_DECIMAL: ScalarFunction = ScalarFunction {
+pub(super) static IS_DECIMAL: ScalarFunction = ScalarFunction {
     name: "IS_DECIMAL",
     aliases: &[],
     usage: "IS_DECIMAL(value)",

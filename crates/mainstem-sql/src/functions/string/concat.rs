@@ -18,7 +18,7 @@ use crate::functions::signature::{
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static CONCAT: ScalarFunction = ScalarFunction {
+pub(super) static CONCAT: ScalarFunction = ScalarFunction {
     name: "CONCAT",
     aliases: &[],
     usage: "CONCAT(string, ...)",
@@ -26,7 +26,7 @@ pub static CONCAT: ScalarFunction = ScalarFunction {
     bind: bind_concat,
 };
 
-pub static CONCAT_WS: ScalarFunction = ScalarFunction {
+pub(super) static CONCAT_WS: ScalarFunction = ScalarFunction {
     name: "CONCAT_WS",
     aliases: &[],
     usage: "CONCAT_WS(separator, string, ...)",
@@ -34,7 +34,7 @@ pub static CONCAT_WS: ScalarFunction = ScalarFunction {
     bind: bind_concat_ws,
 };
 
-pub static ELT: ScalarFunction = ScalarFunction {
+pub(super) static ELT: ScalarFunction = ScalarFunction {
     name: "ELT",
     aliases: &[],
     usage: "ELT(index, value, ...)",

@@ -21,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-pub static TO_BASE64: ScalarFunction = ScalarFunction {
+pub(super) static TO_BASE64: ScalarFunction = ScalarFunction {
     name: "TO_BASE64",
     aliases: &[],
     usage: "TO_BASE64(value)",
@@ -34,7 +34,7 @@ pub static TO_BASE64: ScalarFunction = ScalarFunction {
     },
 };
 
-pub static FROM_BASE64: ScalarFunction = ScalarFunction {
+pub(super) static FROM_BASE64: ScalarFunction = ScalarFunction {
     name: "FROM_BASE64",
     aliases: &[],
     usage: "FROM_BASE64(value)",
@@ -50,7 +50,7 @@ pub static FROM_BASE64: ScalarFunction = ScalarFunction {
     },
 };
 
-pub static HEX: ScalarFunction = ScalarFunction {
+pub(super) static HEX: ScalarFunction = ScalarFunction {
     name: "HEX",
     aliases: &[],
     usage: "HEX(value)",
@@ -58,7 +58,7 @@ pub static HEX: ScalarFunction = ScalarFunction {
     bind: bind_hex,
 };
 
-pub static UNHEX: ScalarFunction = ScalarFunction {
+pub(super) static UNHEX: ScalarFunction = ScalarFunction {
     name: "UNHEX",
     aliases: &[],
     usage: "UNHEX(string)",
@@ -66,7 +66,7 @@ pub static UNHEX: ScalarFunction = ScalarFunction {
     bind: bind_unhex,
 };
 
-pub static BIN: ScalarFunction = ScalarFunction {
+pub(super) static BIN: ScalarFunction = ScalarFunction {
     name: "BIN",
     aliases: &[],
     usage: "BIN(integer)",
@@ -74,7 +74,7 @@ pub static BIN: ScalarFunction = ScalarFunction {
     bind: bind_bin,
 };
 
-pub static CHR: ScalarFunction = ScalarFunction {
+pub(super) static CHR: ScalarFunction = ScalarFunction {
     name: "CHR",
     aliases: &[],
     usage: "CHR(integer)",
@@ -82,7 +82,7 @@ pub static CHR: ScalarFunction = ScalarFunction {
     bind: bind_chr,
 };
 
-pub static ENCODE: ScalarFunction = ScalarFunction {
+pub(super) static ENCODE: ScalarFunction = ScalarFunction {
     name: "ENCODE",
     aliases: &[],
     usage: "ENCODE(string, charset)",
@@ -90,7 +90,7 @@ pub static ENCODE: ScalarFunction = ScalarFunction {
     bind: bind_encode,
 };
 
-pub static DECODE: ScalarFunction = ScalarFunction {
+pub(super) static DECODE: ScalarFunction = ScalarFunction {
     name: "DECODE",
     aliases: &[],
     usage: "DECODE(binary, charset)",

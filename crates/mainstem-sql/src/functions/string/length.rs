@@ -9,7 +9,7 @@ use crate::functions::signature::{Want, expect, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static CHAR_LENGTH: ScalarFunction = ScalarFunction {
+pub(super) static CHAR_LENGTH: ScalarFunction = ScalarFunction {
     name: "CHAR_LENGTH",
     aliases: &["CHARACTER_LENGTH"],
     usage: "CHAR_LENGTH(string)",
@@ -17,7 +17,7 @@ pub static CHAR_LENGTH: ScalarFunction = ScalarFunction {
     bind: bind_char_length,
 };
 
-pub static ASCII: ScalarFunction = ScalarFunction {
+pub(super) static ASCII: ScalarFunction = ScalarFunction {
     name: "ASCII",
     aliases: &[],
     usage: "ASCII(string)",

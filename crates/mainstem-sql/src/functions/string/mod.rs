@@ -8,6 +8,7 @@ mod concat;
 mod encoding;
 mod length;
 pub(crate) mod regex;
+mod printf;
 mod rewrite;
 mod search;
 mod split;
@@ -47,6 +48,7 @@ pub static FUNCTIONS: &[&ScalarFunction] = &[
     &regex::functions::REGEXP_COUNT,
     &regex::functions::REGEXP_INSTR,
     &regex::functions::REGEXP_SUBSTR,
+    &printf::PRINTF,
     &rewrite::REPLACE,
     &rewrite::TRANSLATE,
     &rewrite::OVERLAY,

@@ -16,7 +16,7 @@ use crate::session::Session;
 /// What one call may make: a value beyond this would not fit any format or record.
 const RESULT_BYTES_MAX: usize = 256 << 20;
 
-pub static REPLACE: ScalarFunction = ScalarFunction {
+pub(super) static REPLACE: ScalarFunction = ScalarFunction {
     name: "REPLACE",
     aliases: &[],
     usage: "REPLACE(string, old, new)",
@@ -24,7 +24,7 @@ pub static REPLACE: ScalarFunction = ScalarFunction {
     bind: bind_replace,
 };
 
-pub static TRANSLATE: ScalarFunction = ScalarFunction {
+pub(super) static TRANSLATE: ScalarFunction = ScalarFunction {
     name: "TRANSLATE",
     aliases: &["TRANSLATE3"],
     usage: "TRANSLATE(string, from, to)",
@@ -32,7 +32,7 @@ pub static TRANSLATE: ScalarFunction = ScalarFunction {
     bind: bind_translate,
 };
 
-pub static OVERLAY: ScalarFunction = ScalarFunction {
+pub(super) static OVERLAY: ScalarFunction = ScalarFunction {
     name: "OVERLAY",
     aliases: &[],
     usage: "OVERLAY(string PLACING replacement FROM start [FOR length])",
@@ -40,7 +40,7 @@ pub static OVERLAY: ScalarFunction = ScalarFunction {
     bind: bind_overlay,
 };
 
-pub static REVERSE: ScalarFunction = ScalarFunction {
+pub(super) static REVERSE: ScalarFunction = ScalarFunction {
     name: "REVERSE",
     aliases: &[],
     usage: "REVERSE(string)",
@@ -48,7 +48,7 @@ pub static REVERSE: ScalarFunction = ScalarFunction {
     bind: bind_reverse,
 };
 
-pub static REPEAT: ScalarFunction = ScalarFunction {
+pub(super) static REPEAT: ScalarFunction = ScalarFunction {
     name: "REPEAT",
     aliases: &[],
     usage: "REPEAT(string, count)",
@@ -56,7 +56,7 @@ pub static REPEAT: ScalarFunction = ScalarFunction {
     bind: bind_repeat,
 };
 
-pub static LPAD: ScalarFunction = ScalarFunction {
+pub(super) static LPAD: ScalarFunction = ScalarFunction {
     name: "LPAD",
     aliases: &[],
     usage: "LPAD(string, length, pad)",
@@ -64,7 +64,7 @@ pub static LPAD: ScalarFunction = ScalarFunction {
     bind: |arguments, _| pad(arguments, true),
 };
 
-pub static RPAD: ScalarFunction = ScalarFunction {
+pub(super) static RPAD: ScalarFunction = ScalarFunction {
     name: "RPAD",
     aliases: &[],
     usage: "RPAD(string, length, pad)",

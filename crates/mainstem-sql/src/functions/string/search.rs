@@ -10,7 +10,7 @@ use crate::functions::signature::{Want, expect, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static POSITION: ScalarFunction = ScalarFunction {
+pub(super) static POSITION: ScalarFunction = ScalarFunction {
     name: "POSITION",
     aliases: &[],
     usage: "POSITION(needle IN string)",
@@ -18,7 +18,7 @@ pub static POSITION: ScalarFunction = ScalarFunction {
     bind: bind_position,
 };
 
-pub static LOCATE: ScalarFunction = ScalarFunction {
+pub(super) static LOCATE: ScalarFunction = ScalarFunction {
     name: "LOCATE",
     aliases: &[],
     usage: "LOCATE(needle, string [, start])",
@@ -26,7 +26,7 @@ pub static LOCATE: ScalarFunction = ScalarFunction {
     bind: bind_locate,
 };
 
-pub static INSTR: ScalarFunction = ScalarFunction {
+pub(super) static INSTR: ScalarFunction = ScalarFunction {
     name: "INSTR",
     aliases: &[],
     usage: "INSTR(string, needle [, start [, occurrence]])",
@@ -34,7 +34,7 @@ pub static INSTR: ScalarFunction = ScalarFunction {
     bind: bind_instr,
 };
 
-pub static STARTSWITH: ScalarFunction = ScalarFunction {
+pub(super) static STARTSWITH: ScalarFunction = ScalarFunction {
     name: "STARTSWITH",
     aliases: &[],
     usage: "STARTSWITH(value, prefix)",
@@ -42,7 +42,7 @@ pub static STARTSWITH: ScalarFunction = ScalarFunction {
     bind: |arguments, _| affix(arguments, <[u8]>::starts_with),
 };
 
-pub static ENDSWITH: ScalarFunction = ScalarFunction {
+pub(super) static ENDSWITH: ScalarFunction = ScalarFunction {
     name: "ENDSWITH",
     aliases: &[],
     usage: "ENDSWITH(value, suffix)",

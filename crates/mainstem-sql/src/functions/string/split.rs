@@ -16,7 +16,7 @@ use crate::functions::signature::{Want, expect, partial, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static SPLIT_INDEX: ScalarFunction = ScalarFunction {
+pub(super) static SPLIT_INDEX: ScalarFunction = ScalarFunction {
     name: "SPLIT_INDEX",
     aliases: &[],
     usage: "SPLIT_INDEX(string, delimiter, index)",
@@ -24,7 +24,7 @@ pub static SPLIT_INDEX: ScalarFunction = ScalarFunction {
     bind: bind_split_index,
 };
 
-pub static SPLIT: ScalarFunction = ScalarFunction {
+pub(super) static SPLIT: ScalarFunction = ScalarFunction {
     name: "SPLIT",
     aliases: &[],
     usage: "SPLIT(string, delimiter)",
@@ -32,7 +32,7 @@ pub static SPLIT: ScalarFunction = ScalarFunction {
     bind: bind_split,
 };
 
-pub static STR_TO_MAP: ScalarFunction = ScalarFunction {
+pub(super) static STR_TO_MAP: ScalarFunction = ScalarFunction {
     name: "STR_TO_MAP",
     aliases: &[],
     usage: "STR_TO_MAP(string [, pair_delimiter, key_value_delimiter])",

@@ -10,7 +10,7 @@ use crate::functions::signature::{Want, expect, partial, varchar_like};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static SUBSTRING: ScalarFunction = ScalarFunction {
+pub(super) static SUBSTRING: ScalarFunction = ScalarFunction {
     name: "SUBSTRING",
     aliases: &["SUBSTR"],
     usage: "SUBSTRING(string, start [, length])",
@@ -18,7 +18,7 @@ pub static SUBSTRING: ScalarFunction = ScalarFunction {
     bind: bind_substring,
 };
 
-pub static LEFT: ScalarFunction = ScalarFunction {
+pub(super) static LEFT: ScalarFunction = ScalarFunction {
     name: "LEFT",
     aliases: &[],
     usage: "LEFT(string, length)",
@@ -26,7 +26,7 @@ pub static LEFT: ScalarFunction = ScalarFunction {
     bind: |arguments, _| side(arguments, |text, length| &text[..char_offset(text, clamp(length))]),
 };
 
-pub static RIGHT: ScalarFunction = ScalarFunction {
+pub(super) static RIGHT: ScalarFunction = ScalarFunction {
     name: "RIGHT",
     aliases: &[],
     usage: "RIGHT(string, length)",

@@ -10,7 +10,7 @@ use crate::functions::signature::{Want, constant_text, expect, strict, varchar_l
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
 use crate::session::Session;
 
-pub static TRIM: ScalarFunction = ScalarFunction {
+pub(super) static TRIM: ScalarFunction = ScalarFunction {
     name: "TRIM",
     aliases: &[],
     usage: "TRIM([BOTH | LEADING | TRAILING] [characters] FROM string)",
@@ -18,7 +18,7 @@ pub static TRIM: ScalarFunction = ScalarFunction {
     bind: bind_trim,
 };
 
-pub static LTRIM: ScalarFunction = ScalarFunction {
+pub(super) static LTRIM: ScalarFunction = ScalarFunction {
     name: "LTRIM",
     aliases: &[],
     usage: "LTRIM(string [, characters])",
@@ -26,7 +26,7 @@ pub static LTRIM: ScalarFunction = ScalarFunction {
     bind: |arguments, _| plain(arguments, Side { start: true, end: false }),
 };
 
-pub static RTRIM: ScalarFunction = ScalarFunction {
+pub(super) static RTRIM: ScalarFunction = ScalarFunction {
     name: "RTRIM",
     aliases: &[],
     usage: "RTRIM(string [, characters])",
@@ -34,7 +34,7 @@ pub static RTRIM: ScalarFunction = ScalarFunction {
     bind: |arguments, _| plain(arguments, Side { start: false, end: true }),
 };
 
-pub static BTRIM: ScalarFunction = ScalarFunction {
+pub(super) static BTRIM: ScalarFunction = ScalarFunction {
     name: "BTRIM",
     aliases: &[],
     usage: "BTRIM(string [, characters])",

@@ -12,7 +12,7 @@ use crate::functions::signature::{Want, expect, partial};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static PARSE_URL: ScalarFunction = ScalarFunction {
+pub(super) static PARSE_URL: ScalarFunction = ScalarFunction {
     name: "PARSE_URL",
     aliases: &[],
     usage: "PARSE_URL(url, part [, key])",
@@ -20,7 +20,7 @@ pub static PARSE_URL: ScalarFunction = ScalarFunction {
     bind: bind_parse_url,
 };
 
-pub static URL_ENCODE: ScalarFunction = ScalarFunction {
+pub(super) static URL_ENCODE: ScalarFunction = ScalarFunction {
     name: "URL_ENCODE",
     aliases: &[],
     usage: "URL_ENCODE(string)",
@@ -28,7 +28,7 @@ pub static URL_ENCODE: ScalarFunction = ScalarFunction {
     bind: bind_encode,
 };
 
-pub static URL_DECODE: ScalarFunction = ScalarFunction {
+pub(super) static URL_DECODE: ScalarFunction = ScalarFunction {
     name: "URL_DECODE",
     aliases: &[],
     usage: "URL_DECODE(string)",

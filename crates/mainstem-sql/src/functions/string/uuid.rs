@@ -10,7 +10,7 @@ use mainstem_engine::expr::Value;
 use crate::functions::signature::arity;
 use crate::functions::{Binding, Kernel, ScalarFunction};
 
-pub static UUID: ScalarFunction = ScalarFunction {
+pub(super) static UUID: ScalarFunction = ScalarFunction {
     name: "UUID",
     aliases: &[],
     usage: "UUID()",

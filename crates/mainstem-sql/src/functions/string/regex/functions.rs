@@ -13,7 +13,7 @@ use crate::functions::signature::{Want, expect, partial, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
 use crate::session::Session;
 
-pub static REGEXP: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP: ScalarFunction = ScalarFunction {
     name: "REGEXP",
     aliases: &[],
     usage: "REGEXP(string, pattern)",
@@ -21,7 +21,7 @@ pub static REGEXP: ScalarFunction = ScalarFunction {
     bind: bind_regexp,
 };
 
-pub static REGEXP_REPLACE: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_REPLACE: ScalarFunction = ScalarFunction {
     name: "REGEXP_REPLACE",
     aliases: &[],
     usage: "REGEXP_REPLACE(string, pattern, replacement)",
@@ -29,7 +29,7 @@ pub static REGEXP_REPLACE: ScalarFunction = ScalarFunction {
     bind: bind_replace,
 };
 
-pub static REGEXP_EXTRACT: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_EXTRACT: ScalarFunction = ScalarFunction {
     name: "REGEXP_EXTRACT",
     aliases: &[],
     usage: "REGEXP_EXTRACT(string, pattern [, group])",
@@ -37,7 +37,7 @@ pub static REGEXP_EXTRACT: ScalarFunction = ScalarFunction {
     bind: bind_extract,
 };
 
-pub static REGEXP_EXTRACT_ALL: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_EXTRACT_ALL: ScalarFunction = ScalarFunction {
     name: "REGEXP_EXTRACT_ALL",
     aliases: &[],
     usage: "REGEXP_EXTRACT_ALL(string, pattern [, group])",
@@ -45,7 +45,7 @@ pub static REGEXP_EXTRACT_ALL: ScalarFunction = ScalarFunction {
     bind: bind_extract_all,
 };
 
-pub static REGEXP_COUNT: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_COUNT: ScalarFunction = ScalarFunction {
     name: "REGEXP_COUNT",
     aliases: &[],
     usage: "REGEXP_COUNT(string, pattern)",
@@ -53,7 +53,7 @@ pub static REGEXP_COUNT: ScalarFunction = ScalarFunction {
     bind: |arguments, _| number(arguments, |regex, text| regex.find_all(text).count()),
 };
 
-pub static REGEXP_INSTR: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_INSTR: ScalarFunction = ScalarFunction {
     name: "REGEXP_INSTR",
     aliases: &[],
     usage: "REGEXP_INSTR(string, pattern)",
@@ -65,7 +65,7 @@ pub static REGEXP_INSTR: ScalarFunction = ScalarFunction {
     },
 };
 
-pub static REGEXP_SUBSTR: ScalarFunction = ScalarFunction {
+pub(crate) static REGEXP_SUBSTR: ScalarFunction = ScalarFunction {
     name: "REGEXP_SUBSTR",
     aliases: &[],
     usage: "REGEXP_SUBSTR(string, pattern)",
