@@ -12,7 +12,7 @@ use arrow_array::types::{
     Time32MillisecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
-use arrow_array::{ArrayRef, NullArray, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, NullArray, PrimitiveArray};
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mainstem_core::types::timestamp_unit;
@@ -261,7 +261,7 @@ impl Column {
                     .finish::<Decimal128Type>()
                     .with_data_type(ArrowType::Decimal128(*precision, *scale as i8)),
             ),
-            Values::String(b) => Arc::new(b.finish()),
+            Values::String(b) => finish_strings(b),
             Values::Bytes(b) => Arc::new(b.finish()),
             Values::Date(n) => Arc::new(n.finish::<Date32Type>()),
             Values::Time(n) => Arc::new(n.finish::<Time32MillisecondType>()),
@@ -275,6 +275,14 @@ impl Column {
             Values::Row(row) => row.finish()?,
         })
     }
+}
+
+fn finish_strings(builder: &mut StringBuilder) -> ArrayRef {
+    let array = builder.finish();
+    // The next batch will be about as large; growing step by step would copy it again and again.
+    let (rows, bytes) = (array.len(), array.value_data().len());
+    *builder = StringBuilder::with_capacity(rows + rows / 8, bytes + bytes / 8);
+    Arc::new(array)
 }
 
 fn timestamps(precision: u8, local: bool, standard: Standard) -> Values {

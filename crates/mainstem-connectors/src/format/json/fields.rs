@@ -7,7 +7,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::scan::{Input, Kind, Scanned, What};
+use super::scan::{Input, Kind, Scanned, Span, What};
 use super::text::unescape;
 
 /// So many unwanted keys are remembered.
@@ -26,7 +26,13 @@ struct Known {
     slot: u32,
     /// The field that came after this one last time.
     next: u32,
+    /// How long its text was last time, and how often in a row it was so.
+    text_bytes: u32,
+    steady: u32,
 }
+
+/// A length that was the same so often is expected again.
+const STEADY: u32 = 6;
 
 /// The fields of an object of which some are wanted.
 #[derive(Debug)]
@@ -100,6 +106,30 @@ impl Fields {
         self.unexpected_key(walk, input, at)
     }
 
+    /// The value at `at` of the field whose key was read last, and where the text behind it starts.
+    #[inline(always)]
+    pub(super) fn value(
+        &mut self,
+        walk: &Walk,
+        input: &Input<'_>,
+        at: usize,
+    ) -> Scanned<(Span, usize)> {
+        if input.byte(at) != b'"' {
+            return input.value(at);
+        }
+        let known = &mut self.known[walk.last as usize];
+        let (start, guess) = (at + 1, known.text_bytes as usize);
+        if known.steady >= STEADY && input.is_text_of(start, guess) {
+            return Ok((Span::new(start, start + guess, Kind::Text), start + guess + 1));
+        }
+        let (end, escaped) = input.string_end(start)?;
+        let len = (end - start) as u32;
+        known.steady = if len == known.text_bytes && len >= 8 { known.steady + 1 } else { 0 };
+        known.text_bytes = len;
+        let kind = if escaped { Kind::Escaped } else { Kind::Text };
+        Ok((Span::new(start, end, kind), end + 1))
+    }
+
     #[cold]
     fn unexpected_key(
         &mut self,
@@ -144,7 +174,15 @@ impl Fields {
 impl Known {
     fn new(slot: u32) -> Self {
         // Until its key is seen, nothing equals it: a mask without glue matches only NUL bytes, and those are no JSON.
-        Self { glue: [0; 4], mask: [u64::MAX; 4], glue_bytes: 0, slot, next: NOTHING }
+        Self {
+            glue: [0; 4],
+            mask: [u64::MAX; 4],
+            glue_bytes: 0,
+            slot,
+            next: NOTHING,
+            text_bytes: 0,
+            steady: 0,
+        }
     }
 
     fn learn(&mut self, seen: &[u8]) {

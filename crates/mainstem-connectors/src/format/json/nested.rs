@@ -300,7 +300,7 @@ impl RowColumn {
             return;
         }
         while let Ok((slot, start)) = self.names.key(&mut walk, &input, at) {
-            let Ok((value, next)) = input.value(start) else { break };
+            let Ok((value, next)) = self.names.value(&walk, &input, start) else { break };
             self.spans[slot] = value;
             at = input.space(next);
             if input.byte(at) != b',' {

@@ -376,7 +376,7 @@ fn locate(
     }
     loop {
         let (slot, value) = fields.key(&mut walk, input, at)?;
-        let (span, next) = input.value(value)?;
+        let (span, next) = fields.value(&walk, input, value)?;
         record[slot] = span;
         at = input.space(next);
         match input.byte(at) {

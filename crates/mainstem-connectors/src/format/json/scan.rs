@@ -7,8 +7,9 @@
 /// A document nested deeper than this is refused.
 pub(super) const DEPTH_MAX: u32 = 128;
 
-/// What kind of value a span holds.
+/// What kind of value a span holds. As wide as the other parts of a span, so that a span has no padding to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub(super) enum Kind {
     /// The field is not in the record.
     Missing,
@@ -39,7 +40,7 @@ impl Span {
     pub(super) const MISSING: Span = Span { start: 0, end: 0, kind: Kind::Missing };
 
     #[inline(always)]
-    fn new(start: usize, end: usize, kind: Kind) -> Self {
+    pub(super) fn new(start: usize, end: usize, kind: Kind) -> Self {
         Self { start: start as u32, end: end as u32, kind }
     }
 }
@@ -163,16 +164,15 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(super) fn string_end(&self, at: usize) -> Scanned<(usize, bool)> {
         let mut at = at;
-        while let Some(block) = self.window::<{ block::WIDTH }>(at) {
-            let found = block::specials(block);
-            if found != 0 {
-                at += block::first(found);
-                if self.whole[at] == b'"' && at < self.end {
+        while let Some(block) = self.window(at) {
+            if any_special(block) {
+                at += first_special(block);
+                if at < self.end && self.whole[at] == b'"' {
                     return Ok((at, false));
                 }
-                return self.string_end_slow(at);
+                break;
             }
-            at += block::WIDTH;
+            at += BLOCK_BYTES;
         }
         self.string_end_slow(at)
     }
@@ -182,13 +182,12 @@ impl<'a> Input<'a> {
     fn string_end_slow(&self, mut at: usize) -> Scanned<(usize, bool)> {
         let mut escaped = false;
         loop {
-            if let Some(block) = self.window::<{ block::WIDTH }>(at) {
-                let found = block::specials(block);
-                if found == 0 {
-                    at += block::WIDTH;
+            if let Some(block) = self.window(at) {
+                if !any_special(block) {
+                    at += BLOCK_BYTES;
                     continue;
                 }
-                at += block::first(found);
+                at += first_special(block);
             }
             match self.byte(at) {
                 b'"' => return Ok((at, escaped)),
@@ -199,6 +198,29 @@ impl<'a> Input<'a> {
                 0..0x20 => return Err(self.fault(at, What::ControlCharacter)),
                 _ => at += 1,
             }
+        }
+    }
+
+    /// True if the string whose content starts at `at` is `len` bytes long and has no escapes. For a guess of 8 bytes
+    /// and more: what is not sure is said to be false. The length comes from the guess and not out of the bytes, so
+    /// the processor need not wait for them before it goes on.
+    #[inline(always)]
+    pub(super) fn is_text_of(&self, at: usize, len: usize) -> bool {
+        let end = at + len;
+        let Some(content) = self.whole.get(at..end) else { return false };
+        if self.byte(end) != b'"' {
+            return false;
+        }
+        if let Some(last) = content.last_chunk() {
+            let blocks = content.as_chunks().0;
+            return !blocks.iter().fold(any_special(last), |any, b| any | any_special(b));
+        }
+        match (content.first_chunk(), content.last_chunk()) {
+            (Some(first), Some(last)) => {
+                let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+                specials_of_word(first) | specials_of_word(last) == 0
+            }
+            _ => false,
         }
     }
 
@@ -402,25 +424,88 @@ pub(super) fn leading_digits(word: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
-/// Sixteen bytes at a time: which of them end a run of plain string content (a quote, a backslash, a control
-/// character). Written so that the compiler makes vector instructions of it; the intrinsics themselves are not safe
-/// to call.
-pub(super) mod block {
-    pub(in super::super) const WIDTH: usize = 16;
+/// So many bytes of a string are looked at together.
+pub(super) const BLOCK_BYTES: usize = 16;
 
-    /// A byte of ones for each byte that was looked for.
-    #[inline(always)]
-    pub(in super::super) fn specials(block: &[u8; WIDTH]) -> u128 {
-        let mut marks = [0u8; WIDTH];
-        for (mark, &byte) in marks.iter_mut().zip(block) {
-            *mark = u8::from((byte == b'"') | (byte == b'\\') | (byte < 0x20)).wrapping_neg();
+/// True if a byte of the block ends a run of plain string content: a quote, a backslash, a control character. Written
+/// so that the compiler makes vector instructions of it; the intrinsics themselves are not safe to call.
+#[inline(always)]
+pub(super) fn any_special(block: &[u8; BLOCK_BYTES]) -> bool {
+    let special = |byte: u8| u8::from((byte == b'"') | (byte == b'\\') | (byte < 0x20));
+    block.iter().fold(0, |any, byte| any | special(*byte)) != 0
+}
+
+/// The index of the first of these bytes; one past the block if there is none.
+#[inline(always)]
+pub(super) fn first_special(block: &[u8; BLOCK_BYTES]) -> usize {
+    let word = u128::from_le_bytes(*block);
+    let (low, high) = (specials_of_word(word as u64), specials_of_word((word >> 64) as u64));
+    let marks = if low == 0 { high } else { low };
+    (marks.trailing_zeros() / 8) as usize + if low == 0 { 8 } else { 0 }
+}
+
+/// Marks the high bits of such bytes; only the first mark is exact, as a borrow may mark the byte behind it.
+#[inline(always)]
+fn specials_of_word(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    below(word ^ (ONES * b'"' as u64), 1)
+        | below(word ^ (ONES * b'\\' as u64), 1)
+        | below(word, 0x20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specials_are_found_wherever_they_are() {
+        for byte in 0..=255u8 {
+            for at in 0..BLOCK_BYTES {
+                let mut block = [b'x'; BLOCK_BYTES];
+                block[at] = byte;
+                block[BLOCK_BYTES - 1 - at / 2] |= 0x80;
+                let special = |b: u8| b == b'"' || b == b'\\' || b < 0x20;
+                let first = block.iter().position(|b| special(*b));
+                assert_eq!(any_special(&block), first.is_some(), "{byte} at {at}");
+                assert_eq!(first_special(&block), first.unwrap_or(BLOCK_BYTES), "{byte} at {at}");
+            }
         }
-        u128::from_le_bytes(marks)
     }
 
-    /// The index of the first marked byte.
-    #[inline(always)]
-    pub(in super::super) fn first(marks: u128) -> usize {
-        (marks.trailing_zeros() / 8) as usize
+    #[test]
+    fn digits_are_counted() {
+        for byte in 0..=255u8 {
+            for at in 0..8 {
+                let mut word = *b"90909090";
+                word[at] = byte;
+                let first = word.iter().position(|b| !b.is_ascii_digit()).unwrap_or(8);
+                assert_eq!(leading_digits(u64::from_le_bytes(word)), first, "{byte} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn guessed_lengths_are_checked() {
+        for len in 0..70 {
+            let mut text = vec![b'a'; len];
+            text.extend_from_slice(b"\",\"next\":12345678901234567890");
+            let input = Input::new(&text, text.len(), true);
+            assert_eq!(input.is_text_of(0, len), len >= 8, "{len}");
+            for guess in (0..80).filter(|guess| *guess != len) {
+                assert!(!input.is_text_of(0, guess), "{len} {guess}");
+            }
+            for at in 0..len {
+                for special in [b'"', b'\\', b'\n'] {
+                    let mut text = text.clone();
+                    text[at] = special;
+                    let input = Input::new(&text, text.len(), true);
+                    assert!(!input.is_text_of(0, len), "{len} {at}");
+                }
+            }
+            let input = Input::new(&text, len, true);
+            assert!(!input.is_text_of(0, len), "the quote is not in the record");
+        }
     }
 }

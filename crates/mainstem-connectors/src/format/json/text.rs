@@ -4,7 +4,7 @@
 
 use mainstem_core::java_format::push_double;
 
-use super::scan::{Input, Kind, Span, block};
+use super::scan::{BLOCK_BYTES, Input, Kind, Span, any_special, first_special};
 
 /// Appends the content of a checked string to `out`, without its escapes.
 pub(super) fn unescape(text: &str, out: &mut String) {
@@ -52,12 +52,11 @@ pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
 #[inline]
 fn quote_content(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
-    while let Some(bytes) = text.get(at..).and_then(|t| t.first_chunk::<{ block::WIDTH }>()) {
-        let found = block::specials(bytes);
-        if found != 0 {
-            return escape(text, at + block::first(found), out);
+    while let Some(block) = text.get(at..).and_then(|t| t.first_chunk()) {
+        if any_special(block) {
+            return escape(text, at + first_special(block), out);
         }
-        at += block::WIDTH;
+        at += BLOCK_BYTES;
     }
     match text[at..].iter().position(|b| ESCAPES[*b as usize] != 0) {
         None => out.extend_from_slice(text),
