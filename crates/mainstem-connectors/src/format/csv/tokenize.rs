@@ -4,7 +4,7 @@
 //! [`Tokenizer::record`] (for the decoder) follow the same rule, so what one cuts the other reads whole.
 //! It does not interpret fields.
 
-use memchr::{memchr, memchr2, memchr2_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter, memrchr};
 
 /// The characters of one table's CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,13 +104,15 @@ impl Tokenizer {
     /// A field in quotes, `open` is its first quote; gives where its delimiter or line feed is.
     fn quoted(&mut self, data: &[u8], open: usize) -> Result<usize, Broken> {
         let quote = self.dialect.quote.unwrap_or(b'"');
-        let escape = self.dialect.escape.unwrap_or(quote);
         let from = self.scratch.len();
         let mut copied = open + 1;
         let mut at = copied;
         let close = loop {
-            let Some(found) = memchr2(quote, escape, &data[at..]).map(|skipped| at + skipped)
-            else {
+            let mark = match self.dialect.escape {
+                None => memchr(quote, &data[at..]),
+                Some(escape) => memchr2(quote, escape, &data[at..]),
+            };
+            let Some(found) = mark.map(|skipped| at + skipped) else {
                 let reason = "a quoted field has no closing quote".to_owned();
                 return Err(Broken { reason, next: line_end(data, open) });
             };
@@ -208,11 +210,25 @@ fn find_end(data: &[u8], mut at: usize, delimiter: u8, escape: Option<u8>) -> us
 /// The end of the last whole record in `data`, which starts at the start of one: the index after its line feed.
 /// `None` if no record ends here.
 pub(crate) fn last_record_end(data: &[u8], dialect: Dialect) -> Option<usize> {
-    let Some(quote) = dialect.quote else { return plain_feed(data, 0, data.len(), dialect.escape) };
-    let escape = dialect.escape.unwrap_or(quote);
+    match (dialect.quote, dialect.escape) {
+        (None, escape) => plain_feed(data, 0, data.len(), escape),
+        (Some(quote), None) => scan_quotes(data, dialect, quote, memchr_iter(quote, data)),
+        (Some(quote), Some(escape)) => {
+            scan_quotes(data, dialect, quote, memchr2_iter(quote, escape, data))
+        }
+    }
+}
+
+/// [`last_record_end`], given where all quotes and escapes are.
+fn scan_quotes(
+    data: &[u8],
+    dialect: Dialect,
+    quote: u8,
+    marks: impl Iterator<Item = usize>,
+) -> Option<usize> {
     // Text between `plain_from` and the next opening quote is outside quotes.
     let (mut open, mut plain_from, mut skip_to, mut last) = (false, 0, 0, None);
-    for at in memchr2_iter(quote, escape, data) {
+    for at in marks {
         if at < skip_to {
             continue;
         }
