@@ -10,7 +10,7 @@ use mainstem_core::options::OptionReader;
 use mainstem_core::{Error, Result};
 
 use super::copy::{self, CopyEncode};
-use super::link::{Link, Session, failed, is_outage};
+use super::link::{Link, Session, failed, is_conflict, is_outage};
 use super::staged::{self, Batch, NotWritten, Refused, Statements};
 use super::target::{self, Failure, Target};
 use super::{SPEC, types, url, value_text};
@@ -105,7 +105,7 @@ impl JdbcSink {
                     self.report(&batch, &refused);
                     break;
                 }
-                Err(NotWritten::Database(error)) if is_outage(&error) => {
+                Err(NotWritten::Database(error)) if is_outage(&error) || is_conflict(&error) => {
                     self.session = None;
                     // Connecting waits without a limit; a batch over which every connection breaks does not.
                     lost_while_writing += 1;
@@ -114,7 +114,9 @@ impl JdbcSink {
                             format!("writing {} rows failed again and again", batch.row_count);
                         return Err(failed(&self.context(&what), &error));
                     }
-                    self.link.lost(&error).await?;
+                    if is_outage(&error) {
+                        self.link.lost(&error).await?;
+                    }
                 }
                 Err(NotWritten::Database(error)) => {
                     let what = format!("{} rows cannot be written", batch.row_count);

@@ -149,7 +149,7 @@ fn wanted(request: &SourceRequest, asked: &[usize], keys: bool) -> Wanted {
             .iter()
             .any(|&c| columns[c].metadata_key.as_deref().is_some_and(|k| k.starts_with(name)))
     };
-    Wanted { keys, values: true, timestamps: metadata("timestamp"), headers: metadata("headers") }
+    Wanted { keys, timestamps: metadata("timestamp"), headers: metadata("headers") }
 }
 
 /// Collects what each side has to decode.

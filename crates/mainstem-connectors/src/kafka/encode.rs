@@ -189,9 +189,9 @@ fn timestamps(batch: &Batch, column: usize, zone: Tz) -> Result<Vec<i64>> {
 }
 
 fn attach_headers(messages: &mut Messages, batch: &Batch, column: usize) -> Result<()> {
-    let map = batch.column(column).as_map_opt().ok_or_else(|| wrong_headers())?;
-    let names = map.keys().as_string_opt::<i32>().ok_or_else(|| wrong_headers())?;
-    let values = map.values().as_binary_opt::<i32>().ok_or_else(|| wrong_headers())?;
+    let map = batch.column(column).as_map_opt().ok_or_else(wrong_headers)?;
+    let names = map.keys().as_string_opt::<i32>().ok_or_else(wrong_headers)?;
+    let values = map.values().as_binary_opt::<i32>().ok_or_else(wrong_headers)?;
     let mut data = Vec::from(std::mem::take(&mut messages.data));
     let mut all = Vec::with_capacity(batch.rows());
     for row in 0..batch.rows() {

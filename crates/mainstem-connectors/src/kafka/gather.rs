@@ -11,11 +11,10 @@ use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 
 use super::pump::{BYTES_MAX, ROWS_MAX};
 
-/// Which parts of records the table needs.
+/// Which parts of records the table needs besides their values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
     pub(crate) keys: bool,
-    pub(crate) values: bool,
     pub(crate) timestamps: bool,
     pub(crate) headers: bool,
 }
@@ -64,8 +63,7 @@ impl Gather {
         }
         self.next = message.offset() + 1;
         self.messages.offsets.push(message.offset());
-        let value = message.payload();
-        let value = value.map(|v| if self.wanted.values { self.copy(v) } else { 0..0 });
+        let value = message.payload().map(|v| self.copy(v));
         self.messages.values.push(value);
         if self.wanted.keys {
             let key = message.key().map(|k| self.copy(k));

@@ -38,14 +38,24 @@ pub(crate) const BYTES_MAX: usize = 1 << 20;
 const EVENTS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The consumer's context: hands what librdkafka says to the link.
-pub(crate) struct Context(pub(crate) Arc<Link>);
+pub(crate) struct Context {
+    link: Arc<Link>,
+    /// The last commit was refused, and the user has been told.
+    commits_refused: AtomicBool,
+}
+
+impl Context {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self { link, commits_refused: AtomicBool::new(false) }
+    }
+}
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        link::on_error(&self.0, &error, reason);
+        link::on_error(&self.link, &error, reason);
     }
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        link::on_log(&self.0, level, facility, text);
+        link::on_log(&self.link, level, facility, text);
     }
     fn stats_raw(&self, _statistics: &[u8]) {}
 }
@@ -57,12 +67,15 @@ impl ConsumerContext for Context {
         _offsets: &TopicPartitionList,
     ) {
         match result {
-            Ok(()) => {}
+            Ok(()) => self.commits_refused.store(false, Ordering::SeqCst),
             // Nothing to commit: another commit took the same offsets along.
             Err(e) if e.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {}
             Err(e) if link::is_transient(&e) => {}
             Err(e) => {
-                self.0.notice(&format!("cannot commit group offsets: {}", link::reason(&e)));
+                if !self.commits_refused.swap(true, Ordering::SeqCst) {
+                    let reason = link::reason(&e);
+                    self.link.notice(&format!("cannot commit group offsets: {reason}"));
+                }
             }
         }
     }
@@ -238,6 +251,11 @@ impl Runner {
     }
 
     fn accept(&mut self, opening: Opening) {
+        if !self.make_way(&opening) {
+            let error = Error::internal("a Kafka split was opened while it was being read");
+            let _ = opening.output.try_send(Delivery::Failed(error));
+            return;
+        }
         let consumer = &self.setup.consumer;
         // The queue is split off before the assignment: then no record ever enters the common queue.
         let Some(mut queue) = consumer.split_partition_queue(&opening.topic, opening.partition)
@@ -256,10 +274,11 @@ impl Runner {
         let assigned = list
             .add_partition_offset(&opening.topic, opening.partition, opening.start)
             .and_then(|()| consumer.incremental_assign(&list));
-        let last_word = assigned.err().map(|e| {
+        if let Err(e) = assigned {
             let text = format!("cannot read {} [{}]: {e}", opening.topic, opening.partition);
-            Delivery::Failed(Error::internal(text))
-        });
+            let _ = opening.output.try_send(Delivery::Failed(Error::internal(text)));
+            return;
+        }
         self.splits.push(SplitState {
             gather: Gather::new(Arc::clone(&opening.topic), opening.partition, self.setup.wanted),
             topic: opening.topic,
@@ -268,9 +287,23 @@ impl Runner {
             output: opening.output,
             end: opening.end,
             ends_at_log_end: opening.ends_at_log_end,
-            last_word,
+            last_word: None,
             closed: false,
         });
+    }
+
+    /// Lets go of an abandoned reader of the same partition; false if that one is still in use.
+    fn make_way(&mut self, opening: &Opening) -> bool {
+        let same = |s: &SplitState| s.topic == opening.topic && s.partition == opening.partition;
+        match self.splits.iter_mut().find(|s| same(s)) {
+            None => true,
+            Some(split) if split.output.is_closed() => {
+                split.closed = true;
+                self.remove_closed();
+                true
+            }
+            Some(_) => false,
+        }
     }
 
     /// Errors and logs of the client; outages and refusals end up in the link.
@@ -307,7 +340,8 @@ impl Runner {
         }
     }
 
-    /// Finished and abandoned partitions are fetched no longer.
+    /// Finished and abandoned partitions are fetched no longer. Every split here was assigned once and is taken back
+    /// once: librdkafka ends the process over a partition that it does not know to be assigned.
     fn remove_closed(&mut self) {
         if self.splits.iter().all(|s| !s.closed) {
             return;
@@ -317,8 +351,9 @@ impl Runner {
             list.add_partition(&split.topic, split.partition);
         }
         self.splits.retain(|s| !s.closed);
-        // It fails for a partition that was never assigned; then there is nothing to take back.
-        let _ = self.setup.consumer.incremental_unassign(&list);
+        if let Err(e) = self.setup.consumer.incremental_unassign(&list) {
+            self.setup.link.notice(&format!("partitions cannot be let go of: {e}"));
+        }
     }
 
     fn commit_if_due(&mut self) {

@@ -107,7 +107,7 @@ impl KafkaSource {
         }
         let consumer: SourceConsumer = self
             .config
-            .create_with_context(Context(Arc::clone(&self.link)))
+            .create_with_context(Context::new(Arc::clone(&self.link)))
             .map_err(properties::config_error)?;
         Ok(Arc::clone(self.consumer.insert(Arc::new(consumer))))
     }

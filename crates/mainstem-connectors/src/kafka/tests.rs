@@ -325,6 +325,30 @@ async fn a_slow_reader_holds_up_its_partition_only() {
 }
 
 #[tokio::test]
+async fn a_partition_can_be_opened_again_and_again() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("numbers", 1, 1).unwrap();
+    let table = csv_table(&cluster.bootstrap_servers(), &[]);
+    let mut writing = sink(table.clone(), &Arc::default()).unwrap();
+    writing.open().await.unwrap();
+    write(&mut writing, 0, 50).await;
+    writing.flush().await.unwrap();
+    let mut reading = source(table, &Arc::default()).unwrap();
+    let split = reading.discover().await.unwrap().remove(0);
+    for from in 0..50 {
+        let at = super::source::position_of(from);
+        let mut reader = reading.open(&split, Some(&at)).await.unwrap();
+        if from % 3 != 0 {
+            assert_eq!(read(&mut reader, 1).await[0], from.to_string());
+        }
+    }
+    let _held = reading.open(&split, None).await.unwrap();
+    let mut second = reading.open(&split, None).await.unwrap();
+    let refused = second.next().await.unwrap_err();
+    assert!(refused.to_string().contains("while it was being read"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_record_that_times_out_is_reported() {
     let cluster = MockCluster::new(1).unwrap();
     cluster.create_topic("numbers", 1, 1).unwrap();

@@ -9,7 +9,7 @@ use arrow_array::{
     TimestampMicrosecondArray, TimestampMillisecondArray,
 };
 use mainstem_connectors::jdbc::JDBC;
-use mainstem_core::table::TableSpec;
+use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Batch, DataType, Error, ErrorKind, TypeKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::{Client, NoTls};
@@ -90,12 +90,9 @@ fn said(error: &Error) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" / ")
 }
 
-#[tokio::test]
-async fn creates_schema_and_table_and_writes_every_type() {
-    let Some(db) = Database::open().await else { return };
-    let name = format!("{}.every_type", db.schema);
-    let timestamp = |precision| TypeKind::Timestamp { precision }.nullable();
-    let columns = vec![
+/// A column of every type that PostgreSQL has one for.
+fn every_type() -> Vec<Column> {
+    vec![
         column("flag", TypeKind::Boolean.nullable()),
         column("small", TypeKind::SmallInt.nullable()),
         column("medium", TypeKind::Int.nullable()),
@@ -108,14 +105,14 @@ async fn creates_schema_and_table_and_writes_every_type() {
         column("raw", TypeKind::BYTES.nullable()),
         column("day", TypeKind::Date.nullable()),
         column("hour", TypeKind::Time { precision: 0 }.nullable()),
-        column("at", timestamp(3)),
+        column("at", TypeKind::Timestamp { precision: 3 }.nullable()),
         column("instant", TypeKind::TimestampLtz { precision: 6 }.nullable()),
         column("numbers", TypeKind::Array(Box::new(TypeKind::Int.nullable())).nullable()),
-    ];
-    let options =
-        [("connector", "jdbc"), ("url", &*db.url), ("table-name", &*name), ("sink.create", "true")];
-    let mut table = table("every_type", columns, &options);
-    table.primary_key = vec![3];
+    ]
+}
+
+/// Three rows for [`every_type`]: plain values, NULLs, extremes.
+fn every_type_rows() -> Batch {
     let mut numbers = ListBuilder::new(Int32Builder::new());
     numbers.append_value([Some(1), None, Some(-3)]);
     numbers.append_null();
@@ -144,10 +141,21 @@ async fn creates_schema_and_table_and_writes_every_type() {
         ),
         Arc::new(numbers.finish()),
     ];
+    Batch::new(columns, 3)
+}
+
+#[tokio::test]
+async fn creates_schema_and_table_and_writes_every_type() {
+    let Some(db) = Database::open().await else { return };
+    let name = format!("{}.every_type", db.schema);
+    let options =
+        [("connector", "jdbc"), ("url", &*db.url), ("table-name", &*name), ("sink.create", "true")];
+    let mut table = table("every_type", every_type(), &options);
+    table.primary_key = vec![3];
     let notices = Arc::new(Notices::default());
     let mut sink = sink(&JDBC, &table, &notices).unwrap();
     sink.open().await.unwrap();
-    write(&mut sink, &Batch::new(columns, 3)).await.unwrap();
+    write(&mut sink, &every_type_rows()).await.unwrap();
     sink.close().await.unwrap();
     db.run("SET TIME ZONE 'UTC'").await;
     let rows = db.rows("SELECT * FROM $S.every_type ORDER BY big").await;

@@ -508,8 +508,8 @@ async fn says_which_record_a_broker_does_not_take() {
     }
 }
 
-fn upsert_table(cluster: &Cluster, more: &[(&str, &str)]) -> TableSpec {
-    let mut options = vec![("key.format", "csv"), ("value.format", "csv")];
+fn upsert_table(cluster: &Cluster, format: &str, more: &[(&str, &str)]) -> TableSpec {
+    let mut options = vec![("key.format", format), ("value.format", format)];
     options.extend_from_slice(more);
     let mut table = cluster.table(id_and_name(), &options);
     table.columns[0].data_type.nullable = false;
@@ -519,9 +519,11 @@ fn upsert_table(cluster: &Cluster, more: &[(&str, &str)]) -> TableSpec {
 
 #[tokio::test]
 async fn upserts_travel_as_records_and_tombstones() {
-    for include in ["ALL", "EXCEPT_KEY"] {
+    for (format, include) in
+        [("csv", "ALL"), ("csv", "EXCEPT_KEY"), ("json", "ALL"), ("json", "EXCEPT_KEY")]
+    {
         let Some(cluster) = Cluster::open(1).await else { return };
-        let writing = upsert_table(&cluster, &[("value.fields-include", include)]);
+        let writing = upsert_table(&cluster, format, &[("value.fields-include", include)]);
         let mut sink = sink(&UPSERT_KAFKA, &writing, &Arc::default()).unwrap();
         sink.open().await.unwrap();
         let first = numbers_batch(&[(1, Some("a"), 1), (2, Some("b"), 1)]);
@@ -531,13 +533,14 @@ async fn upserts_travel_as_records_and_tombstones() {
 
         let mut reading = upsert_table(
             &cluster,
+            format,
             &[("value.fields-include", include), ("scan.bounded.mode", "latest-offset")],
         );
         reading.columns.push(metadata("o", "offset", TypeKind::BigInt.not_null()));
         assert_eq!(
             rows_of(&UPSERT_KAFKA, &reading).await.unwrap(),
             ["1|a|0", "2|b|1", "-1: 1|NULL|2", "2|c|3"],
-            "{include}"
+            "{format} {include}"
         );
         cluster.produce(0, None, Some("5,x")).await;
         let error = rows_of(&UPSERT_KAFKA, &reading).await.unwrap_err();

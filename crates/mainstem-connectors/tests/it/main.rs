@@ -2,6 +2,8 @@
 //! (`cargo xtask services up kafka postgres`, `cargo xtask services env`). Without a server a test says that it was
 //! skipped; with `CI=true` it fails. Every test makes topics and schemas of its own, so they run side by side.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod jdbc;
 mod kafka;
 mod support;
