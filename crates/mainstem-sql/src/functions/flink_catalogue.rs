@@ -2,7 +2,7 @@
 //! Invariant: a list of names, nothing more; the docs say of each whether it works here by asking the registry, the
 //! binder and the aggregates. Operators stand as they are written.
 
-/// (category, names) in the order of Flink's documentation.
+/// Categories and their functions in the order of Flink's documentation.
 pub static CATALOGUE: &[(&str, &[&str])] = &[
     (
         "comparison",
@@ -338,3 +338,8 @@ pub static CATALOGUE: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// Each documented function with its category.
+pub fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CATALOGUE.iter().flat_map(|(category, names)| names.iter().map(|name| (*category, *name)))
+}

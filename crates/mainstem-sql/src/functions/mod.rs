@@ -13,6 +13,8 @@ mod rowwise;
 mod signature;
 pub mod string;
 pub mod temporal;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

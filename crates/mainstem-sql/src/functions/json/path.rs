@@ -73,12 +73,10 @@ impl Path {
         let mut found = Vec::new();
         let walked = walk(root, tokens, true, lax, &mut found);
         if !definite {
+            let items = found.into_iter().map(Cow::into_owned).collect();
             return match walked {
-                Ok(()) | Err(Missing) if walked.is_ok() || lax => {
-                    let items = found.into_iter().map(Cow::into_owned).collect();
-                    Found::One(Cow::Owned(Node::Array(items)))
-                }
-                _ => Found::Fault,
+                Ok(()) => Found::One(Cow::Owned(Node::Array(items))),
+                Err(Missing) => Found::Fault,
             };
         }
         match found.pop() {

@@ -76,8 +76,9 @@ fn bind_replace(arguments: &[Argument], _: &Session) -> Result<Binding> {
     let types = expect(arguments, &[Want::Text; 3], 3)?;
     let kernel = map3::<Text, Text, Text, StringBuilder>(
         |text: &str, old: &str, new: &str, out: &mut StringBuilder| {
-            if text.contains(old) {
-                fits(text.len().saturating_mul(new.len().max(1)))?;
+            let count = text.matches(old).count();
+            if count > 0 {
+                fits(text.len().saturating_add(count.saturating_mul(new.len())))?;
                 out.append_value(text.replace(old, new));
             } else {
                 out.append_value(text);

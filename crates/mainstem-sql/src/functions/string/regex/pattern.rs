@@ -99,7 +99,8 @@ impl JavaRegex {
             if limit > 0 && pieces.len() == limit - 1 {
                 break;
             }
-            if end == 0 || (start == end && start == text.len()) {
+            let at_end = limit == 0 && start == end && start == text.len();
+            if end == 0 || at_end {
                 continue;
             }
             pieces.push(&text[from..start]);

@@ -261,7 +261,7 @@ impl Translator<'_> {
             '1'..='9' | 'k' => unsupported("a back-reference"),
             'Q' => {
                 let mut quoted = String::new();
-                while let Some(c) = self.input.next() {
+                for c in self.input.by_ref() {
                     quoted.push(c);
                     if quoted.ends_with("\\E") {
                         quoted.truncate(quoted.len() - 2);
