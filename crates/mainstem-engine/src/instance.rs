@@ -2,6 +2,7 @@
 //! Invariant: instances of one node differ between workers only where the plan says so (Values, on worker 0).
 
 use arrow_schema::DataType as ArrowType;
+use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Error, Result};
 
 use crate::consolidate::Consolidate;
@@ -45,7 +46,10 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             return Ok(Instance::Exchange(Exchange { keys: keys.clone(), preaggregation }));
         }
         NodeKind::Sink { sink, changelog } => {
-            let consolidate = Consolidate::new(changelog, &input(0).output)?;
+            let mut consolidate = Consolidate::new(changelog, &input(0).output)?;
+            if feeds_upserts(graph, node.inputs[0]) {
+                consolidate.trust();
+            }
             return Ok(Instance::Sink(*sink, consolidate));
         }
         NodeKind::Project { .. } if moved_into_filter(graph, index).is_some() => {
@@ -143,7 +147,19 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
         changelog: input.changelog,
         global: *global,
         final_only: *final_only,
+        upserts: feeds_upserts(graph, index),
     })
+}
+
+/// True for an aggregate whose only reader is a sink that takes upserts by the group's keys: at most one row a key
+/// and step comes out of it, and nothing is left to consolidate.
+fn feeds_upserts(graph: &Graph, index: usize) -> bool {
+    let NodeKind::Aggregate { keys, .. } = &graph.node(index).kind else { return false };
+    let reader = graph.only_reader(index).map(|reader| &graph.node(reader).kind);
+    let Some(NodeKind::Sink { changelog: ChangelogMode::Upsert { key }, .. }) = reader else {
+        return false;
+    };
+    (0..keys.len()).eq(key.iter().copied())
 }
 
 /// Aggregation before an exchange, if the only reader above is an aggregation that can merge partial states and the

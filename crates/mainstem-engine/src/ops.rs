@@ -5,6 +5,7 @@ mod calls;
 pub(crate) mod join;
 mod join_side;
 pub(crate) mod limit;
+mod panes;
 mod rows;
 mod slices;
 pub(crate) mod sort;

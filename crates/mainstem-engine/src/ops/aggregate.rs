@@ -25,6 +25,8 @@ pub(crate) struct AggregatePlan {
     pub(crate) changelog: bool,
     pub(crate) global: bool,
     pub(crate) final_only: bool,
+    /// Only the new row of each key is wanted, or the old one if there is no new one.
+    pub(crate) upserts: bool,
 }
 
 impl AggregatePlan {
@@ -45,6 +47,7 @@ pub(crate) struct Aggregate {
     role: Role,
     key_columns: Vec<usize>,
     global: bool,
+    upserts: bool,
     keys: KeyTable,
     calls: Calls,
     /// For changelogs: the weight of all rows of each group.
@@ -72,6 +75,7 @@ impl Aggregate {
             role,
             key_columns: plan.keys.clone(),
             global: plan.global,
+            upserts: plan.upserts,
             keys: KeyTable::new(&types)?,
             calls: Calls::new(&plan.aggregates, plan.changelog),
             group_rows: plan.changelog.then(Vec::new),
@@ -158,14 +162,16 @@ impl Aggregate {
         let after = self.calls.finish(old)?;
         let differs = different(&before, &after, old.len())?;
         let goes = BooleanBuffer::collect_bool(old.len(), |i| {
-            differs.value(i) || !self.lives(old[i])
+            (differs.value(i) && !self.upserts) || !self.lives(old[i])
         });
         let comes = BooleanBuffer::collect_bool(old.len(), |i| {
             differs.value(i) && self.lives(old[i])
         });
         let mut output = Vec::new();
-        let before = self.rows(old, before)?;
-        push(&mut output, before.filter(&BooleanArray::new(goes, None))?, -1);
+        if goes.count_set_bits() > 0 {
+            let before = self.rows(old, before)?;
+            push(&mut output, before.filter(&BooleanArray::new(goes, None))?, -1);
+        }
         let after = self.rows(old, after)?;
         push(&mut output, after.filter(&BooleanArray::new(comes, None))?, 1);
         let mut dead: Vec<u32> =

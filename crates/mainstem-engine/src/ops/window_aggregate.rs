@@ -13,6 +13,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::calls::Calls;
+use super::panes::{Panes, Parts, slices_of};
 use super::slices::{Allocator, Run, Runs, Slice};
 use super::window_table::{WindowTable, check_times, local_times, window_columns};
 use crate::aggregate::AggregateCall;
@@ -54,8 +55,9 @@ pub(crate) struct WindowAggregate {
     references: Vec<u32>,
     groups: Ids,
     calls: Calls,
-    /// For HOP: windows put together from slices.
+    /// For HOP: windows put together from slices, and the panes that make that cheap.
     combined: Option<Calls>,
+    panes: Panes,
     /// For changelogs: the weight of all rows of each group.
     group_rows: Option<Vec<i64>>,
     slices: BTreeMap<Span, Slice>,
@@ -141,6 +143,7 @@ impl WindowAggregate {
             groups: Ids::default(),
             calls: Calls::new(&plan.aggregates, plan.changelog),
             combined: combines.then(|| Calls::new(&plan.aggregates, false)),
+            panes: Panes::default(),
             group_rows: plan.changelog.then(Vec::new),
             slices: BTreeMap::new(),
             progress: None,
@@ -307,11 +310,17 @@ impl WindowAggregate {
         before: Watermark,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        self.keys.intern(keys, rows, &mut scratch.keys)?;
         scratch.groups.clear();
         scratch.groups.reserve(rows);
         let homes: Vec<Span> =
             scratch.runs.slots.iter().map(|&slice| self.home(slice, before)).collect();
+        if homes.iter().any(|&home| self.panes.covers(home)) {
+            // Before keys are interned: what is forgotten here may free keys that no slice holds.
+            let mut gone = Vec::new();
+            self.panes.reset(&mut gone);
+            gone.into_iter().for_each(|slice| self.forget(slice));
+        }
+        self.keys.intern(keys, rows, &mut scratch.keys)?;
         let mut allocator = Allocator {
             groups: &mut self.groups,
             references: &mut self.references,
@@ -385,39 +394,53 @@ impl WindowAggregate {
     ) -> Result<Vec<Batch>> {
         let WindowKind::Hop { slide_ms, .. } = window.kind else { return Ok(Vec::new()) };
         let Some(mut combined) = self.combined.take() else { return Ok(Vec::new()) };
-        let mut output = Vec::new();
+        let mut closed = Closed::default();
+        let mut place = vec![u32::MAX; self.keys.bound()];
+        let mut gone = Vec::new();
         let mut next_end = i64::MIN;
         while let Some((&first, _)) = self.slices.first_key_value() {
             let open = |w: &Span| w.end >= next_end && !self.due(w.end, before);
             let Some(span) = window.windows(first).find(open) else {
-                let (_, slice) = self.slices.pop_first().expect("it was just looked at");
-                self.forget(slice);
+                gone.extend(self.slices.pop_first().map(|(_, slice)| slice));
                 continue;
             };
             if !self.due(span.end, progress) {
                 break;
             }
-            let mut place = vec![u32::MAX; self.keys.bound()];
-            let mut keys = Vec::new();
-            for (_, slice) in self.slices.range(slices_of(span)) {
-                let to: Vec<u32> = slice.keys.iter().map(|&key| {
-                    let at = &mut place[key as usize];
-                    if *at == u32::MAX {
-                        *at = keys.len() as u32;
-                        keys.push(key);
-                    }
-                    *at
-                }).collect();
-                combined.fold_from(&self.calls, &slice.groups, &to, keys.len())?;
+            let mut parts = Parts {
+                slices: &self.slices,
+                calls: &mut self.calls,
+                groups: &mut self.groups,
+                references: &mut self.references,
+                key_bound: self.keys.bound(),
+            };
+            self.panes.prepare(span, &mut parts, &mut gone)?;
+            // Groups of `combined` are places in `closed`.
+            let base = closed.keys.len();
+            for part in self.panes.window() {
+                let to: Vec<u32> = part
+                    .keys
+                    .iter()
+                    .map(|&key| {
+                        let at = &mut place[key as usize];
+                        if *at == u32::MAX || (*at as usize) < base {
+                            *at = closed.keys.len() as u32;
+                            closed.push(span, &[key], &[*at]);
+                        }
+                        *at
+                    })
+                    .collect();
+                combined.fold_from(&self.calls, &part.groups, &to, closed.keys.len())?;
             }
-            let groups: Vec<u32> = (0..keys.len() as u32).collect();
-            let mut closed = Closed::default();
-            closed.push(span, &keys, &groups);
-            output.extend(self.emit(&closed, &combined)?);
-            combined.clear(&groups);
             next_end = span.end + slide_ms;
         }
+        if self.slices.is_empty() {
+            self.panes.reset(&mut gone);
+        }
+        let output = self.emit(&closed, &combined)?;
+        combined.clear(&closed.groups);
         self.combined = Some(combined);
+        gone.into_iter().for_each(|slice| self.forget(slice));
         Ok(output)
     }
 
@@ -579,6 +602,7 @@ impl Operator for WindowAggregate {
         self.keys.size_bytes()
             + self.calls.size_bytes()
             + self.combined.as_ref().map_or(0, Calls::size_bytes)
+            + self.panes.size_bytes()
             + self.references.capacity() * 4
             + self.slices.values().map(Slice::size_bytes).sum::<usize>()
     }
@@ -605,11 +629,6 @@ impl Closed {
         self.keys.extend_from_slice(keys);
         self.groups.extend_from_slice(groups);
     }
-}
-
-/// The keys of the slices of a window in the map of slices.
-fn slices_of(window: Span) -> std::ops::RangeInclusive<Span> {
-    Span { end: window.start + 1, start: i64::MIN }..=Span { end: window.end, start: i64::MAX }
 }
 
 /// The first slice of the CUMULATE windows that a slice is in.
