@@ -57,16 +57,6 @@ where
     Arc::new(array.as_primitive::<I>().unary::<_, O>(f))
 }
 
-/// One primitive at a time; `None` becomes NULL.
-pub(crate) fn map_opt<I, O, F>(array: &ArrayRef, f: F) -> ArrayRef
-where
-    I: ArrowPrimitiveType,
-    O: ArrowPrimitiveType,
-    F: Fn(I::Native) -> Option<O::Native>,
-{
-    Arc::new(array.as_primitive::<I>().unary_opt::<_, O>(f))
-}
-
 /// One primitive at a time; the first error ends it.
 pub(crate) fn try_map<I, O, F>(array: &ArrayRef, f: F) -> Result<ArrayRef>
 where

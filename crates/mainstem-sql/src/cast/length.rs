@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray};
+use arrow_array::{ArrayRef, BinaryArray};
 use mainstem_core::TypeKind;
 use mainstem_core::types::LENGTH_MAX;
 

@@ -10,6 +10,8 @@ mod numeric;
 pub(crate) mod parse;
 mod print;
 pub(crate) mod temporal;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use crate::functions::Kernel;
 use crate::lift::{self, Convert};
 use crate::session::Session;
 
-pub(crate) use decimal::rescale;
+#[cfg(test)]
 pub(crate) use print::value_printer;
 
 /// Who asked for the cast, and so what a value that cannot be cast does.

@@ -196,8 +196,8 @@ impl FromDouble for f64 {
     }
 }
 
-/// Java's grammar: blanks around, a sign, `NaN`, `Infinity`, decimal digits with an exponent, an `f` or `d` behind.
-/// Hexadecimal literals (`0x1p3`) are not read.
+/// Java's grammar: blanks around, a sign, `NaN`, `Infinity`, digits with an exponent, an `f` or `d` behind; or
+/// hexadecimal digits with a power of two (`0x1.8p3`).
 fn approximate(text: &str) -> Option<Approximate<'_>> {
     let text = text.trim_matches(|c: char| c <= ' ');
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -207,9 +207,27 @@ fn approximate(text: &str) -> Option<Approximate<'_>> {
         "Infinity" => return Some(Approximate::Special(sign * f64::INFINITY)),
         _ => {}
     }
+    if let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        return hexadecimal(digits).map(|value| Approximate::Special(sign * value));
+    }
     let digits = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
     let is_number = digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     (is_number && digits.bytes().any(|b| b.is_ascii_digit())).then_some(Approximate::Digits(digits))
+}
+
+/// `1.8p3`: at most 13 hexadecimal digits, which a double holds exactly.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let text = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || digits.len() > 13 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let value = u64::from_str_radix(&digits, 16).ok()? as f64;
+    let exponent: i32 = exponent.parse().ok()?;
+    let power = exponent.checked_sub(i32::try_from(fraction.len()).ok()? * 4)?;
+    Some(value * 2f64.powi(power))
 }
 
 /// A decimal with an optional exponent, rounded half up to `scale`. `None` if it is no number, `Some(None)` if it

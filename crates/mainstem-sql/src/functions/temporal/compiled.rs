@@ -42,7 +42,7 @@ impl Patterns {
                 Rows::Column { dialect: *dialect, texts: column.as_string::<i32>(), last: None }
             }
             (Self::Constant(pattern), _) => Rows::Constant(pattern),
-            (Self::Column(dialect), None) => Rows::Missing(*dialect),
+            (Self::Column(_), None) => Rows::Missing,
         }
     }
 }
@@ -51,7 +51,7 @@ impl Patterns {
 pub(super) enum Rows<'a> {
     Constant(&'a Pattern),
     Column { dialect: Dialect, texts: &'a StringArray, last: Option<(&'a str, Pattern)> },
-    Missing(Dialect),
+    Missing,
 }
 
 impl Rows<'_> {
@@ -59,7 +59,7 @@ impl Rows<'_> {
     pub(super) fn get(&mut self, row: usize) -> Result<Option<&Pattern>> {
         match self {
             Self::Constant(pattern) => Ok(Some(pattern)),
-            Self::Missing(_) => Ok(None),
+            Self::Missing => Ok(None),
             Self::Column { texts, .. } if texts.is_null(row) => Ok(None),
             Self::Column { dialect, texts, last } => {
                 let text = texts.value(row);

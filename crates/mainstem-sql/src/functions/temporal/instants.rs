@@ -34,11 +34,9 @@ pub(super) fn precision_of(kind: &TypeKind) -> u8 {
 pub(super) fn milliseconds(kind: &TypeKind, array: &ArrayRef) -> PrimitiveArray<Int64Type> {
     match kind {
         TypeKind::Date => array.as_primitive::<Date32Type>().unary(|days| i64::from(days) * DAY_MS),
-        TypeKind::Time { .. } => {
-            array.as_primitive::<Time32MillisecondType>().unary(|ms| i64::from(ms))
-        }
+        TypeKind::Time { .. } => array.as_primitive::<Time32MillisecondType>().unary(i64::from),
         TypeKind::IntervalYearMonth => {
-            array.as_primitive::<IntervalYearMonthType>().unary(|months| i64::from(months))
+            array.as_primitive::<IntervalYearMonthType>().unary(i64::from)
         }
         TypeKind::IntervalDayTime => {
             array.as_primitive::<DurationMillisecondType>().reinterpret_cast()
