@@ -51,8 +51,17 @@ const REFUSED: &[(&str, &str)] = &[
     ("ssl.engine.factory.class", "give PEM files in 'properties.ssl.*'"),
 ];
 
-/// Java's name, librdkafka's name; values are the same.
+/// Java's name, librdkafka's name; values are the same. Of names that librdkafka takes for the same setting one is
+/// left here too: given by two names, the order in which they are applied would decide.
 const RENAMED: &[(&str, &str)] = &[
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("request.required.acks", "acks"),
+    ("message.send.max.retries", "retries"),
+    ("compression.codec", "compression.type"),
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
     ("receive.buffer.bytes", "socket.receive.buffer.bytes"),
     ("send.buffer.bytes", "socket.send.buffer.bytes"),
     ("max.request.size", "message.max.bytes"),

@@ -49,6 +49,7 @@ fn properties_get_their_librdkafka_names() {
     let cases = [
         ("auto.offset.reset", "none", Some(("auto.offset.reset", "error"))),
         ("max.request.size", "5", Some(("message.max.bytes", "5"))),
+        ("delivery.timeout.ms", "5", Some(("message.timeout.ms", "5"))),
         ("buffer.memory", "33554432", Some(("queue.buffering.max.kbytes", "32768"))),
         ("ssl.truststore.location", "/ca.pem", Some(("ssl.ca.location", "/ca.pem"))),
         ("ssl.keystore.location", "/me.p12", Some(("ssl.keystore.location", "/me.p12"))),
