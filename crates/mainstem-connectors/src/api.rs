@@ -112,6 +112,12 @@ pub trait Source: Send {
         None
     }
 
+    /// How many splits are worth reading at the same time: a connector whose readers each hold much memory, and whose
+    /// splits end, says a small number. Splits that wait hold the watermark back.
+    fn open_splits_max(&self) -> usize {
+        usize::MAX
+    }
+
     /// A reader of one split, from `position` or, without one, from where the options say.
     async fn open(
         &mut self,

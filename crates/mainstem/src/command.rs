@@ -9,7 +9,7 @@ use mainstem_sql::parser::parse_statements;
 use mainstem_sql::source::SourceText;
 
 use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, ScriptArgs};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, say};
 use crate::pipeline::{self, Prepared, Runner, Settings, edges};
 use crate::script::{self, Planned};
 use crate::{generate, listing};
@@ -75,9 +75,6 @@ fn run_script(sources: Vec<SourceText>, settings: &Settings) -> Outcome {
             }
         }
     }
-    if let Some(runner) = runner {
-        runner.shut_down();
-    }
     Ok(())
 }
 
@@ -132,32 +129,29 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         .iter()
         .map(|source| (source.name.clone(), parse_statements(&source.text).len()))
         .collect();
-    let settings = Settings {
-        parallelism: None,
-        close_windows: false,
-        output: OutputKind::Tsv,
-        quiet: true,
-    };
+    let settings =
+        Settings { parallelism: None, close_windows: false, output: OutputKind::Tsv, quiet: true };
     prepare(script::plan(sources)?, &settings)?;
     for (name, count) in counts {
         let noun = if count == 1 { "statement" } else { "statements" };
-        eprintln!("{name}: ok ({count} {noun})");
+        say(&format!("{name}: ok ({count} {noun})\n"));
     }
     Ok(())
 }
 
 fn explain(arguments: &ExplainArgs) -> Outcome {
-    let mut sources = script::read(&arguments.script)?;
-    if let Some(workers) = arguments.parallelism {
-        let text = format!("SET 'parallelism.default' = '{workers}';");
-        let source = SourceText::new("--parallelism", text, &Default::default());
-        sources.push(source.map_err(|error| Failure::Refused(vec![error]))?);
-    }
+    let parallelism = arguments.parallelism.map(usize::from);
     let mut text = String::new();
-    for step in script::plan(sources)?.steps {
+    for step in script::plan(script::read(&arguments.script)?)?.steps {
         let lines = match step {
             Step::Text(lines) => lines,
-            Step::Job(job) => job.explain,
+            Step::Job(job) => {
+                // The plan says N where all workers take part; how many they are is known here.
+                let workers = pipeline::workers(&job, parallelism)?;
+                let workers = format!("parallelism=[{workers}]");
+                let lines = job.explain.iter();
+                lines.map(|line| line.replace("parallelism=[N]", &workers)).collect()
+            }
         };
         if !text.is_empty() {
             text.push('\n');

@@ -1,10 +1,16 @@
 //! Why a command did not do what was asked, how that is said, and the exit code.
 //! Invariant: every failure is shown exactly once, here, on stderr. Below this file errors are values.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use mainstem_core::Error;
 use mainstem_sql::error::SqlError;
+
+/// Says something on stderr. A reader of stderr that went away is no reason to stop.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
 
 /// The result of a command.
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
@@ -29,25 +35,25 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Failure::Usage(error) => {
-                eprintln!("{}", render(error));
+                say(&format!("{}\n", render(error)));
                 ExitCode::from(2)
             }
             Failure::Refused(errors) => {
                 for error in errors {
-                    eprintln!("{}\n", error.render());
+                    say(&format!("{}\n\n", error.render()));
                 }
                 let count = errors.len();
                 if count > 1 {
-                    eprintln!("{count} errors; nothing was started");
+                    say(&format!("{count} errors; nothing was started\n"));
                 }
                 ExitCode::from(2)
             }
             Failure::Runtime(error) => {
-                eprintln!("{}", render(error));
+                say(&format!("{}\n", render(error)));
                 ExitCode::from(1)
             }
             Failure::Interrupted(what) => {
-                eprintln!("{what}");
+                say(&format!("{what}\n"));
                 ExitCode::from(130)
             }
             Failure::OutputClosed => ExitCode::SUCCESS,
@@ -100,7 +106,8 @@ mod tests {
             render(&error),
             "error: cannot write 'a': disk on fire\n  it was open\nhint: put it out"
         );
-        let error = Error::unavailable("cannot write 'a'").with_source(std::io::Error::other("full"));
+        let error =
+            Error::unavailable("cannot write 'a'").with_source(std::io::Error::other("full"));
         assert_eq!(render(&error), "error: cannot write 'a'\n  because: full");
     }
 }

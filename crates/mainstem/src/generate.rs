@@ -71,8 +71,10 @@ fn statement(table: &CreateTable, arguments: &GenArgs) -> String {
         write!(query, " /*+ OPTIONS({}) */", hints.join(", ")).expect("a String takes all");
     }
     let Some(options) = target_options(arguments) else { return query };
-    let options: Vec<String> =
-        options.iter().map(|(key, value)| format!("'{key}' = '{}'", value.replace('\'', "''"))).collect();
+    let options: Vec<String> = options
+        .iter()
+        .map(|(key, value)| format!("'{key}' = '{}'", value.replace('\'', "''")))
+        .collect();
     format!("CREATE TABLE {} WITH ({}) AS {query}", quote_identifier(TARGET), options.join(", "))
 }
 

@@ -36,12 +36,24 @@ pub(crate) fn read(arguments: &ScriptArgs) -> Outcome<Vec<SourceText>> {
     let mut refused = Vec::new();
     for file in &arguments.files {
         let (name, text) = read_file(file)?;
+        let mut variables = variables.clone();
+        if !arguments.variables.iter().any(|(name, _)| name == "DIR") {
+            variables.insert("DIR".to_owned(), folder_of(file));
+        }
         match SourceText::new(name, text, &variables) {
             Ok(source) => sources.push(source),
             Err(error) => refused.push(error),
         }
     }
     if refused.is_empty() { Ok(sources) } else { Err(Failure::Refused(refused)) }
+}
+
+/// What `${DIR}` stands for: the folder of the file that says it.
+fn folder_of(file: &Path) -> String {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.display().to_string(),
+        _ => ".".to_owned(),
+    }
 }
 
 /// The name and the text of one file; `-` is stdin.
@@ -142,7 +154,8 @@ impl Declarations {
         let Some((file, declared)) = declared else {
             return SqlError::from_core(error, Span::default());
         };
-        let span = named_option(declared, &error.to_string()).unwrap_or_else(|| declared.name.span());
+        let span =
+            named_option(declared, &error.to_string()).unwrap_or_else(|| declared.name.span());
         SqlError::from_core(error, span).located(&self.sources[*file])
     }
 }
@@ -159,9 +172,10 @@ fn named_option(table: &CreateTable, message: &str) -> Option<Span> {
     both.map(|(_, value)| value.span)
         .or_else(|| options().find(|(key, _)| named(&key.value)).map(|(key, _)| key.span))
         .or_else(|| {
-            let value = table.options.iter().find(|(_, value)| {
-                message.starts_with("unknown format") && named(&value.value)
-            });
+            let value = table
+                .options
+                .iter()
+                .find(|(_, value)| message.starts_with("unknown format") && named(&value.value));
             value.map(|(_, value)| value.span)
         })
         .or_else(connector)

@@ -21,6 +21,9 @@ use crate::format::bad_record::record_bytes_max;
 use crate::format::parquet::{self, ColumnsReader};
 use crate::format::{DecodeRequest, Framing, bad_records, decoder, framing};
 
+/// Each open file holds two pieces of it in memory.
+const OPEN_FILES_MAX: usize = 4;
+
 pub(super) struct FilesystemSource {
     request: SourceRequest,
     format: String,
@@ -94,6 +97,10 @@ impl Source for FilesystemSource {
 
     fn rediscover_ms(&self) -> Option<i64> {
         self.monitor_ms
+    }
+
+    fn open_splits_max(&self) -> usize {
+        OPEN_FILES_MAX
     }
 
     async fn open(

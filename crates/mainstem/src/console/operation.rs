@@ -14,7 +14,8 @@ pub(super) struct WithOperation {
 
 impl Encode for WithOperation {
     fn encode(&mut self, batch: &Batch) -> Result<Encoded> {
-        let operations = (0..batch.rows()).map(|row| if batch.weight(row) > 0 { "+I" } else { "-D" });
+        let operations =
+            (0..batch.rows()).map(|row| if batch.weight(row) > 0 { "+I" } else { "-D" });
         let operations: ArrayRef = Arc::new(StringArray::from_iter_values(operations));
         let columns = std::iter::once(operations).chain(batch.columns().iter().cloned()).collect();
         self.inner.encode(&Batch::new(columns, batch.rows()))

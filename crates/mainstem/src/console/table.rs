@@ -2,8 +2,8 @@
 //! Invariant: nothing is cut: a column is as wide as its type usually needs and its first rows do, and grows when a
 //! longer value comes. Numbers stand to the right.
 
-use arrow_array::cast::AsArray;
 use arrow_array::StringArray;
+use arrow_array::cast::AsArray;
 use mainstem_core::{Batch, Field, Result, TypeKind};
 
 use super::text::escaped;

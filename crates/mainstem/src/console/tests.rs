@@ -5,7 +5,8 @@ use mainstem_core::{Batch, TypeKind};
 use super::*;
 
 fn columns() -> Vec<Field> {
-    let field = |name: &str, kind: TypeKind| Field { name: name.into(), data_type: kind.nullable() };
+    let field =
+        |name: &str, kind: TypeKind| Field { name: name.into(), data_type: kind.nullable() };
     vec![
         field("n", TypeKind::BigInt),
         field("a,b", TypeKind::STRING),

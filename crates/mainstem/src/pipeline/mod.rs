@@ -64,7 +64,7 @@ pub(crate) fn prepare(
 ) -> Outcome<Prepared> {
     let terminal = Arc::new(Terminal::new(settings.quiet));
     let environment = environment(&job, Arc::clone(&terminal))?;
-    let workers = workers(&job, settings)?;
+    let workers = workers(&job, settings.parallelism)?;
     let edges = edges::build(&job, settings.output, workers, &environment).map_err(|errors| {
         let located = errors.iter().map(|e| declarations.locate(&e.table, &e.error));
         Failure::Refused(located.collect())
@@ -74,7 +74,8 @@ pub(crate) fn prepare(
 
 /// Runs jobs one after the other.
 pub(crate) struct Runner {
-    runtime: tokio::runtime::Runtime,
+    /// There until the drop.
+    runtime: Option<tokio::runtime::Runtime>,
     interrupts: Interrupts,
 }
 
@@ -94,13 +95,14 @@ impl Runner {
         let interrupts = interrupts.map_err(|e| {
             Failure::Runtime(Error::internal("cannot listen for signals").with_source(e))
         })?;
-        Ok(Self { runtime, interrupts })
+        Ok(Self { runtime: Some(runtime), interrupts })
     }
 
     /// Runs a job to its end. False if Ctrl-C ended it: then nothing more is to be run.
     pub(crate) fn run(&self, prepared: Prepared, settings: &Settings) -> Outcome<bool> {
         let mut second = self.interrupts.clone();
-        self.runtime.block_on(async {
+        let runtime = self.runtime.as_ref().expect("the runtime is there until the drop");
+        runtime.block_on(async {
             tokio::select! {
                 outcome = job::run(prepared, settings, self.interrupts.clone()) => outcome,
                 () = second.second() => Err(Failure::Interrupted(
@@ -109,10 +111,14 @@ impl Runner {
             }
         })
     }
+}
 
-    /// Leaves what still waits for an outside system where it is.
-    pub(crate) fn shut_down(self) {
-        self.runtime.shutdown_background();
+impl Drop for Runner {
+    /// What still waits for an outside system, or for a reader of stdout, is left where it is.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -131,9 +137,9 @@ fn environment(job: &Job, terminal: Arc<Terminal>) -> Outcome<Environment> {
 }
 
 /// What `--parallelism` says, else `SET 'parallelism.default'`, else one.
-fn workers(job: &Job, settings: &Settings) -> Outcome<usize> {
+pub(crate) fn workers(job: &Job, asked: Option<usize>) -> Outcome<usize> {
     const KEY: &str = "parallelism.default";
-    match (settings.parallelism, job.settings.get(KEY)) {
+    match (asked, job.settings.get(KEY)) {
         (Some(workers), _) => Ok(workers),
         (None, None) => Ok(1),
         (None, Some(text)) => match text.trim().parse() {

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use mainstem_engine::progress::Progress;
 
+/// A shorter time says nothing about a rate.
+const TELLING_SECONDS: f64 = 0.1;
+
 /// A look at the counters, to tell rates from.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
@@ -39,15 +42,19 @@ pub(super) fn live_line(before: &Look, now: &Look, now_ms: i64) -> String {
 
 /// What a job did, a line a table.
 pub(super) fn summary(end: &Look, drained: bool, dead_letters: u64) -> String {
-    let seconds = end.seconds.max(0.001);
+    let seconds = end.seconds;
     let how = if drained { "stopped after" } else { "done in" };
     let mut text = format!("{how} {}\n", duration(end.seconds));
     let (sources, sinks) = (&end.progress.sources, &end.progress.sinks);
     let names = sources.iter().map(|s| &s.name).chain(sinks.iter().map(|s| &s.name));
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     let mut line = |way: &str, name: &str, count: u64, what: &str| {
-        let rate = short(count as f64 / seconds);
-        writeln!(text, "  {way:3}  {name:width$}  {count} {what}, {rate}/s").expect("a String takes all");
+        write!(text, "  {way:3}  {name:width$}  {count} {what}").expect("a String takes all");
+        if seconds >= TELLING_SECONDS {
+            let rate = short(count as f64 / seconds);
+            write!(text, ", {rate}/s").expect("a String takes all");
+        }
+        text.push('\n');
     };
     for source in sources {
         line("in", &source.name, source.records, "records");
@@ -143,7 +150,9 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        for (number, expected) in [(0.0, "0"), (9_999.0, "9999"), (10_000.0, "10.0k"), (1.5e6, "1.50M")] {
+        for (number, expected) in
+            [(0.0, "0"), (9_999.0, "9999"), (10_000.0, "10.0k"), (1.5e6, "1.50M")]
+        {
             assert_eq!(short(number), expected);
         }
         for (seconds, expected) in [(0.0123, "12 ms"), (3.21, "3.2 s"), (300.0, "5 min")] {

@@ -14,10 +14,7 @@ use tokio::time::Instant;
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// Writes all that comes out of `port`, flushes it, and gives the sink back.
-pub(super) async fn drain(
-    mut sink: Box<dyn Sink>,
-    port: Arc<OutputPort>,
-) -> Result<Box<dyn Sink>> {
+pub(super) async fn drain(mut sink: Box<dyn Sink>, port: Arc<OutputPort>) -> Result<Box<dyn Sink>> {
     let mut due: Option<Instant> = None;
     loop {
         let at = due.unwrap_or_else(Instant::now);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mainstem_connectors::api::{Position, Source, Split, SplitReader};
 use mainstem_core::{Error, Result};
 use mainstem_engine::port::InputPort;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 /// A source whose tasks have ended, and how far they came.
@@ -35,49 +35,101 @@ type Positions = Arc<Mutex<BTreeMap<u32, Position>>>;
 
 /// Feeds `port` until all splits have ended or `stop` is true.
 pub(super) async fn feed(
-    mut source: Box<dyn Source>,
+    source: Box<dyn Source>,
     port: Arc<InputPort>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<Fed> {
-    let positions = Positions::default();
-    let mut splits: Vec<Split> = Vec::new();
-    let mut readers = JoinSet::new();
-    let stopped = loop {
-        let found = tokio::select! {
-            found = source.discover() => found?,
-            () = stopped(&mut stop) => break true,
-        };
-        for split in found {
-            if splits.contains(&split) {
-                continue;
-            }
-            let number = u32::try_from(splits.len())
-                .map_err(|_| Error::internal("a source has more splits than can be counted"))?;
-            port.add_split(number);
-            let reader = tokio::select! {
-                reader = source.open(&split, None) => reader?,
-                () = stopped(&mut stop) => break,
-            };
-            splits.push(split);
-            let (port, stop) = (Arc::clone(&port), stop.clone());
-            readers.spawn(read(reader, port, number, stop, Arc::clone(&positions)));
-        }
-        if *stop.borrow() {
-            break true;
-        }
-        let Some(pause_ms) = source.rediscover_ms() else { break false };
-        let pause = Duration::from_millis(u64::try_from(pause_ms).unwrap_or(1).max(1));
-        if !until_rediscovery(pause, &mut readers, &mut stop).await? {
-            break true;
-        }
+    let turns = source.open_splits_max().min(Semaphore::MAX_PERMITS);
+    let mut feeder = Feeder {
+        source,
+        port,
+        stop,
+        splits: Vec::new(),
+        readers: JoinSet::new(),
+        turns: Arc::new(Semaphore::new(turns)),
+        positions: Positions::default(),
     };
-    while let Some(ended) = readers.join_next().await {
+    let ended = feeder.find_splits().await?;
+    while let Some(ended) = feeder.readers.join_next().await {
         joined(ended)?;
     }
-    if !stopped && !*stop.borrow() {
-        port.finish();
+    if ended && !*feeder.stop.borrow() {
+        feeder.port.finish();
     }
+    let Feeder { source, splits, positions, .. } = feeder;
     Ok(Fed { source, splits, positions })
+}
+
+struct Feeder {
+    source: Box<dyn Source>,
+    port: Arc<InputPort>,
+    stop: watch::Receiver<bool>,
+    splits: Vec<Split>,
+    readers: JoinSet<Result<()>>,
+    /// Splits are read in the order of their discovery, as many at a time as the source likes.
+    turns: Arc<Semaphore>,
+    positions: Positions,
+}
+
+impl Feeder {
+    /// Opens splits for as long as new ones may come. False if it was told to stop.
+    async fn find_splits(&mut self) -> Result<bool> {
+        loop {
+            let found = tokio::select! {
+                found = self.source.discover() => found?,
+                () = stopped(&mut self.stop) => return Ok(false),
+            };
+            let first = self.splits.len();
+            for split in found {
+                if !self.splits.contains(&split) {
+                    self.splits.push(split);
+                }
+            }
+            // The watermark waits for all of them, also for those whose turn has not come.
+            for number in first..self.splits.len() {
+                self.port.add_split(split_number(number)?);
+            }
+            for number in first..self.splits.len() {
+                if !self.open(number).await? {
+                    return Ok(false);
+                }
+            }
+            let Some(pause_ms) = self.source.rediscover_ms() else { return Ok(true) };
+            let pause = Duration::from_millis(u64::try_from(pause_ms).unwrap_or(1).max(1));
+            if !until_rediscovery(pause, &mut self.readers, &mut self.stop).await? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Starts to read a split when it is its turn. False if it was told to stop.
+    async fn open(&mut self, number: usize) -> Result<bool> {
+        let turn = loop {
+            tokio::select! {
+                turn = Arc::clone(&self.turns).acquire_owned() => break turn,
+                () = stopped(&mut self.stop) => return Ok(false),
+                Some(ended) = self.readers.join_next() => joined(ended)?,
+            }
+        };
+        let turn = turn.map_err(|e| Error::internal("the turns have ended").with_source(e))?;
+        let reader = tokio::select! {
+            reader = self.source.open(&self.splits[number], None) => reader?,
+            () = stopped(&mut self.stop) => return Ok(false),
+        };
+        let reading = Reading {
+            port: Arc::clone(&self.port),
+            split: split_number(number)?,
+            positions: Arc::clone(&self.positions),
+            _turn: turn,
+        };
+        self.readers.spawn(reading.read(reader, self.stop.clone()));
+        Ok(true)
+    }
+}
+
+fn split_number(index: usize) -> Result<u32> {
+    u32::try_from(index)
+        .map_err(|_| Error::internal("a source has more splits than can be counted"))
 }
 
 /// Waits, and looks after the readers meanwhile. False if it was told to stop.
@@ -108,27 +160,35 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn read(
-    mut reader: Box<dyn SplitReader>,
+/// One split that is being read.
+struct Reading {
     port: Arc<InputPort>,
     split: u32,
-    mut stop: watch::Receiver<bool>,
     positions: Positions,
-) -> Result<()> {
-    loop {
-        let fetched = tokio::select! {
-            biased;
-            () = stopped(&mut stop) => return Ok(()),
-            fetched = reader.next() => fetched?,
-        };
-        let Some(fetched) = fetched else {
-            port.close_split(split);
-            return Ok(());
-        };
-        let bytes = fetched.payload.size_bytes();
-        // What was fetched before a stop is handed in still: the engine drains.
-        port.send(split, fetched.payload, bytes).await?;
-        let mut positions = positions.lock().unwrap_or_else(PoisonError::into_inner);
-        positions.insert(split, fetched.position);
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    async fn read(
+        self,
+        mut reader: Box<dyn SplitReader>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<()> {
+        loop {
+            let fetched = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return Ok(()),
+                fetched = reader.next() => fetched?,
+            };
+            let Some(fetched) = fetched else {
+                self.port.close_split(self.split);
+                return Ok(());
+            };
+            let bytes = fetched.payload.size_bytes();
+            // What was fetched before a stop is handed in still: the engine drains.
+            self.port.send(self.split, fetched.payload, bytes).await?;
+            let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+            positions.insert(self.split, fetched.position);
+        }
     }
 }

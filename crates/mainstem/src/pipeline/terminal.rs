@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mainstem_connectors::api::Observer;
 
+use crate::failure::say;
+
 /// The terminal, or what stands in for it.
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -48,17 +50,17 @@ impl Terminal {
     /// Shows the summary.
     pub(super) fn summary(&self, text: &str) {
         if !self.quiet {
-            eprint!("{text}");
+            say(text);
         }
     }
 }
 
 impl Observer for Terminal {
     fn notice(&self, table: &str, text: &str) {
-        let say = || eprintln!("{table}: {text}");
+        let notice = || say(&format!("{table}: {text}\n"));
         match self.line.get() {
-            Some(line) => line.suspend(say),
-            None => say(),
+            Some(line) => line.suspend(notice),
+            None => notice(),
         }
     }
 }

@@ -1,0 +1,12 @@
+//! The real binary, run as a person runs it.
+//! Invariant: each test has a directory of its own and leaves nothing behind; none sleeps for a fixed time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod check;
+mod files;
+mod gen_rows;
+mod program;
+mod stop;
+mod terminal;
