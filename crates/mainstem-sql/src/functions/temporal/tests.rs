@@ -1,11 +1,18 @@
 //! Calendar, patterns, zones and literals against rows of text.
 
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
 use mainstem_core::TypeKind;
+use mainstem_engine::expr::{EvalContext, Value};
 
 use super::calendar::{self, Date};
 use super::pattern::{Dialect, Moment, Pattern};
 use super::zone::Zone;
 use super::{Unit, literal};
+use crate::functions::Argument;
+use crate::session::Session;
 
 fn days(text: &str) -> i64 {
     i64::from(crate::cast::parse::date(text).unwrap())
@@ -129,7 +136,7 @@ fn interval_literals() {
         ("x", Unit::Day, None, None),
         ("1", Unit::Millisecond, None, None),
     ];
-    let session = crate::session::Session::default();
+    let session = Session::default();
     for (text, from, to, expected) in rows {
         let shown = literal::interval(false, text, from, to).ok().map(|(data_type, array)| {
             let mut out = Vec::new();
@@ -150,4 +157,51 @@ fn timestamp_literals_count_their_digits() {
     assert_eq!(precision("2024-01-05"), of(0));
     assert_eq!(precision("2024-01-05 10:20:30.1234567890"), of(9));
     assert_eq!(precision("2024-02-30 10:20:30"), None);
+}
+
+/// A literal as the binder hands it over, and its value.
+fn operand(literal: (mainstem_core::DataType, ArrayRef)) -> (Argument, Value) {
+    let (data_type, array) = literal;
+    let value = Value::Scalar(Arc::clone(&array));
+    (Argument { data_type, literal: Some(array) }, value)
+}
+
+#[test]
+fn periods_overlap_whatever_the_order_of_their_ends() {
+    let date = |text: &str| operand(literal::date(text).unwrap());
+    let months = |text: &str| operand(literal::interval(false, text, Unit::Month, None).unwrap());
+    let rows = [
+        ([date("2024-01-01"), date("2024-02-01"), date("2024-02-01"), date("2024-03-01")], true),
+        ([date("2024-02-01"), date("2024-01-01"), date("2024-01-15"), date("2024-01-16")], true),
+        ([date("2024-01-01"), months("1"), date("2024-02-02"), months("1")], false),
+    ];
+    let cx = EvalContext { now_ms: 0, watermark_ms: None };
+    for (operands, expected) in rows {
+        let (arguments, values): (Vec<Argument>, Vec<Value>) = operands.into_iter().unzip();
+        let arguments: [Argument; 4] = arguments.try_into().unwrap();
+        let bound = super::overlaps::bind(&arguments, &Session::default()).unwrap();
+        assert_eq!(bound.returns, TypeKind::Boolean.not_null());
+        let answer = (bound.kernel)(&values, 1, &cx).unwrap();
+        assert_eq!(answer.array().as_boolean().value(0), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn differences_are_intervals() {
+    let rows = [
+        ("2024-01-03 00:00:00", "2024-01-01 01:00:00", false, "+1 23:00:00.000"),
+        ("2024-03-03 00:00:00", "2024-01-04 00:00:00", true, "+0-01"),
+        ("2024-03-03 00:00:00", "2022-01-04 00:00:00", true, "+2-01"),
+    ];
+    let cx = EvalContext { now_ms: 0, watermark_ms: None };
+    for (left, right, months, expected) in rows {
+        let (left, left_value) = operand(literal::timestamp(left).unwrap());
+        let (right, right_value) = operand(literal::timestamp(right).unwrap());
+        let bound = crate::operators::bind_difference(&left, &right, months).unwrap();
+        let interval = (bound.kernel)(&[left_value, right_value], 1, &cx).unwrap();
+        let session = Session::default();
+        let mut out = Vec::new();
+        crate::cast::value_printer(&bound.returns.kind, interval.array(), &session)(0, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
 }
