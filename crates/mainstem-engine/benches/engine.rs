@@ -126,8 +126,7 @@ fn group_by() -> Plan {
     let long = [TypeKind::BigInt];
     let aggregates =
         vec![call("COUNT", &[], &[]), call("SUM", &[1], &long), call("MAX", &[1], &long)];
-    let kind =
-        NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
     let node = plan.node(kind, &[node], &[LONG; 4], true);
     plan.sink(node, ChangelogMode::Upsert { key: vec![0] })
 }
@@ -137,8 +136,7 @@ fn distinct() -> Plan {
     let source = plan.source(&[LONG, LONG]);
     let count = AggregateCall { distinct: true, ..call("COUNT", &[1], &[TypeKind::BigInt]) };
     let aggregates = vec![count];
-    let kind =
-        NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
     let node = plan.node(kind, &[source], &[LONG; 2], true);
     plan.sink(node, ChangelogMode::Upsert { key: vec![0] })
 }
@@ -156,7 +154,8 @@ fn join() -> Plan {
 /// One event per ms, ten users with uuid-like names.
 fn transactions(batches: usize, jitter_ms: u64) -> Vec<Batch> {
     let mut rng = Rng::new(7);
-    let users: Vec<String> = (0..10u64).map(|i| format!("{:08x}-4f5a-4c51-9c0e-{:012x}", i * 77, i)).collect();
+    let users: Vec<String> =
+        (0..10u64).map(|i| format!("{:08x}-4f5a-4c51-9c0e-{:012x}", i * 77, i)).collect();
     let batch = |at: usize| {
         let first = (at * BATCH_ROWS) as i64;
         let mut jitter = || if jitter_ms == 0 { 0 } else { rng.below(jitter_ms) as i64 };
@@ -322,51 +321,108 @@ fn futures_waker() -> std::task::Waker {
     Arc::new(Unpark(std::thread::current())).into()
 }
 
-fn main() {
-    let only = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+type Case = (&'static str, Box<dyn Fn(&str)>);
+
+fn cases() -> Vec<Case> {
     let tumble = WindowKind::Tumble { size_ms: 3000 };
     let hop = WindowKind::Hop { size_ms: 3000, slide_ms: 30 };
     let cumulate = WindowKind::Cumulate { max_size_ms: 60_000, step_ms: 1000 };
-    let in_order = || transactions(64, 0);
-    type Case<'a> = (&'a str, Box<dyn Fn(&str) + 'a>);
-    let cases: Vec<Case<'_>> = vec![
-        ("pass", Box::new(|n| drive(n, &pass(), vec![in_order()], 200, true))),
-        ("tumble", Box::new(|n| drive(n, &windows(tumble, false), vec![in_order()], 200, true))),
-        ("tumble filtered", Box::new(|n| {
-            drive(n, &windows(tumble, true), vec![in_order()], 200, true);
-        })),
-        ("tumble disorder", Box::new(|n| {
-            drive(n, &windows(tumble, false), vec![transactions(64, 4000)], 100, true);
-        })),
-        ("hop 100 slides", Box::new(|n| drive(n, &windows(hop, false), vec![in_order()], 20, true))),
-        ("cumulate 60 steps", Box::new(|n| {
-            drive(n, &windows(cumulate, false), vec![in_order()], 100, true);
-        })),
-        ("group by 10 keys", Box::new(|n| drive(n, &group_by(), vec![pairs(64, 10, 1)], 200, false))),
-        ("group by 1 M keys", Box::new(|n| {
-            drive(n, &group_by(), vec![pairs(1024, 1_000_000, 1)], 2, false);
-        })),
-        ("count distinct 1 M in 10", Box::new(|n| {
-            let batches = pairs(512, 10, 1).into_iter().zip(pairs(512, 100_000, 2)).map(|(a, b)| {
-                Batch::new(vec![Arc::clone(a.column(0)), Arc::clone(b.column(0))], BATCH_ROWS)
-            });
-            drive(n, &distinct(), vec![batches.collect()], 2, false);
-        })),
-        ("join 1 M x 1 M", Box::new(|n| {
-            let sides = vec![pairs(128, 1_000_000, 1), pairs(128, 1_000_000, 2)];
-            drive(n, &join(), sides, 1, false);
-        })),
-        ("executor 1 worker tumble", Box::new(|n| threads(n, &windows(tumble, false), &in_order(), 200, 1))),
-        ("executor 2 workers tumble", Box::new(|n| threads(n, &windows(tumble, false), &in_order(), 200, 2))),
-        ("executor 1 worker group by 1 M", Box::new(|n| {
-            threads(n, &group_by(), &pairs(1024, 1_000_000, 1), 2, 1);
-        })),
-        ("executor 2 workers group by 1 M", Box::new(|n| {
-            threads(n, &group_by(), &pairs(1024, 1_000_000, 1), 2, 2);
-        })),
+    let in_order = move || transactions(64, 0);
+
+    let mut cases: Vec<Case> = vec![
+        ("pass", Box::new(move |n| drive(n, &pass(), vec![in_order()], 200, true))),
+        (
+            "tumble",
+            Box::new(move |n| drive(n, &windows(tumble, false), vec![in_order()], 200, true)),
+        ),
+        (
+            "tumble filtered",
+            Box::new(move |n| {
+                drive(n, &windows(tumble, true), vec![in_order()], 200, true);
+            }),
+        ),
+        (
+            "tumble disorder",
+            Box::new(move |n| {
+                drive(n, &windows(tumble, false), vec![transactions(64, 4000)], 100, true);
+            }),
+        ),
+        (
+            "hop 100 slides",
+            Box::new(move |n| drive(n, &windows(hop, false), vec![in_order()], 20, true)),
+        ),
+        (
+            "cumulate 60 steps",
+            Box::new(move |n| {
+                drive(n, &windows(cumulate, false), vec![in_order()], 100, true);
+            }),
+        ),
+        (
+            "group by 10 keys",
+            Box::new(move |n| drive(n, &group_by(), vec![pairs(64, 10, 1)], 200, false)),
+        ),
+        (
+            "group by 1 M keys",
+            Box::new(move |n| {
+                drive(n, &group_by(), vec![pairs(1024, 1_000_000, 1)], 2, false);
+            }),
+        ),
+        (
+            "count distinct 1 M in 10",
+            Box::new(move |n| {
+                let batches =
+                    pairs(512, 10, 1).into_iter().zip(pairs(512, 100_000, 2)).map(|(a, b)| {
+                        Batch::new(
+                            vec![Arc::clone(a.column(0)), Arc::clone(b.column(0))],
+                            BATCH_ROWS,
+                        )
+                    });
+                drive(n, &distinct(), vec![batches.collect()], 2, false);
+            }),
+        ),
+        (
+            "join 1 M x 1 M",
+            Box::new(move |n| {
+                let sides = vec![pairs(128, 1_000_000, 1), pairs(128, 1_000_000, 2)];
+                drive(n, &join(), sides, 1, false);
+            }),
+        ),
     ];
-    for (name, run) in cases.iter().filter(|(name, _)| wanted(name)) {
+    cases.extend(threaded());
+    cases
+}
+
+fn threaded() -> Vec<Case> {
+    let tumble = WindowKind::Tumble { size_ms: 3000 };
+    let in_order = || transactions(64, 0);
+    vec![
+        (
+            "executor 1 worker tumble",
+            Box::new(move |n| threads(n, &windows(tumble, false), &in_order(), 200, 1)),
+        ),
+        (
+            "executor 2 workers tumble",
+            Box::new(move |n| threads(n, &windows(tumble, false), &in_order(), 200, 2)),
+        ),
+        (
+            "executor 1 worker group by 1 M",
+            Box::new(move |n| {
+                threads(n, &group_by(), &pairs(1024, 1_000_000, 1), 2, 1);
+            }),
+        ),
+        (
+            "executor 2 workers group by 1 M",
+            Box::new(move |n| {
+                threads(n, &group_by(), &pairs(1024, 1_000_000, 1), 2, 2);
+            }),
+        ),
+    ]
+}
+
+fn main() {
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    for (name, run) in cases().iter().filter(|(name, _)| wanted(name)) {
         run(name);
     }
 }

@@ -89,9 +89,7 @@ pub(crate) fn from_integers(
         nulls: Option<NullBuffer>,
         data_type: &ArrowType,
     ) -> ArrayRef {
-        Arc::new(
-            PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(data_type.clone()),
-        )
+        Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(data_type.clone()))
     }
     let t = data_type;
     Ok(match t {

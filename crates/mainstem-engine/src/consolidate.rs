@@ -2,6 +2,8 @@
 //! Invariant: equal rows of opposite weight cancel within a step; rows that go precede rows that come; a sink that
 //! takes upserts gets at most one row a key. Append-only output passes untouched.
 
+use std::sync::Arc;
+
 use arrow_array::UInt32Array;
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
@@ -111,7 +113,7 @@ impl Consolidate {
     ) -> Result<Vec<(u32, i64)>> {
         let table = self.keys.as_mut().expect("upsert sinks have a table");
         table.clear();
-        let columns: Vec<_> = key.iter().map(|&i| all.columns()[i].clone()).collect();
+        let columns: Vec<_> = key.iter().map(|&i| Arc::clone(all.column(i))).collect();
         table.intern(&columns, all.rows(), &mut self.ids)?;
         let mut chosen: Vec<Option<(u32, i64)>> = vec![None; table.bound()];
         for &(row, weight) in net {

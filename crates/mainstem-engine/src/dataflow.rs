@@ -56,7 +56,10 @@ pub struct Dataflow {
 impl std::fmt::Debug for Dataflow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nodes: Vec<&str> = self.graph.plan.nodes.iter().map(|n| n.name.as_str()).collect();
-        f.debug_struct("Dataflow").field("workers", &self.workers.len()).field("nodes", &nodes).finish()
+        f.debug_struct("Dataflow")
+            .field("workers", &self.workers.len())
+            .field("nodes", &nodes)
+            .finish()
     }
 }
 

@@ -40,7 +40,8 @@ impl Decoders {
         dead_letters: Option<DeadLetters>,
     ) -> Self {
         let empty = |source: usize| {
-            let of_source = |kind: &NodeKind| matches!(kind, NodeKind::Source { source: s } if *s == source);
+            let of_source =
+                |kind: &NodeKind| matches!(kind, NodeKind::Source { source: s } if *s == source);
             let node = graph.plan.nodes.iter().find(|node| of_source(&node.kind));
             let columns = node.map(|n| n.output.iter().map(new_empty_array).collect());
             Batch::new(columns.unwrap_or_default(), 0)
@@ -66,9 +67,9 @@ impl Decoders {
         let mut pending = Pending::default();
         for Assigned { source, split, payload, bytes } in payloads {
             let mut decoded = Decoded::default();
-            self.decoders[source]
-                .decode(payload, now_ms, &mut decoded)
-                .map_err(|e: Error| e.context(format!("table '{}'", counters.source_name(source))))?;
+            self.decoders[source].decode(payload, now_ms, &mut decoded).map_err(|e: Error| {
+                e.context(format!("table '{}'", counters.source_name(source)))
+            })?;
             let count: usize = decoded.batches.iter().map(Batch::rows).sum();
             let (records, skipped) = (decoded.records, decoded.skipped);
             counters.received(source, bytes as u64, records, count as u64, skipped);

@@ -127,7 +127,7 @@ fn deal(
         put(0, batch.clone());
         return Ok(());
     }
-    let columns: Vec<_> = keys.iter().map(|&i| batch.columns()[i].clone()).collect();
+    let columns: Vec<_> = keys.iter().map(|&i| Arc::clone(batch.column(i))).collect();
     let mut hashes = Vec::new();
     hash_columns(&columns, batch.rows(), &mut hashes)?;
     let mut rows = vec![Vec::with_capacity(batch.rows() / workers + 16); workers];

@@ -393,8 +393,7 @@ impl Running {
                 self.shared.fail(panic_error(panic.as_ref(), 0));
             }
         }
-        let failure =
-            self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
         match failure {
             Some(error) => Err(error),
             None => Ok(self.progress()),

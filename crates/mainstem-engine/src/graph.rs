@@ -69,7 +69,6 @@ impl Graph {
         }
         self.plan.nodes.iter().position(|node| node.inputs.contains(&index))
     }
-
 }
 
 fn meets(node: &Node, workers: usize) -> bool {
@@ -77,9 +76,8 @@ fn meets(node: &Node, workers: usize) -> bool {
 }
 
 fn check(plan: &Plan) -> Result<()> {
-    let broken = |node: &Node, why: &str| {
-        Err(Error::internal(format!("plan node '{}' {why}", node.name)))
-    };
+    let broken =
+        |node: &Node, why: &str| Err(Error::internal(format!("plan node '{}' {why}", node.name)));
     for (index, node) in plan.nodes.iter().enumerate() {
         if node.inputs.iter().any(|&input| input >= index) {
             return broken(node, "reads a node that comes after it");

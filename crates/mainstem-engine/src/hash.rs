@@ -59,11 +59,11 @@ pub(crate) fn hash_columns(columns: &[ArrayRef], rows: usize, out: &mut Vec<u64>
                     None => {
                         out.iter_mut().zip(values.iter()).for_each(|(h, &v)| *h = mix(*h, v as u64))
                     }
-                    Some(_) => out.iter_mut().zip(values.iter()).enumerate().for_each(
-                        |(row, (h, &v))| {
+                    Some(_) => {
+                        out.iter_mut().zip(values.iter()).enumerate().for_each(|(row, (h, &v))| {
                             *h = mix(*h, if is_null(row) { NULL_HASH } else { v as u64 });
-                        },
-                    ),
+                        })
+                    }
                 }
             }
             ArrowType::Utf8 => {

@@ -23,6 +23,7 @@ use crate::ops::window_table::WindowTable;
 use crate::plan::{Node, NodeKind};
 
 /// How a worker runs a node.
+#[allow(clippy::large_enum_variant, reason = "one a node, made once")]
 pub(crate) enum Instance {
     Source(usize),
     Watermark(SourceWatermark),
@@ -39,7 +40,10 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
     let operator: Box<dyn Operator> = match &node.kind {
         NodeKind::Source { source } => return Ok(Instance::Source(*source)),
         NodeKind::Watermark { expr, idle_timeout_ms } => {
-            return Ok(Instance::Watermark(SourceWatermark::new(expr.clone(), *idle_timeout_ms)));
+            return Ok(Instance::Watermark(SourceWatermark::new(
+                ExprRef::clone(expr),
+                *idle_timeout_ms,
+            )));
         }
         NodeKind::Exchange { keys } => {
             let preaggregation = preaggregation(graph, index, keys)?;
@@ -59,7 +63,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Filter { predicate } => {
             let above = graph.only_reader(index);
             let keep = above.and_then(|reader| moved_into_filter(graph, reader));
-            Box::new(Filter { predicate: predicate.clone(), keep })
+            Box::new(Filter { predicate: ExprRef::clone(predicate), keep })
         }
         NodeKind::Values { batch } => {
             Box::new(Values { batch: (worker == 0).then(|| batch.clone()) })
@@ -83,9 +87,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
         }
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
-        NodeKind::UpsertNormalize { key } => {
-            Box::new(UpsertNormalize::new(key, &input(0).output)?)
-        }
+        NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
         NodeKind::Join { kind, left_keys, right_keys, residual } => {
             Box::new(Join::new(&JoinPlan {
                 kind: *kind,

@@ -75,5 +75,7 @@ pub trait Operator: Send {
 
 /// Batches of at most `rows` rows with the same content.
 pub(crate) fn cut(batch: &Batch, rows: usize) -> impl Iterator<Item = Batch> + '_ {
-    (0..batch.rows()).step_by(rows.max(1)).map(move |at| batch.slice(at, rows.min(batch.rows() - at)))
+    (0..batch.rows())
+        .step_by(rows.max(1))
+        .map(move |at| batch.slice(at, rows.min(batch.rows() - at)))
 }

@@ -18,6 +18,7 @@ pub const INPUT_BYTES_MAX: usize = 4 << 20;
 pub const OUTPUT_BYTES_MAX: usize = 8 << 20;
 
 /// What a reader has put into a port.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are payloads")]
 #[derive(Debug)]
 pub(crate) enum Event {
     Added(u32),
@@ -230,10 +231,8 @@ impl OutputPort {
         let full = |state: &mut OutputState| {
             !state.released && state.bytes > 0 && state.bytes + bytes > self.bytes_max
         };
-        let mut state = self
-            .drained
-            .wait_while(self.lock(), full)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state =
+            self.drained.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
         if state.released {
             return Err(Released);
         }

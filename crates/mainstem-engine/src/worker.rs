@@ -155,7 +155,12 @@ impl Worker {
                     let seen = Arc::new(seen);
                     for to in 0..workers {
                         let arrivals = Arrivals::default();
-                        mail.put(node, self.index, to, Letter { arrivals, seen: Arc::clone(&seen) });
+                        mail.put(
+                            node,
+                            self.index,
+                            to,
+                            Letter { arrivals, seen: Arc::clone(&seen) },
+                        );
                     }
                 }
                 self.edges[node] = Edge { arrivals: input.arrivals, splits: Vec::new() };

@@ -358,11 +358,9 @@ impl Accumulator for Multisets {
         grow(&mut self.groups, group_count);
         let mask = selection(args, filter);
         let array = args[0].as_ref();
-        let bytes = || {
-            (0..array.len()).map(|row| Ordered::Bytes(bytes_at(array, row).into())).collect()
-        };
-        let mut values: Vec<Ordered> =
-            with_primitive!(&self.input, ordered_values(array), bytes());
+        let bytes =
+            || (0..array.len()).map(|row| Ordered::Bytes(bytes_at(array, row).into())).collect();
+        let mut values: Vec<Ordered> = with_primitive!(&self.input, ordered_values(array), bytes());
         each_row(groups, mask.as_ref(), weights, |row, group, weight| {
             let value = std::mem::replace(&mut values[row], Ordered::Number(0));
             match self.groups[group].entry(value) {

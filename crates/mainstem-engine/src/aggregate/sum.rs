@@ -179,10 +179,7 @@ where
         let sums: ScalarBuffer<Sum::Native> = groups.iter().map(|&g| self.get(g).0).collect();
         let counts: Int64Array = groups.iter().map(|&g| self.get(g).1).collect();
         let sums = PrimitiveArray::<Sum>::new(sums, None);
-        Ok(vec![
-            Arc::new(sums.with_data_type(self.function.state_type.clone())),
-            Arc::new(counts),
-        ])
+        Ok(vec![Arc::new(sums.with_data_type(self.function.state_type.clone())), Arc::new(counts)])
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {

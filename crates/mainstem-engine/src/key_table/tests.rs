@@ -47,9 +47,10 @@ fn check(columns: &[ArrayRef], expect: &[u32]) {
 fn equal_keys_have_equal_ids() {
     check(&[ints(&[Some(5), Some(-1), Some(5), None, None, Some(0)])], &[0, 1, 0, 2, 2, 3]);
     check(&[small(&[Some(1), Some(2), Some(1)])], &[0, 1, 0]);
-    check(&[ints(&[Some(1), Some(1), None, Some(1)]), small(&[Some(2), None, Some(2), Some(2)])], &[
-        0, 1, 2, 0,
-    ]);
+    check(
+        &[ints(&[Some(1), Some(1), None, Some(1)]), small(&[Some(2), None, Some(2), Some(2)])],
+        &[0, 1, 2, 0],
+    );
     check(&[text(&[Some("a"), Some(""), None, Some("a"), Some("")])], &[0, 1, 2, 0, 1]);
     let doubles: ArrayRef = Arc::new(Float64Array::from(vec![1.5, 2.5, 1.5]));
     check(&[text(&[Some("x"), Some("x"), Some("x")]), doubles], &[0, 1, 0]);

@@ -138,7 +138,7 @@ impl Aggregate {
         }
         let groups = std::mem::take(&mut self.step_groups);
         groups.iter().for_each(|&group| self.touched[group as usize] = false);
-        let (mut old, mut new): (Vec<u32>, Vec<u32>) =
+        let (old, mut new): (Vec<u32>, Vec<u32>) =
             groups.into_iter().partition(|&group| self.emitted[group as usize]);
         let before = self.calls.finish(&old)?;
         for (batch, groups) in &rows {
@@ -148,14 +148,14 @@ impl Aggregate {
             let bound = self.keys.bound();
             self.calls.merge(&batch.columns()[width..], groups, bound)?;
         }
-        let output = self.differences(&mut old, &mut new, before)?;
+        let output = self.differences(&old, &mut new, before)?;
         Ok(output)
     }
 
     /// Compares the results of the groups `old` before the step with now, and adds the groups `new`.
     fn differences(
         &mut self,
-        old: &mut Vec<u32>,
+        old: &[u32],
         new: &mut Vec<u32>,
         before: Vec<ArrayRef>,
     ) -> Result<Vec<Batch>> {
@@ -164,9 +164,8 @@ impl Aggregate {
         let goes = BooleanBuffer::collect_bool(old.len(), |i| {
             (differs.value(i) && !self.upserts) || !self.lives(old[i])
         });
-        let comes = BooleanBuffer::collect_bool(old.len(), |i| {
-            differs.value(i) && self.lives(old[i])
-        });
+        let comes =
+            BooleanBuffer::collect_bool(old.len(), |i| differs.value(i) && self.lives(old[i]));
         let mut output = Vec::new();
         if goes.count_set_bits() > 0 {
             let before = self.rows(old, before)?;

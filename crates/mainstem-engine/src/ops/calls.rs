@@ -1,6 +1,8 @@
 //! The aggregate calls of one operator, driven together.
 //! Invariant: all accumulators know the same groups.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
@@ -37,7 +39,7 @@ impl Calls {
         let weights = batch.weights().map(|w| &w[..]);
         for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
             self.args.clear();
-            self.args.extend(call.args.iter().map(|&i| batch.columns()[i].clone()));
+            self.args.extend(call.args.iter().map(|&i| Arc::clone(batch.column(i))));
             let filter = call.filter.map(|i| boolean(batch.column(i))).transpose()?;
             accumulator.update(&self.args, groups, group_count, filter, weights)?;
         }

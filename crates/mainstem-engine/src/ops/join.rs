@@ -64,11 +64,8 @@ impl Join {
         cx: &StepContext,
         output: &mut Vec<Batch>,
     ) -> Result<()> {
-        let (own, other) = if is_left {
-            (&mut self.left, &self.right)
-        } else {
-            (&mut self.right, &self.left)
-        };
+        let (own, other) =
+            if is_left { (&mut self.left, &self.right) } else { (&mut self.right, &self.left) };
         let batch = match own.split_null_keys(&batch)? {
             None => batch,
             Some((with_keys, without)) => {

@@ -90,12 +90,7 @@ impl Panes {
         Ok(())
     }
 
-    fn flip(
-        &mut self,
-        window: Span,
-        parts: &mut Parts<'_>,
-        gone: &mut Vec<Slice>,
-    ) -> Result<()> {
+    fn flip(&mut self, window: Span, parts: &mut Parts<'_>, gone: &mut Vec<Slice>) -> Result<()> {
         self.reset(gone);
         let slices = parts.slices;
         let mut after: Option<Span> = None;

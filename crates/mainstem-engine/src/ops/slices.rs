@@ -41,10 +41,11 @@ impl Runs {
         let (mut low, mut high) = (0, 0);
         for (row, &time) in times.iter().enumerate() {
             if time < low || time >= high {
-                let slot = self.slot_where(|s| s.start <= time && time < s.end).unwrap_or_else(|| {
-                    self.slots.push(slice_of(time));
-                    self.slots.len() - 1
-                });
+                let slot =
+                    self.slot_where(|s| s.start <= time && time < s.end).unwrap_or_else(|| {
+                        self.slots.push(slice_of(time));
+                        self.slots.len() - 1
+                    });
                 (low, high) = (self.slots[slot].start, self.slots[slot].end);
                 self.switch(slot, row);
             }
@@ -197,12 +198,7 @@ impl Slice {
 }
 
 #[inline(never)]
-fn add(
-    key: u32,
-    keys: &mut Vec<u32>,
-    groups: &mut Vec<u32>,
-    allocator: &mut Allocator<'_>,
-) -> u32 {
+fn add(key: u32, keys: &mut Vec<u32>, groups: &mut Vec<u32>, allocator: &mut Allocator<'_>) -> u32 {
     let group = allocator.groups.allocate();
     keys.push(key);
     groups.push(group);

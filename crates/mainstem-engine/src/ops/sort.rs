@@ -1,6 +1,8 @@
 //! ORDER BY over bounded input.
 //! Invariant: nothing comes out before the end of input; then all rows, sorted, equal ones in order of arrival.
 
+use std::sync::Arc;
+
 use arrow_array::UInt32Array;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
@@ -50,7 +52,7 @@ impl Sort {
         let rows = self.consolidate.apply(std::mem::take(&mut self.rows))?;
         let Some(all) = Batch::concat(&rows)? else { return Ok(Vec::new()) };
         let columns: Vec<_> =
-            self.keys.iter().map(|&(column, _, _)| all.columns()[column].clone()).collect();
+            self.keys.iter().map(|&(column, _, _)| Arc::clone(all.column(column))).collect();
         let mut order: Vec<u32> = (0..all.rows() as u32).collect();
         if !columns.is_empty() {
             let encoded = self.converter.convert_columns(&columns)?;

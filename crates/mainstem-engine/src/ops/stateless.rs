@@ -1,6 +1,8 @@
 //! Project, Filter and UnionAll.
 //! Invariant: one batch out for each batch in, in order.
 
+use std::sync::Arc;
+
 use mainstem_core::{Batch, Error, Result};
 
 use crate::expr::ExprRef;
@@ -17,7 +19,7 @@ impl Operator for Project {
         let eval = cx.eval();
         let project = |batch: Batch| {
             let column = |expr: &ExprRef| match expr.as_column() {
-                Some(index) => Ok(batch.columns()[index].clone()),
+                Some(index) => Ok(Arc::clone(batch.column(index))),
                 None => expr.eval(&batch, &eval)?.into_array(batch.rows()),
             };
             let columns = self.exprs.iter().map(column).collect::<Result<_>>()?;

@@ -53,8 +53,7 @@ impl Operator for UpsertNormalize {
             }
             *last = row as u32 + 1;
         }
-        let old: Vec<u32> =
-            touched.iter().filter_map(|&id| self.current[id as usize]).collect();
+        let old: Vec<u32> = touched.iter().filter_map(|&id| self.current[id as usize]).collect();
         let before = self.rows.gather(&old)?;
         let (mut comes, mut gone) = (Vec::new(), Vec::new());
         for &id in &touched {

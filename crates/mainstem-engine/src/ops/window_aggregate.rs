@@ -125,8 +125,7 @@ impl WindowAggregate {
                 (source, *time == TimeSource::ProcessingTime)
             }
             WindowInput::Attached { start, end, processing_time, zone } => {
-                let source =
-                    SliceSource::Attached { start: *start, end: *end, zone: zone.clone() };
+                let source = SliceSource::Attached { start: *start, end: *end, zone: zone.clone() };
                 (source, *processing_time)
             }
         };
@@ -246,13 +245,11 @@ impl WindowAggregate {
         let mut scratch = std::mem::take(&mut self.scratch);
         if let Some((table, window)) = &self.expand {
             // Late rows are counted once, before each row becomes one row a window.
-            let source =
-                SliceSource::Assign { window: window.clone(), time: table.time };
+            let source = SliceSource::Assign { window: window.clone(), time: table.time };
             let attached = std::mem::replace(&mut self.source, source);
             let found = self.find_runs(&batch, cx.now_ms, &mut scratch.runs);
             let late = &mut cx.metrics.late_rows;
-            let kept = found
-                .and_then(|()| self.without_late(&batch, &scratch.runs, before, late));
+            let kept = found.and_then(|()| self.without_late(&batch, &scratch.runs, before, late));
             self.source = attached;
             let kept = kept?.unwrap_or(batch);
             if let Some((table, _)) = &self.expand {
@@ -272,7 +269,7 @@ impl WindowAggregate {
         }
         if !batch.is_empty() {
             let keys: Vec<ArrayRef> =
-                self.key_columns.iter().map(|&i| batch.columns()[i].clone()).collect();
+                self.key_columns.iter().map(|&i| Arc::clone(batch.column(i))).collect();
             self.assign(&keys, batch.rows(), before, &mut scratch)?;
             let bound = self.groups.bound();
             self.calls.update(&batch, &scratch.groups, bound)?;
@@ -395,7 +392,7 @@ impl WindowAggregate {
         let WindowKind::Hop { slide_ms, .. } = window.kind else { return Ok(Vec::new()) };
         let Some(mut combined) = self.combined.take() else { return Ok(Vec::new()) };
         let mut closed = Closed::default();
-        let mut place = vec![u32::MAX; self.keys.bound()];
+        let mut place = Vec::new();
         let mut gone = Vec::new();
         let mut next_end = i64::MIN;
         while let Some((&first, _)) = self.slices.first_key_value() {
@@ -415,6 +412,7 @@ impl WindowAggregate {
                 key_bound: self.keys.bound(),
             };
             self.panes.prepare(span, &mut parts, &mut gone)?;
+            place.resize(self.keys.bound(), u32::MAX);
             // Groups of `combined` are places in `closed`.
             let base = closed.keys.len();
             for part in self.panes.window() {
@@ -476,7 +474,8 @@ impl WindowAggregate {
     /// Moves the rows of all slices of a window into its first slice.
     fn gather(&mut self, home: Span, window: Span) -> Result<()> {
         let mut base = self.slices.remove(&home).unwrap_or_default();
-        let spans: Vec<Span> = self.slices.range(slices_of(window)).map(|(&span, _)| span).collect();
+        let spans: Vec<Span> =
+            self.slices.range(slices_of(window)).map(|(&span, _)| span).collect();
         for span in spans {
             let slice = self.slices.remove(&span).expect("it was just listed");
             let mut to = Vec::with_capacity(slice.keys.len());

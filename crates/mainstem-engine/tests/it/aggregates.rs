@@ -16,7 +16,7 @@ use crate::support::*;
 use crate::windows::call;
 
 /// key, value: COUNT(*), COUNT(v), SUM, MIN, MAX, AVG, COUNT(DISTINCT v), SUM(v) FILTER (v > 5).
-fn plan(changelog: bool, final_only: bool, keyed: bool) -> Plan {
+fn plan(changelog: bool, final_only: bool, keyed: bool, sink: ChangelogMode) -> Plan {
     let mut plan = PlanBuilder::default();
     let source = plan.source(vec![INT, INT], changelog);
     let exprs = vec![column(0), column(1), where_int(1, |v| v > 5)];
@@ -40,7 +40,7 @@ fn plan(changelog: bool, final_only: bool, keyed: bool) -> Plan {
     let output = vec![INT; keys.len() + aggregates.len()];
     let kind = NodeKind::Aggregate { keys, aggregates, global: !keyed, final_only };
     let node = plan.node(kind, &[exchange], output, true);
-    plan.sink(node, ChangelogMode::Retract);
+    plan.sink(node, sink);
     plan.build()
 }
 
@@ -83,10 +83,7 @@ fn naive(rows: &BTreeMap<Row, i64>, changelog: bool, keyed: bool, any: bool) -> 
 
 /// Random changes: positive numbers insert a row, negative ones take back one that is there.
 fn any_steps() -> impl Strategy<Value = Vec<Vec<(Row, bool)>>> {
-    let row = (
-        prop::option::weighted(0.9, 0i64..4),
-        prop::option::weighted(0.8, -3i64..12),
-    );
+    let row = (prop::option::weighted(0.9, 0i64..4), prop::option::weighted(0.8, -3i64..12));
     prop::collection::vec(prop::collection::vec((row, prop::bool::weighted(0.6)), 0..20), 1..10)
 }
 
@@ -99,7 +96,10 @@ proptest! {
         final_only: bool,
         keyed: bool,
     ) {
-        let mut driver = Driver::new(&plan(changelog, final_only, keyed), workers);
+        let mut driver = Driver::new(&plan(changelog, final_only, keyed, ChangelogMode::Retract), workers);
+        let upsert = plan(changelog, final_only, true, ChangelogMode::Upsert { key: vec![0] });
+        let mut upserts = Driver::new(&upsert, workers);
+        let mut by_key: BTreeMap<String, String> = BTreeMap::new();
         let mut held: BTreeMap<Row, i64> = BTreeMap::new();
         let mut any = false;
         for step in steps {
@@ -125,10 +125,27 @@ proptest! {
                 )
             });
             held.retain(|_, weight| *weight != 0);
-            driver.step(0, vec![batches.collect()], false);
+            let batches: Vec<_> = batches.collect();
+            driver.step(0, vec![batches.clone()], false);
+            upserts.step(0, vec![batches], false);
+            let mut seen = std::collections::BTreeSet::new();
+            for (row, weight) in upserts.last[0].iter().flat_map(lines) {
+                let key = row.split(' ').next().unwrap().to_owned();
+                prop_assert!(seen.insert(key.clone()), "one row a key and step");
+                if weight > 0 {
+                    by_key.insert(key, row);
+                } else {
+                    prop_assert!(by_key.remove(&key).is_some(), "only what is there goes");
+                }
+            }
             if !final_only {
                 let expect = naive(&held, changelog, keyed, any);
                 prop_assert_eq!(&driver.folded[0], &expect, "after every step");
+                let rows: Vec<_> = by_key.values().cloned().collect();
+                let expect = naive(&held, changelog, true, any);
+                let mut expect: Vec<_> = expect.0.into_keys().collect();
+                expect.sort_by_key(|row| row.split(' ').next().unwrap().to_owned());
+                prop_assert_eq!(rows, expect, "the last upserts are the table");
             }
         }
         driver.end();
@@ -189,7 +206,12 @@ fn functions_follow_flink() {
     check("LAST_VALUE", TypeKind::Int, int(&[Some(3), Some(1), None]), int(&[Some(1), None]));
     check("SUM", TypeKind::Int, int(&[Some(i32::MAX), Some(1)]), int(&[Some(i32::MIN), None]));
     let tiny: ArrayRef = Arc::new(Int8Array::from(vec![100, 100]));
-    check("SUM", TypeKind::TinyInt, Arc::clone(&tiny), Arc::new(Int8Array::from(vec![Some(-56), None])));
+    check(
+        "SUM",
+        TypeKind::TinyInt,
+        Arc::clone(&tiny),
+        Arc::new(Int8Array::from(vec![Some(-56), None])),
+    );
     check("AVG", TypeKind::TinyInt, tiny, Arc::new(Int8Array::from(vec![Some(100), None])));
     let floats: ArrayRef = Arc::new(Float32Array::from(vec![1.5, 2.0]));
     check("AVG", TypeKind::Float, floats, Arc::new(Float32Array::from(vec![Some(1.75), None])));
@@ -213,13 +235,14 @@ fn functions_follow_flink() {
 fn decimals_follow_flink() {
     let kind = TypeKind::Decimal { precision: 5, scale: 2 };
     let values = decimal(&[Some(100), Some(25), Some(75), None], 5, 2);
-    let (sum, returns) = aggregate_all("SUM", &[kind.clone()], &[Arc::clone(&values)]);
+    let (sum, returns) = aggregate_all("SUM", std::slice::from_ref(&kind), &[Arc::clone(&values)]);
     assert_eq!(returns.kind, TypeKind::Decimal { precision: 38, scale: 2 });
     assert_eq!(&sum, &decimal(&[Some(200), None], 38, 2));
-    let (avg, returns) = aggregate_all("AVG", &[kind.clone()], &[values]);
+    let (avg, returns) = aggregate_all("AVG", std::slice::from_ref(&kind), &[values]);
     assert_eq!(returns.kind, TypeKind::Decimal { precision: 38, scale: 6 });
     assert_eq!(&avg, &decimal(&[Some(666_667), None], 38, 6), "2.00 / 3 is rounded half up");
-    let (avg, _) = aggregate_all("AVG", &[kind], &[decimal(&[Some(-100), Some(-50), Some(-50)], 5, 2)]);
+    let (avg, _) =
+        aggregate_all("AVG", &[kind], &[decimal(&[Some(-100), Some(-50), Some(-50)], 5, 2)]);
     assert_eq!(&avg, &decimal(&[Some(-666_667), None], 38, 6));
     let kind = TypeKind::Decimal { precision: 38, scale: 0 };
     let huge = 10i128.pow(38) - 1;

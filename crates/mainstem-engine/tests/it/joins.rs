@@ -41,9 +41,8 @@ fn show((key, value): Row) -> String {
 }
 
 fn naive(kind: JoinKind, left: &Rows, right: &Rows, with_residual: bool) -> Folded {
-    let fits = |l: &Row, r: &Row| {
-        l.0.is_some() && l.0 == r.0 && (!with_residual || (l.1 + r.1) % 2 == 0)
-    };
+    let fits =
+        |l: &Row, r: &Row| l.0.is_some() && l.0 == r.0 && (!with_residual || (l.1 + r.1) % 2 == 0);
     let mut folded = Folded::default();
     let pairs = !matches!(kind, JoinKind::Semi | JoinKind::Anti);
     for (l, lw) in left {

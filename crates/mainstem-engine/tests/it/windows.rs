@@ -33,7 +33,8 @@ fn plan(kind: WindowKind, offset_ms: i64, delay_ms: i64, distinct: bool) -> Plan
         call("MAX", &[2], &[TypeKind::BigInt]),
     ];
     if distinct {
-        aggregates.push(AggregateCall { distinct: true, ..call("COUNT", &[2], &[TypeKind::BigInt]) });
+        aggregates
+            .push(AggregateCall { distinct: true, ..call("COUNT", &[2], &[TypeKind::BigInt]) });
     }
     let mut output = vec![INT; 1 + aggregates.len()];
     output.extend([TIME, TIME, TIME]);
@@ -63,9 +64,7 @@ fn windows_of(kind: WindowKind, offset: i64, t: i64) -> Vec<(i64, i64)> {
         }
         WindowKind::Cumulate { max_size_ms, step_ms } => {
             for start in multiples(max_size_ms) {
-                found.extend(
-                    (1..=max_size_ms / step_ms).map(|k| (start, start + k * step_ms)),
-                );
+                found.extend((1..=max_size_ms / step_ms).map(|k| (start, start + k * step_ms)));
             }
         }
     }
@@ -275,11 +274,8 @@ fn nested_windows_close_in_one_step() {
     let mut plan = PlanBuilder::default();
     let source = plan.source(vec![TIME, INT], false);
     let watermark = plan.watermark(source, 0, 0);
-    let spec = |size_ms| WindowSpec {
-        kind: WindowKind::Tumble { size_ms },
-        offset_ms: 0,
-        zone: None,
-    };
+    let spec =
+        |size_ms| WindowSpec { kind: WindowKind::Tumble { size_ms }, offset_ms: 0, zone: None };
     let time = TimeSource::EventTime { column: 0 };
     let table = NodeKind::WindowTable { window: spec(10), time };
     let table = plan.node(table, &[watermark], vec![TIME, INT, TIME, TIME, TIME], false);
