@@ -389,7 +389,14 @@ pub enum ExprKind {
         text: String,
         negative: bool,
         unit: String,
+        precision: Option<u8>,
         to: Option<String>,
+    },
+    /// (a - b) unit.
+    Difference {
+        left: Expr,
+        right: Expr,
+        unit: String,
     },
     /// A name of one or more parts.
     Column(Vec<Ident>),

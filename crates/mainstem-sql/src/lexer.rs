@@ -92,6 +92,7 @@ impl Lexer<'_> {
                 let (value, length) = self.quoted('`')?;
                 Ok(self.token(TokenKind::Quoted(value), length))
             }
+            'u' | 'U' if self.rest()[1..].starts_with("&'") => self.unicode(),
             'x' | 'X' if self.rest()[1..].starts_with('\'') => self.binary(),
             '0'..='9' => Ok(self.number()),
             '.' if self.rest()[1..].starts_with(|c: char| c.is_ascii_digit()) => Ok(self.number()),
@@ -157,6 +158,38 @@ impl Lexer<'_> {
         let what = if quote == '`' { "identifier" } else { "string" };
         Err(SqlError::new(format!("this {what} has no end"), Span::new(self.at, self.at + 1))
             .with_hint(format!("close it with {quote}; a {quote} inside is written twice")))
+    }
+
+    /// U&'...' with \\XXXX and \\+XXXXXX escapes.
+    fn unicode(&mut self) -> SqlResult<Token> {
+        let start = self.at;
+        self.at += 2;
+        let (text, length) = self.quoted('\'')?;
+        self.at = start;
+        let mut value = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find('\\') {
+            value.push_str(&rest[..at]);
+            let escape = &rest[at + 1..];
+            let (digits, skip) = match escape.as_bytes().first() {
+                Some(b'\\') => (None, 1),
+                Some(b'+') => (escape.get(1..7), 7),
+                _ => (escape.get(..4), 4),
+            };
+            let decoded = match digits {
+                None if skip == 1 => Some('\\'),
+                None => None,
+                Some(digits) => u32::from_str_radix(digits, 16).ok().and_then(char::from_u32),
+            };
+            let Some(decoded) = decoded else {
+                let span = Span::new(start, start + length + 2);
+                return Err(SqlError::new("a unicode escape is \\XXXX or \\+XXXXXX", span));
+            };
+            value.push(decoded);
+            rest = &escape[skip..];
+        }
+        value.push_str(rest);
+        Ok(self.token(TokenKind::String(value), length + 2))
     }
 
     fn binary(&mut self) -> SqlResult<Token> {

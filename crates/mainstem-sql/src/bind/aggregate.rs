@@ -95,7 +95,9 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
         | ExprKind::Cast { expr: e, .. }
         | ExprKind::Extract { expr: e, .. }
         | ExprKind::RoundTime { expr: e, .. } => go(&[e]),
-        ExprKind::Binary2 { left, right, .. } => go(&[left, right]),
+        ExprKind::Binary2 { left, right, .. } | ExprKind::Difference { left, right, .. } => {
+            go(&[left, right]);
+        }
         ExprKind::Between { expr, low, high, .. } => go(&[expr, low, high]),
         ExprKind::InList { expr, list, .. } => {
             go(&[expr]);

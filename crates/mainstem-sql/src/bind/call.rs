@@ -9,8 +9,9 @@ use mainstem_engine::expr::Value;
 use super::expr::{ExprBinder, string};
 use crate::ast::{Expr, ExprKind};
 use crate::bound::{Bound, BoundKind};
+use crate::cast::CastMode;
 use crate::error::{SqlError, SqlResult};
-use crate::functions::temporal::{extract, rounding, timestamp_add, timestamp_diff};
+use crate::functions::temporal::{extract, overlaps, rounding, timestamp_add, timestamp_diff};
 use crate::functions::{self, Binding};
 use crate::operators::BinaryOp;
 use crate::source::Span;
@@ -74,7 +75,9 @@ impl ExprBinder<'_> {
                     .into_iter()
                     .map(|e| self.bind(e))
                     .collect::<SqlResult<Vec<_>>>()?;
-                self.function("OVERLAPS", &args, span)
+                let arguments = [0, 1, 2, 3].map(|i: usize| args[i].argument());
+                let binding = overlaps::bind(&arguments, self.session);
+                self.settled("OVERLAPS", binding, args, span)
             }
             _ => self.constructor(expr),
         }
@@ -128,7 +131,15 @@ impl ExprBinder<'_> {
     }
 
     fn coalesce(&self, args: &[Bound], span: Span) -> SqlResult<Bound> {
-        let (args, mut data_type) = self.unify(args.to_vec(), "the arguments of COALESCE", span)?;
+        let mut args = args.to_vec();
+        if args.iter().any(|a| a.data_type.kind == TypeKind::Double) {
+            // CASE makes FLOAT of FLOAT and DOUBLE, COALESCE makes DOUBLE.
+            let double = TypeKind::Double.nullable();
+            for arg in args.iter_mut().filter(|a| a.data_type.kind == TypeKind::Float) {
+                *arg = self.cast(arg.clone(), &double, CastMode::Implicit, span)?;
+            }
+        }
+        let (args, mut data_type) = self.unify(args, "the arguments of COALESCE", span)?;
         data_type.nullable = args.iter().all(|a| a.data_type.nullable);
         Ok(Bound { kind: BoundKind::Coalesce(args), data_type }.fold())
     }

@@ -81,17 +81,27 @@ impl<'a> ExprBinder<'a> {
                 let (data_type, value) = parsed.map_err(|e| SqlError::from_core(&e, span))?;
                 Ok(Bound::literal(value, data_type))
             }
-            ExprKind::Interval { text, negative, unit, to } => {
+            ExprKind::Interval { text, negative, unit, precision, to } => {
                 let from = self.unit(unit, span)?;
                 let to = to.as_ref().map(|t| self.unit(t, span)).transpose()?;
-                let (data_type, value) = temporal::literal::interval(*negative, text, from, to)
-                    .map_err(|e| SqlError::from_core(&e, span))?;
+                let (data_type, value) = temporal::literal::interval_with_precision(
+                    *negative, text, from, *precision, to,
+                )
+                .map_err(|e| SqlError::from_core(&e, span))?;
                 Ok(Bound::literal(value, data_type))
+            }
+            ExprKind::Difference { left, right, unit } => {
+                let args = vec![self.bind(left)?, self.bind(right)?];
+                let months = ["YEAR", "QUARTER", "MONTH"].contains(&unit.as_str());
+                let binding =
+                    operators::bind_difference(&args[0].argument(), &args[1].argument(), months);
+                self.settled(&format!("MINUS_{unit}"), binding, args, span)
             }
             ExprKind::Column(parts) => self.column(parts, span),
             ExprKind::Field { base, name } => self.field(self.bind(base)?, name),
             ExprKind::Element { base, index } => self.element(base, index, span),
             ExprKind::Not(inner) => self.unary(UnaryOp::Not, inner, span),
+            ExprKind::Negate(inner) if is_number(inner) => negative_number(inner, span),
             ExprKind::Negate(inner) => self.unary(UnaryOp::Negate, inner, span),
             ExprKind::Plus(inner) => self.unary(UnaryOp::Plus, inner, span),
             ExprKind::Binary2 { op, left, right } => {
@@ -343,7 +353,18 @@ impl<'a> ExprBinder<'a> {
         let value = self.bind(expr)?;
         let mut any: Option<Bound> = None;
         for item in list {
-            let equal = self.binary(BinaryOp::Eq, value.clone(), self.bind(item)?, item.span)?;
+            let item_value = self.bind(item)?;
+            // Flink casts text to the number's type here, which `=` does not do.
+            let mixed = coercion::string_meets_number(&value.data_type, &item_value.data_type);
+            let common = coercion::comparable_type(&value.data_type, &item_value.data_type);
+            let equal = match common.filter(|_| mixed) {
+                Some(common) => {
+                    let left = self.cast(value.clone(), &common, CastMode::Implicit, item.span)?;
+                    let right = self.cast(item_value, &common, CastMode::Implicit, item.span)?;
+                    self.binary(BinaryOp::Eq, left, right, item.span)?
+                }
+                None => self.binary(BinaryOp::Eq, value.clone(), item_value, item.span)?,
+            };
             any = Some(match any {
                 None => equal,
                 Some(before) => self.binary(BinaryOp::Or, before, equal, span)?,
@@ -474,8 +495,21 @@ pub(super) fn struct_field(base: Bound, index: usize, name: &str, data_type: Dat
 }
 
 pub(super) fn string(text: &str) -> Bound {
-    let length = text.chars().count() as u32;
+    // Flink counts UTF-16 units.
+    let length = text.encode_utf16().count() as u32;
     Bound::literal(Arc::new(StringArray::from(vec![text])), TypeKind::Char { length }.not_null())
+}
+
+fn is_number(expr: &Expr) -> bool {
+    matches!(expr.kind.as_ref(), ExprKind::Number(_))
+}
+
+/// `-` belongs to the literal, so that the least INT and the least BIGINT can be written.
+fn negative_number(expr: &Expr, span: Span) -> SqlResult<Bound> {
+    match expr.kind.as_ref() {
+        ExprKind::Number(text) => number(&format!("-{text}"), span),
+        _ => Err(SqlError::new("expected a number", span)),
+    }
 }
 
 /// A number as Flink types it: INT, BIGINT or DECIMAL by size, DECIMAL with a point, DOUBLE with an exponent.
@@ -500,10 +534,11 @@ fn number(text: &str, span: Span) -> SqlResult<Bound> {
             TypeKind::BigInt.not_null(),
         ));
     }
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let digits = format!("{whole}{fraction}");
     let (precision, scale) = (digits.len().max(1), fraction.len());
-    let value = digits.parse::<i128>().ok().filter(|_| precision <= 38);
+    let value = digits.parse::<i128>().ok().map(|v| v * sign).filter(|_| precision <= 38);
     let Some(value) = value else {
         return Err(SqlError::new("a number has at most 38 digits", span)
             .with_hint("write it with an exponent to make it a DOUBLE"));

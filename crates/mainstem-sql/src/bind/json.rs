@@ -2,7 +2,7 @@
 
 use super::expr::ExprBinder;
 use crate::ast::{Expr, ExprKind, IsTest, JsonBehavior};
-use crate::bound::{Bound, BoundKind};
+use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::functions::json::construct::{self, Member, OnNull};
 use crate::functions::json::exists::{self, ExistsOnError};
@@ -44,7 +44,8 @@ impl ExprBinder<'_> {
                     Some("UNKNOWN") => ExistsOnError::Unknown,
                     Some("ERROR") => ExistsOnError::Error,
                     Some(other) => {
-                        let message = format!("expected TRUE, FALSE, UNKNOWN or ERROR, found {other}");
+                        let message =
+                            format!("expected TRUE, FALSE, UNKNOWN or ERROR, found {other}");
                         return Err(SqlError::new(message, span));
                     }
                 };
@@ -80,10 +81,10 @@ impl ExprBinder<'_> {
             }
             ExprKind::JsonObject { members, absent_on_null } => {
                 let (mut args, mut pairs) = (Vec::new(), Vec::new());
-                for (key, value) in members {
+                for (key, source) in members {
                     let key = self.bind(key)?;
-                    let value = self.json_member(value)?;
-                    pairs.push((key.argument(), member(&value)));
+                    let value = self.json_member(source)?;
+                    pairs.push((key.argument(), member(source, &value)));
                     args.extend([key, value]);
                 }
                 let on_null = on_null(*absent_on_null);
@@ -93,7 +94,8 @@ impl ExprBinder<'_> {
             ExprKind::JsonArray { items, absent_on_null } => {
                 let args =
                     items.iter().map(|i| self.json_member(i)).collect::<SqlResult<Vec<_>>>()?;
-                let members: Vec<Member> = args.iter().map(member).collect();
+                let members: Vec<Member> =
+                    items.iter().zip(&args).map(|(source, value)| member(source, value)).collect();
                 let on_null = on_null(*absent_on_null);
                 let binding = construct::bind_array(&members, on_null);
                 self.settled(&format!("JSON_ARRAY {on_null:?}"), binding, args, span)
@@ -152,11 +154,12 @@ fn on_null(absent: bool) -> OnNull {
     if absent { OnNull::Absent } else { OnNull::Null }
 }
 
-fn member(value: &Bound) -> Member {
-    let is_json = matches!(
-        &value.kind,
-        BoundKind::Call { name, .. }
-            if name == "JSON" || name.starts_with("JSON_OBJECT ") || name.starts_with("JSON_ARRAY ")
-    );
+/// JSON made right here goes in as it is; any other text is quoted.
+fn member(source: &Expr, value: &Bound) -> Member {
+    let is_json = match source.kind.as_ref() {
+        ExprKind::JsonObject { .. } | ExprKind::JsonArray { .. } => true,
+        ExprKind::Function(call) => call.name.last().value.eq_ignore_ascii_case("JSON"),
+        _ => false,
+    };
     Member { argument: value.argument(), is_json }
 }

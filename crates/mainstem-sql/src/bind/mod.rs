@@ -45,10 +45,7 @@ struct Binder<'a> {
 }
 
 /// An expression that reads no column.
-pub fn bind_constant(
-    session: &Session,
-    expr: &crate::ast::Expr,
-) -> SqlResult<crate::bound::Bound> {
+pub fn bind_constant(session: &Session, expr: &crate::ast::Expr) -> SqlResult<crate::bound::Bound> {
     expr::ExprBinder::new(session, &[]).bind(expr)
 }
 

@@ -6,6 +6,16 @@ use crate::error::{SqlError, SqlResult};
 use crate::lexer::TokenKind;
 use crate::source::Span;
 
+const UNITS: &[&str] =
+    &["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
+
+/// The unit that a word names, in singular or plural.
+fn unit_of(word: &str) -> Option<&'static str> {
+    let upper = word.to_ascii_uppercase();
+    let is = |unit: &&&str| upper == ***unit || upper.strip_suffix('S') == Some(**unit);
+    UNITS.iter().find(is).copied()
+}
+
 fn make(kind: ExprKind, span: Span) -> Expr {
     Expr { kind: Box::new(kind), span }
 }
@@ -281,9 +291,29 @@ impl Parser {
         self.expect_symbol(")")?;
         if items.len() == 1 {
             let only = items.remove(0);
+            if let TokenKind::Word(word) = &self.peek().kind
+                && unit_of(word).is_some()
+                && let ExprKind::Binary2 { op: BinarySymbol::Subtract, .. } = *only.kind
+            {
+                return self.difference(only, start);
+            }
             return Ok(Expr { kind: only.kind, span: self.span_from(start) });
         }
         Ok(make(ExprKind::Row(items), self.span_from(start)))
+    }
+
+    /// The unit behind `(a - b)`.
+    fn difference(&mut self, minus: Expr, start: Span) -> SqlResult<Expr> {
+        let (unit, _) = self.interval_unit()?;
+        if self.take_word("TO") {
+            self.interval_unit()?;
+        }
+        match *minus.kind {
+            ExprKind::Binary2 { left, right, .. } => {
+                Ok(make(ExprKind::Difference { left, right, unit }, self.span_from(start)))
+            }
+            _ => Err(SqlError::new("expected a difference of two times", minus.span)),
+        }
     }
 
     /// Forms that start with a keyword; `None` if `word` starts a name or an ordinary call.
@@ -451,32 +481,30 @@ impl Parser {
         let negative = self.take_symbol("-");
         self.take_symbol("+");
         let text = self.string()?.value;
-        let unit = self.interval_unit()?;
-        let to = if self.take_word("TO") { Some(self.interval_unit()?) } else { None };
-        Ok(ExprKind::Interval { text, negative, unit, to })
+        let (unit, precision) = self.interval_unit()?;
+        let to = if self.take_word("TO") { Some(self.interval_unit()?.0) } else { None };
+        Ok(ExprKind::Interval { text, negative, unit, precision, to })
     }
 
-    fn interval_unit(&mut self) -> SqlResult<String> {
-        const UNITS: &[&str] =
-            &["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND"];
+    /// A unit, singular or plural, and the digits of its field if they are given.
+    fn interval_unit(&mut self) -> SqlResult<(String, Option<u8>)> {
         let word = self.any_word()?;
-        let upper = word.value.to_ascii_uppercase();
-        let unit = upper.strip_suffix('S').filter(|u| UNITS.contains(u)).unwrap_or(&upper);
-        if !UNITS.contains(&unit) {
+        let Some(unit) = unit_of(&word.value) else {
             return Err(SqlError::new(
                 format!("unknown interval unit '{}'", word.value),
                 word.span,
             )
             .with_hint(format!("one of {}", UNITS.join(", "))));
-        }
+        };
+        let mut precision = None;
         if self.take_symbol("(") {
-            self.unsigned()?;
+            precision = u8::try_from(self.unsigned()?).ok();
             if self.take_symbol(",") {
                 self.unsigned()?;
             }
             self.expect_symbol(")")?;
         }
-        Ok(unit.to_owned())
+        Ok((unit.to_owned(), precision))
     }
 
     fn case(&mut self) -> SqlResult<ExprKind> {

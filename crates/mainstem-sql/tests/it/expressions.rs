@@ -34,7 +34,15 @@ fn text(data_type: &DataType, value: &ArrayRef, session: &Session) -> String {
             shown.expect("casts to STRING").into_array(1).expect("one value")
         }
     };
-    escape(shown.as_string::<i32>().value(0))
+    let shown = shown.as_string::<i32>().value(0);
+    match data_type.kind {
+        // The golden files write all digits of a time; Flink's CAST leaves zeros out.
+        TypeKind::Time { precision: digits @ 1.. } => {
+            let (time, fraction) = shown.split_once('.').unwrap_or((shown, ""));
+            format!("{time}.{fraction:0<width$}", width = usize::from(digits))
+        }
+        _ => escape(shown),
+    }
 }
 
 fn escape(text: &str) -> String {
@@ -59,6 +67,25 @@ fn ours(expression: &str, session: &Session) -> String {
     }
 }
 
+/// Flink's serialised type names, as its users write them.
+fn usual_names(line: &str) -> String {
+    let Some((expression, answer)) = line.split_once(" => ") else { return line.to_owned() };
+    let (data_type, value) = answer.split_once(" => ").unwrap_or((answer, ""));
+    let data_type = data_type
+        .replace("VARCHAR(2147483647)", "STRING")
+        .replace("VARBINARY(2147483647)", "BYTES")
+        .replace(" WITH LOCAL TIME ZONE", "_LTZ");
+    let data_type = match data_type.find(")_LTZ") {
+        Some(_) => data_type.replace("TIMESTAMP(", "TIMESTAMP_LTZ(").replace(")_LTZ", ")"),
+        None => data_type,
+    };
+    if answer.contains(" => ") {
+        format!("{expression} => {data_type} => {value}")
+    } else {
+        line.to_owned()
+    }
+}
+
 #[test]
 fn expressions_have_flinks_types_and_values() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/expressions");
@@ -79,11 +106,12 @@ fn expressions_have_flinks_types_and_values() {
     let (mut checked, mut wrong, mut needless) = (0, Vec::new(), Vec::new());
     for file in files {
         for line in read(&file).lines() {
+            let line = &usual_names(line);
             let Some((expression, expected)) = line.split_once(" => ") else { continue };
             let actual = ours(expression, &session);
             let refused = actual.contains(" => error: ");
             let same =
-                if expected.starts_with("error: ") { refused } else { actual == line && !refused };
+                if expected.starts_with("error: ") { refused } else { actual == *line && !refused };
             checked += 1;
             match (same, excused.contains_key(expression)) {
                 (false, false) => wrong.push(format!("flink {line}\nours  {actual}")),

@@ -1,4 +1,5 @@
 //! The SQL front as its users see it: scripts in, plans, values and refusals out.
 
+mod docs;
 mod expressions;
 mod plans;

@@ -35,8 +35,10 @@ const fn connector(
 
 static FILES: ConnectorSpec = connector("filesystem", true, true, SinkChangelog::ByFormat);
 static KAFKA: ConnectorSpec = connector("kafka", true, true, SinkChangelog::ByFormat);
-static UPSERT: ConnectorSpec =
-    ConnectorSpec { upsert_source: true, ..connector("upsert-kafka", true, true, SinkChangelog::Upsert) };
+static UPSERT: ConnectorSpec = ConnectorSpec {
+    upsert_source: true,
+    ..connector("upsert-kafka", true, true, SinkChangelog::Upsert)
+};
 static PRINT: ConnectorSpec = connector("print", false, true, SinkChangelog::All);
 static JDBC: ConnectorSpec = connector("jdbc", false, true, SinkChangelog::UpsertIfKey);
 static JSON: FormatSpec =

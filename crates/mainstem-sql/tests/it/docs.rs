@@ -1,0 +1,146 @@
+//! Generates docs/user/functions.md from Flink's list and asks the registry, the binder and the aggregates what works.
+//! Run with `MAINSTEM_BLESS=1` to rewrite it; otherwise a difference fails.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use mainstem_core::TypeKind;
+use mainstem_engine::aggregate::builtin;
+use mainstem_sql::constant::evaluate;
+use mainstem_sql::functions::flink_catalogue::CATALOGUE;
+use mainstem_sql::functions::lookup;
+use mainstem_sql::session::Session;
+
+/// Forms that are no plain function, each with an expression that has to bind.
+const PROBES: &[(&str, &str)] = &[
+    ("=", "1 = 1"),
+    ("<>", "1 <> 1"),
+    (">", "1 > 1"),
+    (">=", "1 >= 1"),
+    ("<", "1 < 1"),
+    ("<=", "1 <= 1"),
+    ("IS NULL", "1 IS NULL"),
+    ("IS NOT NULL", "1 IS NOT NULL"),
+    ("IS DISTINCT FROM", "1 IS DISTINCT FROM 2"),
+    ("IS NOT DISTINCT FROM", "1 IS NOT DISTINCT FROM 2"),
+    ("BETWEEN", "1 BETWEEN 0 AND 2"),
+    ("NOT BETWEEN", "1 NOT BETWEEN 0 AND 2"),
+    ("LIKE", "'a' LIKE 'a%'"),
+    ("NOT LIKE", "'a' NOT LIKE 'a%'"),
+    ("SIMILAR TO", "'a' SIMILAR TO 'a+'"),
+    ("NOT SIMILAR TO", "'a' NOT SIMILAR TO 'a+'"),
+    ("IN", "1 IN (1, 2)"),
+    ("NOT IN", "1 NOT IN (1, 2)"),
+    ("EXISTS", "EXISTS (SELECT 1)"),
+    ("OR", "TRUE OR FALSE"),
+    ("AND", "TRUE AND FALSE"),
+    ("NOT", "NOT TRUE"),
+    ("IS FALSE", "TRUE IS FALSE"),
+    ("IS NOT FALSE", "TRUE IS NOT FALSE"),
+    ("IS TRUE", "TRUE IS TRUE"),
+    ("IS NOT TRUE", "TRUE IS NOT TRUE"),
+    ("IS UNKNOWN", "TRUE IS UNKNOWN"),
+    ("IS NOT UNKNOWN", "TRUE IS NOT UNKNOWN"),
+    ("+", "1 + 1"),
+    ("-", "1 - 1"),
+    ("*", "1 * 1"),
+    ("/", "1 / 1"),
+    ("%", "1 % 1"),
+    ("||", "'a' || 'b'"),
+    ("MOD", "MOD(5, 3)"),
+    ("POSITION", "POSITION('a' IN 'ba')"),
+    ("OVERLAY", "OVERLAY('abc' PLACING 'x' FROM 1)"),
+    ("TRIM", "TRIM(BOTH 'a' FROM 'aba')"),
+    ("DATE", "DATE '2024-01-01'"),
+    ("TIME", "TIME '12:00:00'"),
+    ("TIMESTAMP", "TIMESTAMP '2024-01-01 00:00:00'"),
+    ("INTERVAL", "INTERVAL '1' DAY"),
+    ("EXTRACT", "EXTRACT(DAY FROM DATE '2024-01-01')"),
+    ("TIMESTAMPADD", "TIMESTAMPADD(DAY, 1, DATE '2024-01-01')"),
+    ("TIMESTAMPDIFF", "TIMESTAMPDIFF(DAY, DATE '2024-01-01', DATE '2024-01-02')"),
+    ("CURRENT_WATERMARK", "CURRENT_WATERMARK(TIMESTAMP '2024-01-01 00:00:00')"),
+    ("CASE", "CASE WHEN TRUE THEN 1 END"),
+    ("NULLIF", "NULLIF(1, 2)"),
+    ("COALESCE", "COALESCE(1, 2)"),
+    ("IF", "IF(TRUE, 1, 2)"),
+    ("IFNULL", "IFNULL(1, 2)"),
+    ("CAST", "CAST(1 AS STRING)"),
+    ("TRY_CAST", "TRY_CAST('1' AS INT)"),
+    ("array[index]", "ARRAY[1][1]"),
+    ("map[key]", "MAP['a', 1]['a']"),
+    ("IS JSON", "'{}' IS JSON"),
+    ("JSON_EXISTS", "JSON_EXISTS('{}', '$.a')"),
+    ("JSON_VALUE", "JSON_VALUE('{}', '$.a')"),
+    ("JSON_QUERY", "JSON_QUERY('{}', '$.a')"),
+    ("JSON_OBJECT", "JSON_OBJECT('a' VALUE 1)"),
+    ("JSON_ARRAY", "JSON_ARRAY(1)"),
+    ("JSON", "JSON_OBJECT('a' VALUE JSON('{}'))"),
+    ("ROW", "ROW(1, 2)"),
+    ("ARRAY", "ARRAY[1]"),
+    ("MAP", "MAP['a', 1]"),
+    ("PROCTIME", "PROCTIME()"),
+];
+
+/// Forms of FROM and GROUP BY; plans and scenarios test them.
+const TABLE_FORMS: &[&str] = &[
+    "UNNEST",
+    "TUMBLE",
+    "HOP",
+    "CUMULATE",
+    "DESCRIPTOR",
+    "TUMBLE_START",
+    "TUMBLE_END",
+    "TUMBLE_ROWTIME",
+    "TUMBLE_PROCTIME",
+    "HOP_START",
+    "HOP_END",
+    "HOP_ROWTIME",
+    "HOP_PROCTIME",
+    "tableName.compositeType.field",
+    "tableName.compositeType.*",
+];
+
+fn works(category: &str, name: &str) -> bool {
+    if category == "aggregate" || name == "JSON_OBJECTAGG" || name == "JSON_ARRAYAGG" {
+        let int = TypeKind::Int.nullable();
+        return builtin(name, &[int]).is_some();
+    }
+    if ["table", "group window"].contains(&category) || TABLE_FORMS.contains(&name) {
+        return TABLE_FORMS.contains(&name);
+    }
+    match PROBES.iter().find(|(n, _)| *n == name) {
+        Some((_, probe)) => evaluate(probe, &Session::default(), 0).is_ok(),
+        None => lookup(name).is_some(),
+    }
+}
+
+#[test]
+fn the_list_of_functions_is_up_to_date() {
+    let mut text = String::from(
+        "# Functions\n\nFlink's system functions, by the headings of its documentation. Generated from the code: do \
+         not edit.\nEach working one is checked against a real Flink in `crates/mainstem-sql/testdata/expressions` or \
+         `tests/scenario`.\n",
+    );
+    let (mut done, mut total) = (0, 0);
+    let mut body = String::new();
+    for (category, names) in CATALOGUE {
+        let (yes, no): (Vec<&str>, Vec<&str>) = names.iter().partition(|n| works(category, n));
+        done += yes.len();
+        total += names.len();
+        let list = |names: &[&str]| {
+            let quoted: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+            if quoted.is_empty() { "-".to_owned() } else { quoted.join(", ") }
+        };
+        let line =
+            writeln!(body, "\n## {category}\n\n- works: {}\n- not yet: {}", list(&yes), list(&no));
+        line.expect("writing to a string");
+    }
+    writeln!(text, "\n{done} of {total} work.").expect("writing to a string");
+    text.push_str(&body);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/user/functions.md");
+    if std::env::var_os("MAINSTEM_BLESS").is_some() {
+        std::fs::write(&path, &text).expect("writable");
+    }
+    let written = std::fs::read_to_string(&path).expect("readable");
+    assert!(written == text, "docs/user/functions.md is stale: run with MAINSTEM_BLESS=1");
+}

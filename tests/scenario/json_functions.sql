@@ -1,0 +1,1 @@
+SELECT JSON_VALUE(j, '$.a') AS a, JSON_VALUE(j, '$.n' RETURNING INT) AS n, JSON_QUERY(j, '$.l') AS l, JSON_EXISTS(j, '$.x') AS x, j IS JSON OBJECT AS o FROM (VALUES ('{"a": "b", "n": 5, "l": [1, 2]}'), ('not json'), ('{"x": null}')) AS t (j);
