@@ -110,8 +110,10 @@ impl Link {
     }
 
     fn complain(&self, code: RDKafkaErrorCode, reason: &str) {
-        if !reason.is_empty() {
-            reason.clone_into(&mut lock(&self.last_reason));
+        // `host:port/1: Connect to ... failed: Connection refused (after 0ms in state CONNECT)`
+        let plain = reason.split(" (after ").next().unwrap_or(reason);
+        if !plain.is_empty() && code != RDKafkaErrorCode::AllBrokersDown {
+            plain.clone_into(&mut lock(&self.last_reason));
         }
         let refused = matches!(
             code,

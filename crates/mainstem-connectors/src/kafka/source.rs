@@ -464,6 +464,8 @@ fn consumer_config(
         ("queued.max.messages.kbytes", "16384"),
         ("queued.min.messages", "200000"),
         ("fetch.queue.backoff.ms", "2"),
+        // A partition that is added waits for the fetch under way; a fetch of empty partitions takes this long.
+        ("fetch.wait.max.ms", "100"),
         ("fetch.error.backoff.ms", "100"),
         ("reconnect.backoff.max.ms", "2000"),
         ("socket.nagle.disable", "true"),

@@ -336,7 +336,7 @@ async fn a_partition_can_be_opened_again_and_again() {
     writing.flush().await.unwrap();
     let mut reading = source(table, &Arc::default()).unwrap();
     let split = reading.discover().await.unwrap().remove(0);
-    for from in 0..50 {
+    for from in 0..20 {
         let at = super::source::position_of(from);
         let mut reader = reading.open(&split, Some(&at)).await.unwrap();
         if from % 3 != 0 {
