@@ -16,11 +16,12 @@ use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, Output
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
+use super::acknowledge::{Acknowledger, Positions, SinkGauge, SourceGauge};
 use super::dead_letters::DeadLetterTargets;
-use super::edges::SinkEdge;
+use super::edges::{SinkEdge, SourceEdge};
 use super::interrupts::Interrupts;
 use super::report::{self, Look};
-use super::source::{self, Fed};
+use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
 use super::{Prepared, Settings, sink};
 use crate::clock::Stopwatch;
@@ -43,6 +44,7 @@ struct Parts {
     sinks: JoinSet<Outcome<Drained>>,
     dead_letters: JoinSet<Outcome>,
     stop_sources: watch::Sender<bool>,
+    acknowledger: Acknowledger,
 }
 
 /// What the parts gave back.
@@ -93,34 +95,38 @@ async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> 
     let letters = DeadLetterTargets::open(&tables, &environment).await;
     let letters = letters.map_err(Failure::Runtime)?;
     let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
-    let mut parts = Parts {
-        sources: JoinSet::new(),
-        sinks: JoinSet::new(),
-        dead_letters: JoinSet::new(),
-        stop_sources: watch::Sender::new(false),
-    };
-    let mut sink_slots = Vec::new();
-    let mut open_sinks = Vec::new();
+    let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
+    let mut sink_gauges = Vec::new();
     for mut edge in edges.sinks {
         let opened = edge.sink.open().await;
         opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
-        let encoders = std::mem::take(&mut edge.encoders);
+        let gauge = Arc::new(SinkGauge::default());
+        let encoders = edge.encoders.drain(..).map(|inner| gauge.counted(inner)).collect();
         let port = OutputPort::new(OUTPUT_BYTES_MAX);
         let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
         sink_slots.push(slot);
-        open_sinks.push((edge, port));
+        sink_gauges.push(Arc::clone(&gauge));
+        sink_tasks.push(drain(edge, port, gauge));
     }
-    let mut source_slots = Vec::new();
-    let mut unread = Vec::new();
-    for edge in edges.sources {
+    let stop_sources = watch::Sender::new(false);
+    let (mut source_slots, mut source_tasks) = (Vec::new(), Vec::new());
+    let mut source_gauges = Vec::new();
+    for SourceEdge { table, source, decoders } in edges.sources {
+        let (tell, acknowledged) = watch::channel(Positions::new());
+        let gauge = Arc::new(SourceGauge::default());
+        source_gauges.push((Arc::clone(&gauge), tell));
         let port = InputPort::new(INPUT_BYTES_MAX);
-        let name = edge.table.name;
-        unread.push((name.clone(), edge.source, Arc::clone(&port)));
-        source_slots.push(SourceSlot { name, decoders: edge.decoders, port });
+        let slot = SourceSlot { name: table.name.clone(), decoders, port: Arc::clone(&port) };
+        source_slots.push(slot);
+        let ties = Ties { port, stop: stop_sources.subscribe(), gauge, acknowledged };
+        source_tasks.push(source::feed(source, ties).map(move |fed| {
+            fed.map_err(|e| Failure::Runtime(e.context(format!("table '{}'", table.name))))
+        }));
     }
-    let dead_letters = letters.map(|targets| {
+    let mut dead_letters = JoinSet::new();
+    let receive = letters.map(|targets| {
         let (receive, work) = targets.start();
-        parts.dead_letters.spawn(work.map(|done| done.map_err(Failure::Runtime)));
+        dead_letters.spawn(work.map(|done| done.map_err(Failure::Runtime)));
         receive
     });
     let running = Executor::start(executor::Job {
@@ -129,25 +135,23 @@ async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> 
         sinks: sink_slots,
         workers,
         clock: Arc::clone(&environment.clock),
-        dead_letters,
+        dead_letters: receive,
         settings: executor::Settings::new("worker"),
     });
     let running = running.map_err(Failure::Runtime)?;
-    for (edge, port) in open_sinks {
-        parts.sinks.spawn(drain(edge, port));
-    }
-    for (name, source, port) in unread {
-        let fed = source::feed(source, port, parts.stop_sources.subscribe());
-        parts.sources.spawn(fed.map(move |fed| {
-            fed.map_err(|e| Failure::Runtime(e.context(format!("table '{name}'"))))
-        }));
-    }
+    let parts = Parts {
+        sources: source_tasks.into_iter().collect(),
+        sinks: sink_tasks.into_iter().collect(),
+        dead_letters,
+        stop_sources,
+        acknowledger: Acknowledger::new(source_gauges, sink_gauges),
+    };
     Ok((running, parts, counter))
 }
 
-async fn drain(edge: SinkEdge, port: Arc<OutputPort>) -> Outcome<Drained> {
+async fn drain(edge: SinkEdge, port: Arc<OutputPort>, gauge: Arc<SinkGauge>) -> Outcome<Drained> {
     let SinkEdge { name, sink, stdout, .. } = edge;
-    match sink::drain(sink, port).await {
+    match sink::drain(sink, port, gauge).await {
         Ok(sink) => Ok(Drained { name, stdout, sink }),
         Err(error) => Err(sink_failure(&name, stdout, error)),
     }
@@ -208,7 +212,8 @@ impl Supervisor {
                     self.parts.stop_sources.send_replace(true);
                     self.drain_if_read(settings);
                 }
-                _ = ticks.tick(), if live.is_some() => {
+                _ = ticks.tick() => {
+                    self.parts.acknowledger.advance(&self.running.progress());
                     if let Some(live) = &mut live {
                         live.show(&self.running);
                     }

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | `edges` | tables to sources and sinks: all errors before anything starts |
 //! | `source`, `sink` | the tasks that feed input ports and drain output ports |
+//! | `acknowledge` | which positions have left the pipeline |
 //! | `dead_letters` | where bad records go |
 //! | `interrupts` | Ctrl-C, once and twice |
 //! | `terminal`, `report` | the live line, notices, the summary |
 //! | `job` | all of them together, from open to close |
 
+mod acknowledge;
 mod dead_letters;
 pub(crate) mod edges;
 mod interrupts;

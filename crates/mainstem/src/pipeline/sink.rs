@@ -10,26 +10,38 @@ use mainstem_core::Result;
 use mainstem_engine::port::OutputPort;
 use tokio::time::Instant;
 
+use super::acknowledge::SinkGauge;
+
 /// How long written rows may stay unflushed.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// Writes all that comes out of `port`, flushes it, and gives the sink back.
-pub(super) async fn drain(mut sink: Box<dyn Sink>, port: Arc<OutputPort>) -> Result<Box<dyn Sink>> {
+pub(super) async fn drain(
+    mut sink: Box<dyn Sink>,
+    port: Arc<OutputPort>,
+    gauge: Arc<SinkGauge>,
+) -> Result<Box<dyn Sink>> {
     let mut due: Option<Instant> = None;
+    let mut items = 0;
     loop {
         let at = due.unwrap_or_else(Instant::now);
         tokio::select! {
             data = port.recv() => match data {
                 None => break,
-                Some(data) if data.rows() == 0 => {}
                 Some(data) => {
-                    sink.write(data).await?;
-                    due.get_or_insert_with(|| Instant::now() + FLUSH_EVERY);
+                    items += 1;
+                    if data.rows() > 0 {
+                        sink.write(data).await?;
+                        due.get_or_insert_with(|| Instant::now() + FLUSH_EVERY);
+                    } else if due.is_none() {
+                        gauge.set_flushed(items);
+                    }
                 }
             },
             () = tokio::time::sleep_until(at), if due.is_some() => {
                 sink.flush().await?;
                 due = None;
+                gauge.set_flushed(items);
             }
         }
     }

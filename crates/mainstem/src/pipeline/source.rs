@@ -2,73 +2,77 @@
 //! Invariant: a position is remembered only after its payload was handed in. The port is finished only when all splits
 //! have ended by themselves; a stop leaves it open, because the input has not ended.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use mainstem_connectors::api::{Position, Source, Split, SplitReader};
+use mainstem_connectors::api::{Source, Split, SplitReader};
 use mainstem_core::{Error, Result};
 use mainstem_engine::port::InputPort;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::acknowledge::{Positions, SourceGauge};
+
 /// A source whose tasks have ended, and how far they came.
 pub(super) struct Fed {
     source: Box<dyn Source>,
     splits: Vec<Split>,
-    positions: Positions,
+    gauge: Arc<SourceGauge>,
 }
 
 impl Fed {
     /// Tells the source that all it gave has left the pipeline.
     pub(super) fn acknowledge(&mut self) -> Result<()> {
-        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
-        for (&split, position) in positions.iter() {
-            self.source.acknowledge(&self.splits[split as usize], position)?;
-        }
-        Ok(())
+        acknowledge(&mut *self.source, &self.splits, &self.gauge.lock().positions)
     }
 }
 
-/// By number of split.
-type Positions = Arc<Mutex<BTreeMap<u32, Position>>>;
+fn acknowledge(source: &mut dyn Source, splits: &[Split], positions: &Positions) -> Result<()> {
+    positions
+        .iter()
+        .try_for_each(|(&split, position)| source.acknowledge(&splits[split as usize], position))
+}
 
-/// Feeds `port` until all splits have ended or `stop` is true.
-pub(super) async fn feed(
-    source: Box<dyn Source>,
-    port: Arc<InputPort>,
-    stop: watch::Receiver<bool>,
-) -> Result<Fed> {
+/// What a source's tasks share with the rest of the job.
+pub(super) struct Ties {
+    /// Where payloads go.
+    pub(super) port: Arc<InputPort>,
+    /// Turns true when it is time to stop.
+    pub(super) stop: watch::Receiver<bool>,
+    /// How far the readers are.
+    pub(super) gauge: Arc<SourceGauge>,
+    /// What has left the pipeline.
+    pub(super) acknowledged: watch::Receiver<Positions>,
+}
+
+/// Feeds the port until all splits have ended or it is time to stop.
+pub(super) async fn feed(source: Box<dyn Source>, ties: Ties) -> Result<Fed> {
     let turns = source.open_splits_max().min(Semaphore::MAX_PERMITS);
     let mut feeder = Feeder {
         source,
-        port,
-        stop,
+        ties,
         splits: Vec::new(),
         readers: JoinSet::new(),
         turns: Arc::new(Semaphore::new(turns)),
-        positions: Positions::default(),
     };
     let ended = feeder.find_splits().await?;
-    while let Some(ended) = feeder.readers.join_next().await {
-        joined(ended)?;
+    while !feeder.readers.is_empty() {
+        feeder.attend().await?;
     }
-    if ended && !*feeder.stop.borrow() {
-        feeder.port.finish();
+    let Feeder { source, ties, splits, .. } = feeder;
+    if ended && !*ties.stop.borrow() {
+        ties.port.finish();
     }
-    let Feeder { source, splits, positions, .. } = feeder;
-    Ok(Fed { source, splits, positions })
+    Ok(Fed { source, splits, gauge: ties.gauge })
 }
 
 struct Feeder {
     source: Box<dyn Source>,
-    port: Arc<InputPort>,
-    stop: watch::Receiver<bool>,
+    ties: Ties,
     splits: Vec<Split>,
     readers: JoinSet<Result<()>>,
     /// Splits are read in the order of their discovery, as many at a time as the source likes.
     turns: Arc<Semaphore>,
-    positions: Positions,
 }
 
 impl Feeder {
@@ -77,7 +81,7 @@ impl Feeder {
         loop {
             let found = tokio::select! {
                 found = self.source.discover() => found?,
-                () = stopped(&mut self.stop) => return Ok(false),
+                () = stopped(&mut self.ties.stop) => return Ok(false),
             };
             let first = self.splits.len();
             for split in found {
@@ -87,7 +91,7 @@ impl Feeder {
             }
             // The watermark waits for all of them, also for those whose turn has not come.
             for number in first..self.splits.len() {
-                self.port.add_split(split_number(number)?);
+                self.ties.port.add_split(split_number(number)?);
             }
             for number in first..self.splits.len() {
                 if !self.open(number).await? {
@@ -96,33 +100,62 @@ impl Feeder {
             }
             let Some(pause_ms) = self.source.rediscover_ms() else { return Ok(true) };
             let pause = Duration::from_millis(u64::try_from(pause_ms).unwrap_or(1).max(1));
-            if !until_rediscovery(pause, &mut self.readers, &mut self.stop).await? {
+            if !self.wait(pause).await? {
                 return Ok(false);
             }
         }
     }
 
+    /// Looks after readers and acknowledgements for a while. False if it was told to stop.
+    async fn wait(&mut self, pause: Duration) -> Result<bool> {
+        let deadline = tokio::time::Instant::now() + pause;
+        let mut stop = self.ties.stop.clone();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return Ok(true),
+                () = stopped(&mut stop) => return Ok(false),
+                attended = self.attend() => attended?,
+            }
+        }
+    }
+
+    /// Waits for the next reader that ends or the next acknowledgement, and handles it. Cancel safe.
+    async fn attend(&mut self) -> Result<()> {
+        tokio::select! {
+            Some(ended) = self.readers.join_next() => {
+                ended.map_err(|e| Error::internal("a reader stopped unexpectedly").with_source(e))?
+            }
+            Ok(()) = self.ties.acknowledged.changed() => {
+                let positions = self.ties.acknowledged.borrow_and_update();
+                acknowledge(&mut *self.source, &self.splits, &positions)
+            }
+            else => std::future::pending().await,
+        }
+    }
+
     /// Starts to read a split when it is its turn. False if it was told to stop.
     async fn open(&mut self, number: usize) -> Result<bool> {
+        let mut stop = self.ties.stop.clone();
+        let turns = Arc::clone(&self.turns);
         let turn = loop {
             tokio::select! {
-                turn = Arc::clone(&self.turns).acquire_owned() => break turn,
-                () = stopped(&mut self.stop) => return Ok(false),
-                Some(ended) = self.readers.join_next() => joined(ended)?,
+                turn = Arc::clone(&turns).acquire_owned() => break turn,
+                () = stopped(&mut stop) => return Ok(false),
+                attended = self.attend() => attended?,
             }
         };
         let turn = turn.map_err(|e| Error::internal("the turns have ended").with_source(e))?;
         let reader = tokio::select! {
             reader = self.source.open(&self.splits[number], None) => reader?,
-            () = stopped(&mut self.stop) => return Ok(false),
+            () = stopped(&mut stop) => return Ok(false),
         };
         let reading = Reading {
-            port: Arc::clone(&self.port),
+            port: Arc::clone(&self.ties.port),
             split: split_number(number)?,
-            positions: Arc::clone(&self.positions),
+            gauge: Arc::clone(&self.ties.gauge),
             _turn: turn,
         };
-        self.readers.spawn(reading.read(reader, self.stop.clone()));
+        self.readers.spawn(reading.read(reader, stop));
         Ok(true)
     }
 }
@@ -130,26 +163,6 @@ impl Feeder {
 fn split_number(index: usize) -> Result<u32> {
     u32::try_from(index)
         .map_err(|_| Error::internal("a source has more splits than can be counted"))
-}
-
-/// Waits, and looks after the readers meanwhile. False if it was told to stop.
-async fn until_rediscovery(
-    pause: Duration,
-    readers: &mut JoinSet<Result<()>>,
-    stop: &mut watch::Receiver<bool>,
-) -> Result<bool> {
-    let deadline = tokio::time::Instant::now() + pause;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep_until(deadline) => return Ok(true),
-            () = stopped(stop) => return Ok(false),
-            Some(ended) = readers.join_next() => joined(ended)?,
-        }
-    }
-}
-
-fn joined(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
-    ended.map_err(|e| Error::internal("a reader stopped unexpectedly").with_source(e))?
 }
 
 /// Returns when it is time to stop.
@@ -164,7 +177,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Reading {
     port: Arc<InputPort>,
     split: u32,
-    positions: Positions,
+    gauge: Arc<SourceGauge>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -186,9 +199,9 @@ impl Reading {
             };
             let bytes = fetched.payload.size_bytes();
             // What was fetched before a stop is handed in still: the engine drains.
+            self.gauge.lock().bytes_offered += bytes as u64;
             self.port.send(self.split, fetched.payload, bytes).await?;
-            let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
-            positions.insert(self.split, fetched.position);
+            self.gauge.lock().positions.insert(self.split, fetched.position);
         }
     }
 }
