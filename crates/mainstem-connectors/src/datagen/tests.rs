@@ -1,3 +1,5 @@
+//! The generator `datagen` by rows and distributions: the same seed and row give the same values, whatever the cuts.
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;

@@ -1,3 +1,5 @@
+//! The ready data sets: each table compiles, and its rows have the shape that its pipeline expects.
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef};

@@ -1,3 +1,5 @@
+//! The faker by expressions: types, check digits, determinism, refusals with suggestions.
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Float64Type, Int32Type, Time32MillisecondType, TimestampMillisecondType,

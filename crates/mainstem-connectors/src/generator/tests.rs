@@ -1,3 +1,5 @@
+//! The reader of generated rows on a paused clock: pace, bounds, positions.
+
 use mainstem_core::clock::ManualClock;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Nexmark events: proportions, event times, equal events in wide and flat tables.
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef};
