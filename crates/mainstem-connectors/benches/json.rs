@@ -261,7 +261,7 @@ fn yardstick(name: &str, payloads: &[Payload], bytes: usize) {
         let Payload::Lines(lines) = &payloads[piece] else { panic!("lines were expected") };
         let records = lines.data.split(|b| *b == b'\n').filter(|line| !line.is_empty());
         records
-            .map(|line| black_box(serde_json::from_slice::<serde_json::Value>(line).unwrap()))
+            .filter(|line| black_box(serde_json::from_slice::<serde_json::Value>(line)).is_ok())
             .count()
     });
 }
