@@ -3,7 +3,7 @@
 //! what waiting cannot mend (wrong credentials, TLS that does not fit) is kept as the error that ends the table.
 //! It does not retry by itself: librdkafka reconnects.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Link {
     servers: String,
     observer: Arc<dyn Observer>,
     state: AtomicU8,
+    /// A request has been answered at some time.
+    was_up: AtomicBool,
     /// What the client said last, for the error or notice that follows.
     last_reason: Mutex<String>,
     fatal: Mutex<Option<String>>,
@@ -48,6 +50,7 @@ impl Link {
             servers: servers.to_owned(),
             observer,
             state: AtomicU8::new(UNKNOWN),
+            was_up: AtomicBool::new(false),
             last_reason: Mutex::default(),
             fatal: Mutex::default(),
         })
@@ -55,6 +58,7 @@ impl Link {
 
     /// A request was answered.
     pub(crate) fn up(&self) {
+        self.was_up.store(true, Ordering::SeqCst);
         if self.state.swap(UP, Ordering::SeqCst) == DOWN {
             self.notice(&format!("Kafka at {} answers again", self.servers));
         }
@@ -123,7 +127,7 @@ impl Link {
                 | RDKafkaErrorCode::SSL
         );
         // A broker on its way down can break a handshake too, so refusals count only before the first success.
-        if refused && self.state.load(Ordering::SeqCst) == UNKNOWN {
+        if refused && !self.was_up.load(Ordering::SeqCst) {
             lock(&self.fatal).get_or_insert_with(|| reason.to_owned());
         }
         self.suspect();

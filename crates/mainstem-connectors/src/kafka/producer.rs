@@ -79,7 +79,9 @@ type Client = BaseProducer<Context>;
 
 impl Requester for Client {
     fn serve_events(&self) {
-        self.poll(Duration::ZERO);
+        for _ in 0..64 {
+            self.poll(Duration::ZERO);
+        }
     }
 
     fn partition_count(&self, topic: &str) -> Result<Option<usize>, KafkaError> {

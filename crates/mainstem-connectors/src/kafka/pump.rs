@@ -36,6 +36,8 @@ pub(crate) const ROWS_MAX: usize = 8192;
 pub(crate) const BYTES_MAX: usize = 1 << 20;
 /// How often the thread looks at librdkafka's events when nothing wakes it.
 const EVENTS_INTERVAL: Duration = Duration::from_millis(100);
+/// Events that are looked at between two rounds over the partitions.
+const EVENTS_A_TURN: usize = 8;
 
 /// The consumer's context: hands what librdkafka says to the link.
 pub(crate) struct Context {
@@ -85,10 +87,9 @@ pub(crate) type SourceConsumer = BaseConsumer<Context>;
 
 impl Requester for SourceConsumer {
     fn serve_events(&self) {
+        // `None` may mean a line of the log as well as an empty queue, so it does not end the loop.
         for _ in 0..64 {
-            if self.poll(Duration::ZERO).is_none() {
-                break;
-            }
+            self.poll(Duration::ZERO);
         }
     }
 
@@ -308,9 +309,10 @@ impl Runner {
 
     /// Errors and logs of the client; outages and refusals end up in the link.
     fn serve_events(&mut self) {
-        for _ in 0..64 {
+        for _ in 0..EVENTS_A_TURN {
             match self.setup.consumer.poll(Duration::ZERO) {
-                None => break,
+                // An empty queue, or a line of the log with more behind it.
+                None => {}
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     self.fail_all(|| Error::user(format!("the Kafka client gave up: {code}")));
                 }

@@ -420,6 +420,29 @@ async fn waits_for_brokers_that_are_down_at_the_start() {
     forwarder.abort();
 }
 
+#[tokio::test]
+async fn a_connection_that_is_refused_is_an_error_at_once() {
+    let Some(cluster) = Cluster::open(1).await else { return };
+    let jaas = "x.PlainLoginModule required username=\"me\" password=\"hidden\";";
+    let table = cluster.numbers(&[
+        ("properties.security.protocol", "SASL_PLAINTEXT"),
+        ("properties.sasl.mechanism", "PLAIN"),
+        ("properties.sasl.jaas.config", jaas),
+    ]);
+    let error = rows_of(&KAFKA, &table).await.unwrap_err();
+    assert!(error.to_string().contains("refused the connection"), "{error}");
+    assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+
+    // A listener without TLS just hangs up, as a broker on its way down does: that is waited out, and said.
+    let table = cluster.numbers(&[("properties.security.protocol", "SSL")]);
+    let notices = Arc::new(Notices::default());
+    let mut reading = source(&KAFKA, &table, &notices).unwrap();
+    let reading = tokio::spawn(async move { read_all(&mut reading).await.map(|r| r.rows) });
+    let said = notices.wait_for("cannot reach Kafka").await;
+    assert!(said.contains("PLAINTEXT"), "{said}");
+    reading.abort();
+}
+
 fn numbers_batch(rows: &[(i64, Option<&str>, i64)]) -> Batch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.0)));
     let names: ArrayRef = Arc::new(rows.iter().map(|r| r.1).collect::<StringArray>());
