@@ -1,6 +1,6 @@
 //! SUM, SUM0 and AVG with Flink's types: SUM(INT) is INT and wraps around, AVG(INT) is INT and truncates.
 //! Invariant: a group's total is the sum of its non-NULL values and their number; no values means NULL (SUM0: 0).
-//! A DECIMAL sum of more than 38 digits is NULL, as Flink has it; it is noticed when the result is asked for.
+//! A DECIMAL sum that ever had more than 38 digits is NULL until its group is gone.
 
 use std::sync::Arc;
 
@@ -56,7 +56,24 @@ integer_total!(i8, i8, plus_i8);
 integer_total!(i16, i16, plus_i16);
 integer_total!(i32, i32, plus_i32);
 integer_total!(i64, i64, plus_i64);
-integer_total!(i128, i128, plus_i128);
+
+/// A DECIMAL total that has more than 38 digits, and stays so: what comes after cannot mend it.
+const OVERFLOWN: i128 = i128::MAX;
+
+impl Total<i128> for i128 {
+    #[inline(always)]
+    fn add(&mut self, value: i128, weight: i64) {
+        let weighted = if weight == 1 { Some(value) } else { value.checked_mul(weight.into()) };
+        self.merge(weighted.unwrap_or(OVERFLOWN));
+    }
+    #[inline(always)]
+    fn merge(&mut self, other: i128) {
+        let fits = |sum: &i128| (-DECIMAL_MAX..=DECIMAL_MAX).contains(sum);
+        let known = *self != OVERFLOWN && other != OVERFLOWN;
+        *self = self.checked_add(other).filter(|sum| known && fits(sum)).unwrap_or(OVERFLOWN);
+    }
+}
+
 total!(i64, i8, |s, v, w| s.wrapping_add(v.wrapping_mul(w)), plus_i64);
 total!(i64, i16, |s, v, w| s.wrapping_add(v.wrapping_mul(w)), plus_i64);
 total!(i64, i32, |s, v, w| s.wrapping_add(v.wrapping_mul(w)), plus_i64);
@@ -247,7 +264,7 @@ fn sum_of(name: &'static str, zero: bool, input: &ArrowType) -> Option<Arc<dyn A
         ArrowType::Float64 => plain_sum::<Float64Type>(name, zero.then_some(0.0)),
         ArrowType::Decimal128(_, scale) => {
             let wide = ArrowType::Decimal128(38, *scale);
-            let fits = |sum: i128, _| (sum.abs() <= DECIMAL_MAX).then_some(sum);
+            let fits = |sum: i128, _| (sum != OVERFLOWN).then_some(sum);
             totals::<Decimal128Type, Decimal128Type, Decimal128Type>(
                 name,
                 wide.clone(),
@@ -329,7 +346,7 @@ pub fn avg(input: &ArrowType, output: &ArrowType) -> Option<Arc<dyn AggregateFun
 
 /// `sum / count` with `digits` more decimal digits, rounded half away from zero; `None` beyond 38 digits.
 fn divide_half_up(sum: i128, count: i64, digits: u32) -> Option<i128> {
-    if sum.abs() > DECIMAL_MAX {
+    if sum == OVERFLOWN {
         return None;
     }
     let shift = 10i128.checked_pow(digits)?;

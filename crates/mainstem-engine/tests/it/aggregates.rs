@@ -248,6 +248,10 @@ fn decimals_follow_flink() {
     let huge = 10i128.pow(38) - 1;
     let (sum, _) = aggregate_all("SUM", &[kind], &[decimal(&[Some(huge), Some(1)], 38, 0)]);
     assert_eq!(&sum, &decimal(&[None, None], 38, 0), "more than 38 digits");
+    let kind = TypeKind::Decimal { precision: 38, scale: 0 };
+    let back = decimal(&[Some(huge), Some(huge), Some(-huge), Some(-huge)], 38, 0);
+    let (sum, _) = aggregate_all("SUM", &[kind], &[back]);
+    assert_eq!(&sum, &decimal(&[None, None], 38, 0), "an overflow is not forgotten");
 }
 
 #[test]

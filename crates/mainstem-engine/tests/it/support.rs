@@ -185,9 +185,11 @@ pub(crate) struct Folded(pub(crate) BTreeMap<String, i64>);
 
 impl Folded {
     pub(crate) fn add(&mut self, row: String, weight: i64) {
-        let held = self.0.entry(row).or_insert(0);
+        let held = self.0.entry(row.clone()).or_insert(0);
         *held += weight;
-        self.0.retain(|_, weight| *weight != 0);
+        if *held == 0 {
+            self.0.remove(&row);
+        }
     }
 
     pub(crate) fn add_batches<'a>(&mut self, batches: impl IntoIterator<Item = &'a Batch>) {

@@ -127,11 +127,12 @@ fn check(
     steps: &[Vec<Row>],
     workers: usize,
     distinct: bool,
+    batch_rows: usize,
 ) {
     let mut driver = Driver::new(&plan(kind, offset, delay, distinct), workers);
     for step in steps {
         // Several batches a step, so that several workers have something to do.
-        let batches = step.chunks(3).map(|rows| {
+        let batches = step.chunks(batch_rows).map(|rows| {
             batch(
                 vec![
                     times(rows.iter().map(|row| row.0)),
@@ -180,7 +181,28 @@ proptest! {
         workers in 1usize..4,
         distinct: bool,
     ) {
-        check(kind, offset, delay, &steps, workers, distinct);
+        check(kind, offset, delay, &steps, workers, distinct, 3);
+    }
+}
+
+#[test]
+fn many_slices_and_keys_in_one_batch() {
+    let mut rng = mainstem_core::clock::Rng::new(5);
+    for kind in [
+        WindowKind::Tumble { size_ms: 7 },
+        WindowKind::Hop { size_ms: 40, slide_ms: 10 },
+        WindowKind::Cumulate { max_size_ms: 50, step_ms: 10 },
+    ] {
+        // Far more keys than a slice holds, and more slices than are looked up at once.
+        let mut row = |step: i64| {
+            let time = step * 900 + rng.below(2000) as i64;
+            (time, rng.below(40_000) as i64, Some(rng.below(100) as i64))
+        };
+        let steps: Vec<Vec<Row>> =
+            (0..3).map(|step| (0..8_000).map(|_| row(step)).collect()).collect();
+        for workers in 1..3 {
+            check(kind, 0, 500, &steps, workers, false, 8192);
+        }
     }
 }
 
