@@ -141,7 +141,7 @@ pub(crate) struct GenArgs {
     /// How many rows; default: what the table says, without an end for data sets
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
-    /// Rows a second, such as 100/s; default: as fast as possible
+    /// Rows a second, such as 100/s; default: what the table says, else as fast as possible
     #[arg(long, value_name = "N/s", value_parser = parse_rate)]
     pub(crate) rate: Option<u64>,
     /// Other rows of the same kind

@@ -57,9 +57,12 @@ fn chosen_table(source: &SourceText, name: Option<&str>) -> Outcome<CreateTable>
 }
 
 fn statement(table: &CreateTable, arguments: &GenArgs) -> String {
+    let own_rate = table.options.iter().any(|(key, _)| key.value == "rows-per-second");
+    // Without a rate of its own a table would make as many rows as a demonstration needs.
+    let rate = arguments.rate.map(|n| n.to_string()).or((!own_rate).then(|| "-1".to_owned()));
     let hints = [
         ("number-of-rows", arguments.count.map(|n| n.to_string())),
-        ("rows-per-second", arguments.rate.map(|n| n.to_string())),
+        ("rows-per-second", rate),
         ("seed", arguments.seed.map(|n| n.to_string())),
     ];
     let hints: Vec<String> = hints

@@ -4,7 +4,6 @@
 use mainstem_connectors::api::{Connector, Environment, Sink, SinkRequest, Source, SourceRequest};
 use mainstem_connectors::format::validate_options;
 use mainstem_connectors::registry;
-use mainstem_core::egress::Encode;
 use mainstem_core::ingest::Decode;
 use mainstem_core::options::nearest;
 use mainstem_core::table::{Options, TableSpec};
@@ -30,8 +29,8 @@ pub(super) struct SourceEdge {
 /// A table that is written, or the terminal.
 pub(super) struct SinkEdge {
     pub(super) name: String,
+    /// Encoders are asked for when it is open: what they do may depend on the target.
     pub(super) sink: Box<dyn Sink>,
-    pub(super) encoders: Vec<Box<dyn Encode>>,
     /// It writes to stdout, whose reader may go away.
     pub(super) stdout: bool,
 }
@@ -67,7 +66,7 @@ pub(crate) fn build(
         }
     }
     for plan in &job.sinks {
-        match sink(plan, output, workers, environment) {
+        match sink(plan, output, environment) {
             Ok(edge) => edges.sinks.push(edge),
             Err(error) => match &plan.target {
                 SinkTarget::Table(table) => failed(&table.name, error),
@@ -112,12 +111,7 @@ fn source(plan: &SourcePlan, workers: usize, environment: &Environment) -> Resul
     Ok(SourceEdge { table: plan.table.clone(), source, decoders })
 }
 
-fn sink(
-    plan: &SinkPlan,
-    output: OutputKind,
-    workers: usize,
-    environment: &Environment,
-) -> Result<SinkEdge> {
+fn sink(plan: &SinkPlan, output: OutputKind, environment: &Environment) -> Result<SinkEdge> {
     let (name, sink, stdout) = match &plan.target {
         SinkTarget::Console => {
             ("stdout".to_owned(), console::sink(plan, output, environment)?, true)
@@ -133,8 +127,7 @@ fn sink(
             (table.name.clone(), sink, prints(&table.options))
         }
     };
-    let encoders = (0..workers).map(|_| sink.encoder()).collect::<Result<_>>()?;
-    Ok(SinkEdge { name, sink, encoders, stdout })
+    Ok(SinkEdge { name, sink, stdout })
 }
 
 /// A table that writes to stdout.

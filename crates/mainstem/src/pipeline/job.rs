@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use mainstem_connectors::api::Sink;
 use mainstem_core::clock::Clock;
+use mainstem_core::egress::Encode;
 use mainstem_core::{Error, Result};
 use mainstem_engine::executor::{self, Executor, Running, SinkSlot, SourceSlot};
 use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, OutputPort};
@@ -98,10 +99,9 @@ async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> 
     let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
     let mut sink_gauges = Vec::new();
     for mut edge in edges.sinks {
-        let opened = edge.sink.open().await;
-        opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
         let gauge = Arc::new(SinkGauge::default());
-        let encoders = edge.encoders.drain(..).map(|inner| gauge.counted(inner)).collect();
+        let opened = open(&mut edge, workers, &gauge).await;
+        let encoders = opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
         let port = OutputPort::new(OUTPUT_BYTES_MAX);
         let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
         sink_slots.push(slot);
@@ -147,6 +147,16 @@ async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> 
         acknowledger: Acknowledger::new(source_gauges, sink_gauges),
     };
     Ok((running, parts, counter))
+}
+
+/// Opens a sink and makes its encoders, one a worker.
+async fn open(
+    edge: &mut SinkEdge,
+    workers: usize,
+    gauge: &Arc<SinkGauge>,
+) -> Result<Vec<Box<dyn Encode>>> {
+    edge.sink.open().await?;
+    (0..workers).map(|_| Ok(gauge.counted(edge.sink.encoder()?))).collect()
 }
 
 async fn drain(edge: SinkEdge, port: Arc<OutputPort>, gauge: Arc<SinkGauge>) -> Outcome<Drained> {

@@ -37,7 +37,6 @@ impl Terminal {
             line
         });
         line.set_message(text);
-        line.tick();
     }
 
     /// Takes the live line away.
