@@ -78,7 +78,8 @@ CREATE TABLE bookings_kafka (
   'topic' = '${TOPIC:-bookings}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'properties.group.id' = 'mainstem-bookings',
-  'scan.startup.mode' = 'earliest-offset',
+  'properties.auto.offset.reset' = 'earliest',
+  'scan.startup.mode' = '${STARTUP:-earliest-offset}',
   'scan.bounded.mode' = '${BOUNDED:-unbounded}',
   'format' = 'json'
 );
@@ -109,7 +110,7 @@ CREATE TABLE bookings_categorised_print (
 
 CREATE TABLE bookings_categorised_kafka WITH (
   'connector' = 'kafka',
-  'topic' = 'bookings-categorised',
+  'topic' = '${OUTPUT:-bookings-categorised}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'format' = 'json'
 ) LIKE bookings_categorised_print (EXCLUDING OPTIONS);
@@ -121,7 +122,7 @@ CREATE TABLE hotel_categories_print (
 
 CREATE TABLE hotel_categories_kafka WITH (
   'connector' = 'kafka',
-  'topic' = 'hotel-categories',
+  'topic' = '${HOTELS:-hotel-categories}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'format' = 'json'
 ) LIKE hotel_categories_print (EXCLUDING OPTIONS);
@@ -135,14 +136,14 @@ CREATE TABLE category_totals_print (
 
 CREATE TABLE category_totals_kafka WITH (
   'connector' = 'upsert-kafka',
-  'topic' = 'category-totals',
+  'topic' = '${TOTALS:-category-totals}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'key.format' = 'json',
   'value.format' = 'json'
 ) LIKE category_totals_print (EXCLUDING OPTIONS);
 
 CREATE TEMPORARY VIEW stays AS
-SELECT *, TIMESTAMPDIFF(DAY, TRY_CAST(srch_ci AS TIMESTAMP(3)), TRY_CAST(srch_co AS TIMESTAMP(3))) AS days
+SELECT *, TIMESTAMPDIFF(DAY, TRY_CAST(srch_ci AS DATE), TRY_CAST(srch_co AS DATE)) AS days
 FROM bookings_${SOURCE:-generated};
 
 CREATE TEMPORARY VIEW categorised AS

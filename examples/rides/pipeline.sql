@@ -58,7 +58,8 @@ CREATE TABLE rides_kafka (
   'topic' = '${TOPIC:-rides}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'properties.group.id' = 'mainstem-rides',
-  'scan.startup.mode' = 'earliest-offset',
+  'properties.auto.offset.reset' = 'earliest',
+  'scan.startup.mode' = '${STARTUP:-earliest-offset}',
   'scan.bounded.mode' = '${BOUNDED:-unbounded}',
   'format' = 'json'
 );
@@ -87,7 +88,7 @@ CREATE TABLE rides_enriched_print (
 
 CREATE TABLE rides_enriched_kafka WITH (
   'connector' = 'kafka',
-  'topic' = 'rides-enriched',
+  'topic' = '${OUTPUT:-rides-enriched}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'format' = 'json'
 ) LIKE rides_enriched_print (EXCLUDING OPTIONS);
@@ -95,7 +96,7 @@ CREATE TABLE rides_enriched_kafka WITH (
 CREATE TEMPORARY VIEW priced_rides AS
 SELECT *, 'USD' AS currency
 FROM rides_${SOURCE:-generated}
-WHERE price > 0;
+WHERE price <> 0;
 
 INSERT INTO rides_enriched_${SINK:-print}
 SELECT

@@ -64,7 +64,8 @@ CREATE TABLE sessions_kafka (
   'topic' = '${TOPIC:-sessions}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'properties.group.id' = 'mainstem-sessions',
-  'scan.startup.mode' = 'earliest-offset',
+  'properties.auto.offset.reset' = 'earliest',
+  'scan.startup.mode' = '${STARTUP:-earliest-offset}',
   'scan.bounded.mode' = '${BOUNDED:-unbounded}',
   'format' = 'json'
 );
@@ -73,10 +74,13 @@ CREATE TABLE streaming_data_print WITH (
   'connector' = 'print'
 ) LIKE sessions_generated (EXCLUDING OPTIONS);
 
-CREATE TABLE streaming_data_postgres WITH (
+-- The key makes a repeated session an update: a pipeline that starts again counts nothing twice.
+CREATE TABLE streaming_data_postgres (
+  PRIMARY KEY (unique_id) NOT ENFORCED
+) WITH (
   'connector' = 'jdbc',
   'url' = '${POSTGRES:-jdbc:postgresql://localhost:5432/postgres}',
-  'table-name' = 'streaming_layer.streaming_data',
+  'table-name' = '${OUTPUT:-streaming_layer.streaming_data}',
   'username' = '${POSTGRES_USER:-postgres}',
   'password' = '${POSTGRES_PASSWORD:-postgres}',
   'sink.create' = 'true'

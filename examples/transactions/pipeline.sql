@@ -31,7 +31,8 @@ CREATE TABLE transactions_kafka (
   'topic' = '${TOPIC:-transactions}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'properties.group.id' = 'mainstem-transactions',
-  'scan.startup.mode' = 'earliest-offset',
+  'properties.auto.offset.reset' = 'earliest',
+  'scan.startup.mode' = '${STARTUP:-earliest-offset}',
   'scan.bounded.mode' = '${BOUNDED:-unbounded}',
   'format' = 'json'
 );
@@ -46,7 +47,7 @@ CREATE TABLE paid_totals_print (
 
 CREATE TABLE paid_totals_kafka WITH (
   'connector' = 'kafka',
-  'topic' = 'paid-totals',
+  'topic' = '${OUTPUT:-paid-totals}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'format' = 'json'
 ) LIKE paid_totals_print (EXCLUDING OPTIONS);

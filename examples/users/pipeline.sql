@@ -82,7 +82,8 @@ CREATE TABLE users_kafka (
   'topic' = '${TOPIC:-users}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'properties.group.id' = 'mainstem-users',
-  'scan.startup.mode' = 'earliest-offset',
+  'properties.auto.offset.reset' = 'earliest',
+  'scan.startup.mode' = '${STARTUP:-earliest-offset}',
   'scan.bounded.mode' = '${BOUNDED:-unbounded}',
   'format' = 'json'
 );
@@ -100,7 +101,7 @@ CREATE TABLE users_flat_print (
 
 CREATE TABLE users_flat_kafka WITH (
   'connector' = 'kafka',
-  'topic' = 'users-flat',
+  'topic' = '${OUTPUT:-users-flat}',
   'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
   'format' = 'json'
 ) LIKE users_flat_print (EXCLUDING OPTIONS);
