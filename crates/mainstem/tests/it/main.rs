@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod files;
 mod gen_rows;
+mod kafka;
 mod program;
 mod stop;
 mod terminal;

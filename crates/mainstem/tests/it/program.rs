@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -68,7 +68,8 @@ impl Place {
         let mut command = self.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Started { child, stdout }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Started { child, stdout, stderr }
     }
 }
 
@@ -93,6 +94,7 @@ impl Ran {
 pub(crate) struct Started {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Started {
@@ -103,6 +105,13 @@ impl Started {
         line.trim_end().to_owned()
     }
 
+    /// Waits for the next line on stderr.
+    pub(crate) fn notice(&mut self) -> String {
+        let mut line = String::new();
+        self.stderr.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
     /// Sends a signal such as `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
@@ -110,10 +119,14 @@ impl Started {
         assert!(sent.success());
     }
 
-    /// Nobody reads stdout any more.
-    pub(crate) fn close_stdout(self) -> Child {
-        drop(self.stdout);
-        self.child
+    /// Waits for the end when nobody reads stdout any more.
+    pub(crate) fn end_without_stdout(self) -> Ran {
+        let Started { child, stdout, mut stderr } = self;
+        drop(stdout);
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr: said }
     }
 
     /// Sends a signal again and again, without reading stdout, until the program ends. Returns its exit code.
@@ -129,13 +142,10 @@ impl Started {
 
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Ran {
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        let output = self.child.wait_with_output().unwrap();
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: rest,
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        self.stderr.read_to_string(&mut stderr).unwrap();
+        let status = self.child.wait().unwrap();
+        Ran { code: status.code().unwrap_or(-1), stdout, stderr }
     }
 }

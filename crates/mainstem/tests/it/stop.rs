@@ -84,3 +84,20 @@ fn the_second_one_stops_at_once() {
     assert!(!started.line().is_empty());
     assert_eq!(started.end_by_signals("INT"), 130);
 }
+
+#[test]
+fn one_is_enough_while_nothing_has_started() {
+    let place = Place::with(&[(
+        "job.sql",
+        "CREATE TABLE g (a INT) WITH ('connector' = 'datagen');
+         CREATE TABLE d (a INT) WITH ('connector' = 'jdbc', 'url' = 'jdbc:postgresql://127.0.0.1:1/x',
+           'table-name' = 't', 'username' = 'u', 'password' = 'p');
+         INSERT INTO d SELECT a FROM g;",
+    )]);
+    let mut started = place.start(&["run", "job.sql"]);
+    let notice = started.notice();
+    assert!(notice.starts_with("d: cannot reach PostgreSQL at 127.0.0.1:1"), "{notice}");
+    started.signal("INT");
+    let ran = started.end();
+    assert_eq!((ran.code, ran.stderr.as_str()), (130, "stopped before it had started\n"));
+}

@@ -47,9 +47,8 @@ fn a_reader_that_leaves_is_no_fault() {
     {
         let mut started = place.start(arguments);
         assert!(!started.line().is_empty());
-        let output = started.close_stdout().wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        let ran = started.end_without_stdout();
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
     }
 }
 
@@ -90,4 +89,13 @@ fn help_teaches() {
     }
     assert!(place.ok(&["--help"]).stdout.contains("Exit codes"));
     assert_eq!(place.run(&["runn"]).code, 2);
+}
+
+#[test]
+fn a_full_disk_is_a_failure() {
+    let place = Place::with(&[("q.sql", SELECT)]);
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let output = place.command(&["run", "q.sql"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("error: cannot write to stdout"));
 }
