@@ -14,6 +14,7 @@ use mainstem_core::egress::Encode;
 use mainstem_core::{Error, Result};
 use mainstem_engine::executor::{self, Executor, Running, SinkSlot, SourceSlot};
 use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, OutputPort};
+use mainstem_engine::progress::Progress;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
@@ -192,7 +193,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// Returns when all parts have ended well, or with the first failure of the edges.
+    /// Returns when the engine has ended, or with the first failure of the edges.
     async fn watch(
         &mut self,
         settings: &Settings,
@@ -200,10 +201,9 @@ impl Supervisor {
         mut live: Option<Live>,
     ) -> Outcome {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
-        let mut finished = false;
-        while !finished || !self.parts.sinks.is_empty() || !self.parts.dead_letters.is_empty() {
+        loop {
             tokio::select! {
-                () = self.running.finished(), if !finished => finished = true,
+                () = self.running.finished() => return Ok(()),
                 Some(ended) = self.parts.sources.join_next() => {
                     match joined(ended) {
                         Ok(fed) => self.done.sources.push(fed),
@@ -230,7 +230,6 @@ impl Supervisor {
                 }
             }
         }
-        Ok(())
     }
 
     /// After Ctrl-C: when no reader is left, the engine handles what was read and ends.
@@ -240,21 +239,28 @@ impl Supervisor {
         }
     }
 
-    /// Stops what still runs, waits for the workers, and if all went well closes the sinks.
-    async fn end(self, watched: Outcome) -> Outcome<(mainstem_engine::progress::Progress, bool)> {
+    /// Stops what still runs and waits for the workers. If all went well, waits for all rows to be written, closes the
+    /// sinks and acknowledges; else drops everything, which aborts what is left.
+    async fn end(self, watched: Outcome) -> Outcome<(Progress, bool)> {
         let Supervisor { running, mut parts, mut done, stopping } = self;
         parts.stop_sources.send_replace(true);
         if watched.is_err() {
             running.stop(false, false);
-            parts.sources.abort_all();
-            parts.sinks.abort_all();
+            // A worker may wait for room there.
             parts.dead_letters.abort_all();
         }
         running.finished().await;
-        let joined = running.join();
+        let worked = running.join();
         watched?;
-        let progress = joined.map_err(Failure::Runtime)?;
+        let progress = worked.map_err(Failure::Runtime)?;
+        while let Some(ended) = parts.sinks.join_next().await {
+            done.sinks.push(joined(ended)?);
+        }
+        while let Some(ended) = parts.dead_letters.join_next().await {
+            joined(ended)?;
+        }
         while let Some(ended) = parts.sources.join_next().await {
+            // What a reader could not hand in any more is simply not acknowledged.
             if let Ok(Ok(fed)) = ended {
                 done.sources.push(fed);
             }
