@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -16,20 +15,19 @@ fn example(name: &str) -> String {
     format!("{}/../../examples/{name}/pipeline.sql", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A run of an example with variables.
-fn command(name: &str, variables: &[(&str, &str)]) -> Command {
-    let mut command = Place::new().command(&["run", &example(name)]);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    for (key, value) in variables {
-        command.arg("--var").arg(format!("{key}={value}"));
-    }
-    command
+/// What to give the binary to run `file` with variables.
+fn arguments(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let given =
+        variables.iter().flat_map(|(key, value)| ["--var".to_owned(), format!("{key}={value}")]);
+    ["run".to_owned(), file.to_owned()].into_iter().chain(given).collect()
+}
+
+fn as_texts(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
 }
 
 fn run(name: &str, variables: &[(&str, &str)]) -> Ran {
-    let ran = Ran::new(command(name, variables).output().unwrap());
-    assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
-    ran
+    Place::new().ok(&as_texts(&arguments(&example(name), variables)))
 }
 
 /// The lines that an example prints of `rows` generated events.
@@ -204,19 +202,14 @@ fn rides_go_on_where_they_stopped() {
         let place = Place::with(&[("pipeline.sql", &sql)]);
         let rates = Path::new(&example("rides")).with_file_name("exchange_rates.csv");
         place.write("exchange_rates.csv", std::fs::read(rates).unwrap());
-        let mut command = place.command(&["run", "pipeline.sql"]);
-        for (key, value) in [
+        let variables = [
             ("SOURCE", "kafka"),
             ("BOOTSTRAP", &*kafka.servers),
             ("BOUNDED", "latest-offset"),
             ("STARTUP", "group-offsets"),
             ("TOPIC", &topic),
-        ] {
-            command.arg("--var").arg(format!("{key}={value}"));
-        }
-        let ran = Ran::new(command.output().unwrap());
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stderr
+        ];
+        place.ok(&as_texts(&arguments("pipeline.sql", &variables))).stderr
     };
     let records = |n: usize| move |said: &str| said.contains(&format!("{n} records"));
     let first = read();
@@ -498,7 +491,9 @@ fn transactions_through_kafka() {
     place.ok(&["run", "--quiet", "send.sql"]);
     let sent = kafka.records(&topic);
     assert_eq!(sent.len(), events.len());
-    assert!(sent.iter().all(|(key, value)| value.as_ref().unwrap().contains(key.as_ref().unwrap())));
+    assert!(
+        sent.iter().all(|(key, value)| value.as_ref().unwrap().contains(key.as_ref().unwrap()))
+    );
 
     run_with_kafka("transactions", &kafka, &topic, &[("OUTPUT", &output)]);
     let names = ["window_start", "window_end", "total_paid", "transactions", "average_paid"];
@@ -570,7 +565,9 @@ fn sessions_into_postgresql() {
         ("POSTGRES_USER", &database.user),
         ("POSTGRES_PASSWORD", &database.password),
     ];
-    let mut running = Watched::start(command("sessions", &variables));
+    let place = Place::new();
+    let arguments = arguments(&example("sessions"), &variables);
+    let mut running = Watched::start(place.command(&as_texts(&arguments)));
     let table = "streaming_layer.streaming_data";
     let count = || {
         let there = database.rows(&format!("SELECT to_regclass('{table}') IS NOT NULL"));
@@ -592,7 +589,6 @@ fn sessions_into_postgresql() {
     };
     grows_to(ROWS);
     let target = format!("kafka://{}/{topic}", kafka.servers);
-    let place = Place::new();
     place.ok(&["gen", "--dataset", "sessions", "--count", "70", "--seed", "9", "--to", &target]);
     grows_to(ROWS + 70);
     running.interrupt();

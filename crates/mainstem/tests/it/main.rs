@@ -5,9 +5,12 @@
 
 mod bad_input;
 mod check;
+mod examples;
 mod files;
 mod gen_rows;
 mod kafka;
 mod program;
+mod scenario;
+mod servers;
 mod stop;
 mod terminal;
