@@ -289,6 +289,29 @@ fn users_through_kafka() {
 
 // Bookings.
 
+const BOOKING: [&str; 20] = [
+    "id",
+    "date_time",
+    "site_name",
+    "posa_container",
+    "user_location_country",
+    "user_location_region",
+    "user_location_city",
+    "orig_destination_distance",
+    "user_id",
+    "is_mobile",
+    "is_package",
+    "channel",
+    "srch_ci",
+    "srch_co",
+    "srch_adults_cnt",
+    "srch_children_cnt",
+    "srch_rm_cnt",
+    "srch_destination_id",
+    "srch_destination_type_id",
+    "hotel_id",
+];
+
 fn category(event: &Value) -> &'static str {
     let day = |field: &str| days(event[field].as_str()?);
     let nights = day("srch_co").zip(day("srch_ci")).map(|(to, from)| to - from);
@@ -322,23 +345,10 @@ fn bookings_generated() {
     };
     let events = events("bookings", ROWS);
     let row = |event: &Value| {
-        let mut fields: Vec<String> = event.as_object().unwrap().values().map(shown).collect();
-        assert_eq!(fields.len(), 20);
-        fields.push(category(event).to_owned());
-        fields.sort();
-        fields
+        let fields: Vec<String> = BOOKING.iter().map(|name| shown(&event[*name])).collect();
+        format!("+I[{}, {}]", fields.join(", "), category(event))
     };
-    let got: Vec<Vec<String>> = of("booking")
-        .iter()
-        .map(|line| {
-            let mut fields: Vec<String> =
-                fields(line, "+I[").into_iter().map(str::to_owned).collect();
-            assert_eq!(fields.len(), 21, "{line}");
-            fields.sort();
-            fields
-        })
-        .collect();
-    assert_eq!(got, events.iter().map(row).collect::<Vec<_>>());
+    assert_eq!(of("booking"), events.iter().map(row).collect::<Vec<_>>());
     let hotels: Vec<String> =
         events.iter().map(|e| format!("+I[{}, {}]", e["hotel_id"], category(e))).collect();
     assert_eq!(of("hotel"), hotels);

@@ -6,6 +6,7 @@
 mod bad_input;
 mod check;
 mod examples;
+mod faults;
 mod files;
 mod gen_rows;
 mod kafka;

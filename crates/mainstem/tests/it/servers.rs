@@ -146,7 +146,7 @@ impl Kafka {
     }
 }
 
-/// A PostgreSQL database of its own, removed at the end.
+/// A PostgreSQL database of its own; it goes when the test has passed.
 pub(crate) struct Database {
     name: String,
     /// `//host:port`.
@@ -158,7 +158,11 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn open(name: &str) -> Option<Self> {
-        let url = variable("MAINSTEM_TEST_POSTGRES")?;
+        Some(Self::create(&variable("MAINSTEM_TEST_POSTGRES")?, name))
+    }
+
+    /// On the server of `url`.
+    pub(crate) fn create(url: &str, name: &str) -> Self {
         let plain = url.strip_prefix("jdbc:postgresql:").unwrap();
         let (address, parameters) = plain.split_once('?').unwrap_or((plain, ""));
         let (server, shared) = address.rsplit_once('/').unwrap();
@@ -174,7 +178,7 @@ impl Database {
             shared: shared.to_owned(),
         };
         database.psql(&database.shared, &format!("CREATE DATABASE {}", database.name));
-        Some(database)
+        database
     }
 
     /// For the option `url`.
