@@ -1,4 +1,6 @@
 -- Payments from one topic, those that were paid to another with three columns.
+SET 'parallelism.default' = '${WORKERS}';
+
 CREATE TABLE transactions (
   event_timestamp TIMESTAMP(3),
   user_id STRING,

@@ -5,8 +5,10 @@
     reason = "the automation measures real time; nothing here is simulated"
 )]
 
+mod bench;
 mod ci;
 mod error;
+mod flink;
 mod jars;
 mod layout;
 mod oracle;
@@ -33,6 +35,8 @@ enum Task {
     Services(services::ServicesArgs),
     /// What a real Apache Flink answers to a SQL file, written beside it as its golden
     Oracle(oracle::OracleArgs),
+    /// How fast we are, beside DuckDB and Apache Flink, in CPU-seconds of whole processes
+    Bench(bench::BenchArgs),
     /// The house rules that a machine can check
     Tidy,
     /// Every test, with the real servers that some of them need
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Services(args) => services::main(args),
         Task::Oracle(args) => oracle::main(&args),
+        Task::Bench(args) => bench::main(&args),
         Task::Tidy => tidy::main(),
         Task::Test(args) => test::main(&args),
         Task::Ci(args) => ci::main(&args),

@@ -40,6 +40,16 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// What only the benchmark needs.
+const BENCH_NEEDS: &[Need] = &[
+    Need { name: "time", package: "time", marks: &[Program("time")] },
+    Need {
+        name: "python3",
+        package: "python3-venv",
+        marks: &[Program("pip3"), File("/usr/lib/*/ensurepip/__init__.py")],
+    },
+];
+
 /// Everything that building and testing the workspace needs.
 pub(crate) fn require_all() -> Result<()> {
     let names: Vec<&str> = NEEDS.iter().map(|need| need.name).collect();
@@ -74,7 +84,7 @@ fn apt_get(args: &[&str]) -> Result<()> {
 }
 
 fn missing(names: &[&str]) -> Vec<&'static str> {
-    let wanted = NEEDS.iter().filter(|need| names.contains(&need.name));
+    let wanted = NEEDS.iter().chain(BENCH_NEEDS).filter(|need| names.contains(&need.name));
     let absent = wanted.filter(|need| !need.marks.iter().any(is_present));
     let mut packages: Vec<&str> = absent.map(|need| need.package).collect();
     packages.dedup();

@@ -6,38 +6,14 @@ mod golden;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use golden::Golden;
 
 use crate::error::{Context, Error, Result};
-use crate::jars::{JarSet, class_path};
-use crate::{layout, packages, process};
+use crate::jars::class_path;
+use crate::{flink, layout, process};
 
-const JARS: JarSet = JarSet { name: "flink", pom: include_str!("../../oracle/pom.xml") };
 const PROGRAM: &str = include_str!("../../oracle/Oracle.java");
-
-/// What Flink reads of the Java runtime by reflection, which newer runtimes close by default.
-const OPENS: &[&str] = &[
-    "java.base/java.io",
-    "java.base/java.lang",
-    "java.base/java.lang.invoke",
-    "java.base/java.lang.reflect",
-    "java.base/java.net",
-    "java.base/java.nio",
-    "java.base/java.text",
-    "java.base/java.time",
-    "java.base/java.util",
-    "java.base/java.util.concurrent",
-    "java.base/java.util.concurrent.atomic",
-    "java.base/java.util.concurrent.locks",
-    "java.base/sun.nio.ch",
-];
-const EXPORTS: &[&str] = &[
-    "java.base/sun.net.util",
-    "java.rmi/sun.rmi.registry",
-    "java.security.jgss/sun.security.krb5",
-];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct OracleArgs {
@@ -94,40 +70,16 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn ask_flink(args: &OracleArgs) -> Result<()> {
-    packages::require(&["java"])?;
-    let jars = JARS.fetch()?;
+    let jars = flink::JARS.fetch()?;
     let folder = layout::jars().join("oracle");
     let program = folder.join("Oracle.java");
     layout::write(&program, PROGRAM)?;
     let log = folder.join("flink.log");
-    layout::write(&folder.join("log4j2.xml"), &log4j(&log))?;
-    let mut java = Command::new("java");
-    for package in OPENS {
-        java.arg(format!("--add-opens={package}=ALL-UNNAMED"));
-    }
-    for package in EXPORTS {
-        java.arg(format!("--add-exports={package}=ALL-UNNAMED"));
-    }
-    java.args(["-Xmx1g", "-Duser.timezone=UTC", "-Dfile.encoding=UTF-8", "-Duser.language=en"]);
-    java.arg(format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.xml").display()));
+    let mut java = flink::java(&folder, "1g")?;
     java.arg("-cp").arg(class_path(&jars)?).arg(&program);
     java.arg(format!("--seconds={}", args.seconds));
     java.args(args.expressions.then_some("--expressions"));
     java.args(args.explain.then_some("--explain"));
     process::run(java.args(&args.files))
         .map_err(|error| Error::new(format!("{error}; {}", process::tail(&log))))
-}
-
-fn log4j(log: &Path) -> String {
-    format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?>
-<Configuration status="ERROR">
-  <Appenders>
-    <File name="log" fileName="{}" append="false"><PatternLayout pattern="[%d] %p %m (%c)%n"/></File>
-  </Appenders>
-  <Loggers><Root level="WARN"><AppenderRef ref="log"/></Root></Loggers>
-</Configuration>
-"#,
-        log.display()
-    )
 }

@@ -1,0 +1,117 @@
+//! `cargo xtask bench`: how fast we are, beside DuckDB and Apache Flink, side by side in one run.
+//! Invariant: whole processes are measured from outside, in CPU-seconds, and answers are compared; see `report` for the
+//! rules that the reader is told. Does not judge: there is no limit below which a run fails.
+
+mod engines;
+mod kafka;
+mod measure;
+mod nexmark;
+mod report;
+mod startup;
+mod table;
+mod transactions;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use self::engines::{Engines, Peer};
+use crate::error::{Error, Result};
+use crate::layout;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure; everything when none is named
+    parts: Vec<Part>,
+    /// How many events; default: 5 M payments, 10 M for Nexmark, 2 M through Kafka
+    #[arg(long)]
+    events: Option<u64>,
+    /// How often each program is run
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Who is measured
+    #[arg(long, value_delimiter = ',', default_value = "ours,duckdb,flink")]
+    peers: Vec<Peer>,
+    /// Measure this binary of ours instead of building one
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Write docs/benchmarks.md
+    #[arg(long)]
+    report: bool,
+}
+
+/// One part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Part {
+    /// Payments from a file of JSON: filter and project, and windows per user
+    Transactions,
+    /// A hundred events, from the start of a process to its exit
+    Startup,
+    /// Eight queries of Nexmark
+    Nexmark,
+    /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
+    Kafka,
+}
+
+impl Part {
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// What `cargo xtask bench` does.
+pub(crate) fn main(args: &BenchArgs) -> Result<()> {
+    if args.runs == 0 || args.events.is_some_and(|events| events < 1000) {
+        return Err(Error::new("at least one run and 1000 events make a measurement"));
+    }
+    if !args.peers.contains(&Peer::Ours) {
+        return Err(Error::new("`ours` has to be among the peers: ratios are to it"));
+    }
+    let mut peers = args.peers.clone();
+    peers.sort_unstable();
+    peers.dedup();
+    let folder = layout::root().join(".services/bench");
+    layout::create_folder(&folder)?;
+    let _one_at_a_time = layout::lock(&layout::root().join(".services/bench.lock"))?;
+    let engines = Engines::prepare(&folder, &peers, args.binary.as_deref())?;
+    let facts = report::facts(&command_line(args), &engines.versions)?;
+    for (name, value) in &facts {
+        eprintln!("{name}: {value}");
+    }
+    let named = |part: &Part| args.parts.is_empty() || args.parts.contains(part);
+    let (parts, absent): (Vec<Part>, Vec<Part>) =
+        Part::value_variants().iter().copied().partition(named);
+    let mut sections = Vec::new();
+    for part in parts {
+        let events = |usual: u64| args.events.unwrap_or(usual);
+        let section = match part {
+            Part::Transactions => {
+                transactions::run(&engines, &folder, events(5_000_000), args.runs)?
+            }
+            Part::Startup => startup::run(&engines, &folder, args.runs)?,
+            Part::Nexmark => nexmark::run(&engines, &folder, events(10_000_000), args.runs)?,
+            Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
+        };
+        println!("{}", section.text());
+        sections.push(section);
+    }
+    if args.report {
+        let absent: Vec<String> = absent.into_iter().map(Part::name).collect();
+        report::write(&facts, &sections, &absent)?;
+    }
+    Ok(())
+}
+
+/// The command without what does not matter for its figures.
+fn command_line(args: &BenchArgs) -> String {
+    let mut words = vec!["cargo xtask bench".to_owned()];
+    words.extend(args.parts.iter().map(|part| part.name()));
+    words.extend(args.events.map(|events| format!("--events {events}")));
+    words.push(format!("--runs {}", args.runs));
+    let peers = args.peers.iter().filter_map(|peer| peer.to_possible_value());
+    let peers: Vec<String> = peers.map(|peer| peer.get_name().to_owned()).collect();
+    words.push(format!("--peers {}", peers.join(",")));
+    words.extend(args.binary.as_ref().map(|_| "--binary FILE".to_owned()));
+    words.extend(args.report.then(|| "--report".to_owned()));
+    words.join(" ")
+}

@@ -1,0 +1,292 @@
+//! Nexmark's queries that need only bids, from the connector `nexmark` into `blackhole`: Flink with a source of our own
+//! that makes the same events, the same SQL for both.
+//! Invariant: before anything is timed, both engines answer the queries over a few events and their answers are compared.
+//! Events are all events of the generator, people and auctions too, also where the flat table does not make them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::engines::{Engines, Peer, read_output};
+use super::measure::{self, Program, Runs, rate};
+use super::report::Section;
+use super::table::{Table, per_second, seconds, times};
+use crate::error::{Context, Error, Result};
+use crate::layout;
+
+/// A query, and what others published for it in thousands of events per CPU-second.
+#[derive(Debug)]
+struct Query {
+    name: &'static str,
+    dbsp: f64,
+    flink: f64,
+    check: Check,
+}
+
+/// How the answers of two engines are compared.
+#[derive(Debug, PartialEq, Eq)]
+enum Check {
+    /// The same rows, in any order.
+    Rows,
+    /// The same table after all changes.
+    Table,
+    /// The wall clock is part of the answer.
+    Never,
+}
+
+const fn query(name: &'static str, dbsp: f64, flink: f64, check: Check) -> Query {
+    Query { name, dbsp, flink, check }
+}
+
+const QUERIES: &[Query] = &[
+    query("q0", 954.0, 379.0, Check::Rows),
+    query("q1", 689.0, 395.0, Check::Rows),
+    query("q2", 968.0, 414.0, Check::Rows),
+    query("q12", 828.0, 194.0, Check::Never),
+    query("q14", 884.0, 259.0, Check::Rows),
+    query("q17", 366.0, 161.0, Check::Table),
+    query("q21", 824.0, 147.0, Check::Rows),
+    query("q22", 776.0, 212.0, Check::Rows),
+];
+
+const TABLES: &[(&str, &str)] = &[
+    ("wide", "one table of all events and a view of the bids, as published"),
+    ("flat", "a table of bids alone"),
+];
+
+const CHECK_EVENTS: u64 = 20_000;
+const START_EVENTS: u64 = 100;
+
+pub(crate) fn run(engines: &Engines, folder: &Path, events: u64, runs: usize) -> Result<Section> {
+    let peers: Vec<Peer> =
+        engines.peers.iter().copied().filter(|peer| *peer != Peer::Duckdb).collect();
+    let intro = format!(
+        "{events} events, 1 : 3 : 46 people, auctions and bids, made inside the process: making them is part of the cost. \
+Query 14 counts characters with built-in functions instead of the published Java function. Query 17 gives a changelog: \
+Mainstem changes a row once a step, Flink once a mini-batch. Figures of others are published or measured elsewhere \
+(DBSP 0.337, hand-written Rust, one worker; Flink 2 with RocksDB, per core) and only show the order of magnitude."
+    );
+    let mut section = Section::new("Nexmark", intro);
+    if peers.len() == 2 {
+        let checked = check(engines, folder)?;
+        section.paragraph(&format!(
+            "Over {CHECK_EVENTS} events both engines gave the same answers: {checked}. Query 12 depends on the wall \
+clock and is not compared."
+        ));
+    }
+    let mut commands = Vec::new();
+    for (tables, what) in TABLES {
+        let mut table = Table::new(
+            1,
+            &[
+                "query",
+                "Mainstem events/CPU-s",
+                "Flink events/CPU-s",
+                "ours is x",
+                "Mainstem CPU s",
+                "Flink CPU s",
+                "Flink start",
+                "Mainstem peak MB",
+                "Flink peak MB",
+                "x DBSP",
+                "x Flink published",
+            ],
+        );
+        for query in QUERIES {
+            eprintln!("Nexmark {}, {what}: {events} events", query.name);
+            let measured = measure_query(engines, folder, &peers, tables, query, events, runs)?;
+            table.push(row(query, &measured, events));
+            if query.name == "q0" && *tables == "wide" {
+                let all = peers.iter().map(|&peer| program(engines, peer, tables, "q0", events));
+                commands.extend(all.map(|program| program.line()));
+            }
+        }
+        section.paragraph(&format!("Table `{tables}`: {what}."));
+        section.table(&table);
+    }
+    section.commands(&commands);
+    Ok(section)
+}
+
+fn program(engines: &Engines, peer: Peer, tables: &str, query: &str, events: u64) -> Program {
+    let (tables, query) = (format!("nexmark/{tables}.sql"), format!("nexmark/{query}.sql"));
+    let sink = "'connector' = 'blackhole'".to_owned();
+    let variables = [("EVENTS", events.to_string()), ("SINK", sink)];
+    start(engines, peer, &[&tables, &query], &variables)
+}
+
+fn start(engines: &Engines, peer: Peer, files: &[&str], variables: &[(&str, String)]) -> Program {
+    match peer {
+        Peer::Flink => engines.flink(files, variables),
+        Peer::Ours | Peer::Duckdb => engines.ours(1, files, variables),
+    }
+}
+
+/// The real run and the run over a few events.
+#[derive(Debug)]
+struct Measured {
+    peer: Peer,
+    real: Runs,
+    start: Runs,
+}
+
+fn measure_query(
+    engines: &Engines,
+    folder: &Path,
+    peers: &[Peer],
+    tables: &str,
+    query: &Query,
+    events: u64,
+    runs: usize,
+) -> Result<Vec<Measured>> {
+    let mut programs = Vec::new();
+    for &peer in peers {
+        programs.push(program(engines, peer, tables, query.name, events));
+        let mut start = program(engines, peer, tables, query.name, START_EVENTS);
+        start.label.push_str(", start");
+        programs.push(start);
+    }
+    let mut results = measure::rounds(folder, runs, &programs, |_| Ok(()))?.into_iter();
+    let mut measured = Vec::new();
+    for &peer in peers {
+        let (real, start) = results.next().zip(results.next()).expect("two programs for each peer");
+        measured.push(Measured { peer, real, start });
+    }
+    Ok(measured)
+}
+
+fn row(query: &Query, measured: &[Measured], events: u64) -> Vec<String> {
+    let of = |peer: Peer| measured.iter().find(|one| one.peer == peer);
+    let (ours, flink) = (of(Peer::Ours), of(Peer::Flink));
+    let net = |one: &Measured| rate(events, one.real.cpu_s() - one.start.cpu_s());
+    let (our_rate, flink_rate) = (ours.and_then(net), flink.and_then(net));
+    let shown = |one: Option<&Measured>, show: &dyn Fn(&Measured) -> String| {
+        one.map_or_else(|| "-".to_owned(), show)
+    };
+    let megabytes = |one: &Measured| format!("{:.0}", one.real.peak_mb());
+    vec![
+        query.name.to_owned(),
+        per_second(our_rate),
+        per_second(flink_rate),
+        times(our_rate.zip(flink_rate).map(|(ours, flink)| ours / flink)),
+        shown(ours, &|one| seconds(one.real.cpu_s())),
+        shown(flink, &|one| seconds(one.real.cpu_s())),
+        shown(flink, &|one| seconds(one.start.cpu_s())),
+        shown(ours, &megabytes),
+        shown(flink, &megabytes),
+        against(our_rate, query.dbsp),
+        against(our_rate, query.flink),
+    ]
+}
+
+fn against(ours: Option<f64>, thousands: f64) -> String {
+    let ratio = times(ours.map(|rate| rate / thousands / 1e3));
+    format!("{ratio} ({thousands:.0} k)")
+}
+
+// ---- answers ----
+
+/// Runs all comparable queries over a few events on both engines; returns what was compared.
+fn check(engines: &Engines, folder: &Path) -> Result<String> {
+    eprintln!("comparing answers over {CHECK_EVENTS} events");
+    let ours = answers(engines, folder, Peer::Ours)?;
+    let flink = answers(engines, folder, Peer::Flink)?;
+    let mut compared = Vec::new();
+    for (name, ours) in &ours {
+        let flink = flink.get(name).expect("both engines ran the same queries");
+        if ours != flink {
+            let only = |left: &Answer, right: &Answer| {
+                left.iter().find(|line| !right.contains(line)).cloned().unwrap_or_default()
+            };
+            return Err(Error::new(format!(
+                "Nexmark {name}: {} rows against Flink's {}; only ours: {}; only Flink's: {}",
+                ours.len(),
+                flink.len(),
+                only(ours, flink),
+                only(flink, ours)
+            )));
+        }
+        compared.push(format!("{name} {} rows", ours.len()));
+    }
+    Ok(compared.join(", "))
+}
+
+/// The rows of an answer in an order that does not depend on the engine.
+type Answer = Vec<String>;
+
+fn answers(engines: &Engines, folder: &Path, peer: Peer) -> Result<BTreeMap<&'static str, Answer>> {
+    let place = folder.join("check").join(peer.name().to_lowercase().replace(' ', "-"));
+    let read = |file: &str| {
+        let path = layout::root().join("bench/nexmark").join(file);
+        fs::read_to_string(&path).context(format_args!("cannot read {}", path.display()))
+    };
+    let mut script = read("wide.sql")?;
+    let compared = || QUERIES.iter().filter(|query| query.check != Check::Never);
+    for query in compared() {
+        let sink = match query.check {
+            Check::Table => "'connector' = 'print'".to_owned(),
+            _ => {
+                let path = place.join(query.name);
+                layout::create_folder(&path)?;
+                let path = path.display();
+                format!("'connector' = 'filesystem', 'path' = '{path}', 'format' = 'json'")
+            }
+        };
+        let text = read(&format!("{}.sql", query.name))?;
+        script = format!("{script}\n{}", text.replace("${SINK}", &sink));
+    }
+    let file = folder.join("check.sql");
+    layout::write(&file, &script)?;
+    let variables = [("EVENTS", CHECK_EVENTS.to_string()), ("OUTPUT", place.display().to_string())];
+    measure::measure(folder, &start(engines, peer, &[&file.display().to_string()], &variables))?;
+    let printed = fs::read_to_string(folder.join("stdout")).context("cannot read the output")?;
+    let mut answers = BTreeMap::new();
+    for query in compared() {
+        let answer = match query.check {
+            Check::Table => fold(&printed),
+            _ => sorted(&read_output(&place.join(query.name))?),
+        };
+        answers.insert(query.name, answer);
+    }
+    Ok(answers)
+}
+
+fn sorted(text: &str) -> Answer {
+    let mut lines: Answer = text.lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The table that a printed changelog leaves behind: `+I[1, a]`, `-U[1, a]`, `+U[1, b]`.
+fn fold(printed: &str) -> Answer {
+    let mut rows: BTreeSet<&str> = BTreeSet::new();
+    for line in printed.lines() {
+        let Some((op, row)) = line.split_once('[') else { continue };
+        match op {
+            "+I" | "+U" => rows.insert(row),
+            "-U" | "-D" => rows.remove(row),
+            _ => false,
+        };
+    }
+    rows.into_iter().map(|row| row.trim_end_matches(']').to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changelogs_fold_to_tables() {
+        let printed =
+            "+I[1, a, 5]\n+I[2, a, 7]\n-U[1, a, 5]\n+U[1, a, 6]\n-D[2, a, 7]\nother words\n";
+        assert_eq!(fold(printed), ["1, a, 6"]);
+    }
+
+    #[test]
+    fn every_query_has_its_file() {
+        for query in QUERIES {
+            let file = layout::root().join(format!("bench/nexmark/{}.sql", query.name));
+            assert!(file.is_file(), "{}", file.display());
+        }
+    }
+}
