@@ -50,6 +50,8 @@ pub struct SinkPlan {
     pub columns: Vec<Field>,
     /// What weights mean.
     pub changelog: ChangelogMode,
+    /// Columns that tell the query's rows apart (empty: there is one row); `None` if there are no such.
+    pub upsert_key: Option<Vec<usize>>,
 }
 
 /// Where rows go.

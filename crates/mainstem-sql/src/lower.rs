@@ -456,14 +456,19 @@ impl Lowering<'_> {
             .map(|f| Field { name: f.name.clone(), data_type: f.data_type.clone() })
             .collect();
         let changes = self.changelog(node);
+        let upsert_key = rel.upsert_key();
         let (target, changelog, name) = match target {
             None => {
                 let mode = if changes { ChangelogMode::Retract } else { ChangelogMode::AppendOnly };
                 (SinkTarget::Console, mode, "Collect".to_owned())
             }
             Some((table, options)) => {
-                let spec = table.spec(&table.sink_columns(), &options);
+                let mut spec = table.spec(&table.sink_columns(), &options);
                 let mode = self.sink_mode(&table, &options, &spec.primary_key, changes, span)?;
+                if mode == ChangelogMode::Retract && spec.primary_key.is_empty() {
+                    // Lets the connector tell updates from a delete and an insert.
+                    spec.primary_key = upsert_key.clone().unwrap_or_default();
+                }
                 let name = format!("Sink({})", table.name);
                 (SinkTarget::Table(spec), mode, name)
             }
@@ -475,7 +480,7 @@ impl Lowering<'_> {
         let sink = self.sinks.len();
         let kind = NodeKind::Sink { sink, changelog: changelog.clone() };
         self.push(kind, vec![node], name, &types, changes);
-        self.sinks.push(SinkPlan { target, columns, changelog });
+        self.sinks.push(SinkPlan { target, columns, changelog, upsert_key });
         Ok(())
     }
 

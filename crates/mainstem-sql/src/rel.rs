@@ -233,6 +233,20 @@ impl Rel {
         Some((find(WindowRole::Start)?, find(WindowRole::End)?))
     }
 
+    /// Columns of which at any time at most one row has each value: the keys of an aggregation, as long as they
+    /// are kept. Empty for the one row of a global aggregation.
+    pub fn upsert_key(&self) -> Option<Vec<usize>> {
+        match &self.kind {
+            RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
+            RelKind::Filter { input, .. } => input.upsert_key(),
+            RelKind::Project { input, exprs } => {
+                let moved = |key: usize| exprs.iter().position(|e| e.as_column() == Some(key));
+                input.upsert_key()?.into_iter().map(moved).collect()
+            }
+            _ => None,
+        }
+    }
+
     /// A projection that keeps the given columns.
     #[must_use]
     pub fn select(self, columns: &[usize]) -> Rel {

@@ -1,7 +1,7 @@
 //! Runs the statements of a script over a catalog: DDL takes effect, queries and INSERTs become jobs.
 //! Invariant: nothing is executed here; a script with an error yields all its errors and no step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mainstem_core::options::OptionSpec;
@@ -26,6 +26,8 @@ pub struct ScriptSession {
     steps: Vec<Step>,
     pending: Vec<(Output, Arc<SourceText>)>,
     statements: usize,
+    /// Names whose declaration was refused: that they are unknown is no second error.
+    refused: BTreeSet<String>,
 }
 
 impl ScriptSession {
@@ -39,6 +41,7 @@ impl ScriptSession {
             steps: Vec::new(),
             pending: Vec::new(),
             statements: 0,
+            refused: BTreeSet::new(),
         }
     }
 
@@ -58,12 +61,22 @@ impl ScriptSession {
         let mut errors = Vec::new();
         for parsed in parse_statements(&source.text) {
             self.statements += 1;
+            let declares = parsed.as_ref().ok().and_then(declared_name);
             let done = parsed.and_then(|statement| self.statement(statement, &shared));
             if let Err(error) = done {
-                errors.push(error.located(source));
+                self.refused.extend(declares);
+                if !self.follows_from_another(&error) {
+                    errors.push(error.located(source));
+                }
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// True for an unknown table whose declaration was refused before.
+    fn follows_from_another(&self, error: &SqlError) -> bool {
+        let text = error.to_string();
+        self.refused.iter().any(|name| text == format!("unknown table '{name}'"))
     }
 
     /// All steps, in order. Queries and INSERTs run together as one job, unless `table.dml-sync` is true.
@@ -357,6 +370,15 @@ impl ScriptSession {
             }
         }
         self.text(lines)
+    }
+}
+
+/// The table or view that a statement would declare.
+fn declared_name(statement: &Statement) -> Option<String> {
+    match &statement.kind {
+        StatementKind::CreateTable(ddl) => Some(ddl.name.last().value.clone()),
+        StatementKind::CreateView { name, .. } => Some(name.last().value.clone()),
+        _ => None,
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::UInt32Array;
@@ -30,6 +31,9 @@ use crate::format::row_text::push_value;
 use crate::format::{EncodeRequest, Framing, encoder, framing};
 
 /// Partitions that are written at the same time; one more finishes the file of another.
+/// Tells the hidden files of several sinks of this process apart.
+static SINKS_MADE: AtomicU64 = AtomicU64::new(0);
+
 const OPEN_PARTS_MAX: usize = 128;
 
 pub(super) struct FilesystemSink {
@@ -72,7 +76,9 @@ impl FilesystemSink {
             Layout::Text(compression)
         };
         let now_ms = request.environment.clock.now_ms();
-        let seed = (now_ms as u64) ^ (u64::from(std::process::id()) << 44);
+        // Two sinks of one run may start within a millisecond, in the same folder.
+        let number = SINKS_MADE.fetch_add(1, Ordering::Relaxed);
+        let seed = (now_ms as u64) ^ (u64::from(std::process::id()) << 44) ^ (number << 32);
         let writer = Writer {
             extension: extension(&format, &layout),
             single: named.is_some(),

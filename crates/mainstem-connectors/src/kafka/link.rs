@@ -176,6 +176,7 @@ pub(crate) async fn patiently<R: Requester, T: Send + 'static>(
     request: impl Fn(&R) -> Result<T, KafkaError> + Send + Sync + 'static,
 ) -> Result<T> {
     let request = Arc::new(request);
+    let mut failures = 0;
     loop {
         let (client, attempt) = (Arc::clone(client), Arc::clone(&request));
         let answer = tokio::task::spawn_blocking(move || {
@@ -199,7 +200,11 @@ pub(crate) async fn patiently<R: Requester, T: Send + 'static>(
                 if !is_transient(&error) {
                     return Err(request_error(&error));
                 }
-                link.down();
+                failures += 1;
+                // A name with two addresses fails once where only one of them listens.
+                if failures > 1 {
+                    link.down();
+                }
             }
         }
         sleep(RETRY_PAUSE).await;

@@ -43,7 +43,10 @@ pub(crate) fn sink(
         let print = registry::connector("print")
             .ok_or_else(|| Error::internal("the connector print is not compiled in"))?;
         return print.sink(SinkRequest {
-            table: table_of(&plan.columns),
+            table: TableSpec {
+                primary_key: plan.upsert_key.clone().unwrap_or_default(),
+                ..table_of(&plan.columns)
+            },
             changelog: plan.changelog.clone(),
             environment: environment.clone(),
         });
@@ -54,7 +57,8 @@ pub(crate) fn sink(
         let name = OPERATION.to_owned();
         columns.insert(0, Field { name, data_type: DataType::string().with_nullable(false) });
     }
-    let rows = Rows { columns, kind, changes, time_zone: environment.time_zone.clone() };
+    let key = plan.upsert_key.clone();
+    let rows = Rows { columns, kind, changes, key, time_zone: environment.time_zone.clone() };
     rows.encoder()?;
     Ok(Box::new(ConsoleSink { layout: TableLayout::new(&rows.columns), rows }))
 }
@@ -78,6 +82,8 @@ struct Rows {
     columns: Vec<Field>,
     kind: OutputKind,
     changes: bool,
+    /// Columns of the query that tell its rows apart, if it has such.
+    key: Option<Vec<usize>>,
     time_zone: String,
 }
 
@@ -91,7 +97,11 @@ impl Rows {
             OutputKind::Csv => self.format("csv")?,
             OutputKind::Json | OutputKind::Changelog => self.format("json")?,
         };
-        Ok(if self.changes { Box::new(WithOperation { inner }) } else { inner })
+        Ok(if self.changes {
+            Box::new(WithOperation { inner, key: self.key.clone() })
+        } else {
+            inner
+        })
     }
 
     fn format(&self, name: &str) -> Result<Box<dyn Encode>> {

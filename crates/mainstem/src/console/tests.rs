@@ -29,7 +29,7 @@ fn rows(kind: OutputKind, changes: bool) -> Rows {
         let data_type = DataType::string().with_nullable(false);
         columns.insert(0, Field { name: OPERATION.into(), data_type });
     }
-    Rows { columns, kind, changes, time_zone: "UTC".into() }
+    Rows { columns, kind, changes, key: None, time_zone: "UTC".into() }
 }
 
 fn shown(kind: OutputKind, weights: Option<Vec<i64>>) -> String {
