@@ -45,6 +45,15 @@ pub struct Environment {
     pub time_zone: String,
 }
 
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("base_dir", &self.base_dir)
+            .field("time_zone", &self.time_zone)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Receives what connectors want to say. Calls must return at once.
 pub trait Observer: Send + Sync {
     /// A line for the user: a broker that is down, a reconnect, a file that vanished. Said once a change of state,
@@ -53,7 +62,7 @@ pub trait Observer: Send + Sync {
 }
 
 /// What to read.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SourceRequest {
     /// The declaration.
     pub table: TableSpec,
@@ -68,7 +77,7 @@ pub struct SourceRequest {
 }
 
 /// What to write.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SinkRequest {
     /// The declaration; batches carry all its columns in this order.
     pub table: TableSpec,

@@ -61,6 +61,20 @@ impl fmt::Debug for Bound {
     }
 }
 
+impl fmt::Debug for BoundKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            BoundKind::Column(_) => "Column",
+            BoundKind::Literal(_) => "Literal",
+            BoundKind::Call { name, .. } => name,
+            BoundKind::Case { .. } => "Case",
+            BoundKind::Coalesce(_) => "Coalesce",
+            BoundKind::Logic(..) => "Logic",
+        };
+        f.write_str(kind)
+    }
+}
+
 impl Bound {
     /// Input column `index`.
     pub fn column(index: usize, data_type: DataType) -> Self {

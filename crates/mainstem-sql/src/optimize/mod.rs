@@ -11,7 +11,11 @@ use crate::rel::Rel;
 
 /// All passes, in the order in which they help each other.
 #[must_use]
-pub fn optimize(rel: Rel, connectors: &ConnectorCatalog, may_filter: &dyn Fn(&str) -> bool) -> Rel {
+pub(crate) fn optimize(
+    rel: Rel,
+    connectors: &ConnectorCatalog,
+    may_filter: &dyn Fn(&str) -> bool,
+) -> Rel {
     let rel = pushdown::pushdown(rel);
     let rel = pushdown::into_scans(rel, connectors, may_filter);
     let all: Vec<usize> = (0..rel.fields.len()).collect();

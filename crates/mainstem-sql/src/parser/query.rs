@@ -141,7 +141,7 @@ impl Parser {
             self.take_word("ALL");
         }
         let items = self.comma_separated(Self::select_item)?;
-        let from = if self.take_word("FROM") { Some(self.from_list()?) } else { None };
+        let from = if self.take_word("FROM") { Some(self.table_list()?) } else { None };
         let selection = if self.take_word("WHERE") { Some(self.expr()?) } else { None };
         let group_by =
             if self.take_words(&["GROUP", "BY"]) { self.group_items()? } else { Vec::new() };
@@ -238,7 +238,7 @@ impl Parser {
         }
     }
 
-    fn from_list(&mut self) -> SqlResult<TableRef> {
+    fn table_list(&mut self) -> SqlResult<TableRef> {
         let start = self.span();
         let mut left = self.joined_table()?;
         while self.take_symbol(",") {
@@ -331,7 +331,7 @@ impl Parser {
                 self.expect_symbol(")")?;
                 return Ok(TableRef::Derived { query, alias: self.alias()?, lateral });
             }
-            let inner = self.from_list()?;
+            let inner = self.table_list()?;
             self.expect_symbol(")")?;
             return Ok(inner);
         }
