@@ -517,6 +517,29 @@ fn transactions_through_kafka() {
     assert_windows(&got, &windows(&events));
 }
 
+/// Without an end to its input: what the watermark has passed is there, what it has not is not written at Ctrl-C.
+#[test]
+fn transactions_while_they_come() {
+    let Some(kafka) = Kafka::open() else { return };
+    let topic = unique("transactions");
+    send_events("transactions", 8000, &kafka, &topic);
+    let variables = [("SOURCE", "kafka"), ("BOOTSTRAP", &*kafka.servers), ("TOPIC", &topic)];
+    let place = Place::new();
+    let arguments = arguments(&example("transactions"), &variables);
+    let mut running = Watched::start(place.command(&as_texts(&arguments)));
+    running.printed("two windows", |lines| lines.len() == 2);
+    assert!(running.runs(), "its input has no end");
+    running.interrupt();
+    let left = running.end();
+    assert_eq!(left.code, Some(0), "{:?}", left.stderr);
+    let got = left.stdout.iter().map(|line| fields(line, "+I["));
+    let got: Vec<Vec<String>> =
+        got.map(|row| row.into_iter().map(str::to_owned).collect()).collect();
+    let mut wanted = windows(&events("transactions", 8000));
+    wanted.pop_last();
+    assert_windows(&got, &wanted);
+}
+
 // Sessions.
 
 const SESSION: [&str; 16] = [
