@@ -67,15 +67,15 @@ impl Preaggregation {
         let rows: usize = batches.iter().map(Batch::rows).sum();
         if self.pause_steps > 0 {
             self.pause_steps -= 1;
-            return Ok(Arrivals { batches, partials: Vec::new() });
+            return Ok(Arrivals { batches, ..Arrivals::default() });
         }
-        let inputs: Inputs = vec![Arrivals { batches, partials: Vec::new() }];
+        let inputs: Inputs = vec![Arrivals { batches, ..Arrivals::default() }];
         let partials = self.operator.step(inputs, cx)?;
         let partial_rows: usize = partials.iter().map(Batch::rows).sum();
         if rows >= TELLING_ROWS && partial_rows * 2 > rows {
             self.pause_steps = PAUSE_STEPS;
         }
-        Ok(Arrivals { batches: Vec::new(), partials })
+        Ok(Arrivals { partials, ..Arrivals::default() })
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Arrivals {
     pub batches: Vec<Batch>,
     /// Partial aggregation states made before an exchange; only aggregations get them.
     pub partials: Vec<Batch>,
+    /// This input will bring no row after this step.
+    pub ended: bool,
 }
 
 /// One element per input of the plan node.

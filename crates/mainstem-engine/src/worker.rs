@@ -111,7 +111,9 @@ impl Worker {
         inputs
             .map(|(&input, &last)| {
                 let edge = &mut self.edges[input];
-                if last { std::mem::take(edge) } else { edge.clone() }
+                let mut edge = if last { std::mem::take(edge) } else { edge.clone() };
+                edge.arrivals.ended = self.progress[input].ended;
+                edge
             })
             .collect()
     }
@@ -142,7 +144,7 @@ impl Worker {
                 let watermark = ended.then_some(i64::MAX);
                 self.progress[node] = Progress { watermark, idle: false, ended };
                 self.before[node] = watermark;
-                let arrivals = Arrivals { batches: rows.batches, partials: Vec::new() };
+                let arrivals = Arrivals { batches: rows.batches, ..Arrivals::default() };
                 self.edges[node] = Edge { arrivals, splits: rows.splits };
             }
             Instance::Watermark(watermark) => {
@@ -182,7 +184,7 @@ impl Worker {
                 let inputs: Inputs = inputs.into_iter().map(|edge| edge.arrivals).collect();
                 let batches = operator.step(inputs, &mut cx)?;
                 let splits = splits.filter(|s| s.len() == batches.len()).unwrap_or_default();
-                let arrivals = Arrivals { batches, partials: Vec::new() };
+                let arrivals = Arrivals { batches, ..Arrivals::default() };
                 self.edges[node] = Edge { arrivals, splits };
             }
         }

@@ -2,7 +2,8 @@
 //! Invariant: after each step the rows that came out, added up, are the join of what came in. A step joins the new
 //! left rows with the old right ones, then the new right rows with all left ones; so dL x R + L x dR + dL x dR. Rows
 //! without a partner (outer, semi, anti) are settled once, at the end of the step, so none is shown for a moment.
-//! Does not forget rows: state grows with its inputs.
+//! An inner join forgets the rows of one input once the other has ended, for they will find no new partner; apart
+//! from that, state grows with its inputs.
 
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow_buffer::ScalarBuffer;
@@ -61,6 +62,7 @@ impl Join {
         &mut self,
         batch: Batch,
         is_left: bool,
+        keep: bool,
         cx: &StepContext,
         output: &mut Vec<Batch>,
     ) -> Result<()> {
@@ -83,16 +85,19 @@ impl Join {
             return Ok(());
         }
         let partners = other.first_partners(&batch.project(&own.key_columns))?;
-        let entries = own.insert(&batch)?;
+        let entries = if keep { own.insert(&batch)? } else { vec![(NONE, false); batch.rows()] };
         let mut pairs = Pairs::default();
         for (row, &first) in partners.iter().enumerate() {
             let mut partner = first;
+            let start = pairs.partners.len();
             while partner != NONE {
                 pairs.rows.push(row as u32);
                 pairs.partners.push(partner);
                 let other = if is_left { &self.right } else { &self.left };
                 partner = other.next(partner);
             }
+            // The list starts with the row that came last.
+            pairs.partners[start..].reverse();
             if pairs.rows.len() >= PAIRS_MAX {
                 let full = std::mem::take(&mut pairs);
                 self.settle_pairs(&batch, &entries, full, is_left, cx, output)?;
@@ -228,10 +233,22 @@ fn weighted(batch: Batch, weights: Vec<i64>) -> Result<Batch> {
 impl Operator for Join {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
+        let ended = [inputs[0].ended, inputs[1].ended];
+        let forgets = |at: usize| self.kind == JoinKind::Inner && ended[1 - at];
+        let keep = [!forgets(0), !forgets(1)];
+        // Left rows meet the right rows of this step when those come, so they are kept until then.
+        let right_comes = inputs[1].batches.iter().any(|batch| !batch.is_empty());
         for (at, input) in inputs.into_iter().enumerate() {
+            let keeps = keep[at] || (at == 0 && right_comes);
             for batch in input.batches.into_iter().filter(|batch| !batch.is_empty()) {
-                self.absorb(batch, at == 0, cx, &mut output)?;
+                self.absorb(batch, at == 0, keeps, cx, &mut output)?;
             }
+        }
+        if !keep[0] {
+            self.left.clear()?;
+        }
+        if !keep[1] {
+            self.right.clear()?;
         }
         for is_left in [true, false] {
             let side = if is_left { &self.left } else { &self.right };

@@ -95,6 +95,15 @@ impl Side {
         })
     }
 
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        if self.len() > 0 {
+            let changelog = matches!(self.store, Store::Interned(_));
+            *self = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn types(&self) -> &[ArrowType] {
         &self.types
     }

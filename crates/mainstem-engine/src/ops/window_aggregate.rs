@@ -565,7 +565,7 @@ impl WindowAggregate {
 impl Operator for WindowAggregate {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.bounds(cx);
-        for Arrivals { batches, partials } in inputs {
+        for Arrivals { batches, partials, .. } in inputs {
             for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
                 self.absorb(batch, before, cx)?;
             }

@@ -74,7 +74,7 @@ fn more_files_than_are_read_at_once() {
         );
     }
     let ran = place.ok(&["run", "job.sql", "-q"]);
-    assert_eq!(ran.stdout.lines().last(), Some("+I\t4003\t40006"), "{}", ran.stdout);
+    assert_eq!(ran.stdout.lines().last(), Some("+U\t4003\t40006"), "{}", ran.stdout);
 }
 
 #[test]

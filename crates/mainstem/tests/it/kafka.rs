@@ -1,4 +1,5 @@
-//! Pipelines over a real Kafka, whose address is in `MAINSTEM_TEST_KAFKA`; without it these tests do nothing.
+//! Pipelines over a real Kafka, whose address is in `MAINSTEM_TEST_KAFKA`; without it these tests
+//! say that they were skipped, and in CI they fail.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ CREATE TABLE log (n BIGINT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC}', '
 
 /// A place with a topic of its own name; `None` without a broker.
 fn place() -> Option<(Place, Vec<String>)> {
-    let broker = std::env::var("MAINSTEM_TEST_KAFKA").ok()?;
+    let broker = crate::servers::variable("MAINSTEM_TEST_KAFKA")?;
     let place = Place::with(&[
         ("tables.sql", TABLES),
         ("print.sql", "SELECT n FROM log;"),
