@@ -62,13 +62,14 @@ public final class NexmarkRows implements GeneratorFunction<Long, RowData> {
     private static final Draw CHANNEL = new Draw(15);
 
     private final boolean flat;
-    private final int[] columns;
+    /** Each a column, or a column and a field of it. */
+    private final int[][] columns;
     private transient byte[] letters;
     private transient StringData[] channels;
     private transient StringData[] urls;
     private transient double[] powers;
 
-    NexmarkRows(boolean flat, int[] columns) {
+    NexmarkRows(boolean flat, int[][] columns) {
         this.flat = flat;
         this.columns = columns;
     }
@@ -105,45 +106,66 @@ public final class NexmarkRows implements GeneratorFunction<Long, RowData> {
         long number = flat ? index / BIDS * ROUND + PEOPLE + AUCTIONS + index % BIDS : index;
         long round = number / ROUND;
         int offset = (int) (number % ROUND);
+        GenericRowData row = new GenericRowData(columns.length);
         if (flat) {
-            return bid(number, round, columns);
+            for (int i = 0; i < columns.length; i++) {
+                row.setField(i, bidField(columns[i][0], number, round));
+            }
+            return row;
         }
         int kind = offset < PEOPLE ? 0 : offset < PEOPLE + AUCTIONS ? 1 : 2;
-        GenericRowData row = new GenericRowData(columns.length);
         for (int i = 0; i < columns.length; i++) {
-            int column = columns[i];
-            if (column == 0) {
+            int[] path = columns[i];
+            if (path[0] == 0) {
                 row.setField(i, kind);
-            } else if (column == kind + 1) {
-                row.setField(i, switch (kind) {
-                    case 0 -> person(number, round);
-                    case 1 -> auction(number, round, offset);
-                    default -> bid(number, round, ALL_OF_BID);
-                });
+            } else if (path[0] == kind + 1) {
+                row.setField(i, path.length == 1 ? event(kind, number, round, offset)
+                        : field(kind, path[1], number, round, offset));
             }
         }
         return row;
     }
 
-    private static final int[] ALL_OF_BID = {0, 1, 2, 3, 4, 5, 6};
+    private GenericRowData event(int kind, long number, long round, int offset) {
+        return switch (kind) {
+            case 0 -> person(number, round);
+            case 1 -> auction(number, round, offset);
+            default -> bid(number, round);
+        };
+    }
 
-    private RowData bid(long number, long round, int[] fields) {
-        GenericRowData row = new GenericRowData(fields.length);
-        for (int i = 0; i < fields.length; i++) {
-            row.setField(i, switch (fields[i]) {
-                case 0 -> auctionOfBid(round, AUCTION.at(number));
-                case 1 -> bidder(round, BIDDER.at(number));
-                case 2 -> price(PRICE.at(number));
-                case 3 -> channels[channel(CHANNEL.at(number))];
-                case 4 -> urls[channel(CHANNEL.at(number))];
-                case 5 -> TimestampData.fromEpochMillis(timeMs(number));
-                default -> extra(EXTRA.at(number), 32, 100);
-            });
+    /** One field of an event. Bids are nearly all of them; of the others only the time is worth a way of its own. */
+    private Object field(int kind, int field, long number, long round, int offset) {
+        if (kind == 2) {
+            return bidField(field, number, round);
+        }
+        if (field == (kind == 0 ? 6 : 5)) {
+            return TimestampData.fromEpochMillis(timeMs(number));
+        }
+        return event(kind, number, round, offset).getField(field);
+    }
+
+    private GenericRowData bid(long number, long round) {
+        GenericRowData row = new GenericRowData(BID.size());
+        for (int i = 0; i < row.getArity(); i++) {
+            row.setField(i, bidField(i, number, round));
         }
         return row;
     }
 
-    private RowData auction(long number, long round, int offset) {
+    private Object bidField(int field, long number, long round) {
+        return switch (field) {
+            case 0 -> auctionOfBid(round, AUCTION.at(number));
+            case 1 -> bidder(round, BIDDER.at(number));
+            case 2 -> price(PRICE.at(number));
+            case 3 -> channels[channel(CHANNEL.at(number))];
+            case 4 -> urls[channel(CHANNEL.at(number))];
+            case 5 -> TimestampData.fromEpochMillis(timeMs(number));
+            default -> extra(EXTRA.at(number), 32, 100);
+        };
+    }
+
+    private GenericRowData auction(long number, long round, int offset) {
         String name = word(NAME.at(number), 20, ' ');
         String description = word(DESCRIPTION.at(number), 100, ' ');
         long initialBid = price(PRICE.at(number));
@@ -162,7 +184,7 @@ public final class NexmarkRows implements GeneratorFunction<Long, RowData> {
                 extra(EXTRA.at(number), 48 + name.length() + description.length(), 500));
     }
 
-    private RowData person(long number, long round) {
+    private GenericRowData person(long number, long round) {
         Rng names = NAME.at(number);
         String name = oneOf(names, FIRST_NAMES) + " " + oneOf(names, LAST_NAMES);
         Rng emails = EMAIL.at(number);

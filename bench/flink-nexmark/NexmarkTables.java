@@ -1,6 +1,7 @@
 // The connector 'nexmark' for Flink: a bounded table of Nexmark events, made inside the source.
 // Invariant: the same options give the same rows as Mainstem's connector of that name, so that answers can be compared.
-// Columns that a query does not need are not made. Does not know the other options of the reference connector.
+// Columns, and fields of a column, that a query does not need are not made, which the reference connector cannot do.
+// Does not know the other options of the reference connector.
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
@@ -58,18 +59,18 @@ public final class NexmarkTables implements DynamicTableSourceFactory {
         if (!declared.equals(expected)) {
             throw new ValidationException("the columns must be " + expected + ", not " + declared);
         }
-        int[] all = new int[expected.size()];
-        Arrays.setAll(all, i -> i);
+        int[][] all = new int[expected.size()][];
+        Arrays.setAll(all, i -> new int[] {i});
         return new Table(kind != null, helper.getOptions().get(EVENTS), all, context.getPhysicalRowDataType());
     }
 
     private static final class Table implements ScanTableSource, SupportsProjectionPushDown {
         private final boolean flat;
         private final long events;
-        private int[] columns;
+        private int[][] columns;
         private DataType produced;
 
-        private Table(boolean flat, long events, int[] columns, DataType produced) {
+        private Table(boolean flat, long events, int[][] columns, DataType produced) {
             this.flat = flat;
             this.events = events;
             this.columns = columns;
@@ -78,12 +79,12 @@ public final class NexmarkTables implements DynamicTableSourceFactory {
 
         @Override
         public boolean supportsNestedProjection() {
-            return false;
+            return true;
         }
 
         @Override
         public void applyProjection(int[][] projected, DataType type) {
-            columns = Arrays.stream(projected).mapToInt(path -> path[0]).toArray();
+            columns = projected;
             produced = type;
         }
 

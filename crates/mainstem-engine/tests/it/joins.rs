@@ -97,13 +97,19 @@ proptest! {
         with_residual: bool,
         steps in any_steps(),
         workers in 1usize..4,
+        // From which step on each side has ended.
+        ends: [u8; 2],
     ) {
+        let ends = ends.map(|end| usize::from(end % 16));
         let mut driver = Driver::new(&plan(kind, changelog, with_residual), workers);
         let mut held: [Rows; 2] = [Rows::new(), Rows::new()];
-        for step in steps {
+        for (at, step) in steps.into_iter().enumerate() {
             let mut changes: [Vec<(Row, i64)>; 2] = [Vec::new(), Vec::new()];
             for (is_right, row, insert) in step {
                 let side = usize::from(is_right);
+                if at > ends[side] {
+                    continue;
+                }
                 let count = held[side].entry(row).or_insert(0);
                 if insert || !changelog[side] {
                     *count += 1;
@@ -126,9 +132,12 @@ proptest! {
                 };
                 changes[side].chunks(3).map(to_batch).collect()
             });
-            driver.step(0, batches.collect(), false);
+            driver.step_ending(batches.collect(), &ends.map(|end| at >= end));
             let expect = naive(kind, &held[0], &held[1], with_residual);
             prop_assert_eq!(&driver.folded[0], &expect, "after every step");
+            if kind == JoinKind::Inner && ends.iter().all(|end| at >= *end) {
+                prop_assert_eq!(driver.state_rows(), 0, "nobody will ask for the rows again");
+            }
         }
     }
 }

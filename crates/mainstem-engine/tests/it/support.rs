@@ -232,6 +232,20 @@ impl Driver {
         self.feed(StepInput { now_ms, sources });
     }
 
+    /// The same, where each source ends by itself.
+    pub(crate) fn step_ending(&mut self, batches: Vec<Vec<Batch>>, finished: &[bool]) {
+        let inputs = batches.into_iter().zip(finished).map(|(batches, &finished)| SourceInput {
+            batches: batches.into_iter().map(|batch| (0, batch)).collect(),
+            finished,
+            ..SourceInput::default()
+        });
+        self.feed(StepInput { now_ms: 0, sources: inputs.collect() });
+    }
+
+    pub(crate) fn state_rows(&self) -> usize {
+        self.flow.state_rows()
+    }
+
     pub(crate) fn feed(&mut self, input: StepInput) {
         let output = self.flow.step(input).unwrap();
         for (folded, batches) in self.folded.iter_mut().zip(&output.sinks) {
