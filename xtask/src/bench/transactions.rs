@@ -11,7 +11,7 @@ use super::measure::{self, Program, Runs, rate};
 use super::report::Section;
 use super::table::{Table, per_second, percent, seconds, times};
 use crate::error::{Context, Error, Result};
-use crate::process;
+use crate::{layout, process};
 
 pub(crate) const START_EVENTS: u64 = 100;
 
@@ -152,6 +152,7 @@ pub(crate) fn run(engines: &Engines, folder: &Path, events: u64, runs: usize) ->
         let all = programs(engines, folder, query, &input);
         commands.extend(all.iter().filter(|_| query == "w2").map(|(_, program)| program.line()));
     }
+    layout::remove_folder(&folder.join("out"))?;
     let intro = format!(
         "{events} payments, {:.0} bytes each as JSON lines, one a millisecond, of ten users, three quarters paid. \
 W1 keeps the paid ones and three of five columns; W2 keeps the paid ones and gives sum, count and average per user and \

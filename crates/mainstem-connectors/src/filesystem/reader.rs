@@ -1,4 +1,4 @@
-//! Reads one text file in pieces of about a quarter of a mebibyte that end at the end of a record.
+//! Reads one text file in pieces of about a mebibyte that end at the end of a record.
 //! Invariant: the pieces, one after the other, are the file without its byte order mark; each piece is read into its
 //! buffer once and never copied, only the start of the record that a buffer cuts is. A position is the offset (in the
 //! decompressed bytes) and the line of the next record. A record longer than the limit is passed over in bounded
@@ -19,7 +19,7 @@ use super::discover::{FileInfo, read_error};
 use crate::api::{Fetched, Position, SplitReader};
 use crate::format::Framing;
 
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 1 << 20;
 const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
