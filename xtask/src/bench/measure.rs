@@ -145,6 +145,13 @@ pub(crate) fn rate(events: u64, seconds: f64) -> Option<f64> {
     (seconds >= 0.02).then(|| events as f64 / seconds)
 }
 
+/// The rate without the cost of starting; nothing where that cost is most of what was measured, as it differs by a tenth
+/// from run to run.
+pub(crate) fn net_rate(events: u64, real: &Runs, start: &Runs) -> Option<f64> {
+    let net_s = real.cpu_s() - start.cpu_s();
+    rate(events, net_s).filter(|_| net_s >= 0.2 * start.cpu_s())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,5 +181,7 @@ mod tests {
         assert_eq!(rate(100, 0.5), Some(200.0));
         assert_eq!(rate(100, 0.01), None);
         assert_eq!(rate(100, -0.1), None);
+        assert_eq!(net_rate(100, &runs(&[11.0]), &runs(&[10.0])), None);
+        assert_eq!(net_rate(100, &runs(&[14.0]), &runs(&[10.0])), Some(25.0));
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::engines::{Engines, Peer};
-use super::measure::{self, Program, Runs, rate};
+use super::measure::{self, Program, Runs, net_rate};
 use super::report::Section;
 use super::table::{Table, per_second, seconds, times};
 use crate::error::{Context, Error, Result};
@@ -47,7 +47,19 @@ const TABLES: &[(&str, &str)] = &[
 const CHECK_EVENTS: u64 = 20_000;
 const START_EVENTS: u64 = 100;
 
-pub(crate) fn run(engines: &Engines, folder: &Path, events: u64, runs: usize) -> Result<Section> {
+/// The names of all queries.
+pub(crate) fn names() -> Vec<&'static str> {
+    QUERIES.iter().map(|query| query.name).collect()
+}
+
+/// Measures the queries of those names.
+pub(crate) fn run(
+    engines: &Engines,
+    folder: &Path,
+    chosen: &[String],
+    events: u64,
+    runs: usize,
+) -> Result<Section> {
     let peers: Vec<Peer> =
         engines.peers.iter().copied().filter(|peer| *peer != Peer::Duckdb).collect();
     let intro = format!(
@@ -83,12 +95,13 @@ clock and is not compared."
                 "x Flink published",
             ],
         );
-        for query in QUERIES {
+        for query in QUERIES.iter().filter(|query| chosen.iter().any(|name| name == query.name)) {
             eprintln!("Nexmark {}, {what}: {events} events", query.name);
             let measured = measure_query(engines, folder, &peers, tables, query, events, runs)?;
             table.push(row(query, &measured, events));
-            if query.name == "q0" && *tables == "wide" {
-                let all = peers.iter().map(|&peer| program(engines, peer, tables, "q0", events));
+            if *tables == "wide" && query.name == chosen[0] {
+                let all =
+                    peers.iter().map(|&peer| program(engines, peer, tables, query.name, events));
                 commands.extend(all.map(|program| program.line()));
             }
         }
@@ -149,7 +162,7 @@ fn measure_query(
 fn row(query: &Query, measured: &[Measured], events: u64) -> Vec<String> {
     let of = |peer: Peer| measured.iter().find(|one| one.peer == peer);
     let (ours, flink) = (of(Peer::Ours), of(Peer::Flink));
-    let net = |one: &Measured| rate(events, one.real.cpu_s() - one.start.cpu_s());
+    let net = |one: &Measured| net_rate(events, &one.real, &one.start);
     let (our_rate, flink_rate) = (ours.and_then(net), flink.and_then(net));
     let shown = |one: Option<&Measured>, show: &dyn Fn(&Measured) -> String| {
         one.map_or_else(|| "-".to_owned(), show)

@@ -53,8 +53,9 @@ programs taking turns, so ratios mean something and absolute numbers little; a d
   clock of the parent, peak resident memory. Nothing is timed inside a program.
 - Medians of several runs; `spread` is the distance between the cheapest and the dearest run.
 - `events/CPU-s` leaves out what the same program spends on 100 events (`of it start`): a JVM that starts for ten
-  seconds must not make its engine look slow. `whole` leaves nothing out. Ratios are of the former.
-- Answers are compared in the same run; a difference ends it with an error.
+  seconds must not make its engine look slow. `whole` leaves nothing out. Ratios are of the former. A dash stands where
+  starting was most of the cost.
+- Answers that are written are compared in the same run; a difference ends it with an error.
 - Flink runs in one JVM (heap 2 GB) with parallelism 1, object reuse, state on the heap, mini-batches as in the
   published Nexmark runs, no checkpoints and no cluster: the least it can do. Its compiling to machine code is part of its cost.
 - DuckDB runs on one thread through its Python package.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::engines::{Engines, Peer, read_output};
-use super::measure::{self, Program, Runs, rate};
+use super::measure::{self, Program, Runs, net_rate, rate};
 use super::report::Section;
 use super::table::{Table, per_second, percent, seconds, times};
 use crate::error::{Context, Error, Result};
@@ -112,7 +112,7 @@ struct Measured {
 
 impl Measured {
     fn net_rate(&self, events: u64) -> Option<f64> {
-        rate(events, self.real.cpu_s() - self.start.cpu_s())
+        net_rate(events, &self.real, &self.start)
     }
 }
 
