@@ -3,6 +3,7 @@
 
 use mainstem_core::DataType;
 
+use crate::operators::BinaryOp;
 use crate::source::Span;
 
 /// A name as written, quotes taken off.
@@ -323,28 +324,6 @@ pub struct Expr {
     pub span: Span,
 }
 
-/// An operator between two expressions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named by the operator")]
-pub enum BinarySymbol {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Modulo,
-    Eq,
-    NotEq,
-    Lt,
-    LtEq,
-    Gt,
-    GtEq,
-    And,
-    Or,
-    Concat,
-    IsDistinctFrom,
-    IsNotDistinctFrom,
-}
-
 /// A test behind IS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named by the keyword")]
@@ -378,7 +357,7 @@ pub enum ExprKind {
     Boolean(bool),
     Number(String),
     String(String),
-    Binary(Vec<u8>),
+    Bytes(Vec<u8>),
     /// DATE, TIME or TIMESTAMP (upper case) and the text.
     Temporal {
         kind: &'static str,
@@ -412,8 +391,8 @@ pub enum ExprKind {
     Not(Expr),
     Negate(Expr),
     Plus(Expr),
-    Binary2 {
-        op: BinarySymbol,
+    Binary {
+        op: BinaryOp,
         left: Expr,
         right: Expr,
     },

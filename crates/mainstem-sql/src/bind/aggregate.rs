@@ -95,7 +95,7 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
         | ExprKind::Cast { expr: e, .. }
         | ExprKind::Extract { expr: e, .. }
         | ExprKind::RoundTime { expr: e, .. } => go(&[e]),
-        ExprKind::Binary2 { left, right, .. } | ExprKind::Difference { left, right, .. } => {
+        ExprKind::Binary { left, right, .. } | ExprKind::Difference { left, right, .. } => {
             go(&[left, right]);
         }
         ExprKind::Between { expr, low, high, .. } => go(&[expr, low, high]),
@@ -128,7 +128,7 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
         | ExprKind::Boolean(_)
         | ExprKind::Number(_)
         | ExprKind::String(_)
-        | ExprKind::Binary(_)
+        | ExprKind::Bytes(_)
         | ExprKind::Temporal { .. }
         | ExprKind::Interval { .. }
         | ExprKind::Column(_)

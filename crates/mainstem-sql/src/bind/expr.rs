@@ -12,7 +12,7 @@ use mainstem_engine::expr::Value;
 
 use super::aggregate::Grouping;
 use super::unknown_column;
-use crate::ast::{BinarySymbol, Expr, ExprKind, Ident, IsTest};
+use crate::ast::{Expr, ExprKind, Ident, IsTest};
 use crate::bound::{Bound, BoundKind};
 use crate::cast::{self, CastMode};
 use crate::coercion;
@@ -68,7 +68,7 @@ impl<'a> ExprBinder<'a> {
             )),
             ExprKind::Number(text) => number(text, span),
             ExprKind::String(text) => Ok(string(text)),
-            ExprKind::Binary(bytes) => Ok(Bound::literal(
+            ExprKind::Bytes(bytes) => Ok(Bound::literal(
                 Arc::new(BinaryArray::from_vec(vec![bytes.as_slice()])),
                 TypeKind::Binary { length: bytes.len() as u32 }.not_null(),
             )),
@@ -104,9 +104,9 @@ impl<'a> ExprBinder<'a> {
             ExprKind::Negate(inner) if is_number(inner) => negative_number(inner, span),
             ExprKind::Negate(inner) => self.unary(UnaryOp::Negate, inner, span),
             ExprKind::Plus(inner) => self.unary(UnaryOp::Plus, inner, span),
-            ExprKind::Binary2 { op, left, right } => {
+            ExprKind::Binary { op, left, right } => {
                 let (l, r) = (self.bind(left)?, self.bind(right)?);
-                self.binary(binary_op(*op), l, r, span)
+                self.binary(*op, l, r, span)
             }
             ExprKind::Is { expr, test, negated } => self.is(expr, *test, *negated, span),
             ExprKind::Between { expr, low, high, negated, symmetric } => {
@@ -548,27 +548,6 @@ fn number(text: &str, span: Span) -> SqlResult<Bound> {
         .with_precision_and_scale(precision, scale as i8)
         .map_err(|e| SqlError::new(e.to_string(), span))?;
     Ok(Bound::literal(Arc::new(array), TypeKind::Decimal { precision, scale }.not_null()))
-}
-
-fn binary_op(symbol: BinarySymbol) -> BinaryOp {
-    match symbol {
-        BinarySymbol::Add => BinaryOp::Add,
-        BinarySymbol::Subtract => BinaryOp::Subtract,
-        BinarySymbol::Multiply => BinaryOp::Multiply,
-        BinarySymbol::Divide => BinaryOp::Divide,
-        BinarySymbol::Modulo => BinaryOp::Modulo,
-        BinarySymbol::Eq => BinaryOp::Eq,
-        BinarySymbol::NotEq => BinaryOp::NotEq,
-        BinarySymbol::Lt => BinaryOp::Lt,
-        BinarySymbol::LtEq => BinaryOp::LtEq,
-        BinarySymbol::Gt => BinaryOp::Gt,
-        BinarySymbol::GtEq => BinaryOp::GtEq,
-        BinarySymbol::And => BinaryOp::And,
-        BinarySymbol::Or => BinaryOp::Or,
-        BinarySymbol::Concat => BinaryOp::Concat,
-        BinarySymbol::IsDistinctFrom => BinaryOp::IsDistinctFrom,
-        BinarySymbol::IsNotDistinctFrom => BinaryOp::IsNotDistinctFrom,
-    }
 }
 
 fn binary_name(op: BinaryOp) -> &'static str {

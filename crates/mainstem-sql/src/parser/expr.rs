@@ -1,9 +1,10 @@
 //! Expressions, by precedence climbing: OR, AND, NOT, comparisons, `||`, `+ -`, `* / %`, unary, primary.
 
 use super::{Parser, is_reserved};
-use crate::ast::{BinarySymbol, Call, Expr, ExprKind, IsTest, JsonBehavior, ObjectName};
+use crate::ast::{Call, Expr, ExprKind, IsTest, JsonBehavior, ObjectName};
 use crate::error::{SqlError, SqlResult};
 use crate::lexer::TokenKind;
+use crate::operators::BinaryOp;
 use crate::source::Span;
 
 const UNITS: &[&str] =
@@ -20,9 +21,9 @@ fn make(kind: ExprKind, span: Span) -> Expr {
     Expr { kind: Box::new(kind), span }
 }
 
-fn binary(op: BinarySymbol, left: Expr, right: Expr) -> Expr {
+fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     let span = left.span.to(right.span);
-    make(ExprKind::Binary2 { op, left, right }, span)
+    make(ExprKind::Binary { op, left, right }, span)
 }
 
 impl Parser {
@@ -33,7 +34,7 @@ impl Parser {
     fn or(&mut self) -> SqlResult<Expr> {
         let mut left = self.and()?;
         while self.take_word("OR") {
-            left = binary(BinarySymbol::Or, left, self.and()?);
+            left = binary(BinaryOp::Or, left, self.and()?);
         }
         Ok(left)
     }
@@ -41,7 +42,7 @@ impl Parser {
     fn and(&mut self) -> SqlResult<Expr> {
         let mut left = self.not()?;
         while self.take_word("AND") {
-            left = binary(BinarySymbol::And, left, self.not()?);
+            left = binary(BinaryOp::And, left, self.not()?);
         }
         Ok(left)
     }
@@ -59,12 +60,12 @@ impl Parser {
         let mut left = self.concat()?;
         loop {
             let op = match self.peek().kind {
-                TokenKind::Symbol("=") => Some(BinarySymbol::Eq),
-                TokenKind::Symbol("<>" | "!=") => Some(BinarySymbol::NotEq),
-                TokenKind::Symbol("<") => Some(BinarySymbol::Lt),
-                TokenKind::Symbol("<=") => Some(BinarySymbol::LtEq),
-                TokenKind::Symbol(">") => Some(BinarySymbol::Gt),
-                TokenKind::Symbol(">=") => Some(BinarySymbol::GtEq),
+                TokenKind::Symbol("=") => Some(BinaryOp::Eq),
+                TokenKind::Symbol("<>" | "!=") => Some(BinaryOp::NotEq),
+                TokenKind::Symbol("<") => Some(BinaryOp::Lt),
+                TokenKind::Symbol("<=") => Some(BinaryOp::LtEq),
+                TokenKind::Symbol(">") => Some(BinaryOp::Gt),
+                TokenKind::Symbol(">=") => Some(BinaryOp::GtEq),
                 _ => None,
             };
             if let Some(op) = op {
@@ -148,9 +149,9 @@ impl Parser {
         let negated = self.take_word("NOT");
         if self.take_words(&["DISTINCT", "FROM"]) {
             let op = if negated {
-                BinarySymbol::IsNotDistinctFrom
+                BinaryOp::IsNotDistinctFrom
             } else {
-                BinarySymbol::IsDistinctFrom
+                BinaryOp::IsDistinctFrom
             };
             return Ok(binary(op, left, self.concat()?));
         }
@@ -182,7 +183,7 @@ impl Parser {
     fn concat(&mut self) -> SqlResult<Expr> {
         let mut left = self.additive()?;
         while self.take_symbol("||") {
-            left = binary(BinarySymbol::Concat, left, self.additive()?);
+            left = binary(BinaryOp::Concat, left, self.additive()?);
         }
         Ok(left)
     }
@@ -191,9 +192,9 @@ impl Parser {
         let mut left = self.multiplicative()?;
         loop {
             let op = if self.take_symbol("+") {
-                BinarySymbol::Add
+                BinaryOp::Add
             } else if self.take_symbol("-") {
-                BinarySymbol::Subtract
+                BinaryOp::Subtract
             } else {
                 return Ok(left);
             };
@@ -205,11 +206,11 @@ impl Parser {
         let mut left = self.unary()?;
         loop {
             let op = if self.take_symbol("*") {
-                BinarySymbol::Multiply
+                BinaryOp::Multiply
             } else if self.take_symbol("/") {
-                BinarySymbol::Divide
+                BinaryOp::Divide
             } else if self.take_symbol("%") {
-                BinarySymbol::Modulo
+                BinaryOp::Modulo
             } else {
                 return Ok(left);
             };
@@ -263,7 +264,7 @@ impl Parser {
             }
             TokenKind::Binary(bytes) => {
                 self.advance();
-                ExprKind::Binary(bytes)
+                ExprKind::Bytes(bytes)
             }
             TokenKind::Symbol("(") => return self.in_parentheses(),
             TokenKind::Word(word) => match self.keyword_primary(&word.to_ascii_uppercase())? {
@@ -293,7 +294,7 @@ impl Parser {
             let only = items.remove(0);
             if let TokenKind::Word(word) = &self.peek().kind
                 && unit_of(word).is_some()
-                && let ExprKind::Binary2 { op: BinarySymbol::Subtract, .. } = *only.kind
+                && let ExprKind::Binary { op: BinaryOp::Subtract, .. } = *only.kind
             {
                 return self.difference(only, start);
             }
@@ -309,7 +310,7 @@ impl Parser {
             self.interval_unit()?;
         }
         match *minus.kind {
-            ExprKind::Binary2 { left, right, .. } => {
+            ExprKind::Binary { left, right, .. } => {
                 Ok(make(ExprKind::Difference { left, right, unit }, self.span_from(start)))
             }
             _ => Err(SqlError::new("expected a difference of two times", minus.span)),

@@ -102,8 +102,8 @@ const TABLE_FORMS: &[&str] = &[
 
 fn works(category: &str, name: &str) -> bool {
     if category == "aggregate" || name == "JSON_OBJECTAGG" || name == "JSON_ARRAYAGG" {
-        let int = TypeKind::Int.nullable();
-        return builtin(name, &[int]).is_some();
+        let takes = |kind: TypeKind| builtin(name, &[kind.nullable()]).is_some();
+        return takes(TypeKind::Int) || takes(TypeKind::STRING);
     }
     if ["table", "group window"].contains(&category) || TABLE_FORMS.contains(&name) {
         return TABLE_FORMS.contains(&name);

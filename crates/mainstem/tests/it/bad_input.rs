@@ -101,7 +101,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn a_dead_letter_file_that_cannot_be_written_stops_the_job() {
     let options = ", 'mainstem.bad-records' = 'dead-letter', \
-                   'mainstem.dead-letter.path' = 'no/such/folder/bad.jsonl'";
+                   'mainstem.dead-letter.path' = 'job.sql/bad.jsonl'";
     let (_, ran) = run(GOOD.as_bytes(), options);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("cannot be written"), "{}", ran.stderr);
