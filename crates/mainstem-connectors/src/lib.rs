@@ -6,10 +6,10 @@
 pub mod api;
 pub mod blackhole;
 pub mod datagen;
-pub mod dead_letter;
 pub mod datasets;
-pub mod filesystem;
+pub mod dead_letter;
 pub mod faker;
+pub mod filesystem;
 pub mod format;
 mod generator;
 pub mod jdbc;

@@ -129,7 +129,9 @@ impl TextFile {
         let buffered = |f| BufReader::with_capacity(256 << 10, f);
         let input = match compression {
             Compression::None => Input::Plain(opened),
-            Compression::Gzip => Input::Gzip(Box::new(flate2::read::MultiGzDecoder::new(buffered(opened)))),
+            Compression::Gzip => {
+                Input::Gzip(Box::new(flate2::read::MultiGzDecoder::new(buffered(opened))))
+            }
             Compression::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(buffered(opened))
                     .map_err(|e| read_error(&file.name, e))?;

@@ -71,7 +71,8 @@ pub struct EncodeRequest {
 }
 
 /// Every format, in the order of the docs.
-pub const FORMATS: &[&FormatSpec] = &[&json::SPEC, &csv::SPEC, &raw::SPEC, &debezium_json::SPEC, &parquet::SPEC];
+pub const FORMATS: &[&FormatSpec] =
+    &[&json::SPEC, &csv::SPEC, &raw::SPEC, &debezium_json::SPEC, &parquet::SPEC];
 
 /// The word for the policy option.
 pub const BAD_RECORDS: &str = "mainstem.bad-records";
@@ -181,7 +182,9 @@ pub fn decoder(format: &str, request: DecodeRequest) -> Result<Box<dyn Decode>> 
     }
     let policy = match request.table.options.get(&format!("{format}.ignore-parse-errors")) {
         // Flink's word for skipping.
-        Some(v) if v.trim().eq_ignore_ascii_case("true") && request.bad_records == BadRecords::Fail => {
+        Some(v)
+            if v.trim().eq_ignore_ascii_case("true") && request.bad_records == BadRecords::Fail =>
+        {
             BadRecords::Skip
         }
         _ => request.bad_records,
@@ -191,7 +194,9 @@ pub fn decoder(format: &str, request: DecodeRequest) -> Result<Box<dyn Decode>> 
         "csv" => csv::decoder(&request)?,
         "raw" => raw::decoder(&request)?,
         "debezium-json" => debezium_json::decoder(&request)?,
-        _ => return Err(Error::user(format!("format '{format}' cannot be read by this connector"))),
+        _ => {
+            return Err(Error::user(format!("format '{format}' cannot be read by this connector")));
+        }
     };
     Ok(Box::new(oversized::Bounded { inner, policy }))
 }
@@ -219,7 +224,10 @@ pub fn encoder(format: &str, request: EncodeRequest) -> Result<Box<dyn Encode>> 
 
 /// The rows of `batch`, one text each, as Flink's `Row.toString` writes them.
 #[cfg(test)]
-pub(crate) fn rows_text(batch: &mainstem_core::Batch, types: &[mainstem_core::DataType]) -> Vec<String> {
+pub(crate) fn rows_text(
+    batch: &mainstem_core::Batch,
+    types: &[mainstem_core::DataType],
+) -> Vec<String> {
     let cells: Vec<_> = batch
         .columns()
         .iter()

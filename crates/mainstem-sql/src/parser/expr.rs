@@ -148,11 +148,7 @@ impl Parser {
         let start = left.span;
         let negated = self.take_word("NOT");
         if self.take_words(&["DISTINCT", "FROM"]) {
-            let op = if negated {
-                BinaryOp::IsNotDistinctFrom
-            } else {
-                BinaryOp::IsDistinctFrom
-            };
+            let op = if negated { BinaryOp::IsNotDistinctFrom } else { BinaryOp::IsDistinctFrom };
             return Ok(binary(op, left, self.concat()?));
         }
         let test = if self.take_word("NULL") {

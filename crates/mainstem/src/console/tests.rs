@@ -1,3 +1,5 @@
+//! What the terminal shows: tables, kinds of changes, text forms of values.
+
 use arrow_array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, TypeKind};

@@ -65,8 +65,10 @@ fn ours(file: &Path, parallelism: &str) -> Answer {
     for line in lines {
         let (kind, row) =
             if changelog { line.split_once('\t').expect("op, then values") } else { ("+I", line) };
-        let values: Vec<String> =
-            row.split('\t').map(|v| if v == "\\N" { "NULL".to_owned() } else { rounded(v) }).collect();
+        let values: Vec<String> = row
+            .split('\t')
+            .map(|v| if v == "\\N" { "NULL".to_owned() } else { rounded(v) })
+            .collect();
         change(&mut rows, kind, values.join(" | "));
     }
     settled(rows)
