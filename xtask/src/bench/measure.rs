@@ -60,11 +60,11 @@ impl Runs {
         self.0.iter().map(|usage| usage.wall_s).fold(f64::INFINITY, f64::min)
     }
 
-    /// The distance between the cheapest and the dearest run, as a share of the median.
-    pub(crate) fn spread(&self) -> f64 {
+    /// The distance between the cheapest and the dearest run, as a share of the median; one run has none.
+    pub(crate) fn spread(&self) -> Option<f64> {
         let costs = || self.0.iter().map(|usage| usage.cpu_s);
         let width = costs().fold(0.0, f64::max) - costs().fold(f64::INFINITY, f64::min);
-        width / self.cpu_s().max(f64::MIN_POSITIVE)
+        (self.0.len() > 1).then(|| width / self.cpu_s().max(f64::MIN_POSITIVE))
     }
 
     fn median(&self, field: impl Fn(&Usage) -> f64) -> f64 {
@@ -165,7 +165,8 @@ mod tests {
         assert_eq!(runs(&[3.0, 1.0, 2.0]).cpu_s(), 2.0);
         assert_eq!(runs(&[4.0, 1.0, 2.0, 3.0]).cpu_s(), 2.5);
         assert_eq!(runs(&[7.0]).cpu_s(), 7.0);
-        assert_eq!(runs(&[3.0, 1.0, 2.0]).spread(), 1.0);
+        assert_eq!(runs(&[3.0, 1.0, 2.0]).spread(), Some(1.0));
+        assert_eq!(runs(&[3.0]).spread(), None);
         assert!(runs(&[]).cpu_s().is_nan());
     }
 

@@ -229,7 +229,7 @@ fn rows(table: &mut Table, title: &str, measured: &[&Measured], events: u64) {
             seconds(one.real.wall_s()),
             seconds(one.real.cpu_s()),
             seconds(one.start.cpu_s()),
-            percent(one.real.spread()),
+            one.real.spread().map_or_else(|| "-".to_owned(), percent),
             format!("{:.0}", one.real.peak_mb()),
             per_second(rate(events, one.real.wall_s())),
             per_second(rate(events, one.real.cpu_s())),
