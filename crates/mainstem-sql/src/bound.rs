@@ -317,14 +317,17 @@ fn take_rows(batch: &Batch, rows: &[u32]) -> Result<Batch> {
 struct Gather {
     values: Vec<ArrayRef>,
     places: Vec<(usize, usize)>,
+    /// The value of all rows, if one branch took them all.
+    whole: Option<Value>,
 }
 
 impl Gather {
     fn new(rows: usize) -> Self {
-        Self { values: Vec::new(), places: vec![(0, 0); rows] }
+        Self { values: Vec::new(), places: vec![(0, 0); rows], whole: None }
     }
 
     fn put(&mut self, rows: &[u32], value: Value) {
+        self.whole = (rows.len() == self.places.len()).then(|| value.clone());
         let scalar = value.is_scalar();
         let part = self.values.len();
         for (i, &row) in rows.iter().enumerate() {
@@ -334,6 +337,9 @@ impl Gather {
     }
 
     fn finish(self, data_type: &DataType) -> Result<Value> {
+        if let Some(whole) = self.whole {
+            return Ok(whole);
+        }
         if self.places.is_empty() {
             return Ok(Value::Array(arrow_array::new_empty_array(&data_type.to_arrow())));
         }

@@ -63,6 +63,7 @@ pub fn lower(
         sources: Vec::new(),
         sinks: Vec::new(),
         wanted: BTreeMap::new(),
+        readers: BTreeMap::new(),
         lowered: BTreeMap::new(),
         event_time: false,
     };
@@ -94,6 +95,8 @@ struct Lowering<'a> {
     sinks: Vec<SinkPlan>,
     /// By scan: the table's columns that any query needs.
     wanted: BTreeMap<String, BTreeSet<usize>>,
+    /// By scan: how many places of the queries read it.
+    readers: BTreeMap<String, usize>,
     /// By scan: its node, and the columns it puts out.
     lowered: BTreeMap<String, (usize, Vec<usize>)>,
     /// Some operator goes by watermarks.
@@ -104,7 +107,9 @@ impl Lowering<'_> {
     fn survey(&mut self, rel: &Rel) {
         match &rel.kind {
             RelKind::Scan { table, options, columns, .. } => {
-                self.wanted.entry(scan_key(table, options)).or_default().extend(columns);
+                let key = scan_key(table, options);
+                *self.readers.entry(key.clone()).or_default() += 1;
+                self.wanted.entry(key).or_default().extend(columns);
             }
             RelKind::WindowAggregate { windows, .. } => {
                 self.event_time |= match windows {
@@ -167,6 +172,9 @@ impl Lowering<'_> {
                 Ok(self.project(input, exprs, &rel.fields))
             }
             RelKind::Filter { input, predicate } => {
+                if let Some(node) = self.filtered_scan(input, predicate)? {
+                    return Ok(node);
+                }
                 let input = self.rel(input)?;
                 let name = format!("Filter({})", predicate.fingerprint());
                 let kind = NodeKind::Filter { predicate: predicate.clone().compile() };
@@ -328,8 +336,7 @@ impl Lowering<'_> {
     ) -> SqlResult<usize> {
         let key = scan_key(table, options);
         if !self.lowered.contains_key(&key) {
-            let wanted = self.wanted.get(&key).cloned().unwrap_or_default();
-            let lowered = self.source(table, options, &wanted, filters)?;
+            let lowered = self.source(table, options, filters, None)?;
             self.lowered.insert(key.clone(), lowered);
         }
         let (node, made) = self.lowered[&key].clone();
@@ -347,14 +354,54 @@ impl Lowering<'_> {
         Ok(self.project(node, &exprs, &fields))
     }
 
+    /// A filter over stored columns only, put below the computed columns of its table: what it drops is not computed.
+    /// `None` where the rows it drops matter, to the watermark or to another reader of the table.
+    fn filtered_scan(&mut self, input: &Rel, predicate: &Bound) -> SqlResult<Option<usize>> {
+        let RelKind::Scan { table, options, columns, filters } = &input.kind else {
+            return Ok(None);
+        };
+        let key = scan_key(table, options);
+        let computes = columns.iter().any(|c| !table.is_stored(*c));
+        let stored =
+            |b: &Bound| crate::rel::columns_of(b).iter().all(|c| table.is_stored(columns[*c]));
+        let watermarked = self.event_time && table.watermark.is_some();
+        let upsert = self.connectors.connector(options).is_some_and(|c| c.upsert_source);
+        if !computes
+            || watermarked
+            || upsert
+            || self.readers.get(&key) != Some(&1)
+            || !predicate.is_deterministic()
+        {
+            return Ok(None);
+        }
+        let mut parts = Vec::new();
+        crate::bind::conjuncts(predicate.clone(), &mut parts);
+        let (below, above): (Vec<Bound>, Vec<Bound>) = parts.into_iter().partition(stored);
+        let Some(below) = crate::bind::conjunction(below) else { return Ok(None) };
+        let below = below.remap(&|c| columns[c]);
+        let lowered = self.source(table, options, filters, Some(&below))?;
+        self.lowered.insert(key, lowered);
+        let node = self.scan(table, options, columns, filters)?;
+        Ok(Some(match crate::bind::conjunction(above) {
+            None => node,
+            Some(above) => {
+                let changelog = self.changelog(node);
+                let name = format!("Filter({})", above.fingerprint());
+                let kind = NodeKind::Filter { predicate: above.compile() };
+                self.push(kind, vec![node], name, &input.types(), changelog)
+            }
+        }))
+    }
+
     /// Source, computed columns, watermark; the node and the table's columns that it puts out.
     fn source(
         &mut self,
         table: &Arc<Table>,
         options: &Options,
-        wanted: &BTreeSet<usize>,
         filters: &[ScanFilter],
+        predicate: Option<&Bound>,
     ) -> SqlResult<(usize, Vec<usize>)> {
+        let wanted = self.wanted.get(&scan_key(table, options)).cloned().unwrap_or_default();
         let spec = self.connectors.connector(options);
         if spec.is_some_and(|s| s.source.is_none()) {
             let message =
@@ -363,7 +410,7 @@ impl Lowering<'_> {
         }
         let upsert = spec.is_some_and(|s| s.upsert_source);
         let changelog = upsert || self.connectors.format(options).is_some_and(|f| f.changelog);
-        let mut made = wanted.clone();
+        let mut made = wanted;
         let watermark = table.watermark.as_ref().filter(|_| self.event_time);
         if let Some(watermark) = watermark {
             made.extend(crate::rel::columns_of(&watermark.expr));
@@ -373,16 +420,7 @@ impl Lowering<'_> {
         }
         let stored_all: Vec<usize> =
             (0..table.columns.len()).filter(|&i| table.is_stored(i)).collect();
-        let mut stored: BTreeSet<usize> = BTreeSet::new();
-        for &column in &made {
-            match &table.columns[column].source {
-                ColumnSource::Computed { expr, .. } => stored.extend(crate::rel::columns_of(expr)),
-                _ => {
-                    stored.insert(column);
-                }
-            }
-        }
-        let stored: Vec<usize> = stored.into_iter().collect();
+        let stored = stored_for(table, &made);
         let index = self.sources.len();
         let in_spec = |c: &usize| stored_all.iter().position(|s| s == c).expect("stored");
         self.sources.push(SourcePlan {
@@ -398,6 +436,13 @@ impl Lowering<'_> {
         let name = explain::scan(table, &stored, filters);
         let mut node =
             self.push(NodeKind::Source { source: index }, Vec::new(), name, &types, changelog);
+        if let Some(predicate) = predicate {
+            let at = |c: usize| stored.iter().position(|s| *s == c).expect("wanted by the filter");
+            let predicate = predicate.remap(&at);
+            let name = format!("Filter({})", predicate.fingerprint());
+            let kind = NodeKind::Filter { predicate: predicate.compile() };
+            node = self.push(kind, vec![node], name, &types, changelog);
+        }
         let made: Vec<usize> = made.into_iter().collect();
         if made != stored {
             let at = |c: usize| stored.iter().position(|s| *s == c).expect("stored");
@@ -542,6 +587,20 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// The stored columns that `columns`, some of them computed, are made from.
+fn stored_for(table: &Table, columns: &BTreeSet<usize>) -> Vec<usize> {
+    let mut stored: BTreeSet<usize> = BTreeSet::new();
+    for &column in columns {
+        match &table.columns[column].source {
+            ColumnSource::Computed { expr, .. } => stored.extend(crate::rel::columns_of(expr)),
+            _ => {
+                stored.insert(column);
+            }
+        }
+    }
+    stored.into_iter().collect()
 }
 
 fn time_source(column: Option<usize>) -> TimeSource {

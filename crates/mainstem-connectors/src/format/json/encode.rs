@@ -12,8 +12,7 @@ use bytes::Bytes;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::Messages;
 use mainstem_core::java_format::{
-    TimeStyle, push_date, push_decimal, push_decimal_plain, push_double, push_float, push_time,
-    push_timestamp,
+    TimeStyle, push_date, push_decimal_stripped, push_double, push_float, push_time, push_timestamp,
 };
 use mainstem_core::table::TableSpec;
 use mainstem_core::{Batch, DataType, Error, Result, TypeKind};
@@ -262,10 +261,11 @@ fn value(options: &JsonOptions, cells: &Cells<'_>, row: usize, out: &mut Vec<u8>
         Cells::Float(a) => in_quotes(out, |out| push_float(out, a.value(row))),
         Cells::Double(a) if a.value(row).is_finite() => push_double(out, a.value(row)),
         Cells::Double(a) => in_quotes(out, |out| push_double(out, a.value(row))),
-        Cells::Decimal(a, scale) if options.plain_decimals => {
-            push_decimal_plain(out, a.value(row), *scale);
+        // Jackson keeps decimals without trailing zeros: 1.50 is 1.5, 1000 is 1E+3.
+        Cells::Decimal(a, scale) => {
+            let scientific = !options.plain_decimals;
+            push_decimal_stripped(out, a.value(row), *scale, scientific);
         }
-        Cells::Decimal(a, scale) => push_decimal(out, a.value(row), *scale),
         Cells::Text(a) => quote(a.value(row), out),
         Cells::Bytes(a) => in_quotes(out, |out| base64(a.value(row), out)),
         Cells::Date(a) => in_quotes(out, |out| push_date(out, i64::from(a.value(row)))),
