@@ -46,7 +46,7 @@ pub fn record_bytes_max(options: &Options) -> Result<usize> {
     }
 }
 
-/// Applies `policy` to one bad record; `place` is where it came from, as [`line_place`] and [`message_place`] say it.
+/// Applies `policy` to one bad record; `place` is where it came from, as [`LinePlaces`] and [`message_place`] say it.
 pub fn refuse(
     policy: BadRecords,
     record: &[u8],

@@ -85,7 +85,7 @@ impl Picks {
         Ok(interleave(sources, &self.places)?)
     }
 
-    /// ARRAY<item> of the picked elements.
+    /// `ARRAY<item>` of the picked elements.
     pub(super) fn into_lists(self, sources: &[&dyn Array], list: &DataType) -> Result<ArrayRef> {
         let ArrowType::List(field) = list.to_arrow() else {
             return Err(Error::internal("a list kernel returns another type"));

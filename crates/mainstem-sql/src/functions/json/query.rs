@@ -1,5 +1,5 @@
 //! `JSON_QUERY(json, path [RETURNING type] [... WRAPPER] [... ON EMPTY] [... ON ERROR])`.
-//! Invariant: the result is an array or an object, as JSON text or as ARRAY<STRING>; a scalar is EMPTY in lax mode and
+//! Invariant: the result is an array or an object, as JSON text or as `ARRAY<STRING>`; a scalar is EMPTY in lax mode and
 //! an ERROR in strict mode unless a wrapper makes an array of it.
 
 use std::borrow::Cow;
