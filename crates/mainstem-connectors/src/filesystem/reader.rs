@@ -3,7 +3,7 @@
 //! buffer once and never copied, only the start of the record that a buffer cuts is. A position is the offset (in the
 //! decompressed bytes) and the line of the next record. A record longer than the limit is passed over in bounded
 //! memory and handed out as [`Payload::Oversized`].
-//! The thread that reads is one of tokio's blocking threads, for one piece at a time, one piece ahead.
+//! The thread that reads is one of tokio's blocking threads, a few pieces ahead of whoever asks.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -13,13 +13,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use mainstem_core::ingest::{Lines, Oversized, Payload};
 use mainstem_core::{Error, ErrorKind, Result};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use super::discover::{FileInfo, read_error};
 use crate::api::{Fetched, Position, SplitReader};
 use crate::format::Framing;
 
 const PIECE_BYTES: usize = 1 << 20;
+/// How many pieces wait, read, to be asked for.
+const PIECES_AHEAD: usize = 2;
 const OVERSIZED_HEAD_BYTES: usize = 64 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -272,9 +274,6 @@ pub(super) fn open_error(name: &str, e: std::io::Error) -> Error {
     read_error(name, e)
 }
 
-/// What a background read gives back: the file, to go on with, and what it read.
-type Read1<T> = (T, Result<Option<Fetched>>);
-
 /// A file that is read by blocking calls, one piece at a time.
 pub(super) trait Pieces: Send + 'static {
     fn next_piece(&mut self) -> Result<Option<Fetched>>;
@@ -291,12 +290,12 @@ type Open<T> = Box<dyn FnOnce() -> Result<T> + Send>;
 
 enum State<T> {
     Unopened(Open<T>),
-    /// The next piece is being read.
-    Reading(JoinHandle<Result<Read1<T>>>),
+    /// A blocking thread reads ahead and hands over here; its last word is `None` or an error.
+    Reading(mpsc::Receiver<Result<Option<Fetched>>>),
     Ended,
 }
 
-/// A [`SplitReader`] over blocking reads. The next piece is read while the last one is being decoded.
+/// A [`SplitReader`] over blocking reads, which are a few pieces ahead.
 pub(super) struct BackgroundReader<T> {
     state: State<T>,
     /// Under a watched directory a file that vanished is said, not fatal.
@@ -307,12 +306,24 @@ impl<T: Pieces> BackgroundReader<T> {
     pub(super) fn new(open: Open<T>, vanished: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
         Self { state: State::Unopened(open), vanished }
     }
+}
 
-    fn read_ahead(mut file: T) -> State<T> {
-        State::Reading(tokio::task::spawn_blocking(move || {
-            let read = file.next_piece();
-            Ok((file, read))
-        }))
+/// Reads to the end, or until nobody listens any more.
+fn read_all<T: Pieces>(open: Open<T>, sender: &mpsc::Sender<Result<Option<Fetched>>>) {
+    let mut file = match open() {
+        Ok(file) => file,
+        Err(e) => {
+            // Nobody may listen any more; then there is nobody to tell.
+            let _ = sender.blocking_send(Err(e));
+            return;
+        }
+    };
+    loop {
+        let read = file.next_piece();
+        let goes_on = matches!(read, Ok(Some(_)));
+        if sender.blocking_send(read).is_err() || !goes_on {
+            return;
+        }
     }
 }
 
@@ -322,32 +333,28 @@ impl<T: Pieces> SplitReader for BackgroundReader<T> {
         if let State::Unopened(_) = self.state
             && let State::Unopened(open) = std::mem::replace(&mut self.state, State::Ended)
         {
-            self.state = State::Reading(tokio::task::spawn_blocking(move || {
-                let mut file = open()?;
-                let read = file.next_piece();
-                Ok((file, read))
-            }));
+            let (sender, receiver) = mpsc::channel(PIECES_AHEAD);
+            tokio::task::spawn_blocking(move || read_all(open, &sender));
+            self.state = State::Reading(receiver);
         }
-        let State::Reading(reading) = &mut self.state else { return Ok(None) };
-        let read = reading
-            .await
-            .map_err(|e| Error::internal("a file reader stopped").with_source(e))
-            .flatten();
-        self.state = State::Ended;
-        match read {
-            Ok((_, Ok(None))) => Ok(None),
-            Ok((file, Ok(Some(fetched)))) => {
-                self.state = Self::read_ahead(file);
-                Ok(Some(fetched))
+        let State::Reading(pieces) = &mut self.state else { return Ok(None) };
+        match pieces.recv().await {
+            Some(Ok(Some(fetched))) => Ok(Some(fetched)),
+            Some(Ok(None)) => {
+                self.state = State::Ended;
+                Ok(None)
             }
-            Ok((_, Err(e))) => Err(e),
-            Err(e) => match &self.vanished {
-                Some(tell) if is_not_found(&e) => {
-                    tell();
-                    Ok(None)
+            Some(Err(e)) => {
+                self.state = State::Ended;
+                match &self.vanished {
+                    Some(tell) if is_not_found(&e) => {
+                        tell();
+                        Ok(None)
+                    }
+                    _ => Err(e),
                 }
-                _ => Err(e),
-            },
+            }
+            None => Err(Error::internal("a file reader stopped")),
         }
     }
 }
