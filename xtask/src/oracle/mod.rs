@@ -1,6 +1,7 @@
 //! The oracle: what a real Apache Flink answers to a SQL file, kept beside the file as its golden (`foo.sql` -> `foo.flink`).
 //! Invariant: a golden is only ever written by Flink. One JVM handles all the files of a call, because a start costs seconds.
-//! Does not judge our own answers yet; `golden` reads and compares the texts for whoever does.
+//! Our answers are compared with the goldens by the tests that CI runs too: `scenario` of the binary for SQL files, and
+//! `expressions` of the SQL front for the lists in its testdata.
 
 mod golden;
 
@@ -29,6 +30,9 @@ pub(crate) struct OracleArgs {
     /// Fail when a golden says something else than Flink says now
     #[arg(long)]
     check: bool,
+    /// Only ask Flink: do not compare our answers with its
+    #[arg(long)]
+    flink_only: bool,
     /// Give up on a statement after so many seconds
     #[arg(long, default_value_t = 120)]
     seconds: u32,
@@ -60,9 +64,24 @@ pub(crate) fn main(args: &OracleArgs) -> Result<()> {
         stale += usize::from(!differences.is_empty());
     }
     match stale {
-        0 => Ok(()),
+        0 if args.flink_only || args.explain => Ok(()),
+        0 => compare_ours(args),
         _ => Err(Error::new(format!("{stale} golden files said something else than Flink says"))),
     }
+}
+
+fn compare_ours(args: &OracleArgs) -> Result<()> {
+    let (package, test) =
+        if args.expressions { ("mainstem-sql", "expressions") } else { ("mainstem", "scenario") };
+    let files: Vec<PathBuf> = args
+        .files
+        .iter()
+        .map(|file| file.canonicalize().context(format_args!("cannot find {}", file.display())))
+        .collect::<Result<_>>()?;
+    let files = std::env::join_paths(files).context("a file name holds a colon")?;
+    let mut tests = std::process::Command::new("cargo");
+    tests.args(["test", "--quiet", "--package", package, "--test", "it", test]);
+    process::run(tests.env("MAINSTEM_SCENARIOS", files))
 }
 
 fn read(path: &Path) -> Result<String> {
