@@ -19,14 +19,39 @@ pub(crate) fn power_of_ten(exponent: u32) -> i128 {
     10i128.pow(exponent)
 }
 
+/// Brings unscaled values from one scale to another, half up.
+#[derive(Debug, Clone, Copy)]
+struct Rescale {
+    up: i128,
+    down: i128,
+    /// The first value with too many digits.
+    limit: u128,
+}
+
+impl Rescale {
+    fn new(from_scale: u8, precision: u8, scale: u8) -> Self {
+        Self {
+            up: power_of_ten(u32::from(scale.saturating_sub(from_scale))),
+            down: power_of_ten(u32::from(from_scale.saturating_sub(scale))),
+            limit: power_of_ten(u32::from(precision)).unsigned_abs(),
+        }
+    }
+
+    /// `None` if the result has more digits than the precision.
+    #[inline]
+    fn one(self, unscaled: i128) -> Option<i128> {
+        let moved = match (self.up, self.down) {
+            (1, 1) => unscaled,
+            (up, 1) => unscaled.checked_mul(up)?,
+            (_, down) => divide_half_up(unscaled, down),
+        };
+        (moved.unsigned_abs() < self.limit).then_some(moved)
+    }
+}
+
 /// An unscaled value brought to another scale, half up; `None` if it has more than `precision` digits.
 pub(crate) fn rescale(unscaled: i128, from_scale: u8, precision: u8, scale: u8) -> Option<i128> {
-    let moved = if scale >= from_scale {
-        unscaled.checked_mul(power_of_ten(u32::from(scale - from_scale)))?
-    } else {
-        divide_half_up(unscaled, power_of_ten(u32::from(from_scale - scale)))
-    };
-    (moved.unsigned_abs() < power_of_ten(u32::from(precision)).unsigned_abs()).then_some(moved)
+    Rescale::new(from_scale, precision, scale).one(unscaled)
 }
 
 /// Division by a positive number, rounded half away from zero.
@@ -43,9 +68,9 @@ pub(super) fn to_decimal(from: &TypeKind, precision: u8, scale: u8, mode: CastMo
     let finish = move |values: PrimitiveArray<Decimal128Type>| -> Result<ArrayRef> {
         Ok(Arc::new(values.with_precision_and_scale(precision, scale as i8)?))
     };
-    let scaled = move |v: i128, from_scale: u8| rescale(v, from_scale, precision, scale);
+    let of_integer = Rescale::new(0, precision, scale);
     fn integer<I>(
-        scaled: impl Fn(i128, u8) -> Option<i128> + Send + Sync + 'static,
+        rescale: Rescale,
         finish: impl Fn(PrimitiveArray<Decimal128Type>) -> Result<ArrayRef> + Send + Sync + 'static,
     ) -> Convert
     where
@@ -54,19 +79,19 @@ pub(super) fn to_decimal(from: &TypeKind, precision: u8, scale: u8, mode: CastMo
     {
         Arc::new(move |array| {
             let numbers = array.as_primitive::<I>();
-            finish(numbers.unary_opt(|v| scaled(i128::from(v.into()), 0)))
+            finish(numbers.unary_opt(|v| rescale.one(i128::from(v.into()))))
         })
     }
     match from {
-        TypeKind::TinyInt => integer::<Int8Type>(scaled, finish),
-        TypeKind::SmallInt => integer::<Int16Type>(scaled, finish),
-        TypeKind::Int => integer::<Int32Type>(scaled, finish),
-        TypeKind::BigInt => integer::<Int64Type>(scaled, finish),
+        TypeKind::TinyInt => integer::<Int8Type>(of_integer, finish),
+        TypeKind::SmallInt => integer::<Int16Type>(of_integer, finish),
+        TypeKind::Int => integer::<Int32Type>(of_integer, finish),
+        TypeKind::BigInt => integer::<Int64Type>(of_integer, finish),
         TypeKind::Decimal { scale: from_scale, .. } => {
-            let from_scale = *from_scale;
+            let rescale = Rescale::new(*from_scale, precision, scale);
             Arc::new(move |array| {
                 let numbers = array.as_primitive::<Decimal128Type>();
-                finish(numbers.unary_opt(|v| scaled(v, from_scale)))
+                finish(numbers.unary_opt(|v| rescale.one(v)))
             })
         }
         TypeKind::Float => Arc::new(move |array| {

@@ -1,13 +1,14 @@
 //! Arithmetic of DECIMALs.
 //! Invariant: the exact result is rounded once, half up, to the scale of the result type; what does not fit the
-//! precision is NULL. Intermediate values have 256 bits, so that nothing is lost before the rounding.
+//! precision is NULL. Intermediate values have 256 bits where something has to be rounded, so that nothing is lost
+//! before.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
-use arrow_array::{ArrayRef, PrimitiveArray};
-use arrow_buffer::i256;
+use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, i256};
 use mainstem_core::{DataType, Error, Result, TypeKind};
 
 use super::{BinaryOp, arithmetic, binding, refused};
@@ -30,12 +31,20 @@ pub(super) fn bind(op: BinaryOp, left: &DataType, right: &DataType) -> Result<Bi
         BinaryOp::Divide => divide(l, s1, r, s2, scale),
         _ => remainder(l, s1, r, s2, scale),
     };
-    let limit = i256::from_i128(10i128.pow(u32::from(precision)));
+    let largest = 10i128.pow(u32::from(precision));
+    let limit = i256::from_i128(largest);
+    let exact = Exact::of(op, s1, s2, scale);
     let kernel = lift::zipped(move |arguments| {
         let (left, right) = (
             arguments[0].as_primitive::<Decimal128Type>(),
             arguments[1].as_primitive::<Decimal128Type>(),
         );
+        if let Some(exact) = exact {
+            let values = exact.all(left, right, largest.unsigned_abs());
+            let typed: ArrayRef =
+                Arc::new(values.with_precision_and_scale(precision, scale as i8)?);
+            return Ok(typed);
+        }
         let values: PrimitiveArray<Decimal128Type> = left
             .iter()
             .zip(right.iter())
@@ -57,6 +66,67 @@ pub(super) fn bind(op: BinaryOp, left: &DataType, right: &DataType) -> Result<Bi
         vec![decimal(p1, s1), decimal(p2, s2)],
         kernel,
     ))
+}
+
+/// Operations whose exact result has the scale of the result type. Then 128 bits are enough: what does not fit them
+/// does not fit 38 digits.
+#[derive(Debug, Clone, Copy)]
+enum Exact {
+    Product,
+    /// Of both sides brought to one scale by these factors.
+    Sum(i128, i128),
+}
+
+impl Exact {
+    fn of(op: BinaryOp, s1: u8, s2: u8, scale: u8) -> Option<Self> {
+        let common = s1.max(s2);
+        let factor = |s: u8| 10i128.checked_pow(u32::from(common - s));
+        match op {
+            BinaryOp::Multiply if scale == s1 + s2 => Some(Self::Product),
+            BinaryOp::Add if scale == common => Some(Self::Sum(factor(s1)?, factor(s2)?)),
+            BinaryOp::Subtract if scale == common => Some(Self::Sum(factor(s1)?, -factor(s2)?)),
+            _ => None,
+        }
+    }
+
+    fn one(self, l: i128, r: i128) -> Option<i128> {
+        let product = |a: i128, b: i128| match (i64::try_from(a), i64::try_from(b)) {
+            (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+            _ => a.checked_mul(b),
+        };
+        match self {
+            Self::Product => product(l, r),
+            Self::Sum(left, right) => product(l, left)?.checked_add(product(r, right)?),
+        }
+    }
+
+    /// NULL for NULL, and for results of `limit` or more.
+    fn all(
+        self,
+        left: &PrimitiveArray<Decimal128Type>,
+        right: &PrimitiveArray<Decimal128Type>,
+        limit: u128,
+    ) -> PrimitiveArray<Decimal128Type> {
+        let mut overflows = Vec::new();
+        let pairs = left.values().iter().zip(right.values()).enumerate();
+        let values: Vec<i128> = pairs
+            .map(|(row, (&l, &r))| match self.one(l, r) {
+                Some(value) if value.unsigned_abs() < limit => value,
+                _ => {
+                    overflows.push(row);
+                    0
+                }
+            })
+            .collect();
+        let mut nulls = NullBuffer::union(left.nulls(), right.nulls());
+        if !overflows.is_empty() {
+            let mut fits = BooleanBufferBuilder::new(values.len());
+            fits.append_n(values.len(), true);
+            overflows.iter().for_each(|&row| fits.set_bit(row, false));
+            nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(fits.finish())));
+        }
+        PrimitiveArray::new(values.into(), nulls)
+    }
 }
 
 /// Flink's rules, which are SQL Server's with Hive's way of giving up digits.

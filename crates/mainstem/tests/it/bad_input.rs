@@ -117,3 +117,22 @@ fn a_failed_cast_names_the_value() {
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("'x'"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_late_row_is_left_out_and_counted() {
+    let place = Place::with(&[(
+        "job.sql",
+        "CREATE TABLE t (ts TIMESTAMP(3), pad STRING, WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+           WITH ('connector' = 'filesystem', 'path' = 'in.jsonl', 'format' = 'json');
+         SELECT window_start, COUNT(*) AS n
+         FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))
+         GROUP BY window_start, window_end;",
+    )]);
+    // More than the queues hold between the rows on time and the late one, so that a step lies between them.
+    let on_time = format!("{{\"ts\":\"2024-01-01 00:01:00\",\"pad\":\"{}\"}}\n", "x".repeat(1000));
+    let late = "{\"ts\":\"2024-01-01 00:00:05\",\"pad\":\"\"}\n";
+    place.write("in.jsonl", (on_time.repeat(16_000) + late).as_bytes());
+    let ran = place.ok(&["run", "job.sql"]);
+    assert_eq!(ran.stdout, "window_start\tn\n2024-01-01 00:01:00.000\t16000\n");
+    assert!(ran.stderr.contains("1 late rows left out"), "{}", ran.stderr);
+}
