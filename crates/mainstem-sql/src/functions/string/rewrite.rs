@@ -2,6 +2,8 @@
 //! Invariant: OVERLAY and the pads count UTF-16 units, as Java does; the others count characters. A result may not
 //! outgrow [`RESULT_BYTES_MAX`].
 
+use std::fmt::Write;
+
 use arrow_array::builder::StringBuilder;
 use mainstem_core::{Error, ErrorKind, Result, TypeKind};
 
@@ -76,17 +78,49 @@ fn bind_replace(arguments: &[Argument], _: &Session) -> Result<Binding> {
     let types = expect(arguments, &[Want::Text; 3], 3)?;
     let kernel = map3::<Text, Text, Text, StringBuilder>(
         |text: &str, old: &str, new: &str, out: &mut StringBuilder| {
-            let count = text.matches(old).count();
-            if count > 0 {
-                fits(text.len().saturating_add(count.saturating_mul(new.len())))?;
-                out.append_value(text.replace(old, new));
-            } else {
-                out.append_value(text);
+            match old.as_bytes() {
+                [] => {
+                    let places = text.chars().count() + 1;
+                    fits(text.len().saturating_add(places.saturating_mul(new.len())))?;
+                    out.append_value(text.replace(old, new));
+                }
+                [byte] => {
+                    let found = memchr::memchr_iter(*byte, text.as_bytes());
+                    splice(text, found, 1, new, out)?;
+                }
+                needle => {
+                    let found = memchr::memmem::find_iter(text.as_bytes(), needle);
+                    splice(text, found, needle.len(), new, out)?;
+                }
             }
             Ok(())
         },
     );
     Ok(strict(TypeKind::STRING, types, kernel))
+}
+
+/// Appends `text` with `new` for the `length` bytes at each of the places `found`.
+fn splice(
+    text: &str,
+    found: impl Iterator<Item = usize>,
+    length: usize,
+    new: &str,
+    out: &mut StringBuilder,
+) -> Result<()> {
+    let (mut from, mut written) = (0, 0);
+    let mut push = |piece: &str| {
+        written += piece.len();
+        fits(written)?;
+        out.write_str(piece).map_err(|_| Error::internal("a string could not be appended"))
+    };
+    for at in found {
+        push(&text[from..at])?;
+        push(new)?;
+        from = at + length;
+    }
+    push(&text[from..])?;
+    out.append_value("");
+    Ok(())
 }
 
 /// NULL in from leaves the string as it is, NULL in to is the empty string: only the string decides about NULL.
