@@ -129,10 +129,42 @@ pub(crate) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -
     }
 }
 
-/// The wanted loopback port when it is free, otherwise one that the system picks.
-pub(crate) fn free_port(wanted: u16) -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", wanted))
-        .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))
-        .context("no free loopback port")?;
-    Ok(listener.local_addr().context("no address of a loopback port")?.port())
+/// Below the ports that the system gives to outgoing connections (32768 and up), so that a server that is down for a while
+/// finds its port free when it comes back.
+const SERVER_PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// As many different loopback ports as asked for, each free when this returns: the wanted one (0 for none) first, if it is.
+pub(crate) fn free_ports<const COUNT: usize>(wanted: u16) -> Result<[u16; COUNT]> {
+    // Other processes look for ports at the same time: each begins at a place of its own.
+    let span = SERVER_PORTS.end - SERVER_PORTS.start;
+    let seed = std::process::id().wrapping_mul(7919) % u32::from(span);
+    let start = u16::try_from(seed).expect("less than the span");
+    let candidates = (0..span).map(|step| SERVER_PORTS.start + (start + step) % span);
+    // All are held until all are found: none is found twice.
+    let mut held = Vec::with_capacity(COUNT);
+    let wanted = Some(wanted).filter(|port| *port != 0);
+    for port in wanted.into_iter().chain(candidates) {
+        if held.len() == COUNT {
+            break;
+        }
+        held.extend(TcpListener::bind(("127.0.0.1", port)).map(|listener| (port, listener)));
+    }
+    let ports: Vec<u16> = held.iter().map(|(port, _)| *port).collect();
+    ports.try_into().map_err(|_| Error::new("no free loopback port".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_different_and_the_wanted_one_comes_first() {
+        let [free] = free_ports(0).unwrap();
+        let [first, second, third] = free_ports(free).unwrap();
+        assert_eq!(first, free);
+        assert!(first != second && second != third && first != third);
+        let _taken = TcpListener::bind(("127.0.0.1", free)).unwrap();
+        let [other, another] = free_ports(free).unwrap();
+        assert!(other != free && another != free && other != another);
+    }
 }

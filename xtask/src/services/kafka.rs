@@ -28,10 +28,11 @@ pub(super) fn start(state: &mut State) -> Result<()> {
     packages::require(&["java"])?;
     let jars = JARS.fetch()?;
     layout::create_folder(&state.folder)?;
-    state.port = process::free_port(state.port)?;
+    let [port, controller_port] = process::free_ports(state.port)?;
+    state.port = port;
     state.version = JARS.version().to_owned();
     let config = state.folder.join("server.properties");
-    layout::write(&config, &server_properties(state.port, process::free_port(0)?, &state.data))?;
+    layout::write(&config, &server_properties(state.port, controller_port, &state.data))?;
     layout::write(&state.folder.join("log4j2.xml"), LOG4J)?;
     if !state.data.join("meta.properties").exists() {
         let mut format = java(&jars, &state.folder, "kafka.tools.StorageTool")?;

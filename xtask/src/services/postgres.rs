@@ -21,7 +21,7 @@ pub(super) fn url(port: u16) -> String {
 pub(super) fn start(state: &mut State) -> Result<()> {
     let server = Server::find()?;
     layout::create_folder(&state.folder)?;
-    state.port = process::free_port(state.port)?;
+    [state.port] = process::free_ports(state.port)?;
     state.version = server.version()?;
     state.data = server.place_data(state)?;
     if !cluster(state).join("PG_VERSION").exists() {

@@ -11,7 +11,7 @@ use arrow_array::{
 use mainstem_connectors::jdbc::JDBC;
 use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Batch, DataType, Error, ErrorKind, TypeKind};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::{Notices, column, service, sink, table, unique, write};
@@ -362,9 +362,10 @@ async fn forward(listener: TcpListener, to: String) {
 #[tokio::test]
 async fn waits_for_a_database_that_is_down_at_the_start() {
     let Some(db) = Database::open().await else { return };
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap();
-    drop(free);
+    // Bound but not listening: connections are refused, and the port stays ours.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap();
     let rest = db.url.strip_prefix("jdbc:postgresql://").unwrap();
     let (server, rest) = rest.split_once('/').unwrap();
     let mut table = db.people(false, &[("sink.create", "true")]);
@@ -373,8 +374,7 @@ async fn waits_for_a_database_that_is_down_at_the_start() {
     let mut sink = sink(&JDBC, &table, &notices).unwrap();
     let opening = tokio::spawn(async move { sink.open().await.map(|()| sink) });
     notices.wait_for("cannot reach PostgreSQL").await;
-    let forwarder =
-        tokio::spawn(forward(TcpListener::bind(port).await.unwrap(), server.to_owned()));
+    let forwarder = tokio::spawn(forward(socket.listen(64).unwrap(), server.to_owned()));
     let mut sink = opening.await.unwrap().unwrap();
     write(&mut sink, &people(&[(1, None, 1)])).await.unwrap();
     sink.close().await.unwrap();

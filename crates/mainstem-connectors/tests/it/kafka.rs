@@ -22,7 +22,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::support::{
     Notices, RealClock, column, environment, metadata, service, sink, table, unique, write,
@@ -403,17 +403,17 @@ async fn forward(listener: TcpListener, to: String) {
 async fn waits_for_brokers_that_are_down_at_the_start() {
     let Some(cluster) = Cluster::open(1).await else { return };
     cluster.produce_numbers(0, 2).await;
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    // Bound but not listening: connections are refused, and the port stays ours.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let table = cluster.numbers(&[("properties.bootstrap.servers", &address.to_string())]);
     let notices = Arc::new(Notices::default());
     let mut reading = source(&KAFKA, &table, &notices).unwrap();
     let reading = tokio::spawn(async move { read_all(&mut reading).await });
     let said = notices.wait_for("cannot reach Kafka").await;
     assert!(said.contains(&address.to_string()), "{said}");
-    let listener = TcpListener::bind(address).await.unwrap();
-    let forwarder = tokio::spawn(forward(listener, cluster.servers.clone()));
+    let forwarder = tokio::spawn(forward(socket.listen(64).unwrap(), cluster.servers.clone()));
     assert_eq!(reading.await.unwrap().unwrap().rows, numbered(0, 2));
     notices.wait_for("answers again").await;
     assert_eq!(notices.all().len(), 2, "{:?}", notices.all());
