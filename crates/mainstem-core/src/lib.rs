@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod clock;
+pub mod disk;
 pub mod egress;
 pub mod error;
 pub mod ingest;

@@ -1,0 +1,1 @@
+//! The broker's meaning, without sockets, threads or clocks: requests, time and finished syncs go in, actions come out.

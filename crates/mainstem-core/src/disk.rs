@@ -1,0 +1,72 @@
+//! Files as the log and the state see them: the one door to the disk, so that a simulated disk can stand in its place.
+//! Invariant: paths are relative to the disk's root and use `/`; nothing here leaves the root. Every call may fail, may do
+//! less than asked (short reads and writes), and a write is durable only after `sync` of its file returned Ok, a new, renamed
+//! or removed name only after `sync_folder` of its folder did. After a failed `sync` what was written since the last good one
+//! is lost or not, and nobody can tell: the owner must stop trusting the file.
+//! Does not cache and does not retry.
+
+use std::fmt::Debug;
+use std::io;
+use std::sync::Arc;
+
+/// A folder of files that outlives the process (or, in memory, does not).
+pub trait Disk: Debug + Send + Sync {
+    /// The names in a folder, sorted; empty if there is no such folder.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    /// Creates a folder and those above it; it may be there already.
+    fn create_folder(&self, folder: &str) -> io::Result<()>;
+    /// Removes a folder with all that is in it; it may be gone already.
+    fn remove_folder(&self, folder: &str) -> io::Result<()>;
+    /// Opens a file for reading and writing; `create` makes it if it is not there.
+    fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+    /// Removes a file; handles that are open go on reading it.
+    fn remove(&self, path: &str) -> io::Result<()>;
+    /// Gives a file another name in the same folder, in place of a file that has it.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+}
+
+/// An open file. Handles are shared: one thread appends while others read what was written before.
+pub trait DiskFile: Debug + Send + Sync {
+    /// How long the file is, in bytes.
+    fn size_bytes(&self) -> io::Result<u64>;
+    /// Reads into `buffer` from `position`; returns how much, 0 at the end.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes from `position`, and lengthens the file if it ends before; returns how much was written.
+    fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<usize>;
+    /// Cuts (or lengthens with zeros) the file to a size.
+    fn set_size(&self, size_bytes: u64) -> io::Result<()>;
+    /// Makes everything written so far durable, the size included.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl dyn DiskFile {
+    /// Reads exactly `buffer.len()` bytes, or fails with `UnexpectedEof`.
+    pub fn read_exact_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.read_at(position + done as u64, &mut buffer[done..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => done += count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all of `bytes`; after an error any part of them may have been written.
+    pub fn write_all_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match self.write_at(position + done as u64, &bytes[done..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => done += count,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
