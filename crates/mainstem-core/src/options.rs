@@ -106,6 +106,22 @@ pub struct ConnectorSpec {
     pub upsert_source: bool,
     /// What a sink takes: append-only connectors refuse changelogs unless their format carries them.
     pub sink_changelog: SinkChangelog,
+    /// What a source without a format takes over from the plan.
+    pub pushdown: Pushdown,
+}
+
+/// What a source that makes its columns itself does in place of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushdown {
+    /// It applies [`crate::table::ScanFilter`]s exactly, so that the plan need not filter again.
+    pub filters: bool,
+    /// It fills ROWs by the names of their fields, so that a ROW can be asked for with only those that are read.
+    pub fields: bool,
+}
+
+impl Pushdown {
+    /// Nothing.
+    pub const NONE: Self = Self { filters: false, fields: false };
 }
 
 /// Which formats a connector takes.
@@ -145,6 +161,8 @@ pub struct FormatSpec {
     pub changelog: bool,
     /// Its decoder applies [`crate::table::ScanFilter`]s exactly, so that the plan need not filter again.
     pub filters: bool,
+    /// Its decoder finds fields of ROWs by name, so that a ROW can be asked for with only those that are read.
+    pub fields: bool,
 }
 
 /// Reads typed values of validated options, with the defaults of their specs.

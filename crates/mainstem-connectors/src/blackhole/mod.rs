@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use mainstem_core::egress::{Encode, Encoded};
-use mainstem_core::options::{ConnectorSpec, Delivery, FormatUse, SinkChangelog};
+use mainstem_core::options::{ConnectorSpec, Delivery, FormatUse, Pushdown, SinkChangelog};
 use mainstem_core::{Batch, Result};
 
 use crate::api::{Connector, Sink, SinkRequest};
@@ -25,6 +25,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::All,
+    pushdown: Pushdown::NONE,
 };
 
 impl Connector for Blackhole {

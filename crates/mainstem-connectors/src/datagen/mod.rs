@@ -8,7 +8,7 @@ mod nodes;
 use std::sync::Arc;
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, SinkChangelog,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
     optional,
 };
 use mainstem_core::{Error, Result};
@@ -51,6 +51,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
+    pushdown: Pushdown::NONE,
 };
 
 /// The connector.

@@ -12,7 +12,8 @@
 
 use mainstem_core::Result;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, SinkChangelog, optional, required,
+    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, Pushdown, SinkChangelog, optional,
+    required,
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
@@ -142,6 +143,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     ],
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
+    pushdown: Pushdown::NONE,
 };
 
 impl Connector for Filesystem {

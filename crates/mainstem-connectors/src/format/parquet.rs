@@ -47,6 +47,7 @@ pub const SPEC: FormatSpec = FormatSpec {
     options: OPTIONS,
     changelog: false,
     filters: false,
+    fields: false,
 };
 
 fn check_options(options: &Options) -> Result<OptionReader<'_>> {

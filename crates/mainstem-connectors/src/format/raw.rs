@@ -45,6 +45,7 @@ pub const SPEC: FormatSpec = FormatSpec {
     options: OPTIONS,
     changelog: false,
     filters: false,
+    fields: false,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Tests of option validation: unknown keys, missing ones, wrong values, prefixes of keys and values.
 
 use mainstem_core::ErrorKind;
-use mainstem_core::options::{Delivery, SinkChangelog, required};
+use mainstem_core::options::{Delivery, Pushdown, SinkChangelog, required};
 
 use super::*;
 
@@ -28,6 +28,7 @@ fn spec(formats: FormatUse) -> ConnectorSpec {
         metadata: &[],
         upsert_source: false,
         sink_changelog: SinkChangelog::ByFormat,
+        pushdown: Pushdown::NONE,
     }
 }
 

@@ -4,7 +4,8 @@
 //! middle of a commit they may come twice), with one they are upserted. Not here: reading, other databases, TLS.
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionType, SinkChangelog, optional, required, secret,
+    ConnectorSpec, Delivery, FormatUse, OptionType, Pushdown, SinkChangelog, optional, required,
+    secret,
 };
 use mainstem_core::{Error, Result};
 
@@ -123,4 +124,5 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::UpsertIfKey,
+    pushdown: Pushdown::NONE,
 };

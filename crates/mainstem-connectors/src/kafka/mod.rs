@@ -5,8 +5,8 @@
 
 use mainstem_core::Result;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, SinkChangelog, optional, required,
-    secret,
+    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, Pushdown, SinkChangelog, optional,
+    required, secret,
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
@@ -236,4 +236,5 @@ pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: METADATA,
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
+    pushdown: Pushdown::NONE,
 };

@@ -13,7 +13,7 @@ mod schema;
 use std::sync::Arc;
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, SinkChangelog,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
     optional,
 };
 use mainstem_core::{Error, Result};
@@ -102,6 +102,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
+    pushdown: Pushdown::NONE,
 };
 
 /// The connector.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, SinkChangelog,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
     optional,
 };
 use mainstem_core::{Batch, DataType, Error, Result};
@@ -51,6 +51,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::All,
+    pushdown: Pushdown::NONE,
 };
 
 impl Connector for Print {

@@ -5,7 +5,7 @@
 
 use mainstem_core::Result;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionType, SinkChangelog, optional, required,
+    ConnectorSpec, Delivery, FormatUse, OptionType, Pushdown, SinkChangelog, optional, required,
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
@@ -80,4 +80,5 @@ pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: kafka::METADATA,
     upsert_source: true,
     sink_changelog: SinkChangelog::Upsert,
+    pushdown: Pushdown::NONE,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatSpec, FormatUse, OptionSpec, SinkChangelog, secret,
+    ConnectorSpec, Delivery, FormatSpec, FormatUse, OptionSpec, Pushdown, SinkChangelog, secret,
 };
 use mainstem_sql::catalog::ConnectorCatalog;
 use mainstem_sql::job::Step;
@@ -30,6 +30,7 @@ const fn connector(
         metadata: &[],
         upsert_source: false,
         sink_changelog,
+        pushdown: Pushdown::NONE,
     }
 }
 
@@ -41,14 +42,21 @@ static UPSERT: ConnectorSpec = ConnectorSpec {
 };
 static PRINT: ConnectorSpec = connector("print", false, true, SinkChangelog::All);
 static JDBC: ConnectorSpec = connector("jdbc", false, true, SinkChangelog::UpsertIfKey);
-static JSON: FormatSpec =
-    FormatSpec { name: "json", doc: "For tests.", options: &[], changelog: false, filters: true };
+static JSON: FormatSpec = FormatSpec {
+    name: "json",
+    doc: "For tests.",
+    options: &[],
+    changelog: false,
+    filters: true,
+    fields: true,
+};
 static DEBEZIUM: FormatSpec = FormatSpec {
     name: "debezium-json",
     doc: "For tests.",
     options: &[],
     changelog: true,
     filters: false,
+    fields: false,
 };
 
 fn outcome(name: &str, text: &str) -> String {

@@ -100,6 +100,7 @@ pub const SPEC: FormatSpec = FormatSpec {
     options: OPTIONS,
     changelog: false,
     filters: false,
+    fields: false,
 };
 
 /// The options of a table, read and checked.

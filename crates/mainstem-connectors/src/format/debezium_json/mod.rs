@@ -79,6 +79,7 @@ pub const SPEC: FormatSpec = FormatSpec {
     options: OPTIONS,
     changelog: true,
     filters: false,
+    fields: false,
 };
 
 /// Metadata that a message carries inside, and its SQL type. A connector with metadata of its own offers these with

@@ -47,6 +47,7 @@ pub const SPEC: FormatSpec = FormatSpec {
     options: OPTIONS,
     changelog: false,
     filters: true,
+    fields: true,
 };
 
 const OPTIONS: &[OptionSpec] = &[
