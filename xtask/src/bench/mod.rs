@@ -3,6 +3,7 @@
 //! rules that the reader is told. Does not judge: there is no limit below which a run fails.
 
 mod engines;
+mod json;
 mod kafka;
 mod measure;
 mod nexmark;
@@ -50,6 +51,8 @@ pub(crate) struct BenchArgs {
 enum Part {
     /// Payments from a file of JSON: filter and project, and windows per user
     Transactions,
+    /// Our reader of JSON beside others, inside one process
+    Json,
     /// A hundred events, from the start of a process to its exit
     Startup,
     /// Eight queries of Nexmark
@@ -97,6 +100,7 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
             Part::Transactions => {
                 transactions::run(&engines, &folder, events(5_000_000), args.runs)?
             }
+            Part::Json => json::run(&engines, &folder)?,
             Part::Startup => startup::run(&engines, &folder, args.runs)?,
             Part::Nexmark => {
                 nexmark::run(&engines, &folder, &args.queries, events(10_000_000), args.runs)?

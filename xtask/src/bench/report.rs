@@ -50,7 +50,7 @@ programs taking turns, so ratios mean something and absolute numbers little; a d
 ## What is measured
 
 - Whole processes from outside: user plus system CPU seconds as the kernel counted them (the program `time`), the wall
-  clock of the parent, peak resident memory. Nothing is timed inside a program.
+  clock of the parent, peak resident memory. Nothing is timed inside a program, but for readers of JSON.
 - Medians of several runs; `spread` is the distance between the cheapest and the dearest run.
 - `events/CPU-s` leaves out what the same program spends on 100 events (`of it start`): a JVM that starts for ten
   seconds must not make its engine look slow. `whole` leaves nothing out. Ratios are of the former. A dash stands where
