@@ -1,5 +1,6 @@
 //! A single Apache Kafka node (KRaft, broker and controller in one process) and Kafka's own command line tools.
 //! Invariant: listens on loopback only; topics that Kafka keeps for itself have one replica, because there is one node.
+//! Beside the plain listener stands one with TLS and a login (`tls`): same topics, nobody is kept out by the plain one.
 //! Ready means that Kafka said so in its log and answers on its port. A killed
 //! broker can come back after the session timeout, which is shorter than Kafka's. Everything else is Kafka's default,
 //! automatic topic creation included.
@@ -10,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{State, not_running, spawn_daemon};
+use super::{State, not_running, spawn_daemon, tls};
 use crate::error::{Error, Result};
 use crate::jars::{JarSet, class_path};
 use crate::{layout, packages, process};
@@ -28,11 +29,20 @@ pub(super) fn start(state: &mut State) -> Result<()> {
     packages::require(&["java"])?;
     let jars = JARS.fetch()?;
     layout::create_folder(&state.folder)?;
-    let [port, controller_port] = process::free_ports(state.port)?;
+    let [port] = process::free_ports(state.port)?;
+    // The plain one is free too until Kafka takes it, so it may come up again.
+    let others: [u16; 3] = process::free_ports(state.secure_port)?;
+    let mut others = others.into_iter().filter(|other| *other != port);
+    let mut other = || others.next().expect("three different ports, at most one of them is taken");
     state.port = port;
+    state.secure_port = other();
+    let controller_port = other();
     state.version = JARS.version().to_owned();
     let config = state.folder.join("server.properties");
-    layout::write(&config, &server_properties(state.port, controller_port, &state.data))?;
+    let stores = tls::stores(&state.folder)?;
+    let properties = server_properties(controller_port, &state.data);
+    let secure = tls::listeners([state.port, state.secure_port, controller_port], &stores);
+    layout::write(&config, &format!("{properties}{secure}"))?;
     layout::write(&state.folder.join("log4j2.xml"), LOG4J)?;
     if !state.data.join("meta.properties").exists() {
         let mut format = java(&jars, &state.folder, "kafka.tools.StorageTool")?;
@@ -48,7 +58,10 @@ pub(super) fn start(state: &mut State) -> Result<()> {
         ended.is_some() || is_ready(state)
     });
     match (ready, ended) {
-        (true, None) => Ok(()),
+        (true, None) => add_scram_user(&jars, state).or_else(|error| {
+            process::kill(state.pid, &state.marker())?;
+            Err(error)
+        }),
         (_, Some(status)) => Err(Error::new(format!(
             "Kafka ended at once with {status}; {}",
             process::tail(&state.log())
@@ -69,19 +82,31 @@ fn is_ready(state: &State) -> bool {
     log.contains(READY) && TcpStream::connect(("127.0.0.1", state.port)).is_ok()
 }
 
+/// Once for each place of data: Kafka keeps the user there. (PLAIN's user stands in the listener's configuration.)
+fn add_scram_user(jars: &Path, state: &State) -> Result<()> {
+    let done = state.data.join("scram-user");
+    if done.exists() {
+        return Ok(());
+    }
+    let mut configs = java(jars, &state.folder, "kafka.admin.ConfigCommand")?;
+    configs.arg("--bootstrap-server").arg(format!("127.0.0.1:{}", state.port));
+    configs.args(["--alter", "--entity-type", "users", "--entity-name", tls::USER]);
+    let login = format!("SCRAM-SHA-512=[password={}]", tls::PASSWORD);
+    process::capture(configs.arg("--add-config").arg(login))?;
+    layout::write(&done, "")
+}
+
 pub(super) fn stop(state: &State) -> Result<()> {
     process::terminate(state.pid, &state.marker(), STOP_WITHIN)
 }
 
-fn server_properties(port: u16, controller_port: u16, data: &Path) -> String {
+fn server_properties(controller_port: u16, data: &Path) -> String {
     format!(
         "\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 log.dirs={}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4

@@ -6,6 +6,7 @@
 mod kafka;
 mod postgres;
 mod state;
+mod tls;
 
 use std::fs::File;
 use std::process::Command;
@@ -16,6 +17,10 @@ use crate::error::{Context, Error, Result};
 use crate::{layout, process};
 
 pub(crate) use state::State;
+
+/// Kafka's listener with TLS and a login, and the folder of its certificates.
+const SECURE_KAFKA: &str = "MAINSTEM_TEST_KAFKA_SASL_SSL";
+const SECURE_KAFKA_STORES: &str = "MAINSTEM_TEST_KAFKA_STORES";
 
 /// A server that can be started here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -249,11 +254,17 @@ impl Instance {
 
     /// The variables that name the running services.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let states = Service::value_variants().iter().filter_map(|&service| {
-            let state = State::load(&self.name, service).running()?;
-            Some((service.variable(), service.address(state.port)))
-        });
-        states.collect()
+        let mut variables = Vec::new();
+        for &service in Service::value_variants() {
+            let Some(state) = State::load(&self.name, service).running() else { continue };
+            variables.push((service.variable(), service.address(state.port)));
+            if state.secure_port != 0 {
+                variables.push((SECURE_KAFKA, service.address(state.secure_port)));
+                let stores = state.folder.join("tls").display().to_string();
+                variables.push((SECURE_KAFKA_STORES, stores));
+            }
+        }
+        variables
     }
 
     /// One command at a time works on the services of a checkout.

@@ -18,6 +18,8 @@ pub(crate) struct State {
     pub(crate) data: PathBuf,
     pub(crate) pid: u32,
     pub(crate) port: u16,
+    /// Of Kafka's listener with TLS and a login; 0 where there is none.
+    pub(crate) secure_port: u16,
     pub(crate) version: String,
 }
 
@@ -39,14 +41,18 @@ impl State {
             data: field("data").map_or_else(|| folder.join("data"), PathBuf::from),
             pid: field("pid").and_then(|pid| pid.parse().ok()).unwrap_or(0),
             port: field("port").and_then(|port| port.parse().ok()).unwrap_or(usual_port),
+            secure_port: field("secure_port").and_then(|port| port.parse().ok()).unwrap_or(0),
             version: field("version").unwrap_or_default(),
             folder,
         }
     }
 
     pub(crate) fn save(&self) -> Result<()> {
-        let Self { data, pid, port, version, .. } = self;
-        let text = format!("pid={pid}\nport={port}\nversion={version}\ndata={}\n", data.display());
+        let Self { data, pid, port, secure_port, version, .. } = self;
+        let text = format!(
+            "pid={pid}\nport={port}\nsecure_port={secure_port}\nversion={version}\ndata={}\n",
+            data.display()
+        );
         layout::write(&self.folder.join("state"), &text)
     }
 
