@@ -1,1 +1,21 @@
-//! The broker's meaning, without sockets, threads or clocks: requests, time and finished syncs go in, actions come out.
+//! The broker's meaning, without sockets, threads or clocks: requests, the time and finished syncs go in, actions come out.
+//! Invariant: the same calls in the same order give the same actions and the same bytes on the same disk. Nothing is
+//! answered before it is as durable as its topic asks for. What it does not do: it owns no socket and no thread; the caller
+//! runs the syncs it is told to run and reads the file ranges of a fetch, both outside of the broker's lock.
+
+pub mod api;
+mod broker;
+pub mod call;
+pub mod error_code;
+mod journal;
+mod partition;
+mod settings;
+mod topics;
+mod waiting;
+pub mod wire;
+
+pub use api::{Request, Response};
+pub use broker::{Broker, Opened};
+pub use call::{Action, Call, ConnectionId, Endpoint, RequestId, SyncTask};
+pub use error_code::ErrorCode;
+pub use settings::Settings;

@@ -1,0 +1,220 @@
+//! Fetch (1): records from an offset on, at once or when there are enough of them.
+//! Invariant: a fetch that waits is registered with every partition it asks for before it is checked again, so no append is
+//! missed; it is answered on the first of: enough bytes, an error in a partition, the end of its time. The first partition
+//! with records gives at least one whole batch, whatever the limits say. Sessions are declined (session 0).
+//! File ranges are read by [`FetchAnswer::load`], outside of the broker's lock.
+
+use std::borrow::Borrow;
+use std::io;
+
+use bytes::BytesMut;
+use mainstem_log::{FileRange, Isolation, ReadError};
+
+use super::Reply;
+use crate::call::RequestId;
+use crate::waiting::WaitingFetch;
+use crate::wire::fetch_request::FetchPartition;
+use crate::wire::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
+use crate::wire::{FetchRequest, FetchResponse, StrBytes, make};
+use crate::{Broker, Call, ErrorCode};
+
+/// An answer whose records are still in files.
+#[derive(Debug, Default)]
+pub struct FetchAnswer {
+    response: FetchResponse,
+    /// Topic and partition of the response, and where its records are.
+    ranges: Vec<(usize, usize, Vec<FileRange>)>,
+    bytes: u64,
+    failed: bool,
+}
+
+impl Borrow<FetchResponse> for FetchAnswer {
+    fn borrow(&self) -> &FetchResponse {
+        &self.response
+    }
+}
+
+impl FetchAnswer {
+    /// Reads the records into the answer.
+    pub fn load(&mut self) -> io::Result<()> {
+        for (topic, partition, ranges) in self.ranges.drain(..) {
+            let records = match &ranges[..] {
+                [range] => range.read()?,
+                ranges => {
+                    let mut all = BytesMut::new();
+                    for range in ranges {
+                        all.extend_from_slice(&range.read()?);
+                    }
+                    all.freeze()
+                }
+            };
+            self.response.responses[topic].partitions[partition].records = Some(records);
+        }
+        Ok(())
+    }
+
+    /// The answer, once it is loaded.
+    pub fn into_response(self) -> FetchResponse {
+        self.response
+    }
+}
+
+pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: FetchRequest) -> Reply {
+    for topic in &mut request.topics {
+        if call.version >= 13
+            && let Some(name) = broker.topics.name_of(topic.topic_id)
+        {
+            topic.topic = name.clone();
+        }
+    }
+    let answer = collect(broker, call, &request);
+    if answer.failed || answer.bytes >= enough(&request) || request.max_wait_ms <= 0 {
+        return answer.into();
+    }
+    for (name, partition) in partitions(&request) {
+        if let Ok(partition) = broker.topics.partition_mut(name, partition.partition) {
+            partition.watchers.insert(call.id);
+        }
+    }
+    let deadline_ms = broker.now_ms.saturating_add(i64::from(request.max_wait_ms));
+    broker.waiting.park_fetch(WaitingFetch { call: call.clone(), request, deadline_ms });
+    Reply::Later
+}
+
+/// A partition that a waiting fetch watches has moved.
+pub(crate) fn try_answer(broker: &mut Broker, id: RequestId) {
+    let Some(WaitingFetch { call, request, .. }) = broker.waiting.fetch(id) else { return };
+    // Cheap: the request is a few shared names and numbers.
+    let (call, request) = (call.clone(), request.clone());
+    let answer = collect(broker, &call, &request);
+    if answer.failed || answer.bytes >= enough(&request) {
+        forget(broker, id);
+        broker.respond(id, answer.into());
+    }
+}
+
+/// The time of a waiting fetch is over.
+pub(crate) fn answer_now(broker: &mut Broker, id: RequestId) {
+    let Some(fetch) = forget(broker, id) else { return };
+    let answer = collect(broker, &fetch.call, &fetch.request);
+    broker.respond(id, answer.into());
+}
+
+/// Takes a waiting fetch back.
+pub(crate) fn forget(broker: &mut Broker, id: RequestId) -> Option<WaitingFetch> {
+    let fetch = broker.waiting.take_fetch(id)?;
+    for (name, partition) in partitions(&fetch.request) {
+        if let Ok(partition) = broker.topics.partition_mut(name, partition.partition) {
+            partition.watchers.remove(&id);
+        }
+    }
+    Some(fetch)
+}
+
+fn enough(request: &FetchRequest) -> u64 {
+    u64::try_from(request.min_bytes).unwrap_or(0)
+}
+
+fn partitions(request: &FetchRequest) -> impl Iterator<Item = (&StrBytes, &FetchPartition)> {
+    request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|partition| (&topic.topic, partition)))
+}
+
+fn collect(broker: &mut Broker, call: &Call, request: &FetchRequest) -> FetchAnswer {
+    let isolation = match request.isolation_level {
+        1 => Isolation::ReadCommitted,
+        _ => Isolation::ReadUncommitted,
+    };
+    let limit = u32::try_from(request.max_bytes).unwrap_or(0).min(broker.settings.fetch_bytes_max);
+    let mut answer = FetchAnswer::default();
+    for (topic_index, topic) in request.topics.iter().enumerate() {
+        let mut data = Vec::with_capacity(topic.partitions.len());
+        for (index, asked) in topic.partitions.iter().enumerate() {
+            let left = u64::from(limit).saturating_sub(answer.bytes);
+            let read = match call.version >= 13 && topic.topic.is_empty() {
+                true => Err(ErrorCode::UnknownTopicId),
+                false => read(broker, &topic.topic, asked, left, isolation, answer.bytes == 0),
+            };
+            let (partition, ranges) = match read {
+                Ok(found) => found,
+                Err(code) => {
+                    answer.failed = true;
+                    (failed(asked, code), Vec::new())
+                }
+            };
+            let bytes = ranges.iter().map(|range| u64::from(range.len)).sum::<u64>();
+            if bytes > 0 {
+                answer.bytes += bytes;
+                answer.ranges.push((topic_index, index, ranges));
+            }
+            data.push(partition);
+        }
+        answer.response.responses.push(make(|found: &mut FetchableTopicResponse| {
+            found.topic = topic.topic.clone();
+            found.topic_id = topic.topic_id;
+            found.partitions = data;
+        }));
+    }
+    answer
+}
+
+fn read(
+    broker: &mut Broker,
+    topic: &StrBytes,
+    asked: &FetchPartition,
+    left: u64,
+    isolation: Isolation,
+    first: bool,
+) -> Result<(PartitionData, Vec<FileRange>), ErrorCode> {
+    let partition = broker.topics.partition_mut(topic, asked.partition)?;
+    match asked.current_leader_epoch {
+        -1 | 0 => {}
+        epoch if epoch > 0 => return Err(ErrorCode::UnknownLeaderEpoch),
+        _ => return Err(ErrorCode::FencedLeaderEpoch),
+    }
+    let own = u32::try_from(asked.partition_max_bytes).unwrap_or(0);
+    let limit = u32::try_from(left).unwrap_or(u32::MAX).min(own);
+    let mut read = partition.log.read(asked.fetch_offset, limit, isolation).map_err(code_of)?;
+    let bytes = read.ranges.iter().map(|range| u64::from(range.len)).sum::<u64>();
+    // Only the first records of an answer may be more than its limit.
+    if !first && bytes > left {
+        read.ranges.clear();
+    }
+    let data = make(|data: &mut PartitionData| {
+        data.partition_index = asked.partition;
+        data.high_watermark = read.high_watermark;
+        data.last_stable_offset = read.last_stable_offset;
+        data.log_start_offset = read.log_start_offset;
+        data.records = Some(bytes::Bytes::new());
+        data.aborted_transactions = (isolation == Isolation::ReadCommitted).then(|| {
+            let aborted = read.aborted.iter().map(|aborted| {
+                make(|transaction: &mut AbortedTransaction| {
+                    transaction.producer_id = aborted.producer_id;
+                    transaction.first_offset = aborted.first_offset;
+                })
+            });
+            aborted.collect()
+        });
+    });
+    Ok((data, read.ranges))
+}
+
+fn code_of(error: ReadError) -> ErrorCode {
+    match error {
+        ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ReadError::Log(_) => ErrorCode::KafkaStorageError,
+    }
+}
+
+fn failed(asked: &FetchPartition, code: ErrorCode) -> PartitionData {
+    make(|data: &mut PartitionData| {
+        data.partition_index = asked.partition;
+        data.error_code = code.code();
+        data.high_watermark = -1;
+        data.last_stable_offset = -1;
+        data.log_start_offset = -1;
+        data.records = Some(bytes::Bytes::new());
+    })
+}

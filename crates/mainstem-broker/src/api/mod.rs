@@ -1,0 +1,135 @@
+//! Every API that is spoken: its number, the versions, what reads and writes it, and the arm that handles it.
+//! Invariant: a line in the table and an arm in `dispatch` per API; ApiVersions advertises exactly this table. A handler
+//! returns its answer, or [`Later`](Reply::Later) after it has stored the call where something will answer it.
+
+use std::ops::RangeInclusive;
+
+use bytes::BytesMut;
+use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode as _};
+
+use crate::wire::{self, *};
+use crate::{Broker, Call};
+
+mod api_versions;
+mod create_topics;
+pub mod fetch;
+mod metadata;
+pub mod produce;
+
+/// One API, as it is spoken here.
+#[derive(Debug)]
+pub struct Api {
+    /// Kafka's number.
+    pub key: i16,
+    /// Kafka's name.
+    pub name: &'static str,
+    /// The versions that are advertised.
+    pub advertised: RangeInclusive<i16>,
+    /// The versions that are understood: a client may be told of more than that (Produce).
+    pub readable: RangeInclusive<i16>,
+    flexible_from: i16,
+}
+
+impl Api {
+    pub(crate) fn is_flexible(&self, version: i16) -> bool {
+        version >= self.flexible_from
+    }
+}
+
+/// What a handler says.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The answer is known.
+    Now(Response),
+    /// The call was stored; an action answers it later.
+    Later,
+}
+
+impl<T: Into<Response>> From<T> for Reply {
+    fn from(response: T) -> Self {
+        Self::Now(response.into())
+    }
+}
+
+/// Requests, responses, their codecs and the table, from one list. A macro, because five lists of fifty lines that must
+/// agree are worse.
+macro_rules! apis {
+    ($($name:ident: $request:ident as $taken:ty => $response:ident as $given:ty, $advertised:expr, $readable:expr;)*) => {
+        /// A request, read.
+        #[derive(Debug)]
+        pub enum Request {
+            $(#[doc = concat!("`", stringify!($request), "`")] $name($taken),)*
+            /// ApiVersions in a version that we do not know: answered in version 0.
+            UnknownApiVersions,
+        }
+
+        /// An answer.
+        #[derive(Debug)]
+        pub enum Response {
+            $(#[doc = concat!("`", stringify!($response), "`")] $name($given),)*
+            /// Nothing is sent (acks=0).
+            None,
+        }
+
+        $(impl From<$given> for Response {
+            fn from(response: $given) -> Self { Self::$name(response) }
+        })*
+
+        /// All APIs, by number.
+        pub const APIS: &[Api] = &[$(Api {
+            key: wire::$request::API_KEY.value(),
+            name: stringify!($name),
+            advertised: $advertised,
+            readable: $readable,
+            flexible_from: match wire::$request::FLEXIBLE_VERSIONS {
+                Some(range) => range.min().value(),
+                None => i16::MAX,
+            },
+        }),*];
+
+        /// Reads the body of a request.
+        pub(crate) fn decode_body(api_key: i16, version: ApiVersion, decoder: &mut Decoder) -> Result<Request, FrameError> {
+            $(if api_key == wire::$request::API_KEY.value() {
+                return Ok(Request::$name(wire::$request::decode(decoder, version)?.into()));
+            })*
+            Err(FrameError::Unsupported { api_key, version: version.value() })
+        }
+
+        /// Writes the body of an answer.
+        pub(crate) fn encode_body(response: &Response, version: ApiVersion, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+            match response {
+                $(Response::$name(response) => {
+                    let response: &wire::$response = std::borrow::Borrow::borrow(response);
+                    response.encode_into(buffer, version)?;
+                })*
+                Response::None => {}
+            }
+            Ok(())
+        }
+    };
+}
+
+apis! {
+    // name: the codec's request as what a handler takes => the codec's response as what a handler gives, advertised, understood
+    Produce: ProduceRequest as produce::Produce => ProduceResponse as ProduceResponse, 0..=12, 3..=12;
+    Fetch: FetchRequest as FetchRequest => FetchResponse as fetch::FetchAnswer, 4..=17, 4..=17;
+    Metadata: MetadataRequest as MetadataRequest => MetadataResponse as MetadataResponse, 0..=13, 0..=13;
+    ApiVersions: ApiVersionsRequest as ApiVersionsRequest => ApiVersionsResponse as ApiVersionsResponse, 0..=4, 0..=4;
+    CreateTopics: CreateTopicsRequest as CreateTopicsRequest => CreateTopicsResponse as CreateTopicsResponse, 2..=7, 2..=7;
+}
+
+pub(crate) fn find(api_key: i16) -> Option<&'static Api> {
+    APIS.iter().find(|api| api.key == api_key)
+}
+
+/// Hands a request to its handler.
+pub(crate) fn dispatch(broker: &mut Broker, call: &Call, request: Request) -> Reply {
+    match request {
+        Request::UnknownApiVersions => api_versions::unknown_version().into(),
+        Request::ApiVersions(request) => api_versions::handle(&request).into(),
+        Request::Produce(request) => produce::handle(broker, call, request),
+        Request::Fetch(request) => fetch::handle(broker, call, request),
+        Request::Metadata(request) => metadata::handle(broker, call, request),
+        Request::CreateTopics(request) => create_topics::handle(broker, call, request),
+    }
+}
