@@ -1,6 +1,7 @@
 //! What a source hands to the engine: undecoded payloads, and the decoder that turns one into batches.
 //! Invariant: a reader moves bytes (async, in connectors), a decoder spends CPU (sync, on the worker that owns the
-//! payload). So one file or partition feeds every worker, and a filter or projection reaches the decoder.
+//! payload). So one file or partition feeds every worker, and a filter or projection reaches the decoder. Where the
+//! bytes can be had without waiting for anybody (a plain file), even they are left to the worker: [`Unread`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use crate::{Batch, Result};
 pub enum Payload {
     /// Whole lines (or the whole rest) of a file.
     Lines(Lines),
+    /// A piece of a file that the decoder reads itself. `mainstem_connectors::format` makes [`Payload::Lines`] of it,
+    /// so that no decoder of a format ever sees one.
+    Unread(Unread),
     /// Records of a log, with keys, headers and places.
     Messages(Messages),
     /// Numbers of rows that the decoder generates itself.
@@ -36,8 +40,8 @@ pub struct Oversized {
     pub limit_bytes: u64,
     /// The file, as it is named in errors.
     pub path: Arc<str>,
-    /// The 1-based number of the line on which it starts; 0 if it is not known.
-    pub line: u64,
+    /// The line on which it starts.
+    pub line: LineNumber,
 }
 
 /// A piece of a text file that starts at the start of a line and ends at the end of one.
@@ -47,8 +51,70 @@ pub struct Lines {
     pub data: Bytes,
     /// The file, as it is named in errors.
     pub path: Arc<str>,
-    /// The 1-based number of the first line; 0 if it is not known.
-    pub first_line: u64,
+    /// The number of the first line.
+    pub first_line: LineNumber,
+}
+
+/// The lines that start in a range of a file.
+///
+/// A line starts at byte 0 and after each line feed, so ranges that meet share every line between them without a look
+/// into the file, and a range may be cut anywhere.
+#[derive(Debug, Clone)]
+pub struct Unread {
+    /// The file.
+    pub file: Arc<dyn RandomAccess>,
+    /// In bytes. The last line may end behind it.
+    pub range: Range<u64>,
+}
+
+impl Unread {
+    /// How long the range is.
+    pub fn size_bytes(&self) -> usize {
+        usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX)
+    }
+
+    /// Keeps the first `size` bytes and gives what follows them.
+    pub fn split_off(&mut self, size: usize) -> Self {
+        let middle = self.range.end.min(self.range.start + size as u64);
+        let rest = middle..self.range.end;
+        self.range.end = middle;
+        Self { file: Arc::clone(&self.file), range: rest }
+    }
+}
+
+/// A file that several threads read at places of their own. Blocking: who calls it is a worker or may block.
+pub trait RandomAccess: std::fmt::Debug + Send + Sync {
+    /// As it is named in errors.
+    fn path(&self) -> &Arc<str>;
+
+    /// Reads from byte `offset` on; gives how many bytes, which are fewer than the buffer takes only at the end of the
+    /// file. A file that ends before the size it had when it was opened is an error.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+
+    /// The 1-based number of the line on which byte `offset` is. May read all before it.
+    fn line_at(&self, offset: u64) -> Result<u64>;
+}
+
+/// The 1-based number of a line. Only errors and dead letters name lines, so nobody counts them before that.
+#[derive(Debug, Clone)]
+pub enum LineNumber {
+    /// Nobody can tell.
+    Unknown,
+    /// It was counted on the way.
+    Known(u64),
+    /// That of the line at a byte of a file; it is counted when it is asked for.
+    At(Arc<dyn RandomAccess>, u64),
+}
+
+impl LineNumber {
+    /// The number, if it can be had.
+    pub fn get(&self) -> Option<u64> {
+        match self {
+            Self::Unknown => None,
+            Self::Known(line) => Some(*line),
+            Self::At(file, offset) => file.line_at(*offset).ok(),
+        }
+    }
 }
 
 /// Generated rows `first .. first + count`, that become visible at `at_ms`.
@@ -128,6 +194,7 @@ impl Payload {
     pub fn rows_estimate(&self) -> usize {
         match self {
             Payload::Lines(lines) => lines.data.len() / 128 + 1,
+            Payload::Unread(unread) => unread.size_bytes() / 128 + 1,
             Payload::Messages(messages) => messages.len(),
             Payload::Rows(range) => range.count as usize,
             Payload::Batch(batch) => batch.rows(),
@@ -135,10 +202,11 @@ impl Payload {
         }
     }
 
-    /// Bytes held while it waits in a queue.
+    /// How large it is: bytes to decode, and, unless it is [`Payload::Unread`], bytes held while it waits in a queue.
     pub fn size_bytes(&self) -> usize {
         match self {
             Payload::Lines(lines) => lines.data.len(),
+            Payload::Unread(unread) => unread.size_bytes(),
             Payload::Messages(messages) => messages.data.len() + messages.len() * 64,
             Payload::Rows(range) => range.count as usize * 64,
             Payload::Batch(batch) => batch.size_bytes(),

@@ -1,6 +1,7 @@
 //! Cuts one step through all sources of a pipeline, on worker 0, and deals the payloads to the workers.
 //! Invariant: a payload is in exactly one step; payloads of a source reach workers in contiguous pieces, so reading
-//! the workers in order is reading the source in order. When there is nothing to do the thread is parked.
+//! the workers in order is reading the source in order. All workers get about the same number of bytes: what has not
+//! been read yet is cut between them. When there is nothing to do the thread is parked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,16 +117,111 @@ impl Cutter {
     }
 }
 
+/// A smaller piece of something unread is not worth handing to another worker.
+const SHARE_BYTES_MIN: usize = 64 << 10;
+
 /// Cuts the payloads into one contiguous piece per worker, of about the same number of bytes.
 fn deal(all: Vec<Assigned>, workers: usize) -> Vec<Vec<Assigned>> {
     let total: usize = all.iter().map(|payload| payload.bytes.max(1)).sum();
     let mut pieces: Vec<Vec<Assigned>> = std::iter::repeat_with(Vec::new).take(workers).collect();
-    let mut before = 0;
-    for payload in all {
-        let size = payload.bytes.max(1);
+    let (mut before, mut worker) = (0, 0);
+    for mut rest in all {
+        while let Payload::Unread(unread) = &mut rest.payload {
+            worker = worker.max((before * workers / total).min(workers - 1));
+            let share = (total * (worker + 1)).div_ceil(workers) - before;
+            if share.saturating_add(SHARE_BYTES_MIN) > rest.bytes || share < SHARE_BYTES_MIN {
+                break;
+            }
+            let behind = Payload::Unread(unread.split_off(share));
+            let payload = std::mem::replace(&mut rest.payload, behind);
+            rest.bytes -= share;
+            before += share;
+            let Assigned { source, split, .. } = rest;
+            pieces[worker].push(Assigned { source, split, payload, bytes: share });
+        }
+        let size = rest.bytes.max(1);
         let middle = before + size / 2;
         before += size;
-        pieces[(middle * workers / total).min(workers - 1)].push(payload);
+        worker = worker.max((middle * workers / total).min(workers - 1));
+        pieces[worker].push(rest);
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use mainstem_core::Result;
+    use mainstem_core::ingest::{RandomAccess, RowRange, Unread};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nothing(Arc<str>);
+
+    impl RandomAccess for Nothing {
+        fn path(&self) -> &Arc<str> {
+            &self.0
+        }
+
+        fn read_at(&self, _: u64, _: &mut [u8]) -> Result<usize> {
+            Ok(0)
+        }
+
+        fn line_at(&self, _: u64) -> Result<u64> {
+            Ok(1)
+        }
+    }
+
+    fn unread(range: Range<u64>) -> Assigned {
+        let bytes = (range.end - range.start) as usize;
+        let file = Arc::new(Nothing("f".into()));
+        Assigned { source: 0, split: 0, payload: Payload::Unread(Unread { file, range }), bytes }
+    }
+
+    fn rows(bytes: usize) -> Assigned {
+        let rows = RowRange { first: 0, count: 1, at_ms: 0 };
+        Assigned { source: 0, split: 0, payload: Payload::Rows(rows), bytes }
+    }
+
+    /// The bytes of what each worker got; unread ranges must follow each other.
+    fn shares(all: Vec<Assigned>, workers: usize) -> Vec<Vec<usize>> {
+        let mut at = 0;
+        let mut bytes_of = |assigned: &Assigned| {
+            if let Payload::Unread(unread) = &assigned.payload {
+                assert_eq!(unread.range.start, at);
+                assert_eq!(unread.size_bytes(), assigned.bytes);
+                at = unread.range.end;
+            }
+            assigned.bytes
+        };
+        let dealt = deal(all, workers);
+        dealt.iter().map(|piece| piece.iter().map(&mut bytes_of).collect()).collect()
+    }
+
+    #[test]
+    fn workers_get_equal_shares_in_order() {
+        const K: usize = 1 << 10;
+        let whole = |ends: &[usize]| -> Vec<Assigned> {
+            let starts = [0].into_iter().chain(ends.iter().copied());
+            let range =
+                |(start, end): (usize, &usize)| unread((start * K) as u64..(end * K) as u64);
+            starts.zip(ends).map(range).collect()
+        };
+        for (all, workers, expected) in [
+            (whole(&[4096]), 1, vec![vec![4096 * K]]),
+            (whole(&[4096]), 2, vec![vec![2048 * K], vec![2048 * K]]),
+            (whole(&[300]), 3, vec![vec![100 * K], vec![100 * K], vec![100 * K]]),
+            (whole(&[100]), 2, vec![vec![], vec![100 * K]]),
+            (whole(&[1000, 4000]), 2, vec![vec![1000 * K, 1000 * K], vec![2000 * K]]),
+            (whole(&[1990, 4000]), 2, vec![vec![1990 * K], vec![2010 * K]]),
+            (whole(&[3000, 4000]), 2, vec![vec![2000 * K], vec![1000 * K, 1000 * K]]),
+            ((0..4).map(|_| rows(10)).collect(), 2, vec![vec![10, 10], vec![10, 10]]),
+            ((0..3).map(|_| rows(10)).collect(), 2, vec![vec![10], vec![10, 10]]),
+            (vec![rows(0)], 2, vec![vec![0], vec![]]),
+        ] {
+            assert_eq!(shares(all, workers), expected);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The doors between async edges and the step loop: bounded queues of payloads in, encoded rows out.
 //! Invariant: a port holds at most its bound (one item may go over it, so that an item larger than the bound passes);
-//! who is too fast waits, the async side by its waker, the engine by parking. No runtime is named here.
+//! who is too fast waits, the async side by its waker, the engine by parking. Payloads that nobody has read hold
+//! nothing; they have a bound of their own. No runtime is named here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,8 @@ use crate::signal::Signal;
 
 /// The bound of an input port, unless another is asked for.
 pub const INPUT_BYTES_MAX: usize = 4 << 20;
+/// How much may wait in an input port without having been read: the next step of some workers.
+const UNREAD_BYTES_MAX: usize = 32 << 20;
 /// The bound of an output port, unless another is asked for.
 pub const OUTPUT_BYTES_MAX: usize = 8 << 20;
 
@@ -29,7 +32,10 @@ pub(crate) enum Event {
 #[derive(Debug, Default)]
 struct InputState {
     events: VecDeque<Event>,
+    /// Bytes that wait in memory.
     bytes: usize,
+    /// Bytes that wait in files.
+    unread_bytes: usize,
     finished: bool,
     /// The engine takes no more.
     closed: bool,
@@ -50,6 +56,16 @@ pub(crate) struct Taken {
     pub(crate) events: Vec<Event>,
     /// Nothing is left and nothing will come.
     pub(crate) finished: bool,
+}
+
+impl InputState {
+    /// What the bytes of `payload` count towards, and the bound of that.
+    fn room_for(&mut self, payload: &Payload, bytes_max: usize) -> (&mut usize, usize) {
+        match payload {
+            Payload::Unread(_) => (&mut self.unread_bytes, UNREAD_BYTES_MAX),
+            _ => (&mut self.bytes, bytes_max),
+        }
+    }
 }
 
 impl InputPort {
@@ -86,14 +102,16 @@ impl InputPort {
             if state.closed {
                 return Poll::Ready(Err(Error::unavailable("the pipeline has ended")));
             }
-            if state.bytes > 0 && state.bytes + bytes > self.bytes_max {
+            let Some(handed) = &payload else { return Poll::Ready(Ok(())) };
+            let (waiting, most) = state.room_for(handed, self.bytes_max);
+            if *waiting > 0 && *waiting + bytes > most {
                 if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.wakers.push(cx.waker().clone());
                 }
                 return Poll::Pending;
             }
+            *waiting += bytes;
             if let Some(payload) = payload.take() {
-                state.bytes += bytes;
                 state.events.push_back(Event::Payload { split, payload, bytes });
                 if let Some(signal) = &state.signal {
                     signal.notify();
@@ -120,7 +138,8 @@ impl InputPort {
 
     /// Bytes that wait.
     pub fn queued_bytes(&self) -> usize {
-        self.lock().bytes
+        let state = self.lock();
+        state.bytes + state.unread_bytes
     }
 
     /// Who is to be woken when something arrives.
@@ -139,6 +158,7 @@ impl InputPort {
         {
             if let Event::Payload { payload, bytes: size, .. } = &event {
                 bytes += size;
+                *state.room_for(payload, 0).0 -= size;
                 rows += match payload {
                     Payload::Messages(messages) => messages.len(),
                     Payload::Rows(range) => range.count as usize,
@@ -148,7 +168,6 @@ impl InputPort {
             }
             taken.events.push(event);
         }
-        state.bytes -= bytes;
         taken.finished = state.finished && state.events.is_empty();
         let wakers = if bytes > 0 { std::mem::take(&mut state.wakers) } else { Vec::new() };
         drop(state);
@@ -161,7 +180,7 @@ impl InputPort {
         let mut state = self.lock();
         state.closed = true;
         state.events.clear();
-        state.bytes = 0;
+        (state.bytes, state.unread_bytes) = (0, 0);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);

@@ -284,6 +284,7 @@ impl Decode for FileColumnsDecoder {
     fn decode(&mut self, payload: Payload, now_ms: i64, out: &mut Decoded) -> Result<()> {
         let file = match &payload {
             Payload::Lines(lines) => self.files.get(&lines.path),
+            Payload::Unread(unread) => self.files.get(unread.file.path()),
             _ => None,
         };
         let first = out.batches.len();

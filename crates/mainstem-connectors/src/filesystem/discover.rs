@@ -192,6 +192,16 @@ pub(super) fn read_error(name: &str, e: std::io::Error) -> Error {
     Error::user(what).with_source(e)
 }
 
+/// What went wrong when a file that was found was opened.
+pub(super) fn open_error(name: &str, e: std::io::Error) -> Error {
+    if e.kind() == std::io::ErrorKind::NotFound {
+        return Error::user(format!("file '{name}' vanished before it was read"))
+            .with_hint("it was there when the files were listed; restore it, or start again")
+            .with_source(e);
+    }
+    read_error(name, e)
+}
+
 /// The regular expression of `source.path.regex-pattern`, which must match a whole absolute path.
 pub(super) fn path_pattern(text: &str) -> Result<Regex> {
     Regex::new(&format!("^(?:{text})$")).map_err(|e| {

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | `discover` | which files a table has |
 //! | `columns` | columns that come from a file's place |
-//! | `reader` | text files in pieces, compressed or not |
+//! | `ranges` | text files that the workers read themselves |
+//! | `reader` | text files in pieces: compressed ones, and those whose records span lines |
 //! | `source`, `sink` | the two doors |
 //! | `part` | one file that is being written |
 
@@ -21,6 +22,7 @@ use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
 mod columns;
 mod discover;
 mod part;
+mod ranges;
 mod reader;
 mod sink;
 mod source;

@@ -1,4 +1,5 @@
-//! Reads one text file in pieces of about a mebibyte that end at the end of a record.
+//! Reads one text file in pieces of about a mebibyte that end at the end of a record: a file that is compressed, whose
+//! records span lines, or that is no file on a disk. (Of others, `ranges` hands out pieces that nobody has read.)
 //! Invariant: the pieces, one after the other, are the file without its byte order mark; each piece is read into its
 //! buffer once and never copied, only the start of the record that a buffer cuts is. A position is the offset (in the
 //! decompressed bytes) and the line of the next record. A record longer than the limit is passed over in bounded
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mainstem_core::ingest::{Lines, Oversized, Payload};
+use mainstem_core::ingest::{LineNumber, Lines, Oversized, Payload};
 use mainstem_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
@@ -52,8 +53,8 @@ impl Compression {
 /// Offset and line of the next record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    offset: u64,
-    line: u64,
+    pub(super) offset: u64,
+    pub(super) line: u64,
 }
 
 impl Place {
@@ -67,7 +68,7 @@ impl Place {
         Ok(Self { offset: u64::from_le_bytes(*offset), line: u64::from_le_bytes(*line) })
     }
 
-    fn position(self) -> Position {
+    pub(super) fn position(self) -> Position {
         Position([self.offset.to_le_bytes(), self.line.to_le_bytes()].concat())
     }
 }
@@ -118,14 +119,14 @@ pub(super) struct TextFile {
 }
 
 impl TextFile {
-    /// Opens `file` at `place`.
-    pub(super) fn open(
+    /// Reads `opened`, which is `file`, from `place` on.
+    pub(super) fn new(
         file: &FileInfo,
+        opened: File,
         framing: Framing,
         record_bytes_max: usize,
         place: Place,
     ) -> Result<Self> {
-        let opened = File::open(&file.path).map_err(|e| open_error(&file.name, e))?;
         let size = opened.metadata().map_err(|e| read_error(&file.name, e))?.len();
         let compression = Compression::of(&file.name)?;
         let buffered = |f| BufReader::with_capacity(256 << 10, f);
@@ -166,7 +167,7 @@ impl TextFile {
             return Ok(());
         }
         if self.size_bytes.is_some_and(|size| size < offset) {
-            return Err(self.shrunk(offset));
+            return Err(shrunk(&self.name, offset));
         }
         let skipped = match &mut self.input {
             Input::Plain(file) => file.seek(SeekFrom::Start(offset)),
@@ -174,17 +175,9 @@ impl TextFile {
         };
         match skipped {
             Ok(skipped) if skipped == offset => Ok(()),
-            Ok(_) => Err(self.shrunk(offset)),
+            Ok(_) => Err(shrunk(&self.name, offset)),
             Err(e) => Err(read_error(&self.name, e)),
         }
-    }
-
-    fn shrunk(&self, offset: u64) -> Error {
-        Error::user(format!(
-            "file '{}' ends before byte {offset}, up to which it has been read",
-            self.name
-        ))
-        .with_hint("files that are being read must not be cut or replaced")
     }
 
     /// Appends up to `count` bytes to `carry`.
@@ -194,7 +187,7 @@ impl TextFile {
         self.at_end = read < count;
         let end = self.place.offset + self.carry.len() as u64;
         if self.at_end && self.size_bytes.is_some_and(|size| end < size) {
-            return Err(self.shrunk(self.size_bytes.unwrap_or_default()));
+            return Err(shrunk(&self.name, self.size_bytes.unwrap_or_default()));
         }
         Ok(())
     }
@@ -226,7 +219,7 @@ impl TextFile {
     fn cut(&mut self, end: usize) -> Fetched {
         let carry = self.carry[end..].to_vec();
         let data = Bytes::from(std::mem::replace(&mut self.carry, carry)).slice(..end);
-        let first_line = self.place.line;
+        let first_line = LineNumber::Known(self.place.line);
         self.place.offset += end as u64;
         self.place.line += memchr::memchr_iter(b'\n', &data).count() as u64;
         let lines = Lines { data, path: Arc::clone(&self.name), first_line };
@@ -235,7 +228,7 @@ impl TextFile {
 
     /// Reads on to the end of a line, and keeps only the start of what it passes.
     fn pass_over(&mut self) -> Result<Fetched> {
-        let line = self.place.line;
+        let line = LineNumber::Known(self.place.line);
         let head =
             Bytes::copy_from_slice(&self.carry[..self.carry.len().min(OVERSIZED_HEAD_BYTES)]);
         let mut size_bytes = 0;
@@ -265,13 +258,10 @@ impl TextFile {
     }
 }
 
-pub(super) fn open_error(name: &str, e: std::io::Error) -> Error {
-    if e.kind() == std::io::ErrorKind::NotFound {
-        return Error::user(format!("file '{name}' vanished before it was read"))
-            .with_hint("it was there when the files were listed; restore it, or start again")
-            .with_source(e);
-    }
-    read_error(name, e)
+/// A file that has become shorter.
+pub(super) fn shrunk(name: &str, offset: u64) -> Error {
+    Error::user(format!("file '{name}' ends before byte {offset}, up to which it has been read"))
+        .with_hint("files that are being read must not be cut or replaced")
 }
 
 /// A file that is read by blocking calls, one piece at a time.

@@ -13,15 +13,16 @@ use mainstem_core::{Error, ErrorKind, Result};
 use regex::Regex;
 
 use super::columns::{DEFAULT_PARTITION, FileColumns, FileColumnsDecoder, KnownFiles};
-use super::discover::{FileInfo, Location, discover, path_pattern, read_error};
-use super::reader::{BackgroundReader, Pieces, Place, TextFile};
+use super::discover::{FileInfo, Location, discover, open_error, path_pattern, read_error};
+use super::ranges::TextPieces;
+use super::reader::{BackgroundReader, Pieces, Place};
 use super::{MONITOR_INTERVAL, PATH, PATTERN, SPEC};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
 use crate::format::bad_record::record_bytes_max;
 use crate::format::parquet::{self, ColumnsReader};
 use crate::format::{DecodeRequest, Framing, bad_records, decoder, framing};
 
-/// Each open file holds two pieces of it in memory.
+/// Each open file may hold a few pieces of it in memory.
 const OPEN_FILES_MAX: usize = 4;
 
 pub(super) struct FilesystemSource {
@@ -124,7 +125,7 @@ impl Source for FilesystemSource {
         }
         let place = position.map_or(Ok(Place::START), Place::read)?;
         let (framing, max) = (self.framing, self.record_bytes_max);
-        let open = move || TextFile::open(&file, framing, max, place);
+        let open = move || TextPieces::open(&file, framing, max, place);
         Ok(Box::new(BackgroundReader::new(Box::new(open), vanished)))
     }
 
@@ -169,8 +170,7 @@ struct ColumnsFile {
 
 impl ColumnsFile {
     fn open(file: Arc<FileInfo>, columns: FileColumns, rows_read: u64) -> Result<Self> {
-        let opened =
-            File::open(&file.path).map_err(|e| super::reader::open_error(&file.name, e))?;
+        let opened = File::open(&file.path).map_err(|e| open_error(&file.name, e))?;
         if opened.metadata().map_err(|e| read_error(&file.name, e))?.len() == 0 {
             return Err(Error::user(format!(
                 "file '{}' is empty, which parquet cannot be",

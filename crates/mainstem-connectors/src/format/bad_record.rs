@@ -118,40 +118,40 @@ pub fn message_place(messages: &Messages, index: usize) -> String {
 #[derive(Debug)]
 pub struct LinePlaces<'a> {
     lines: &'a Lines,
-    counted_to: usize,
-    line: u64,
+    /// The number of the line at a byte of the piece, once one was asked for.
+    counted: Option<(usize, u64)>,
 }
 
 impl<'a> LinePlaces<'a> {
     /// Starts at the first line of the piece.
     pub fn new(lines: &'a Lines) -> Self {
-        Self { lines, counted_to: 0, line: lines.first_line }
+        Self { lines, counted: None }
     }
 
     /// `rides.json, line 3` for the line that starts at byte `start` of the piece.
     pub fn place(&mut self, start: usize) -> String {
-        if self.lines.first_line == 0 {
+        let before = self.counted.filter(|(at, _)| *at <= start);
+        let Some((at, line)) = before.or_else(|| Some((0, self.lines.first_line.get()?))) else {
             return format!("{}, a line of unknown number", self.lines.path);
-        }
-        if start < self.counted_to {
-            (self.counted_to, self.line) = (0, self.lines.first_line);
-        }
-        let skipped = &self.lines.data[self.counted_to..start];
-        self.line += memchr::memchr_iter(b'\n', skipped).count() as u64;
-        self.counted_to = start;
-        format!("{}, line {}", self.lines.path, self.line)
+        };
+        let skipped = &self.lines.data[at..start];
+        let line = line + memchr::memchr_iter(b'\n', skipped).count() as u64;
+        self.counted = Some((start, line));
+        format!("{}, line {line}", self.lines.path)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mainstem_core::ingest::LineNumber;
+
     use super::*;
 
     fn lines(text: &'static str) -> Lines {
         Lines {
             data: Bytes::from_static(text.as_bytes()),
             path: "rides.json".into(),
-            first_line: 7,
+            first_line: LineNumber::Known(7),
         }
     }
 

@@ -233,7 +233,7 @@ mod tests {
     use arrow_array::types::{Int32Type, Int64Type, TimestampMillisecondType};
     use bytes::Bytes;
     use mainstem_core::DataType;
-    use mainstem_core::ingest::Header;
+    use mainstem_core::ingest::{Header, LineNumber};
 
     use super::*;
 
@@ -310,7 +310,11 @@ mod tests {
         };
         assert!(make("leader-epoch", TypeKind::Int).is_err());
         assert!(make("offset", TypeKind::STRING).is_err());
-        let lines = Lines { data: Bytes::new(), path: "/data/a.json".into(), first_line: 1 };
+        let lines = Lines {
+            data: Bytes::new(),
+            path: "/data/a.json".into(),
+            first_line: LineNumber::Known(1),
+        };
         let error = make("offset", TypeKind::BigInt).unwrap().of_lines(&lines, 1).unwrap_err();
         assert_eq!(error.to_string(), "column 'c': a file does not have this metadata");
         let name = make("file.name", TypeKind::STRING).unwrap().of_lines(&lines, 2).unwrap();

@@ -21,8 +21,11 @@ pub mod parquet;
 pub mod raw;
 pub(crate) mod row_text;
 pub(crate) mod scalar;
+mod unread;
 mod validate;
 
+use bad_record::record_bytes_max;
+use unread::BlockReader;
 pub use validate::validate_options;
 
 /// What happens to a record that cannot be decoded (`'mainstem.bad-records'`).
@@ -198,7 +201,8 @@ pub fn decoder(format: &str, request: DecodeRequest) -> Result<Box<dyn Decode>> 
             return Err(Error::user(format!("format '{format}' cannot be read by this connector")));
         }
     };
-    Ok(Box::new(oversized::Bounded { inner, policy }))
+    let blocks = BlockReader::new(record_bytes_max(&request.table.options)?);
+    Ok(Box::new(oversized::Bounded { inner, policy, blocks }))
 }
 
 /// An encoder of `format` for one worker; options as for [`decoder`].

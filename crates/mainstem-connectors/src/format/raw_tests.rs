@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mainstem_core::egress::{ChangelogMode, Encoded};
-use mainstem_core::ingest::{Decoded, Lines, Messages, Payload};
+use mainstem_core::ingest::{Decoded, LineNumber, Lines, Messages, Payload};
 use mainstem_core::table::{Column, TableSpec};
 
 use super::*;
@@ -106,7 +106,11 @@ fn bad_records_name_their_place() {
 #[test]
 fn lines_are_records() {
     let table = table(TypeKind::STRING, &[]);
-    let lines = Lines { data: Bytes::from_static(b"a\r\n\nb"), path: "x".into(), first_line: 1 };
+    let lines = Lines {
+        data: Bytes::from_static(b"a\r\n\nb"),
+        path: "x".into(),
+        first_line: LineNumber::Known(1),
+    };
     let decoded = decode(&table, BadRecords::Fail, Payload::Lines(lines)).unwrap();
     assert_eq!(rows(&table, &decoded), ["+I[a]", "+I[]", "+I[b]"]);
 }

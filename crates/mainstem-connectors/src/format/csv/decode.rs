@@ -5,7 +5,7 @@
 
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_select::filter::filter;
-use mainstem_core::ingest::{Decode, Decoded, Lines, Messages, Payload};
+use mainstem_core::ingest::{Decode, Decoded, LineNumber, Lines, Messages, Payload};
 use mainstem_core::{Batch, Error, Result};
 
 use super::column::{Column, Texts};
@@ -88,7 +88,7 @@ impl CsvDecoder {
         let data: &[u8] = &lines.data;
         let mut places = LinePlaces::new(lines);
         let mut at = 0;
-        let mut header = self.skip_header && lines.first_line == 1;
+        let mut header = self.skip_header && matches!(lines.first_line, LineNumber::Known(1));
         loop {
             at = self.tokenizer.skip_comments(data, at);
             if at >= data.len() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mainstem_core::egress::{ChangelogMode, Encoded};
-use mainstem_core::ingest::{Decoded, Lines, Messages, Payload};
+use mainstem_core::ingest::{Decoded, LineNumber, Lines, Messages, Payload};
 use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Batch, DataType, Field, TypeKind};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn lines(text: &str) -> Payload {
     Payload::Lines(Lines {
         data: Bytes::copy_from_slice(text.as_bytes()),
         path: "t.csv".into(),
-        first_line: 1,
+        first_line: LineNumber::Known(1),
     })
 }
 
@@ -176,7 +176,7 @@ fn bad_records_name_their_place_and_reason() {
     let payload = Payload::Lines(Lines {
         data: Bytes::from_static(b"ok\n\xff\xfe\nfine\n"),
         path: "t.csv".into(),
-        first_line: 0,
+        first_line: LineNumber::Unknown,
     });
     let decoded = decode(&table, BadRecords::DeadLetter, payload).unwrap();
     assert_eq!(rows(&table, &decoded), ["+I[ok]", "+I[fine]"]);
@@ -374,7 +374,7 @@ proptest! {
         let options: &[(&str, &str)] =
             if escape { &[("csv.escape-character", "\\"), ("csv.allow-comments", "true")] } else { &[] };
         let table = table(&[("a", INT), ("b", STRING)], options);
-        let payload = Payload::Lines(Lines { data: Bytes::from(bytes.clone()), path: "t.csv".into(), first_line: 1 });
+        let payload = Payload::Lines(Lines { data: Bytes::from(bytes.clone()), path: "t.csv".into(), first_line: LineNumber::Known(1) });
         let out = decode(&table, BadRecords::Skip, payload).unwrap();
         let rows: usize = out.batches.iter().map(Batch::rows).sum();
         prop_assert_eq!(out.records, rows as u64 + out.skipped);

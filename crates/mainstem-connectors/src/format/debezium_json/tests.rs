@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mainstem_core::egress::{ChangelogMode, Encoded};
-use mainstem_core::ingest::{Decoded, Lines, Messages, Payload};
+use mainstem_core::ingest::{Decoded, LineNumber, Lines, Messages, Payload};
 use mainstem_core::table::TableSpec;
 
 use super::*;
@@ -44,7 +44,7 @@ fn decode(table: &Arc<TableSpec>, policy: BadRecords, payload: Payload) -> Resul
 
 fn lines(records: &[&str]) -> Payload {
     let data = Bytes::from(records.join("\n"));
-    Payload::Lines(Lines { data, path: "t.json".into(), first_line: 1 })
+    Payload::Lines(Lines { data, path: "t.json".into(), first_line: LineNumber::Known(1) })
 }
 
 fn messages(records: &[Option<&str>]) -> Payload {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use bytes::Bytes;
 use mainstem_core::egress::{ChangelogMode, Encoded};
-use mainstem_core::ingest::{Decoded, Lines, Messages, Payload};
+use mainstem_core::ingest::{Decoded, LineNumber, Lines, Messages, Payload};
 use mainstem_core::table::{Column, FilterOp, Literal, ScanFilter, TableSpec};
 use mainstem_core::types::Field;
 use mainstem_core::{Batch, DataType, ErrorKind, Result, TypeKind};
@@ -43,7 +43,7 @@ fn table(columns: &[(&str, DataType)], options: &[(&str, &str)]) -> Case {
 
 fn lines(text: &[u8]) -> Payload {
     let data = Bytes::copy_from_slice(text);
-    Payload::Lines(Lines { data, path: "rides.json".into(), first_line: 1 })
+    Payload::Lines(Lines { data, path: "rides.json".into(), first_line: LineNumber::Known(1) })
 }
 
 fn messages(values: &[Option<&[u8]>]) -> Messages {
