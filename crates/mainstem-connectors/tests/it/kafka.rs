@@ -31,14 +31,14 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A broker and a topic of the test's own.
-struct Cluster {
+pub(crate) struct Cluster {
     servers: String,
-    topic: String,
+    pub(crate) topic: String,
     producer: FutureProducer,
 }
 
 impl Cluster {
-    async fn open(partitions: i32) -> Option<Self> {
+    pub(crate) async fn open(partitions: i32) -> Option<Self> {
         let servers = service("MAINSTEM_TEST_KAFKA")?;
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &servers).set("linger.ms", "1");
@@ -91,7 +91,7 @@ impl Cluster {
         }
     }
 
-    fn table(&self, columns: Vec<Column>, more: &[(&str, &str)]) -> TableSpec {
+    pub(crate) fn table(&self, columns: Vec<Column>, more: &[(&str, &str)]) -> TableSpec {
         let mut options =
             vec![("properties.bootstrap.servers", &*self.servers), ("topic", &*self.topic)];
         options.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
@@ -101,7 +101,7 @@ impl Cluster {
     }
 
     /// `id BIGINT, name STRING` as csv, read from the beginning to the end as it is now.
-    fn numbers(&self, more: &[(&str, &str)]) -> TableSpec {
+    pub(crate) fn numbers(&self, more: &[(&str, &str)]) -> TableSpec {
         let mut options = vec![
             ("format", "csv"),
             ("scan.startup.mode", "earliest-offset"),
@@ -113,7 +113,7 @@ impl Cluster {
     }
 }
 
-fn id_and_name() -> Vec<Column> {
+pub(crate) fn id_and_name() -> Vec<Column> {
     vec![column("id", TypeKind::BigInt.nullable()), column("name", DataType::string())]
 }
 
@@ -175,7 +175,7 @@ async fn read_all(source: &mut Box<dyn Source>) -> Result<Read> {
     Ok(read)
 }
 
-async fn rows_of(connector: &dyn Connector, table: &TableSpec) -> Result<Vec<String>> {
+pub(crate) async fn rows_of(connector: &dyn Connector, table: &TableSpec) -> Result<Vec<String>> {
     Ok(read_all(&mut source(connector, table, &Arc::default())?).await?.rows)
 }
 
@@ -443,7 +443,7 @@ async fn a_connection_that_is_refused_is_an_error_at_once() {
     reading.abort();
 }
 
-fn numbers_batch(rows: &[(i64, Option<&str>, i64)]) -> Batch {
+pub(crate) fn numbers_batch(rows: &[(i64, Option<&str>, i64)]) -> Batch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.0)));
     let names: ArrayRef = Arc::new(rows.iter().map(|r| r.1).collect::<StringArray>());
     let weights = rows.iter().any(|r| r.2 != 1).then(|| rows.iter().map(|r| r.2).collect());

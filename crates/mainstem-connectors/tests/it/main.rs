@@ -1,5 +1,5 @@
 //! Tests of the connectors against real servers, and of their docs. Servers are found through
-//! `MAINSTEM_TEST_KAFKA` and `MAINSTEM_TEST_POSTGRES` (`cargo xtask services up kafka postgres`, `cargo xtask services env`). Without a server a test says that it was
+//! `MAINSTEM_TEST_KAFKA`, `MAINSTEM_TEST_KAFKA_SASL_SSL` and `MAINSTEM_TEST_POSTGRES` (`cargo xtask services up kafka postgres`, `cargo xtask services env`). Without a server a test says that it was
 //! skipped; with `CI=true` it fails. Every test makes topics and schemas of its own, so they run side by side.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -7,4 +7,5 @@
 mod docs;
 mod jdbc;
 mod kafka;
+mod kafka_secure;
 mod support;
