@@ -12,6 +12,7 @@ use mainstem_log::{Log, LogError};
 use serde_json::json;
 
 use crate::api::{self, Reply, fetch};
+use crate::group::{self, Groups};
 use crate::journal::{Entry, Journal, Then};
 use crate::topics::{self, LogId, Topic, Topics};
 use crate::waiting::Waiting;
@@ -31,6 +32,7 @@ pub struct Broker {
     pub(crate) topics: Topics,
     pub(crate) journal: Journal,
     pub(crate) waiting: Waiting,
+    pub(crate) groups: Groups,
     touched: BTreeSet<LogId>,
     actions: Vec<Action>,
 }
@@ -65,11 +67,17 @@ impl Broker {
             topics: Topics::default(),
             journal,
             waiting: Waiting::default(),
+            groups: Groups::default(),
             touched: BTreeSet::new(),
             actions: Vec::new(),
         };
         for (key, value) in entries.values() {
             match key[0].as_str() {
+                Some("offset" | "staged") => {
+                    if broker.groups.restore(key, value, &broker.settings, now_ms).is_none() {
+                        notices.push(format!("journal: an entry that is not understood: {key}"));
+                    }
+                }
                 Some("topic") => broker.restore_topic(key, value, &mut notices)?,
                 Some("cluster") => broker.cluster_id = value["id"].as_str().unwrap_or("").into(),
                 _ => {}
@@ -187,12 +195,13 @@ impl Broker {
         while let Some(id) = self.waiting.overdue(self.now_ms) {
             fetch::answer_now(self, id);
         }
+        group::tick(self);
         self.settle()
     }
 
     /// When [`Self::tick`] has something to do next.
     pub fn next_deadline_ms(&self) -> Option<i64> {
-        self.waiting.next_deadline_ms()
+        self.waiting.next_deadline_ms().into_iter().chain(self.groups.next_deadline_ms()).min()
     }
 
     /// Forgets what a connection waits for.

@@ -7,6 +7,7 @@ pub mod api;
 mod broker;
 pub mod call;
 pub mod error_code;
+mod group;
 mod journal;
 mod partition;
 mod settings;

@@ -12,9 +12,20 @@ use crate::{Broker, Call};
 
 mod api_versions;
 mod create_topics;
+mod delete_groups;
+mod describe_groups;
 pub mod fetch;
+mod find_coordinator;
+mod heartbeat;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 pub mod produce;
+mod sync_group;
 
 /// One API, as it is spoken here.
 #[derive(Debug)]
@@ -115,6 +126,17 @@ apis! {
     Fetch: FetchRequest as FetchRequest => FetchResponse as fetch::FetchAnswer, 4..=17, 4..=17;
     Metadata: MetadataRequest as MetadataRequest => MetadataResponse as MetadataResponse, 0..=13, 0..=13;
     ApiVersions: ApiVersionsRequest as ApiVersionsRequest => ApiVersionsResponse as ApiVersionsResponse, 0..=4, 0..=4;
+    OffsetCommit: OffsetCommitRequest as OffsetCommitRequest => OffsetCommitResponse as OffsetCommitResponse, 2..=9, 2..=9;
+    OffsetFetch: OffsetFetchRequest as OffsetFetchRequest => OffsetFetchResponse as OffsetFetchResponse, 1..=9, 1..=9;
+    FindCoordinator: FindCoordinatorRequest as FindCoordinatorRequest => FindCoordinatorResponse as FindCoordinatorResponse, 0..=6, 0..=6;
+    JoinGroup: JoinGroupRequest as JoinGroupRequest => JoinGroupResponse as JoinGroupResponse, 0..=9, 0..=9;
+    Heartbeat: HeartbeatRequest as HeartbeatRequest => HeartbeatResponse as HeartbeatResponse, 0..=4, 0..=4;
+    LeaveGroup: LeaveGroupRequest as LeaveGroupRequest => LeaveGroupResponse as LeaveGroupResponse, 0..=5, 0..=5;
+    SyncGroup: SyncGroupRequest as SyncGroupRequest => SyncGroupResponse as SyncGroupResponse, 0..=5, 0..=5;
+    DescribeGroups: DescribeGroupsRequest as DescribeGroupsRequest => DescribeGroupsResponse as DescribeGroupsResponse, 0..=6, 0..=6;
+    ListGroups: ListGroupsRequest as ListGroupsRequest => ListGroupsResponse as ListGroupsResponse, 0..=5, 0..=5;
+    DeleteGroups: DeleteGroupsRequest as DeleteGroupsRequest => DeleteGroupsResponse as DeleteGroupsResponse, 0..=2, 0..=2;
+    OffsetDelete: OffsetDeleteRequest as OffsetDeleteRequest => OffsetDeleteResponse as OffsetDeleteResponse, 0..=0, 0..=0;
     CreateTopics: CreateTopicsRequest as CreateTopicsRequest => CreateTopicsResponse as CreateTopicsResponse, 2..=7, 2..=7;
 }
 
@@ -130,6 +152,19 @@ pub(crate) fn dispatch(broker: &mut Broker, call: &Call, request: Request) -> Re
         Request::Produce(request) => produce::handle(broker, call, request),
         Request::Fetch(request) => fetch::handle(broker, call, request),
         Request::Metadata(request) => metadata::handle(broker, call, request),
+        Request::OffsetCommit(request) => offset_commit::handle(broker, call, request),
+        Request::OffsetFetch(request) => offset_fetch::handle(broker, call, &request).into(),
+        Request::FindCoordinator(request) => {
+            find_coordinator::handle(broker, call, &request).into()
+        }
+        Request::JoinGroup(request) => join_group::handle(broker, call, request),
+        Request::Heartbeat(request) => heartbeat::handle(broker, &request).into(),
+        Request::LeaveGroup(request) => leave_group::handle(broker, call, &request).into(),
+        Request::SyncGroup(request) => sync_group::handle(broker, call, request),
+        Request::DescribeGroups(request) => describe_groups::handle(broker, call, &request).into(),
+        Request::ListGroups(request) => list_groups::handle(broker, &request).into(),
+        Request::DeleteGroups(request) => delete_groups::handle(broker, call, &request),
+        Request::OffsetDelete(request) => offset_delete::handle(broker, call, request),
         Request::CreateTopics(request) => create_topics::handle(broker, call, request),
     }
 }

@@ -1,0 +1,89 @@
+//! OffsetCommit (8): by members of a generation, or (generation -1) by clients that only keep offsets in a group.
+
+use super::Reply;
+use crate::group::offsets::Committed;
+use crate::journal::Entry;
+use crate::wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use crate::wire::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use crate::wire::{OffsetCommitRequest, OffsetCommitResponse, StrBytes, make};
+use crate::{Broker, Call, ErrorCode};
+
+pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommitRequest) -> Reply {
+    if call.version >= 10 {
+        for topic in &mut request.topics {
+            topic.name = broker.topics.name_of(topic.topic_id).cloned().unwrap_or_default();
+        }
+    }
+    let allowed = check(broker, &request);
+    let mut entries = Vec::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let entry = allowed
+                .and_then(|()| commit(broker, &request.group_id, topic, partition, call.version));
+            let code = entry.as_ref().err().copied().unwrap_or(ErrorCode::None);
+            entries.extend(entry);
+            partitions.push(make(|answer: &mut OffsetCommitResponsePartition| {
+                answer.partition_index = partition.partition_index;
+                answer.error_code = code.code();
+            }));
+        }
+        topics.push(make(|answer: &mut OffsetCommitResponseTopic| {
+            answer.name = topic.name.clone();
+            answer.topic_id = topic.topic_id;
+            answer.partitions = partitions;
+        }));
+    }
+    broker.groups.settle(&request.group_id);
+    let mut response = make(|response: &mut OffsetCommitResponse| response.topics = topics);
+    if entries.is_empty() {
+        return response.into();
+    }
+    if let Err(code) = broker.record(&entries) {
+        for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            partition.error_code = code.code();
+        }
+        return response.into();
+    }
+    broker.respond_durably(call.id, response)
+}
+
+fn check(broker: &mut Broker, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+    let (group_id, generation) = (&request.group_id, request.generation_id_or_member_epoch);
+    if broker.groups.get(group_id).is_none() && generation >= 0 {
+        return Err(ErrorCode::IllegalGeneration);
+    }
+    let now_ms = broker.now_ms;
+    let state = broker.groups.get_or_create(group_id, &broker.settings, now_ms);
+    let instance = request.group_instance_id.as_ref();
+    state.group.check_commit(now_ms, &request.member_id, instance, generation, false)
+}
+
+fn commit(
+    broker: &mut Broker,
+    group_id: &StrBytes,
+    topic: &OffsetCommitRequestTopic,
+    partition: &OffsetCommitRequestPartition,
+    version: i16,
+) -> Result<Entry, ErrorCode> {
+    if version >= 10 && topic.name.is_empty() {
+        return Err(ErrorCode::UnknownTopicId);
+    }
+    broker.topics.partition(&topic.name, partition.partition_index)?;
+    let metadata = partition.committed_metadata.clone().unwrap_or_default();
+    if metadata.len() > broker.settings.offset_metadata_bytes_max {
+        return Err(ErrorCode::OffsetMetadataTooLarge);
+    }
+    let committed = Committed {
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata,
+        at_ms: broker.now_ms,
+    };
+    let state = broker.groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+    let place = (topic.name.clone(), partition.partition_index);
+    Ok(state.offsets.commit(group_id, place, committed))
+}
