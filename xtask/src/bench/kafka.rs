@@ -1,10 +1,11 @@
-//! Filter and project from a topic to a topic of a real Apache Kafka, and whose CPU time that takes: librdkafka's or ours.
+//! Filter and project from a topic to a topic of a real Apache Kafka, beside a bare loop over librdkafka that carries as many
+//! records of the same size and looks into none: the difference is ours.
 //! Invariant: the broker is an instance of its own, fresh at the start and gone at the end. Threads are read from /proc
-//! while the process runs and its total once it has ended, before it is reaped. Measures us alone.
+//! while the process runs and its total once it has ended, before it is reaped. Both programs take turns.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ use crate::{layout, process};
 const INSTANCE: &str = "bench";
 const TOPIC: &str = "transactions";
 const PARTITIONS: &str = "2";
+/// The mean size of what `bench/kafka/filter.sql` writes: names, punctuation, a timestamp, a UUID and an amount.
+const OUTPUT_BYTES: u64 = 114;
 /// The unit of times in /proc; the same on every architecture that Linux runs on today.
 const TICKS_PER_SECOND: f64 = 100.0;
 const POLL: Duration = Duration::from_millis(10);
@@ -57,8 +60,9 @@ fn measure_all(
     if sent != events {
         return Err(Error::new(format!("{events} payments were sent, the topic has {sent}")));
     }
-    let mut all = Vec::new();
-    let mut command = String::new();
+    let bare = build_bare_loop()?;
+    let mut pairs = Vec::new();
+    let mut commands = Vec::new();
     for run in 0..runs {
         let topic = format!("paid-{run}");
         create_topic(&topic)?;
@@ -67,65 +71,113 @@ fn measure_all(
             ("OUTPUT", topic.clone()),
             ("BOOTSTRAP", address.to_owned()),
         ];
-        let program = engines.ours(1, &["kafka/filter.sql"], &variables);
-        command = program.line();
-        let threads = watch(folder, &program)?;
-        eprintln!(
-            "  {} of {runs}  {:8.2} s wall {:8.2} s CPU  {}",
-            run + 1,
-            threads.wall_s,
-            threads.total_s,
-            threads.text()
-        );
-        all.push((threads, records(&topic)?));
+        let ours = engines.ours(1, &["kafka/filter.sql"], &variables);
+        let our_threads = watch(folder, &ours)?;
+        let kept = records(&topic)?;
+        let topic = format!("bare-{run}");
+        create_topic(&topic)?;
+        let bare = bare_loop(&bare, [address, TOPIC, &topic], [kept, events, OUTPUT_BYTES]);
+        let bare_threads = watch(folder, &bare)?;
+        let carried = records(&topic)?;
+        if carried != kept || pairs.first().is_some_and(|(_, _, first)| *first != kept) {
+            return Err(Error::new(format!("we wrote {kept} records, the bare loop {carried}")));
+        }
+        for (program, threads) in [(&ours, &our_threads), (&bare, &bare_threads)] {
+            eprintln!("  {} of {runs}  {:28} {}", run + 1, program.label, threads.text());
+        }
+        commands = vec![ours.line(), bare.line()];
+        pairs.push((our_threads, bare_threads, kept));
     }
-    let kept = all[0].1;
-    if let Some((_, other)) = all.iter().find(|(_, records)| *records != kept) {
-        return Err(Error::new(format!("one run wrote {kept} records, another {other}")));
-    }
-    all.sort_by(|(a, _), (b, _)| a.total_s.total_cmp(&b.total_s));
-    let (median, _) = all.swap_remove(all.len() / 2);
-    Ok(section(&median, events, kept, runs, &command))
+    let kept = pairs[0].2;
+    let (ours, bare): (Vec<Threads>, Vec<Threads>) =
+        pairs.into_iter().map(|(ours, bare, _)| (ours, bare)).unzip();
+    Ok(section(&median(ours), &median(bare), [events, kept], runs, &commands))
 }
 
-fn section(median: &Threads, events: u64, kept: u64, runs: usize, command: &str) -> Section {
+/// The run with the median CPU time.
+fn median(mut all: Vec<Threads>) -> Threads {
+    all.sort_by(|a, b| a.total_s.total_cmp(&b.total_s));
+    all.swap_remove(all.len() / 2)
+}
+
+fn build_bare_loop() -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "-p", "mainstem-connectors", "--example", "kafka_bare"]);
+    process::run(cargo.current_dir(layout::root()).stdin(Stdio::null()))?;
+    Ok(layout::root().join("target/release/examples/kafka_bare"))
+}
+
+fn bare_loop(binary: &Path, places: [&str; 3], [keep, of, bytes]: [u64; 3]) -> Program {
+    let mut words = vec![binary.display().to_string()];
+    words.extend(places.map(str::to_owned));
+    words.extend([keep, of, bytes].map(|number| number.to_string()));
+    Program { label: "bare loop over librdkafka".to_owned(), words, output: None }
+}
+
+fn section(
+    ours: &Threads,
+    bare: &Threads,
+    [events, kept]: [u64; 2],
+    runs: usize,
+    commands: &[String],
+) -> Section {
     let intro = format!(
         "{events} payments in a topic of {PARTITIONS} partitions, the paid ones ({kept}) with three of five columns to \
-another topic: one Apache Kafka on the same machine, acknowledged by it, one worker. The run with the median CPU time of {runs}."
+another topic: one Apache Kafka on the same machine, acknowledged by it, one worker. The bare loop is the same client with the same settings: it takes all \
+{events} records and writes the first {OUTPUT_BYTES} bytes of {kept} of them, which is as many records of the same size, without looking into any. \
+The runs with the median CPU time of {runs}."
     );
     let mut section = Section::new("Kafka to Kafka", intro);
-    let mut table =
-        Table::new(1, &["records/s wall", "wall s", "CPU s", "records/CPU-s", "ours, at most"]);
-    table.push(vec![
-        per_second(rate(events, median.wall_s)),
-        seconds(median.wall_s),
-        seconds(median.total_s),
-        per_second(rate(events, median.total_s)),
-        percent((median.ours_s() + median.unseen_s()) / median.total_s),
-    ]);
+    let mut table = Table::new(
+        1,
+        &["program", "records/s wall", "wall s", "CPU s", "records/CPU-s", "of bare"],
+    );
+    for (name, threads) in [("Mainstem", ours), ("bare loop", bare)] {
+        table.push(vec![
+            name.to_owned(),
+            per_second(rate(events, threads.wall_s)),
+            seconds(threads.wall_s),
+            seconds(threads.total_s),
+            per_second(rate(events, threads.total_s)),
+            percent(bare.wall_s / threads.wall_s),
+        ]);
+    }
     section.table(&table);
-    let mut table = Table::new(2, &["threads", "whose", "CPU s", "share"]);
-    for (group, cpu_s) in &median.groups {
+    section.paragraph(&format!(
+        "\"Of bare\" is by the wall clock. By CPU time {} of what Mainstem takes is librdkafka's work as the bare loop does it, \
+the other {} are ours: decoding, the engine, encoding, and carrying records between them.",
+        percent(bare.total_s / ours.total_s),
+        percent(1.0 - bare.total_s / ours.total_s)
+    ));
+    let mut table = Table::new(2, &["threads of Mainstem", "whose", "CPU s", "share"]);
+    for (group, cpu_s) in &ours.groups {
         table.push(vec![
             format!("`{group}`"),
-            if is_librdkafka(group) { "librdkafka" } else { "ours" }.to_owned(),
+            whose(group).to_owned(),
             seconds(*cpu_s),
-            percent(cpu_s / median.total_s),
+            percent(cpu_s / ours.total_s),
         ]);
     }
     table.push(vec![
         "rounding, and threads that ended between two looks".to_owned(),
         "unknown".to_owned(),
-        seconds(median.unseen_s()),
-        percent(median.unseen_s() / median.total_s),
+        seconds(ours.unseen_s()),
+        percent(ours.unseen_s() / ours.total_s),
     ]);
     section.table(&table);
-    section.paragraph(
-        "Our threads that hand records to librdkafka and take them from it spend part of their time inside of it, and what \
-is unknown counts as ours, so our share is an upper bound.",
-    );
-    section.commands(&[command.to_owned()]);
+    section.commands(commands);
     section
+}
+
+/// Who spends the time of a group of threads.
+fn whose(group: &str) -> &'static str {
+    match group {
+        _ if group.starts_with("rdk:") => "librdkafka",
+        // They call librdkafka once a record.
+        "edges" => "both",
+        _ if group.starts_with("kafka-") => "both",
+        _ => "ours",
+    }
 }
 
 fn create_topic(topic: &str) -> Result<()> {
@@ -154,22 +206,15 @@ struct Threads {
 }
 
 impl Threads {
-    fn ours_s(&self) -> f64 {
-        self.groups.iter().filter(|(name, _)| !is_librdkafka(name)).map(|(_, cpu_s)| cpu_s).sum()
-    }
-
     fn unseen_s(&self) -> f64 {
         (self.total_s - self.groups.values().sum::<f64>()).max(0.0)
     }
 
     fn text(&self) -> String {
         let groups = self.groups.iter().map(|(name, cpu_s)| format!("{name} {cpu_s:.2}"));
-        groups.collect::<Vec<_>>().join("  ")
+        let groups = groups.collect::<Vec<_>>().join("  ");
+        format!("{:8.2} s wall {:8.2} s CPU  {groups}", self.wall_s, self.total_s)
     }
-}
-
-fn is_librdkafka(group: &str) -> bool {
-    group.starts_with("rdk:")
 }
 
 /// Threads of one purpose under one name: `rdk:broker1` and `rdk:broker2` do the same.

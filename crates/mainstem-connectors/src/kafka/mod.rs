@@ -30,6 +30,8 @@ mod tests;
 
 pub use dead_letter::DeadLetterTopic;
 pub(crate) use sink::KafkaSink;
+pub use sink::PRODUCER_DEFAULTS;
+pub use source::CONSUMER_DEFAULTS;
 pub(crate) use source::KafkaSource;
 
 /// The connector, for the registry.

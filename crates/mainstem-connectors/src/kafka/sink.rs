@@ -94,26 +94,29 @@ impl Sink for KafkaSink {
     }
 }
 
+/// What a producer is told where the table says nothing.
+pub const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    ("client.id", "mainstem"),
+    // An outage is waited out, however long; 0 is without limit.
+    ("message.timeout.ms", "0"),
+    ("partitioner", "murmur2_random"),
+    ("linger.ms", "5"),
+    ("batch.num.messages", "100000"),
+    ("queue.buffering.max.messages", "500000"),
+    ("queue.buffering.max.kbytes", "65536"),
+    ("reconnect.backoff.max.ms", "2000"),
+    ("socket.nagle.disable", "true"),
+];
+
 /// The producer's configuration; also that of dead letters.
 pub(crate) fn producer_config<'a>(
     properties: impl IntoIterator<Item = (&'a str, &'a str)>,
     acks: Acks,
 ) -> Result<ClientConfig> {
     let idempotent = if acks == Acks::All { "true" } else { "false" };
-    let defaults = [
-        ("client.id", "mainstem"),
-        ("acks", if acks == Acks::All { "all" } else { "1" }),
-        ("enable.idempotence", idempotent),
-        // An outage is waited out, however long; 0 is without limit.
-        ("message.timeout.ms", "0"),
-        ("partitioner", "murmur2_random"),
-        ("linger.ms", "5"),
-        ("batch.num.messages", "100000"),
-        ("queue.buffering.max.messages", "500000"),
-        ("queue.buffering.max.kbytes", "65536"),
-        ("reconnect.backoff.max.ms", "2000"),
-        ("socket.nagle.disable", "true"),
-    ];
+    let mut defaults = PRODUCER_DEFAULTS.to_vec();
+    defaults.push(("acks", if acks == Acks::All { "all" } else { "1" }));
+    defaults.push(("enable.idempotence", idempotent));
     let mut config = properties::client_config(&defaults, properties)?;
     config.set("delivery.report.only.error", "true");
     config.create_native_config().map_err(properties::config_error)?;

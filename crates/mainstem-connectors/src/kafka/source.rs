@@ -441,6 +441,22 @@ fn commit_policy(options: OptionReader<'_>, has_group: bool) -> Result<Option<Co
     Ok(Some(CommitPolicy { interval_ms: interval_ms.max(1) }))
 }
 
+/// What a consumer is told where the table says nothing.
+pub const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
+    ("client.id", "mainstem"),
+    // Java's default, and so Flink's; librdkafka's own is read_committed.
+    ("isolation.level", "read_uncommitted"),
+    // What is fetched ahead is bounded per partition; a full queue is looked at again soon, not in a second.
+    ("queued.max.messages.kbytes", "16384"),
+    ("queued.min.messages", "200000"),
+    ("fetch.queue.backoff.ms", "2"),
+    // A partition that is added waits for the fetch under way; a fetch of empty partitions takes this long.
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.error.backoff.ms", "100"),
+    ("reconnect.backoff.max.ms", "2000"),
+    ("socket.nagle.disable", "true"),
+];
+
 fn consumer_config(
     request: &SourceRequest,
     options: OptionReader<'_>,
@@ -455,21 +471,8 @@ fn consumer_config(
         Startup::Latest => "latest",
         _ => "error",
     };
-    let defaults = [
-        ("client.id", "mainstem"),
-        ("auto.offset.reset", reset),
-        // Java's default, and so Flink's; librdkafka's own is read_committed.
-        ("isolation.level", "read_uncommitted"),
-        // What is fetched ahead is bounded per partition; a full queue is looked at again soon, not in a second.
-        ("queued.max.messages.kbytes", "16384"),
-        ("queued.min.messages", "200000"),
-        ("fetch.queue.backoff.ms", "2"),
-        // A partition that is added waits for the fetch under way; a fetch of empty partitions takes this long.
-        ("fetch.wait.max.ms", "100"),
-        ("fetch.error.backoff.ms", "100"),
-        ("reconnect.backoff.max.ms", "2000"),
-        ("socket.nagle.disable", "true"),
-    ];
+    let mut defaults = CONSUMER_DEFAULTS.to_vec();
+    defaults.push(("auto.offset.reset", reset));
     let mut config = properties::client_config(&defaults, options.with_prefix(properties::PREFIX))?;
     config
         .set("group.id", group_id.unwrap_or(&own_group))
