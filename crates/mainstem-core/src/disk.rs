@@ -41,7 +41,7 @@ pub trait DiskFile: Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-impl dyn DiskFile {
+impl dyn DiskFile + '_ {
     /// Reads exactly `buffer.len()` bytes, or fails with `UnexpectedEof`.
     pub fn read_exact_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
         let mut done = 0;

@@ -1,24 +1,42 @@
 //! One partition on disk: record batches as they were received, in segments, over a [`mainstem_core::disk::Disk`].
 //! Invariant: nothing here reads a clock, spawns or knows a network.
-#![allow(dead_code)]
 
 mod batch_builder;
+mod checkpoint;
+mod compaction;
+mod compaction_swap;
+mod compression;
 mod error;
+mod framed;
+mod index;
 mod log;
 mod memory;
+mod producer_state;
+mod read;
 mod record_batch;
 mod records;
+mod recovery;
+mod replay;
+mod retention;
+mod segment;
 mod settings;
+mod sync;
 
 pub use batch_builder::{BatchBuilder, control_batch};
+pub use compaction::{CompactionJob, CompactionResult};
 pub use error::{AppendError, LogError, ReadError};
-pub use log::{
-    Aborted, Appended, CompactionJob, CompactionResult, FileRange, Isolation, Log, Maintenance,
-    ProducerState, Read, Recovery, SyncTicket,
-};
+pub use log::{Appended, Log};
 pub use memory::MemoryDisk;
+pub use producer_state::ProducerState;
+pub use read::{Aborted, FileRange, Isolation, Read};
 pub use record_batch::{
     BatchError, BatchHeader, Compression, HEADER_BYTES, RecordBatch, TimestampType,
 };
 pub use records::{ControlKind, Header, Headers, Record, RecordCursor, RecordLimits, Records};
+pub use recovery::Recovery;
+pub use retention::Maintenance;
 pub use settings::{CleanupPolicy, Durability, LogSettings};
+pub use sync::SyncTicket;
+
+#[cfg(test)]
+mod tests;

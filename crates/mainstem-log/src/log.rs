@@ -1,27 +1,76 @@
-//! One partition.
-use crate::error::{AppendError, LogError, ReadError};
-use crate::record_batch::RecordBatch;
-use crate::settings::LogSettings;
-use bytes::Bytes;
-use mainstem_core::disk::{Disk, DiskFile};
-use std::io;
+//! A partition's log: state, appending and rolling. Reading, syncing, recovery, upkeep and compaction are in files of their own.
+//! Invariant: `log_start_offset <= last_stable_offset <= high_watermark <= log_end_offset`, and none of them but the last stable
+//! offset's place among open transactions ever goes back. Segments are in order, the last one is the active one; nothing is
+//! written to another. One owner calls under one lock; calls are short: work that waits for the disk is handed out as a
+//! [`SyncTicket`](crate::SyncTicket) or a [`CompactionJob`](crate::CompactionJob).
+//! Not checked here: whether a producer may write, and whether a partition belongs to its transaction.
+
+use crate::batch_builder::control_batch;
+use crate::checkpoint::Checkpoint;
+use crate::error::{AppendError, DiskContext, LogError};
+use crate::framed;
+use crate::index::AbortedTransaction;
+use crate::producer_state::{ProducerState, Producers};
+use crate::record_batch::{
+    BatchHeader, RecordBatch, TimestampType, patch_append_time, patch_create_time, patch_offset,
+};
+use crate::records::{ControlKind, RecordLimits};
+use crate::segment::{Segment, index_path, log_path};
+use crate::settings::{Durability, LogSettings};
+use mainstem_core::disk::Disk;
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Positions within a segment are 32 bits wide and offsets are 31 bits apart, as in Kafka.
+const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
+/// There is one leader, and it never changes.
+const LEADER_EPOCH: i32 = 0;
+/// Batches at the end of the log whose places are known without the disk.
+const RECENT_BATCHES_MAX: usize = 64;
+/// A scratch buffer larger than this is not kept.
+const SCRATCH_BYTES_KEPT: usize = 256 << 10;
 
 /// One partition on disk. Every call is short; long work is handed out as tickets and jobs that run outside of locks.
 #[derive(Debug)]
-pub struct Log {}
+pub struct Log {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: String,
+    pub(crate) settings: LogSettings,
+    /// By base offset; the last is the active one. Empty before the first append.
+    pub(crate) segments: VecDeque<Segment>,
+    pub(crate) producers: Producers,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) log_end_offset: i64,
+    pub(crate) high_watermark: i64,
+    pub(crate) high_watermark_place: Place,
+    /// Where another limit of readers (a last stable offset) was found.
+    pub(crate) limit_place: Option<(i64, Place)>,
+    /// Everything below is durable.
+    pub(crate) recovery_point: i64,
+    pub(crate) syncing: bool,
+    /// Names in the folder, or the folder's own, changed since the last sync.
+    pub(crate) names_unsynced: bool,
+    pub(crate) folder_unsynced: bool,
+    /// Bytes appended since an index and a snapshot were last stored.
+    pub(crate) bytes_since_checkpoint: u64,
+    pub(crate) poisoned: Option<String>,
+    /// Offsets of stored producer snapshots, ascending.
+    pub(crate) snapshots: Vec<i64>,
+    /// Offset and position of the newest batches of the active segment.
+    pub(crate) recent: VecDeque<(i64, u64)>,
+    /// When the active segment got its first batch.
+    pub(crate) active_since_ms: i64,
+    pub(crate) compacting: bool,
+    /// Files of deleted segments, and when to unlink them.
+    pub(crate) unlinks: VecDeque<(i64, i64)>,
+    pub(crate) scratch: Vec<u8>,
+}
 
-/// What opening found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recovery {
-    /// Bytes cut off the end, later segments included.
-    pub truncated_bytes: u64,
-    /// Bytes whose checksums were read.
-    pub scanned_bytes: u64,
-    /// Why bytes were cut off, or what else was mended.
-    pub reason: Option<String>,
-    /// Whether all of the log was trusted, after a clean shutdown.
-    pub clean: bool,
+/// A position in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub(crate) segment: i64,
+    pub(crate) position: u64,
 }
 
 /// Where a batch went.
@@ -35,165 +84,43 @@ pub struct Appended {
     pub log_append_time_ms: i64,
     /// First offset of the log.
     pub log_start_offset: i64,
-    /// Whether the batch had been appended before, and nothing was written now.
+    /// Whether the batch had been appended before, and nothing was written now. Its end may still wait for a sync.
     pub duplicate: bool,
 }
 
-/// How far a reader sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// Up to the high watermark.
-    ReadUncommitted,
-    /// Up to the last stable offset; aborted transactions are listed.
-    ReadCommitted,
-}
-
-/// An aborted transaction that touches what was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Aborted {
-    /// Its producer.
-    pub producer_id: i64,
-    /// Its first offset in this partition.
-    pub first_offset: i64,
-}
-
-/// A range of a file.
-#[derive(Debug, Clone)]
-pub struct FileRange {
-    /// The file.
-    pub file: Arc<dyn DiskFile>,
-    /// From here.
-    pub position: u64,
-    /// So many bytes.
-    pub len: u32,
-}
-
-impl FileRange {
-    /// Reads the range.
-    pub fn read(&self) -> io::Result<Bytes> {
-        todo!()
-    }
-
-    /// Reads the range behind what is in `buffer`.
-    pub fn read_to(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let _ = buffer;
-        todo!()
-    }
-}
-
-/// Where the bytes of a read are.
-#[derive(Debug, Clone)]
-pub struct Read {
-    /// Whole batches, but for the last, which may be cut.
-    pub ranges: Vec<FileRange>,
-    /// Aborted transactions that touch them (read_committed only).
-    pub aborted: Vec<Aborted>,
-    /// The offset after the last readable record.
-    pub high_watermark: i64,
-    /// The offset before which every transaction has ended.
-    pub last_stable_offset: i64,
-    /// First offset of the log.
-    pub log_start_offset: i64,
-}
-
-impl Read {
-    /// Bytes of all ranges.
-    pub fn size_bytes(&self) -> u64 {
-        self.ranges.iter().map(|range| u64::from(range.len)).sum()
-    }
-}
-
-/// Files and folders to sync; run it outside of locks.
-#[derive(Debug)]
-pub struct SyncTicket {}
-
-impl SyncTicket {
-    /// Syncs.
-    pub fn run(&self) -> io::Result<()> {
-        todo!()
-    }
-
-    /// Offsets below this are durable once `run` returned Ok.
-    pub fn covers(&self) -> i64 {
-        todo!()
-    }
-}
-
-/// What a round of upkeep did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Maintenance {
-    /// Segments that retention took out of the log.
-    pub segments_deleted: u32,
-    /// Their bytes.
-    pub bytes_deleted: u64,
-    /// Producers that were forgotten.
-    pub producers_expired: u32,
-    /// Whether the active segment was closed by age.
-    pub rolled: bool,
-}
-
-/// A compaction to run outside of locks.
-#[derive(Debug)]
-pub struct CompactionJob {}
-
-impl CompactionJob {
-    /// Reads the closed segments and writes their compacted form beside them.
-    pub fn run(self) -> CompactionResult {
-        todo!()
-    }
-}
-
-/// What a compaction made.
-#[derive(Debug)]
-pub struct CompactionResult {}
-
-/// What is known of a producer (DescribeProducers).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerState {
-    /// Its id.
-    pub producer_id: i64,
-    /// Its newest epoch.
-    pub producer_epoch: i16,
-    /// The sequence of its last record, or -1.
-    pub last_sequence: i32,
-    /// When it last wrote.
-    pub last_timestamp_ms: i64,
-    /// The coordinator epoch of its last marker, or -1.
-    pub coordinator_epoch: i32,
-    /// The first offset of its open transaction.
-    pub open_transaction_offset: Option<i64>,
-}
-
 impl Log {
-    /// Opens or creates. `recovery_point`: everything below this offset was synced once (trusted); from there on batches
-    /// are scanned and the log is cut at the first bad byte. `clean`: the last close was a clean one, no scan.
-    /// No file is created before the first append.
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        folder: &str,
-        settings: LogSettings,
-        recovery_point: i64,
-        clean: bool,
-        now_ms: i64,
-    ) -> Result<(Self, Recovery), LogError> {
-        let _ = (disk, folder, settings, recovery_point, clean, now_ms);
-        todo!()
-    }
-    /// Changes the settings.
-    pub fn set_settings(&mut self, settings: LogSettings) {
-        let _ = settings;
-        todo!()
-    }
-    /// The settings.
-    pub fn settings(&self) -> &LogSettings {
-        todo!()
-    }
-    /// Appends a producer's batch.
+    /// Appends a producer's batch: checks it against the topic's rules and its producer's sequence, gives it offsets, writes
+    /// it. A repeated batch of an idempotent producer is answered with its first offsets. After an error nothing was appended.
     pub fn append(&mut self, batch: &RecordBatch, now_ms: i64) -> Result<Appended, AppendError> {
-        let _ = (batch, now_ms);
-        todo!()
+        self.check_writable()?;
+        let header = batch.header();
+        self.check_batch(batch, now_ms)?;
+        if header.producer_id >= 0
+            && let Some(earlier) = self.producers.check(header)?
+        {
+            return Ok(Appended {
+                base_offset: earlier.base_offset,
+                last_offset: earlier.last_offset(),
+                log_append_time_ms: earlier.timestamp_ms,
+                log_start_offset: self.log_start_offset(),
+                duplicate: true,
+            });
+        }
+        let appended = self.write(batch, now_ms)?;
+        if header.producer_id >= 0 {
+            self.producers.add_batch(
+                header,
+                appended.base_offset,
+                appended.log_append_time_ms,
+                now_ms,
+            );
+        }
+        self.appended();
+        Ok(appended)
     }
-    /// Appends the marker that ends a transaction; `None` if this producer has none open here.
+
+    /// Appends the marker that ends a transaction; `None` if this producer has none open here. An older epoch is refused, a
+    /// newer one fences the older.
     pub fn append_marker(
         &mut self,
         commit: bool,
@@ -202,117 +129,338 @@ impl Log {
         coordinator_epoch: i32,
         now_ms: i64,
     ) -> Result<Option<Appended>, AppendError> {
-        let _ = (commit, producer_id, producer_epoch, coordinator_epoch, now_ms);
-        todo!()
+        self.check_writable()?;
+        if self.producers.open_from(producer_id).is_none() {
+            return Ok(None);
+        }
+        self.producers.check_epoch(producer_id, producer_epoch)?;
+        let marker = control_batch(commit, producer_id, producer_epoch, coordinator_epoch, now_ms);
+        let appended = self.write(&marker, now_ms)?;
+        let kind = if commit { ControlKind::Commit } else { ControlKind::Abort };
+        let aborted = self.producers.add_marker(
+            kind,
+            producer_id,
+            producer_epoch,
+            coordinator_epoch,
+            appended.base_offset,
+            now_ms,
+        );
+        self.add_aborted(aborted);
+        self.appended();
+        Ok(Some(appended))
     }
-    /// Finds the bytes from `offset` on.
-    pub fn read(
+
+    pub(crate) fn add_aborted(&mut self, aborted: Option<AbortedTransaction>) {
+        if let Some(aborted) = aborted {
+            let active = self.segments.back_mut().and_then(Segment::loaded_index_mut);
+            active.expect("the marker went to the active segment").aborted.push(aborted);
+        }
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), LogError> {
+        match &self.poisoned {
+            None => Ok(()),
+            Some(reason) => Err(LogError::Poisoned(reason.clone())),
+        }
+    }
+
+    /// Refuses every write from now on. What is readable stays readable.
+    pub(crate) fn poison(&mut self, reason: String) {
+        self.poisoned.get_or_insert(reason);
+    }
+
+    /// The rules for a batch that comes from a producer.
+    fn check_batch(&self, batch: &RecordBatch, now_ms: i64) -> Result<(), AppendError> {
+        let header = batch.header();
+        let invalid = |message: &str| {
+            Err(AppendError::InvalidRecord {
+                message: message.to_owned(),
+                record_indexes: Vec::new(),
+            })
+        };
+        if header.size_bytes > self.settings.message_bytes_max as usize {
+            return Err(AppendError::MessageTooLarge {
+                size_bytes: header.size_bytes,
+                bytes_max: self.settings.message_bytes_max,
+            });
+        }
+        if header.is_control() {
+            return invalid("a producer may not write control batches");
+        }
+        if header.record_count == 0 || header.last_offset_delta != header.record_count - 1 {
+            return invalid("the records of a batch must be dense, and at least one");
+        }
+        if header.delete_horizon_ms().is_some() {
+            return invalid("a producer may not set a delete horizon");
+        }
+        if header.producer_id >= 0 && (header.base_sequence < 0 || header.producer_epoch < 0) {
+            return invalid("a batch with a producer id must have an epoch and a sequence");
+        }
+        if header.is_transactional() && header.producer_id < 0 {
+            return invalid("a transactional batch must have a producer id");
+        }
+        self.check_timestamps(header, now_ms)?;
+        if self.settings.cleanup.compacts() {
+            check_keys(batch, self.settings.message_bytes_max)?;
+        }
+        Ok(())
+    }
+
+    /// The header has the first record's timestamp and the greatest; no record is looked at.
+    fn check_timestamps(&self, header: &BatchHeader, now_ms: i64) -> Result<(), AppendError> {
+        if self.settings.timestamp_type == TimestampType::LogAppend {
+            return Ok(());
+        }
+        let after = header.max_timestamp.saturating_sub(now_ms);
+        if after > self.settings.timestamp_after_max_ms {
+            return Err(AppendError::InvalidTimestamp {
+                timestamp_ms: header.max_timestamp,
+                now_ms,
+            });
+        }
+        let before = now_ms.saturating_sub(header.base_timestamp);
+        if header.base_timestamp >= 0 && before > self.settings.timestamp_before_max_ms {
+            return Err(AppendError::InvalidTimestamp {
+                timestamp_ms: header.base_timestamp,
+                now_ms,
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives the batch the next offsets and writes it to the active segment.
+    fn write(&mut self, batch: &RecordBatch, now_ms: i64) -> Result<Appended, LogError> {
+        let header = batch.header();
+        let base_offset = self.log_end_offset;
+        let last_offset = base_offset + i64::from(header.last_offset_delta);
+        self.make_room(header.size_bytes as u64, last_offset, now_ms)?;
+
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.extend_from_slice(batch.bytes());
+        patch_offset(&mut scratch, base_offset, LEADER_EPOCH);
+        let append_time = self.settings.timestamp_type == TimestampType::LogAppend;
+        if append_time && !header.is_control() {
+            patch_append_time(&mut scratch, now_ms);
+        } else if !append_time && header.timestamp_type() == TimestampType::LogAppend {
+            patch_create_time(&mut scratch);
+        }
+        let written = self.write_bytes(&scratch);
+        if scratch.capacity() <= SCRATCH_BYTES_KEPT {
+            self.scratch = scratch;
+        }
+        let position = written?;
+
+        let log_append_time_ms = if append_time { now_ms } else { -1 };
+        let max_timestamp = if append_time { now_ms } else { header.max_timestamp };
+        let interval_bytes = self.settings.index_interval_bytes;
+        let active = self.segments.back_mut().expect("make_room made a segment");
+        let index = active.loaded_index_mut().expect("the active segment has its index");
+        index.add_batch(base_offset, last_offset, header.size_bytes, max_timestamp, interval_bytes);
+        if self.recent.len() == RECENT_BATCHES_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((base_offset, position));
+        self.log_end_offset = last_offset + 1;
+        self.bytes_since_checkpoint += header.size_bytes as u64;
+        Ok(Appended {
+            base_offset,
+            last_offset,
+            log_append_time_ms,
+            log_start_offset: self.log_start_offset(),
+            duplicate: false,
+        })
+    }
+
+    /// Writes at the end of the active segment; returns where.
+    fn write_bytes(&mut self, batch: &[u8]) -> Result<u64, LogError> {
+        let active = self.segments.back_mut().expect("make_room made a segment");
+        let position = active.size_bytes;
+        active.write(&*self.disk, &self.folder, batch).map_err(|(e, not_undone)| {
+            if let Some(cause) = not_undone {
+                self.poison(format!("an append failed and could not be undone: {cause}"));
+            }
+            e
+        })?;
+        Ok(position)
+    }
+
+    /// After an append and its effect on the producers.
+    fn appended(&mut self) {
+        if self.settings.durability != Durability::Ack {
+            self.high_watermark = self.log_end_offset;
+            self.high_watermark_place = self.end_place();
+            self.producers.forget_ended(self.high_watermark);
+        }
+    }
+
+    /// Has an active segment that takes a batch of this size up to this offset.
+    fn make_room(
         &mut self,
-        offset: i64,
-        bytes_max: u32,
-        isolation: Isolation,
-    ) -> Result<Read, ReadError> {
-        let _ = (offset, bytes_max, isolation);
-        todo!()
+        batch_bytes: u64,
+        last_offset: i64,
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        let Some(active) = self.segments.back() else {
+            return self.add_segment(now_ms);
+        };
+        if active.size_bytes == 0 {
+            self.active_since_ms = now_ms;
+            return Ok(());
+        }
+        let bytes_max = self.settings.segment_bytes_max.min(SEGMENT_BYTES_MAX);
+        let full = active.size_bytes + batch_bytes > bytes_max
+            || last_offset - active.base_offset > i64::from(i32::MAX);
+        if full || self.active_is_old(now_ms) { self.roll(now_ms) } else { Ok(()) }
     }
-    /// A cheap estimate of what a read from `offset` could give (0: nothing).
-    pub fn readable_bytes(&self, offset: i64, isolation: Isolation) -> u64 {
-        let _ = (offset, isolation);
-        todo!()
+
+    pub(crate) fn active_is_old(&self, now_ms: i64) -> bool {
+        self.segments.back().is_some_and(|active| active.size_bytes > 0)
+            && now_ms.saturating_sub(self.active_since_ms) >= self.settings.segment_ms_max
     }
-    /// Whether there is something to sync under this log's durability.
-    pub fn needs_sync(&self) -> bool {
-        todo!()
+
+    /// Closes the active segment and begins the next. After an error the old one is still the active one.
+    pub(crate) fn roll(&mut self, now_ms: i64) -> Result<(), LogError> {
+        self.store_active_index()?;
+        self.store_snapshot()?;
+        self.add_segment(now_ms)
     }
-    /// Begins a sync; `None` if there is nothing to sync, one is under way, or the log is poisoned.
-    pub fn begin_sync(&mut self) -> Option<SyncTicket> {
-        todo!()
+
+    fn add_segment(&mut self, now_ms: i64) -> Result<(), LogError> {
+        if self.segments.is_empty() {
+            self.disk.create_folder(&self.folder).doing("creating", &self.folder)?;
+            self.folder_unsynced = true;
+        }
+        self.segments.push_back(Segment::create(&*self.disk, &self.folder, self.log_end_offset)?);
+        self.names_unsynced = true;
+        self.active_since_ms = now_ms;
+        self.recent.clear();
+        Ok(())
     }
-    /// Ends a sync: moves the high watermark, or poisons the log.
-    pub fn end_sync(&mut self, ticket: SyncTicket, result: io::Result<()>) {
-        let _ = (ticket, result);
-        todo!()
+
+    /// Writes the index of the active segment as it is now. Not synced: it can be rebuilt.
+    fn store_active_index(&mut self) -> Result<(), LogError> {
+        let Some(active) = self.segments.back() else { return Ok(()) };
+        let index = active.loaded_index().expect("the active segment has its index");
+        let path = index_path(&self.folder, active.base_offset);
+        let bytes = index.encode(self.recovery_point);
+        framed::write_file(&*self.disk, &path, &bytes, false).doing("writing", &path)
     }
-    /// Everything below this offset is durable.
-    pub fn recovery_point(&self) -> i64 {
-        todo!()
+
+    /// Writes the producers as they are now. Not synced: they can be replayed.
+    fn store_snapshot(&mut self) -> Result<(), LogError> {
+        let offset = self.log_end_offset;
+        let path = snapshot_path(&self.folder, offset);
+        let bytes = self.producers.encode(offset);
+        framed::write_file(&*self.disk, &path, &bytes, false).doing("writing", &path)?;
+        self.note_snapshot(offset);
+        Ok(())
     }
+
+    pub(crate) fn note_snapshot(&mut self, offset: i64) {
+        if let Err(at) = self.snapshots.binary_search(&offset) {
+            self.snapshots.insert(at, offset);
+        }
+    }
+
+    /// The end of the log.
+    pub(crate) fn end_place(&self) -> Place {
+        self.segments.back().map_or(Place::default(), |active| Place {
+            segment: active.base_offset,
+            position: active.size_bytes,
+        })
+    }
+
+    /// Changes the settings. A stricter durability does not take the high watermark back.
+    pub fn set_settings(&mut self, settings: LogSettings) {
+        self.settings = settings;
+        self.appended();
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &LogSettings {
+        &self.settings
+    }
+
     /// Why the log takes no writes, if so.
     pub fn poisoned(&self) -> Option<&str> {
-        todo!()
+        self.poisoned.as_deref()
     }
+
     /// First offset.
     pub fn log_start_offset(&self) -> i64 {
-        todo!()
+        self.checkpoint.log_start_offset
     }
+
     /// The offset after the last readable record.
     pub fn high_watermark(&self) -> i64 {
-        todo!()
+        self.high_watermark
     }
-    /// The offset before which every transaction has ended.
+
+    /// The offset before which every transaction has ended, below the high watermark.
     pub fn last_stable_offset(&self) -> i64 {
-        todo!()
+        self.producers.last_stable_offset(self.high_watermark).max(self.log_start_offset())
     }
+
     /// The offset of the next record.
     pub fn log_end_offset(&self) -> i64 {
-        todo!()
+        self.log_end_offset
     }
+
     /// Bytes in segments.
     pub fn size_bytes(&self) -> u64 {
-        todo!()
+        self.segments.iter().map(|segment| segment.size_bytes).sum()
     }
-    /// (timestamp, offset) of the first record at or after a time, below the high watermark.
-    pub fn offset_for_timestamp(
-        &mut self,
-        timestamp_ms: i64,
-    ) -> Result<Option<(i64, i64)>, ReadError> {
-        let _ = timestamp_ms;
-        todo!()
-    }
-    /// (timestamp, offset) of the record with the greatest timestamp.
-    pub fn max_timestamp(&mut self) -> Result<Option<(i64, i64)>, ReadError> {
-        todo!()
-    }
-    /// Moves the log's start; returns the new one.
-    pub fn delete_records(&mut self, before_offset: i64, now_ms: i64) -> Result<i64, LogError> {
-        let _ = (before_offset, now_ms);
-        todo!()
-    }
-    /// Retention, rolls by age, expiry, unlinking, closing of idle files.
-    pub fn maintain(&mut self, now_ms: i64) -> Result<Maintenance, LogError> {
-        let _ = now_ms;
-        todo!()
-    }
-    /// When `maintain` has something to do next; `i64::MAX` if not before another call changes the log.
-    pub fn next_maintenance_ms(&self) -> i64 {
-        todo!()
-    }
-    /// Begins a compaction if one is due.
-    pub fn begin_compaction(&mut self, now_ms: i64) -> Option<CompactionJob> {
-        let _ = now_ms;
-        todo!()
-    }
-    /// Puts the compacted segments in the place of their sources.
-    pub fn end_compaction(&mut self, result: CompactionResult) -> Result<(), LogError> {
-        let _ = result;
-        todo!()
-    }
+
     /// Every producer that is remembered.
     pub fn producers(&self) -> impl Iterator<Item = ProducerState> + '_ {
-        std::iter::empty()
+        self.producers.states()
     }
+
     /// Whether this producer has an open transaction here.
     pub fn has_open_transaction(&self, producer_id: i64) -> bool {
-        let _ = producer_id;
-        todo!()
+        self.producers.open_from(producer_id).is_some()
     }
-    /// A clean shutdown: snapshot, index, sync. The log takes no writes afterwards.
-    pub fn close(&mut self, now_ms: i64) -> Result<(), LogError> {
-        let _ = now_ms;
-        todo!()
-    }
-    /// Removes the folder.
+
+    /// Removes the log from the disk.
     pub fn delete(self) -> Result<(), LogError> {
-        todo!()
+        self.disk.remove_folder(&self.folder).doing("removing", &self.folder)?;
+        let parent = parent_of(&self.folder);
+        self.disk.sync_folder(parent).doing("syncing", parent)
     }
+
+    /// Removes the files of a segment.
+    pub(crate) fn remove_segment_files(&self, base_offset: i64) -> Result<(), LogError> {
+        framed::remove_file(&*self.disk, &log_path(&self.folder, base_offset))?;
+        framed::remove_file(&*self.disk, &index_path(&self.folder, base_offset))
+    }
+}
+
+/// The file of a producer snapshot.
+pub(crate) fn snapshot_path(folder: &str, offset: i64) -> String {
+    format!("{folder}/{offset:020}.snapshot")
+}
+
+/// The folder that a folder is in.
+pub(crate) fn parent_of(folder: &str) -> &str {
+    folder.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// A record without a key can never be compacted away, so a compacted topic takes none.
+fn check_keys(batch: &RecordBatch, message_bytes_max: u32) -> Result<(), AppendError> {
+    let bytes_max = (message_bytes_max as usize).saturating_mul(64).max(16 << 20);
+    let records = batch
+        .records(RecordLimits { decompressed_bytes_max: bytes_max })
+        .map_err(AppendError::CorruptBatch)?;
+    let mut record_indexes = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        if record.map_err(AppendError::CorruptBatch)?.key.is_none() {
+            record_indexes.push(index as u32);
+        }
+    }
+    if record_indexes.is_empty() {
+        return Ok(());
+    }
+    let message = "a compacted topic takes no record without a key".to_owned();
+    Err(AppendError::InvalidRecord { message, record_indexes })
 }

@@ -1,0 +1,396 @@
+//! Opening a log: what is on the disk is put in order, the unsynced tail is read and cut at its first bad byte.
+//! Invariant: of what was synced nothing is lost, and nothing that fails its CRC is ever served from the tail. Segments below the
+//! trusted offset are taken by name and size. Trusted is what the caller says (`recovery_point`) and what the newest stored index
+//! says was durable when it was written, whichever is more; so a crash costs the reading of some 32 MiB, not of the log.
+//!
+//! Order: a swap of compaction that was decided is completed; leftovers go; segments below the log's start go; the tail is
+//! scanned (length, magic, CRC, offsets without gaps but where compaction made them); segments after a bad byte go; the producers
+//! are read from the newest snapshot and the headers after it; what was scanned is synced.
+
+use crate::checkpoint::Checkpoint;
+use crate::compaction_swap::complete_swap;
+use crate::error::{DiskContext, LogError};
+use crate::framed;
+use crate::index::Index;
+use crate::log::{Log, Place, snapshot_path};
+use crate::producer_state::Producers;
+use crate::record_batch::BatchError;
+use crate::replay::{Site, note_batch};
+use crate::segment::{Segment, Walk, WalkError, index_path, log_path};
+use crate::settings::LogSettings;
+use mainstem_core::disk::Disk;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What opening found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Bytes cut off the end, later segments included.
+    pub truncated_bytes: u64,
+    /// Bytes whose checksums were read.
+    pub scanned_bytes: u64,
+    /// Why bytes were cut off, or what else was mended.
+    pub reason: Option<String>,
+    /// Whether all of the log was trusted, after a clean shutdown.
+    pub clean: bool,
+}
+
+/// A log on its way to being open.
+struct Opening<'a> {
+    site: Site<'a>,
+    interval_bytes: u32,
+    now_ms: i64,
+    checkpoint: Checkpoint,
+    /// Offsets may be missing below.
+    gaps_below: i64,
+    segments: VecDeque<Segment>,
+    snapshots: Vec<i64>,
+    log_end_offset: i64,
+    /// Snapshots after this may miss aborted transactions in an index that was built anew.
+    replay_from_max: i64,
+    recovery: Recovery,
+}
+
+impl Log {
+    /// Opens or creates. `recovery_point`: everything below this offset was synced once (trusted); from there on batches
+    /// are scanned and the log is cut at the first bad byte. `clean`: the last close was a clean one, no scan.
+    /// No file is created before the first append.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: &str,
+        settings: LogSettings,
+        recovery_point: i64,
+        clean: bool,
+        now_ms: i64,
+    ) -> Result<(Self, Recovery), LogError> {
+        let site = Site { disk: &*disk, folder };
+        let mut opening = Opening::look(site, settings.index_interval_bytes, now_ms)?;
+        let producers = match opening.open_clean(clean)? {
+            Some(producers) => producers,
+            None => opening.recover(recovery_point)?,
+        };
+        let Opening { checkpoint, segments, snapshots, log_end_offset, recovery, .. } = opening;
+        let first = segments.back().and_then(Segment::loaded_index);
+        let since = first.map_or(now_ms, |index| index.first_timestamp.clamp(0, now_ms.max(0)));
+        let mut log = Self {
+            folder: folder.to_owned(),
+            settings,
+            segments,
+            producers,
+            checkpoint,
+            log_end_offset,
+            high_watermark: log_end_offset,
+            high_watermark_place: Place::default(),
+            limit_place: None,
+            recovery_point: log_end_offset,
+            syncing: false,
+            names_unsynced: false,
+            folder_unsynced: false,
+            bytes_since_checkpoint: 0,
+            poisoned: None,
+            snapshots,
+            recent: VecDeque::new(),
+            active_since_ms: since,
+            compacting: false,
+            unlinks: VecDeque::new(),
+            scratch: Vec::new(),
+            disk,
+        };
+        log.high_watermark_place = log.end_place();
+        log.producers.forget_ended(log.high_watermark);
+        Ok((log, recovery))
+    }
+}
+
+impl<'a> Opening<'a> {
+    /// What is in the folder, without the leftovers of a crash.
+    fn look(site: Site<'a>, interval_bytes: u32, now_ms: i64) -> Result<Self, LogError> {
+        complete_swap(&site)?;
+        let mut recovery = Recovery::default();
+        let mut bases = Vec::new();
+        let mut snapshots = Vec::new();
+        for name in site.disk.list(site.folder).doing("listing", site.folder)? {
+            if name.ends_with(".cleaned") || name.ends_with(".tmp") {
+                site.remove(&name)?;
+            } else if let Some(offset) = offset_of(&name, ".log") {
+                bases.push(offset);
+            } else if let Some(offset) = offset_of(&name, ".snapshot") {
+                snapshots.push(offset);
+            }
+        }
+        let mut checkpoint = Checkpoint::default();
+        let mut gaps_below = i64::MIN;
+        match Checkpoint::load(site.disk, site.folder)? {
+            None => {}
+            Some(Some(stored)) => {
+                checkpoint = stored;
+                gaps_below = stored.first_dirty_offset;
+            }
+            Some(None) => {
+                recovery.reason = Some("log.checkpoint was damaged".to_owned());
+                gaps_below = i64::MAX;
+            }
+        }
+        let mut segments = VecDeque::with_capacity(bases.len());
+        for (at, base_offset) in bases.iter().enumerate() {
+            let next = bases.get(at + 1);
+            if next.is_some_and(|next| *next <= checkpoint.log_start_offset) {
+                remove_segment(&site, *base_offset)?;
+            } else {
+                segments.push_back(Segment::found(site.disk, site.folder, *base_offset)?);
+            }
+        }
+        if let Some(first) = segments.front() {
+            checkpoint.log_start_offset = checkpoint.log_start_offset.max(first.base_offset);
+        }
+        Ok(Self {
+            site,
+            interval_bytes,
+            now_ms,
+            log_end_offset: checkpoint.log_start_offset,
+            checkpoint,
+            gaps_below,
+            segments,
+            snapshots,
+            replay_from_max: i64::MAX,
+            recovery,
+        })
+    }
+
+    /// After a clean shutdown: the stored index is that of the whole active segment, and there is a snapshot for its end.
+    fn open_clean(&mut self, clean: bool) -> Result<Option<Producers>, LogError> {
+        let Some(active) = self.segments.back_mut().filter(|_| clean) else {
+            return Ok(None);
+        };
+        let stored = active.stored_index(self.site.disk, self.site.folder)?;
+        let Some(index) = stored.filter(|index| index.size_bytes == active.size_bytes) else {
+            return Ok(None);
+        };
+        let end = index.next_offset.max(self.checkpoint.log_start_offset);
+        let (at, producers) = self.site.newest_snapshot(&self.snapshots, index.next_offset)?;
+        if at != index.next_offset || end != index.next_offset {
+            return Ok(None);
+        }
+        active.set_index(index);
+        self.log_end_offset = end;
+        self.recovery.clean = true;
+        Ok(Some(producers))
+    }
+
+    fn recover(&mut self, recovery_point: i64) -> Result<Producers, LogError> {
+        let trusted = self.trusted_offset(recovery_point)?;
+        let after = self.segments.partition_point(|segment| segment.base_offset <= trusted);
+        let first = after.saturating_sub(1);
+        if let Some(segment) = self.segments.get(first) {
+            self.log_end_offset = segment.base_offset;
+        }
+        let mut at = first;
+        while at < self.segments.len() {
+            let follows = at == first || self.follows(self.segments[at].base_offset);
+            let bad = if follows {
+                self.scan(at, trusted)?
+            } else {
+                let found = self.segments[at].base_offset;
+                Some(BatchError::WrongOffset { expected: self.log_end_offset, found })
+            };
+            if let Some(bad) = bad {
+                self.cut(if follows { at } else { at - 1 }, &bad)?;
+                break;
+            }
+            at += 1;
+        }
+        self.skip_to_start()?;
+        let producers = self.replay_producers()?;
+        if self.recovery.scanned_bytes > 0 || self.recovery.truncated_bytes > 0 {
+            self.sync(first)?;
+        }
+        Ok(producers)
+    }
+
+    /// Whether a batch or segment may come next.
+    fn follows(&self, offset: i64) -> bool {
+        offset == self.log_end_offset
+            || (offset > self.log_end_offset && self.log_end_offset < self.gaps_below)
+    }
+
+    /// Everything below was durable: the caller's word, or that of the newest index that says anything.
+    fn trusted_offset(&self, recovery_point: i64) -> Result<i64, LogError> {
+        for segment in self.segments.iter().rev() {
+            if segment.base_offset <= recovery_point {
+                let stored = segment.stored_index(self.site.disk, self.site.folder)?;
+                let synced = stored.map_or(recovery_point, |index| index.synced_offset);
+                return Ok(recovery_point.max(synced));
+            }
+            if let Some(index) = segment.stored_index(self.site.disk, self.site.folder)?
+                && index.synced_offset > segment.base_offset
+            {
+                return Ok(index.synced_offset);
+            }
+        }
+        Ok(recovery_point)
+    }
+
+    /// Reads a segment from the trusted offset to its end, or to the first bad byte, where it is cut in memory.
+    fn scan(&mut self, at: usize, trusted: i64) -> Result<Option<BatchError>, LogError> {
+        let site = self.site;
+        let segment = &mut self.segments[at];
+        let size_bytes = segment.size_bytes;
+        let stored = segment.stored_index(site.disk, site.folder)?;
+        let covered = stored.as_ref().map_or(segment.base_offset, |index| index.next_offset);
+        let file = Arc::clone(segment.file(site.disk, site.folder)?);
+        let mut index = match stored {
+            Some(stored) => resume(stored, trusted, size_bytes),
+            None => Index::new(segment.base_offset),
+        };
+        let mut walk = Walk::new(&*file, index.size_bytes, size_bytes);
+        self.log_end_offset = index.next_offset;
+        let mut bad = None;
+        loop {
+            let scanned = index.next_offset >= trusted;
+            let next = if scanned {
+                walk.next_checked().map(|next| next.map(|(_, header, _)| header))
+            } else {
+                walk.next().map(|next| next.map(|(_, header)| header))
+            };
+            match next {
+                Ok(None) => break,
+                Ok(Some(header)) if self.follows(header.base_offset) => {
+                    note_batch(&mut index, &header, self.interval_bytes);
+                    self.log_end_offset = index.next_offset;
+                    if scanned {
+                        self.recovery.scanned_bytes += header.size_bytes as u64;
+                    }
+                }
+                Ok(Some(header)) => {
+                    let (expected, found) = (self.log_end_offset, header.base_offset);
+                    bad = Some(BatchError::WrongOffset { expected, found });
+                    break;
+                }
+                Err(WalkError::Batch(e)) => {
+                    bad = Some(e);
+                    break;
+                }
+                Err(e @ WalkError::Disk(_)) => {
+                    return Err(site.walk_error(self.segments[at].base_offset, e));
+                }
+            }
+        }
+        if bad.is_some() && index.next_offset < trusted && covered > self.segments[at].base_offset {
+            // The index led astray, or what was trusted is damaged: only the segment itself can tell which.
+            site.disk_remove_index(self.segments[at].base_offset)?;
+            self.log_end_offset = self.segments[at].base_offset;
+            return self.scan(at, trusted);
+        }
+        index.aborted.retain(|aborted| aborted.last_offset < index.next_offset);
+        if covered < index.next_offset {
+            self.replay_from_max = self.replay_from_max.min(covered);
+        }
+        self.segments[at].set_index(index);
+        Ok(bad)
+    }
+
+    /// Cuts the log after what was good of segment `at`.
+    fn cut(&mut self, at: usize, bad: &BatchError) -> Result<(), LogError> {
+        let mut cut_bytes = 0;
+        while self.segments.len() > at + 1 {
+            let segment = self.segments.pop_back().expect("there are more than at + 1");
+            cut_bytes += segment.size_bytes;
+            remove_segment(&self.site, segment.base_offset)?;
+        }
+        let segment = &mut self.segments[at];
+        let index = segment.loaded_index().expect("the segment was scanned");
+        let (good, path) = (index.size_bytes, log_path(self.site.folder, segment.base_offset));
+        if good < segment.size_bytes {
+            cut_bytes += segment.size_bytes - good;
+            let file = segment.file(self.site.disk, self.site.folder)?;
+            file.set_size(good).doing("cutting", &path)?;
+            segment.size_bytes = good;
+            segment.synced_bytes = good;
+            self.site.disk_remove_index(segment.base_offset)?;
+        }
+        self.recovery.truncated_bytes += cut_bytes;
+        let end = self.log_end_offset;
+        self.recovery.reason = Some(format!("{path} was cut at byte {good}, offset {end}: {bad}"));
+        let site = self.site;
+        for snapshot in self.snapshots.extract_if(.., |offset| *offset > end) {
+            framed::remove_file(site.disk, &snapshot_path(site.folder, snapshot))?;
+        }
+        Ok(())
+    }
+
+    /// A log that ends before its start lost an unsynced tail that had been given up anyway: it goes on empty.
+    fn skip_to_start(&mut self) -> Result<(), LogError> {
+        let start = self.checkpoint.log_start_offset;
+        if self.log_end_offset < start {
+            for segment in std::mem::take(&mut self.segments) {
+                remove_segment(&self.site, segment.base_offset)?;
+            }
+            self.log_end_offset = start;
+        }
+        Ok(())
+    }
+
+    fn replay_producers(&mut self) -> Result<Producers, LogError> {
+        let from_max = self.log_end_offset.min(self.replay_from_max);
+        let (from, mut producers) = self.site.newest_snapshot(&self.snapshots, from_max)?;
+        let first = self.segments.partition_point(|segment| segment.base_offset <= from);
+        for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
+            let mut found = Vec::new();
+            self.site.replay(segment, from, &mut producers, self.now_ms, |aborted| {
+                found.push(aborted)
+            })?;
+            let Some(index) = segment.loaded_index_mut() else { continue };
+            for aborted in found {
+                let known = index.aborted.last().map_or(i64::MIN, |last| last.last_offset);
+                if aborted.last_offset > known {
+                    index.aborted.push(aborted);
+                }
+            }
+        }
+        Ok(producers)
+    }
+
+    /// What was read after a crash may be in the system's memory only; it will be served, so it must be durable.
+    fn sync(&mut self, first: usize) -> Result<(), LogError> {
+        let site = self.site;
+        for segment in self.segments.iter_mut().skip(first) {
+            let path = log_path(site.folder, segment.base_offset);
+            segment.file(site.disk, site.folder)?.sync().doing("syncing", &path)?;
+        }
+        site.sync_folder()
+    }
+}
+
+impl Site<'_> {
+    fn disk_remove_index(&self, base_offset: i64) -> Result<(), LogError> {
+        framed::remove_file(self.disk, &index_path(self.folder, base_offset))
+    }
+}
+
+fn remove_segment(site: &Site<'_>, base_offset: i64) -> Result<(), LogError> {
+    framed::remove_file(site.disk, &log_path(site.folder, base_offset))?;
+    site.disk_remove_index(base_offset)
+}
+
+/// A stored index up to its last entry that is trusted and inside of the file.
+fn resume(mut stored: Index, trusted: i64, size_bytes: u64) -> Index {
+    let base_offset = stored.base_offset;
+    let known = stored.entries.partition_point(|entry| {
+        base_offset + i64::from(entry.offset_delta) <= trusted
+            && u64::from(entry.position) < size_bytes
+    });
+    match known.checked_sub(1) {
+        Some(last) => {
+            stored.truncate_entries(last);
+            stored
+        }
+        None => Index { aborted: stored.aborted, ..Index::new(base_offset) },
+    }
+}
+
+/// The offset in a file's name.
+fn offset_of(name: &str, suffix: &str) -> Option<i64> {
+    let digits = name.strip_suffix(suffix)?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}

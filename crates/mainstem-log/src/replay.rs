@@ -1,0 +1,143 @@
+//! What the batches of a segment do to the producers, read again: after a crash, and when the index of a closed segment is bad.
+//! Invariant: the same batches give the same state as when they were appended, but for the time of the last write, which is the
+//! time of the replay (so that nobody expires because of a restart). Sequences are not checked: a compacted log has gaps.
+
+use crate::error::{DiskContext, LogError};
+use crate::framed;
+use crate::index::{AbortedTransaction, Index};
+use crate::log::snapshot_path;
+use crate::producer_state::Producers;
+use crate::record_batch::{BatchHeader, RecordBatch, TimestampType};
+use crate::records::RecordLimits;
+use crate::segment::{Segment, Walk, WalkError, log_path};
+use mainstem_core::disk::{Disk, DiskFile};
+
+/// The disk and the folder of a log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) folder: &'a str,
+}
+
+impl Site<'_> {
+    /// The newest good snapshot at or before `offset_max`, and its offset; none is an empty state from the beginning on.
+    pub(crate) fn newest_snapshot(
+        &self,
+        snapshots: &[i64],
+        offset_max: i64,
+    ) -> Result<(i64, Producers), LogError> {
+        for offset in snapshots.iter().rev().filter(|offset| **offset <= offset_max) {
+            let bytes = framed::read_file(self.disk, &snapshot_path(self.folder, *offset))?;
+            if let Some(producers) = bytes.and_then(|bytes| Producers::decode(*offset, &bytes)) {
+                return Ok((*offset, producers));
+            }
+        }
+        Ok((i64::MIN, Producers::default()))
+    }
+
+    /// Replays the batches of a segment from offset `from` on; hands every abort to `aborted`.
+    pub(crate) fn replay(
+        &self,
+        segment: &mut Segment,
+        from: i64,
+        producers: &mut Producers,
+        now_ms: i64,
+        mut aborted: impl FnMut(AbortedTransaction),
+    ) -> Result<(), LogError> {
+        let start = segment.loaded_index().map_or(0, |index| index.position_for_offset(from));
+        let (base_offset, end) = (segment.base_offset, segment.size_bytes);
+        let file = segment.file(self.disk, self.folder)?;
+        let mut walk = Walk::new(&**file, start, end);
+        while let Some((position, header)) =
+            walk.next().map_err(|e| self.walk_error(base_offset, e))?
+        {
+            if header.producer_id < 0 || header.base_offset < from {
+                continue;
+            }
+            if !header.is_control() {
+                let append_time = header.timestamp_type() == TimestampType::LogAppend;
+                let append_time_ms = if append_time { header.max_timestamp } else { -1 };
+                producers.add_batch(&header, header.base_offset, append_time_ms, now_ms);
+                continue;
+            }
+            let batch = read_batch(&**file, position, &header)
+                .map_err(|e| self.walk_error(header.base_offset, e))?;
+            let control = batch
+                .records(RecordLimits::default())
+                .and_then(|records| records.control())
+                .map_err(|e| self.walk_error(header.base_offset, e.into()))?;
+            if let Some((kind, coordinator_epoch)) = control {
+                let ended = producers.add_marker(
+                    kind,
+                    header.producer_id,
+                    header.producer_epoch,
+                    coordinator_epoch,
+                    header.base_offset,
+                    now_ms,
+                );
+                ended.into_iter().for_each(&mut aborted);
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of a closed segment, read off its headers.
+    pub(crate) fn rebuild_entries(
+        &self,
+        segment: &mut Segment,
+        interval_bytes: u32,
+    ) -> Result<Index, LogError> {
+        let (base_offset, end) = (segment.base_offset, segment.size_bytes);
+        let file = segment.file(self.disk, self.folder)?;
+        let mut index = Index::new(base_offset);
+        let mut walk = Walk::new(&**file, 0, end);
+        while let Some((_, header)) = walk.next().map_err(|e| self.walk_error(base_offset, e))? {
+            note_batch(&mut index, &header, interval_bytes);
+        }
+        Ok(index)
+    }
+
+    pub(crate) fn walk_error(&self, offset: i64, e: WalkError) -> LogError {
+        match e {
+            WalkError::Disk(source) => {
+                LogError::Disk { doing: "reading", path: log_path(self.folder, offset), source }
+            }
+            WalkError::Batch(source) => {
+                LogError::Corrupt { folder: self.folder.to_owned(), offset, source }
+            }
+        }
+    }
+
+    /// Removes a file of this log by name.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), LogError> {
+        framed::remove_file(self.disk, &format!("{}/{name}", self.folder))
+    }
+
+    pub(crate) fn sync_folder(&self) -> Result<(), LogError> {
+        self.disk.sync_folder(self.folder).doing("syncing", self.folder)
+    }
+}
+
+/// Adds a batch that was read to an index.
+pub(crate) fn note_batch(index: &mut Index, header: &BatchHeader, interval_bytes: u32) {
+    let last_offset = header.last_offset();
+    let max_timestamp = header.max_timestamp;
+    index.add_batch(
+        header.base_offset,
+        last_offset,
+        header.size_bytes,
+        max_timestamp,
+        interval_bytes,
+    );
+}
+
+/// The whole batch at a position.
+pub(crate) fn read_batch(
+    file: &dyn DiskFile,
+    position: u64,
+    header: &BatchHeader,
+) -> Result<RecordBatch, WalkError> {
+    let mut bytes = vec![0; header.size_bytes];
+    file.read_exact_at(position, &mut bytes)?;
+    Ok(RecordBatch::parse(bytes.into())?)
+}

@@ -1,0 +1,188 @@
+//! Giving up the old end of the log: by age, by size, by order of a client; and the rest of the upkeep that time brings.
+//! Invariant: the new start of the log is durable before the first file of it goes, so that a crash in between leaves a log
+//! without a hole; nothing at or beyond the high watermark goes. Files are unlinked some time later; handles that readers hold
+//! go on reading them in any case. While a compaction runs, segments stay: it has them as its sources.
+
+use crate::error::LogError;
+use crate::index::NO_TIMESTAMP;
+use crate::log::Log;
+use crate::{framed, log::snapshot_path};
+
+/// A scratch buffer larger than this does not outlive a round of upkeep.
+const SCRATCH_IDLE_BYTES: usize = 4 << 10;
+
+/// What a round of upkeep did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Segments that retention took out of the log.
+    pub segments_deleted: u32,
+    /// Their bytes.
+    pub bytes_deleted: u64,
+    /// Producers that were forgotten.
+    pub producers_expired: u32,
+    /// Whether the active segment was closed by age.
+    pub rolled: bool,
+}
+
+impl Log {
+    /// Moves the log's start forward (at most to the high watermark; -1 means there); returns the new one. Durable when this
+    /// returns.
+    pub fn delete_records(&mut self, before_offset: i64, now_ms: i64) -> Result<i64, LogError> {
+        self.check_writable()?;
+        let before_offset = if before_offset == -1 { self.high_watermark } else { before_offset };
+        if before_offset < 0 || before_offset > self.high_watermark {
+            return Err(LogError::OffsetOutOfRange {
+                offset: before_offset,
+                log_start_offset: self.log_start_offset(),
+                high_watermark: self.high_watermark,
+            });
+        }
+        self.move_start(before_offset, now_ms)?;
+        Ok(self.log_start_offset())
+    }
+
+    /// Makes a new start durable and takes the segments below it out of the log.
+    fn move_start(&mut self, start: i64, now_ms: i64) -> Result<(), LogError> {
+        if start > self.log_start_offset() {
+            let mut checkpoint = self.checkpoint;
+            checkpoint.log_start_offset = start;
+            checkpoint.store(&*self.disk, &self.folder)?;
+            self.checkpoint = checkpoint;
+        }
+        self.drop_segments_below_start(now_ms);
+        Ok(())
+    }
+
+    /// Segments that end at or before the start leave the log; their files wait to be unlinked.
+    pub(crate) fn drop_segments_below_start(&mut self, now_ms: i64) {
+        let due_ms = now_ms.saturating_add(self.settings.file_delete_delay_ms);
+        while !self.compacting
+            && self.segments.get(1).is_some_and(|next| next.base_offset <= self.log_start_offset())
+        {
+            let segment = self.segments.pop_front().expect("there are two");
+            self.unlinks.push_back((due_ms, segment.base_offset));
+        }
+    }
+
+    /// Retention by time and size, rolls by age, expiry of producers, unlinking of deleted segments, closing of idle files.
+    pub fn maintain(&mut self, now_ms: i64) -> Result<Maintenance, LogError> {
+        let mut done = Maintenance::default();
+        if self.poisoned.is_some() {
+            return Ok(done);
+        }
+        if self.active_is_old(now_ms) {
+            self.roll(now_ms)?;
+            done.rolled = true;
+        }
+        if !self.compacting {
+            self.retain(now_ms, &mut done)?;
+        }
+        done.producers_expired =
+            self.producers.expire(now_ms, self.settings.producer_expiration_ms);
+        while let Some((due_ms, base_offset)) = self.unlinks.front().copied() {
+            if due_ms > now_ms {
+                break;
+            }
+            self.remove_segment_files(base_offset)?;
+            self.unlinks.pop_front();
+        }
+        self.prune_snapshots()?;
+        let active = self.segments.len().saturating_sub(1);
+        for (at, segment) in self.segments.iter_mut().enumerate() {
+            segment.let_go(at == active);
+        }
+        if self.scratch.capacity() > SCRATCH_IDLE_BYTES {
+            self.scratch = Vec::new();
+        }
+        Ok(done)
+    }
+
+    /// Takes the oldest segments out of the log while they are too old or too much.
+    fn retain(&mut self, now_ms: i64, done: &mut Maintenance) -> Result<(), LogError> {
+        let mut start = self.log_start_offset();
+        if self.settings.cleanup.deletes() {
+            let mut size_bytes = self.size_bytes();
+            for at in 0..self.segments.len() {
+                let end = self.end_of(at);
+                if end > self.high_watermark || self.segments[at].size_bytes == 0 {
+                    break;
+                }
+                let too_much = self
+                    .settings
+                    .retention_bytes
+                    .is_some_and(|max| size_bytes - self.segments[at].size_bytes >= max);
+                if !too_much && !self.is_too_old(at, now_ms)? {
+                    break;
+                }
+                size_bytes -= self.segments[at].size_bytes;
+                start = start.max(end);
+            }
+        }
+        let active = self.segments.back();
+        if active.is_some_and(|active| active.size_bytes > 0 && start > active.base_offset)
+            && start == self.log_end_offset
+        {
+            // The active segment goes, too: an empty one remembers where the log ends.
+            self.roll(now_ms)?;
+            done.rolled = true;
+        }
+        let before = (self.segments.len(), self.size_bytes());
+        self.move_start(start, now_ms)?;
+        done.segments_deleted = (before.0 - self.segments.len()) as u32;
+        done.bytes_deleted = before.1 - self.size_bytes();
+        Ok(())
+    }
+
+    /// The offset after the last of a segment.
+    pub(crate) fn end_of(&self, at: usize) -> i64 {
+        self.segments.get(at + 1).map_or(self.log_end_offset, |next| next.base_offset)
+    }
+
+    fn is_too_old(&mut self, at: usize, now_ms: i64) -> Result<bool, LogError> {
+        let Some(retention_ms) = self.settings.retention_ms else { return Ok(false) };
+        self.load_index(at)?;
+        let newest = self.segments[at].loaded_index().map_or(NO_TIMESTAMP, |i| i.max_timestamp);
+        Ok(newest != NO_TIMESTAMP && now_ms.saturating_sub(newest) > retention_ms)
+    }
+
+    /// Keeps the snapshots at the starts of segments and the two newest.
+    fn prune_snapshots(&mut self) -> Result<(), LogError> {
+        let keep_from = self.snapshots.len().saturating_sub(2);
+        let (mut at, mut kept) = (0, Vec::with_capacity(self.snapshots.len()));
+        for offset in std::mem::take(&mut self.snapshots) {
+            let starts = self.segments.binary_search_by_key(&offset, |s| s.base_offset).is_ok();
+            if starts || at >= keep_from {
+                kept.push(offset);
+            } else {
+                framed::remove_file(&*self.disk, &snapshot_path(&self.folder, offset))?;
+            }
+            at += 1;
+        }
+        self.snapshots = kept;
+        Ok(())
+    }
+
+    /// When `maintain` has something to do next; `i64::MAX` if not before another call changes the log. A lower bound: it may
+    /// find that there is nothing to do.
+    pub fn next_maintenance_ms(&self) -> i64 {
+        let mut next = self.producers.next_expiry_ms(self.settings.producer_expiration_ms);
+        if let Some((due_ms, _)) = self.unlinks.front() {
+            next = next.min(*due_ms);
+        }
+        if self.segments.back().is_some_and(|active| active.size_bytes > 0) {
+            next = next.min(self.active_since_ms.saturating_add(self.settings.segment_ms_max));
+        }
+        if let (Some(retention_ms), true) =
+            (self.settings.retention_ms, self.settings.cleanup.deletes())
+            && let Some(oldest) = self.segments.front().filter(|oldest| oldest.size_bytes > 0)
+        {
+            let newest = oldest.loaded_index().map_or(0, |index| index.max_timestamp);
+            next = next.min(newest.saturating_add(retention_ms).saturating_add(1));
+        }
+        let too_much = |max| self.segments.len() > 1 && self.size_bytes() > max;
+        if self.settings.retention_bytes.is_some_and(too_much) {
+            next = i64::MIN;
+        }
+        next
+    }
+}

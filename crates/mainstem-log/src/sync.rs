@@ -1,0 +1,199 @@
+//! Durability: which files to sync, and what the sync of them means.
+//! Invariant: the high watermark under `Durability::Ack`, and the recovery point always, follow syncs that returned Ok, of every
+//! byte and every name below them. One sync is under way at a time; when one fails, the log takes no more writes, because what
+//! the failed sync left behind nobody can tell.
+//! Group commit is the caller's: whatever was appended while one ticket ran is covered by the next.
+
+use crate::error::{DiskContext, LogError};
+use crate::framed;
+use crate::log::{Log, Place, parent_of, snapshot_path};
+use crate::segment::index_path;
+use crate::settings::Durability;
+use mainstem_core::disk::{Disk, DiskFile};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// So much log may lie behind the stored index and producer snapshot of a log: the bound of what a start after a crash reads.
+const CHECKPOINT_BYTES: u64 = 32 << 20;
+
+/// Files and folders to sync; run it outside of locks.
+#[derive(Debug)]
+pub struct SyncTicket {
+    disk: Arc<dyn Disk>,
+    files: Vec<SyncFile>,
+    folders: Vec<String>,
+    covers: i64,
+    place: Place,
+    /// Paths and contents of index and producer snapshot, to be stored once the data is durable.
+    side_files: Vec<(String, Vec<u8>)>,
+    side_files_folder: String,
+    side_files_stored: AtomicBool,
+}
+
+#[derive(Debug)]
+struct SyncFile {
+    segment: i64,
+    size_bytes: u64,
+    file: Arc<dyn DiskFile>,
+}
+
+impl SyncTicket {
+    /// Syncs.
+    pub fn run(&self) -> io::Result<()> {
+        for file in &self.files {
+            file.file.sync()?;
+        }
+        for folder in &self.folders {
+            self.disk.sync_folder(folder)?;
+        }
+        if !self.side_files.is_empty() && self.store_side_files().is_ok() {
+            self.side_files_stored.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Only a short-cut for the next start: a failure costs a longer scan then, and the next ticket tries again.
+    fn store_side_files(&self) -> io::Result<()> {
+        for (path, bytes) in &self.side_files {
+            framed::write_file(&*self.disk, path, bytes, true)?;
+        }
+        self.disk.sync_folder(&self.side_files_folder)
+    }
+
+    /// Offsets below this are durable once `run` returned Ok.
+    pub fn covers(&self) -> i64 {
+        self.covers
+    }
+}
+
+impl Log {
+    /// Whether there is something to sync under this log's durability.
+    pub fn needs_sync(&self) -> bool {
+        let behind = match self.settings.durability {
+            Durability::Ack | Durability::Interval { .. } => {
+                self.recovery_point < self.log_end_offset
+            }
+            Durability::None => {
+                self.segments.back().is_some_and(|active| self.recovery_point < active.base_offset)
+            }
+        };
+        behind && self.poisoned.is_none()
+    }
+
+    /// Begins a sync; `None` if there is nothing to sync, one is under way, or the log is poisoned.
+    pub fn begin_sync(&mut self) -> Option<SyncTicket> {
+        let nothing = self.recovery_point == self.log_end_offset && !self.names_unsynced;
+        if nothing || self.syncing || self.poisoned.is_some() {
+            return None;
+        }
+        let mut files = Vec::new();
+        for segment in &mut self.segments {
+            if segment.synced_bytes == segment.size_bytes && segment.name_synced {
+                continue;
+            }
+            let (base_offset, size_bytes) = (segment.base_offset, segment.size_bytes);
+            match segment.file(&*self.disk, &self.folder) {
+                Ok(file) => {
+                    let file = Arc::clone(file);
+                    files.push(SyncFile { segment: base_offset, size_bytes, file });
+                }
+                Err(e) => {
+                    self.poison(e.to_string());
+                    return None;
+                }
+            }
+        }
+        self.syncing = true;
+        let mut folders = Vec::new();
+        if std::mem::take(&mut self.names_unsynced) {
+            folders.push(self.folder.clone());
+        }
+        if std::mem::take(&mut self.folder_unsynced) {
+            folders.push(parent_of(&self.folder).to_owned());
+        }
+        let side_files = if self.bytes_since_checkpoint >= CHECKPOINT_BYTES {
+            self.bytes_since_checkpoint = 0;
+            self.side_files()
+        } else {
+            Vec::new()
+        };
+        Some(SyncTicket {
+            disk: Arc::clone(&self.disk),
+            files,
+            folders,
+            covers: self.log_end_offset,
+            place: self.end_place(),
+            side_files,
+            side_files_folder: self.folder.clone(),
+            side_files_stored: AtomicBool::new(false),
+        })
+    }
+
+    /// The index of the active segment and the producers, as they will be true once the log is durable up to its end.
+    fn side_files(&self) -> Vec<(String, Vec<u8>)> {
+        let Some(active) = self.segments.back() else { return Vec::new() };
+        let index = active.loaded_index().expect("the active segment has its index");
+        let end = self.log_end_offset;
+        vec![
+            (index_path(&self.folder, active.base_offset), index.encode(end)),
+            (snapshot_path(&self.folder, end), self.producers.encode(end)),
+        ]
+    }
+
+    /// Ends a sync: moves the high watermark, or poisons the log.
+    pub fn end_sync(&mut self, ticket: SyncTicket, result: io::Result<()>) {
+        self.syncing = false;
+        if let Err(e) = result {
+            self.poison(format!("a sync failed: {e}"));
+            return;
+        }
+        for file in &ticket.files {
+            if let Ok(at) = self.segments.binary_search_by_key(&file.segment, |s| s.base_offset) {
+                let segment = &mut self.segments[at];
+                segment.synced_bytes = segment.synced_bytes.max(file.size_bytes);
+                segment.name_synced = true;
+            }
+        }
+        self.recovery_point = self.recovery_point.max(ticket.covers);
+        if ticket.covers > self.high_watermark {
+            self.high_watermark = ticket.covers;
+            self.high_watermark_place = ticket.place;
+            self.producers.forget_ended(self.high_watermark);
+        }
+        if ticket.side_files_stored.into_inner() {
+            self.note_snapshot(ticket.covers);
+        }
+    }
+
+    /// Everything below this offset is durable.
+    pub fn recovery_point(&self) -> i64 {
+        self.recovery_point
+    }
+
+    /// A clean shutdown: everything durable, index and producer snapshot stored. The log takes no writes afterwards.
+    pub fn close(&mut self, _now_ms: i64) -> Result<(), LogError> {
+        self.check_writable()?;
+        if self.syncing {
+            let reason = "it was closed while a sync was under way".to_owned();
+            return Err(LogError::Poisoned(reason));
+        }
+        if let Some(ticket) = self.begin_sync() {
+            let result = ticket.run();
+            let failed = result.as_ref().err().map(ToString::to_string);
+            self.end_sync(ticket, result);
+            if let Some(reason) = failed {
+                return Err(LogError::Poisoned(format!("a sync failed: {reason}")));
+            }
+        }
+        let side_files = self.side_files();
+        for (path, bytes) in &side_files {
+            framed::write_file(&*self.disk, path, bytes, true).doing("writing", path)?;
+        }
+        if !side_files.is_empty() {
+            self.disk.sync_folder(&self.folder).doing("syncing", &self.folder)?;
+        }
+        self.poison("the log is closed".to_owned());
+        Ok(())
+    }
+}
