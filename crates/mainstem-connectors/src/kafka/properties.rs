@@ -155,14 +155,18 @@ fn translate(
 }
 
 fn refuse_java_store(name: &str, path: &str, kind: &str, readable: &[&str]) -> Result<()> {
-    let java = path.ends_with(".jks") || kind == "JKS" || kind == "BCFKS";
+    let pkcs12 = path.ends_with(".p12") || path.ends_with(".pfx");
+    let java = path.ends_with(".jks")
+        || kind == "JKS"
+        || kind == "BCFKS"
+        || (pkcs12 && !readable.contains(&"PKCS12"));
     if !java && (kind.is_empty() || readable.contains(&kind)) {
         return Ok(());
     }
-    Err(Error::user(format!("'{PREFIX}{name}' names a store that only Java can read")).with_hint(
-        "export it to PEM (keytool -exportcert -rfc ...), give that file, and set the store's type \
-         to PEM",
-    ))
+    Err(Error::user(format!("'{PREFIX}{name}' names a store that only Java can read")).with_hint(format!(
+        "export what it holds to PEM (keytool -exportcert -rfc -alias ALIAS -keystore {path} -file ca.pem), give that file, \
+         and set the store's type to PEM"
+    )))
 }
 
 /// Takes `username` and `password` out of a JAAS line of PlainLoginModule or ScramLoginModule.

@@ -22,7 +22,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::gather::{Gather, Wanted};
+use super::gather::{Gather, Spares, Wanted};
 use super::link::{self, Link, Requester, lock};
 use super::source::position_of;
 use super::topics;
@@ -200,6 +200,7 @@ struct Runner {
     setup: PumpSetup,
     openings: Receiver<Opening>,
     splits: Vec<SplitState>,
+    spares: Spares,
     committed: BTreeMap<(Arc<str>, i32), i64>,
     commit_due_ms: i64,
     thread: Thread,
@@ -215,6 +216,7 @@ impl Runner {
             setup,
             openings,
             splits: Vec::new(),
+            spares: Spares::default(),
             committed: BTreeMap::new(),
             commit_due_ms,
             thread: thread::current(),
@@ -227,7 +229,7 @@ impl Runner {
             self.serve_events();
             let mut moved = false;
             for split in &mut self.splits {
-                moved |= split.advance(&self.setup);
+                moved |= split.advance(&self.setup, &mut self.spares);
             }
             self.remove_closed();
             self.commit_if_due();
@@ -388,7 +390,7 @@ impl Runner {
 
 impl SplitState {
     /// Moves one payload, if there are records and room; true if something was moved.
-    fn advance(&mut self, setup: &PumpSetup) -> bool {
+    fn advance(&mut self, setup: &PumpSetup, spares: &mut Spares) -> bool {
         let output = self.output.clone();
         let permit = match output.try_reserve() {
             Ok(permit) => permit,
@@ -399,9 +401,9 @@ impl SplitState {
             }
         };
         if self.last_word.is_none() {
-            self.take_records(setup);
+            self.take_records(setup, spares);
         }
-        if let Some((messages, next)) = self.gather.finish() {
+        if let Some((messages, next)) = self.gather.finish(spares) {
             setup.link.up_if_in_doubt();
             permit.send(Delivery::Data(Fetched {
                 payload: Payload::Messages(messages),
@@ -418,7 +420,7 @@ impl SplitState {
     }
 
     /// Gathers what librdkafka has, up to a payload's limits.
-    fn take_records(&mut self, setup: &PumpSetup) {
+    fn take_records(&mut self, setup: &PumpSetup, spares: &mut Spares) {
         while self.gather.has_room() {
             match self.queue.poll(Duration::ZERO) {
                 None => return,
@@ -428,7 +430,7 @@ impl SplitState {
                         self.last_word = Some(Delivery::End);
                         return;
                     }
-                    if !self.gather.push(&message) {
+                    if !self.gather.push(&message, spares) {
                         return;
                     }
                     if self.end == Some(next) {

@@ -70,6 +70,7 @@ fn properties_get_their_librdkafka_names() {
     for (name, value) in [
         ("sasl.mechanism", "GSSAPI"),
         ("ssl.truststore.location", "/ca.jks"),
+        ("ssl.truststore.location", "/ca.p12"),
         ("transactional.id", "x"),
         ("sasl.jaas.config", "org.apache...PlainLoginModule required;"),
     ] {

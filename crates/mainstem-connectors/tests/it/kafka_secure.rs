@@ -137,3 +137,17 @@ async fn an_unknown_authority_is_refused() {
         is_refusal(&error, "certificate verify failed");
     }
 }
+
+#[tokio::test]
+async fn stores_of_java_are_refused_with_the_way_out() {
+    let Some(secure) = Secure::open().await else { return };
+    for name in ["ca.jks", "ca.p12"] {
+        let store = secure.store(name);
+        let options = [("properties.ssl.truststore.location", store.as_str())];
+        let error =
+            rows_of(&KAFKA, &secure.reading("PLAIN", PASSWORD, &options)).await.unwrap_err();
+        assert!(error.to_string().contains("only Java can read"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("keytool") && hint.contains(&store), "{hint}");
+    }
+}

@@ -1,0 +1,185 @@
+//! Fetched record batches to payloads.
+//! Invariant: keys, values and headers stay where the fetch has put them: a payload's ranges point into the one buffer that
+//! came from the log. A compressed batch has a buffer of its own. A payload has one timestamp type. Markers and records of
+//! aborted transactions are left out; the next offset passes over them and over what compaction took away.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mainstem_core::ingest::{Header, Messages};
+use mainstem_core::{Error, ErrorKind, Result};
+use mainstem_log::{
+    BatchError, Compression, Record, RecordBatch, RecordLimits, TimestampType,
+};
+
+use super::super::gather::Wanted;
+use super::super::pump::ROWS_MAX;
+
+/// Cuts the blocks of one partition into payloads.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    topic: Arc<str>,
+    partition: i32,
+    wanted: Wanted,
+    /// The first offset that is wanted next.
+    next: i64,
+    /// The first offset that is not wanted any more.
+    end: i64,
+    /// Producers whose transaction, where we are in the log, will be aborted.
+    aborting: BTreeSet<i64>,
+}
+
+/// A payload, and the offset after it.
+pub(super) type Cut = (Messages, i64);
+
+impl Blocks {
+    pub(super) fn new(
+        topic: Arc<str>,
+        partition: i32,
+        wanted: Wanted,
+        start: i64,
+        end: Option<i64>,
+    ) -> Self {
+        let end = end.unwrap_or(i64::MAX);
+        Self { topic, partition, wanted, next: start, end, aborting: BTreeSet::new() }
+    }
+
+    pub(super) fn next_offset(&self) -> i64 {
+        self.next
+    }
+
+    /// Whether everything that is wanted was read.
+    pub(super) fn is_over(&self) -> bool {
+        self.next >= self.end
+    }
+
+    /// Takes a block and the aborted transactions in it.
+    pub(super) fn cut(&mut self, block: Bytes, aborted: &[(i64, i64)]) -> Result<Vec<Cut>> {
+        let mut cuts = Vec::new();
+        let mut open = self.open(&block, 0);
+        let mut rest = block.clone();
+        let mut aborted: Vec<(i64, i64)> = aborted.to_vec();
+        aborted.sort_unstable_by_key(|(_, first)| *first);
+        let mut aborted = aborted.into_iter().peekable();
+        while let Some(batch) = RecordBatch::parse_next(&mut rest) {
+            if self.is_over() {
+                break;
+            }
+            let batch = batch.map_err(|e| self.damaged(&e))?;
+            let header = batch.header();
+            while let Some((producer, _)) = aborted.next_if(|(_, first)| *first <= header.last_offset())
+            {
+                self.aborting.insert(producer);
+            }
+            let last = header.last_offset();
+            if header.is_control() {
+                self.aborting.remove(&header.producer_id);
+            } else if last >= self.next
+                && !(header.is_transactional() && self.aborting.contains(&header.producer_id))
+            {
+                let kind = timestamp_type(header.timestamp_type());
+                let packed = header.compression != Compression::None;
+                let full = open.messages.len() >= ROWS_MAX;
+                if full || packed || (open.messages.timestamp_type != kind && !open.messages.is_empty())
+                {
+                    cuts.extend(open.close(self.next));
+                    open = self.open(&block, open.expected);
+                }
+                open.messages.timestamp_type = kind;
+                let records = batch.records(RecordLimits::default()).map_err(|e| self.damaged(&e))?;
+                if packed {
+                    open = self.open(records.bytes(), records.count() as usize);
+                    open.messages.timestamp_type = kind;
+                }
+                for record in &records {
+                    let record = record.map_err(|e| self.damaged(&e))?;
+                    if (self.next..self.end).contains(&record.offset) {
+                        open.push(&record, self.wanted)?;
+                    }
+                }
+                if packed {
+                    cuts.extend(open.close((last + 1).min(self.end)));
+                    open = self.open(&block, 0);
+                }
+            }
+            self.next = self.next.max(last + 1);
+        }
+        cuts.extend(open.close(self.next.min(self.end)));
+        Ok(cuts)
+    }
+
+    fn open(&self, data: &Bytes, expected: usize) -> Open {
+        let messages = Messages {
+            data: data.clone(),
+            topic: Arc::clone(&self.topic),
+            partition: self.partition,
+            ..Messages::default()
+        };
+        Open { messages, expected }
+    }
+
+    fn damaged(&self, error: &BatchError) -> Error {
+        let (topic, partition) = (&self.topic, self.partition);
+        let text = format!("topic '{topic}', partition {partition}: {error}");
+        Error::new(ErrorKind::Corrupt, text)
+            .with_detail(format!("the batch is the one at or after offset {}", self.next))
+    }
+}
+
+fn timestamp_type(kind: TimestampType) -> &'static str {
+    match kind {
+        TimestampType::Create => "CreateTime",
+        TimestampType::LogAppend => "LogAppendTime",
+    }
+}
+
+/// The payload under way.
+struct Open {
+    messages: Messages,
+    expected: usize,
+}
+
+impl Open {
+    fn push(&mut self, record: &Record<'_>, wanted: Wanted) -> Result<()> {
+        let base = self.messages.data.as_ptr() as usize;
+        let size = self.messages.data.len();
+        let place = |part: &[u8]| -> Result<Range<u32>> {
+            let start = (part.as_ptr() as usize).wrapping_sub(base);
+            match (u32::try_from(start), u32::try_from(start.wrapping_add(part.len()))) {
+                // An empty part may point anywhere.
+                _ if part.is_empty() => Ok(0..0),
+                (Ok(start), Ok(end)) if end as usize <= size && start <= end => Ok(start..end),
+                _ => Err(Error::internal("a record lies outside of its block")),
+            }
+        };
+        let messages = &mut self.messages;
+        let value = record.value.map(place).transpose()?;
+        messages.values.push(value);
+        messages.offsets.push(record.offset);
+        if wanted.keys {
+            messages.keys.push(record.key.map(place).transpose()?);
+        }
+        if wanted.timestamps {
+            messages.timestamps_ms.push(record.timestamp_ms);
+        }
+        if wanted.headers {
+            let mut headers = Vec::new();
+            for header in record.headers {
+                let header = header.map_err(|e| Error::new(ErrorKind::Corrupt, e.to_string()))?;
+                let name = String::from_utf8_lossy(header.key);
+                let value = header.value.map(place).transpose()?;
+                headers.push(Header { name: Arc::from(&*name), value });
+            }
+            messages.headers.push(headers);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, next: i64) -> Option<Cut> {
+        let messages = std::mem::take(&mut self.messages);
+        self.expected = messages.len();
+        (!messages.is_empty()).then_some((messages, next))
+    }
+}
