@@ -28,6 +28,8 @@ mod sink;
 mod source;
 
 #[cfg(test)]
+mod ranges_tests;
+#[cfg(test)]
 mod tests;
 
 /// The connector.

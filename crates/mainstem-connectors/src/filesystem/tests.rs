@@ -36,15 +36,19 @@ fn environment(base: &Path) -> (Environment, Arc<Notices>, Arc<ManualClock>) {
     (environment, notices, clock)
 }
 
-fn column(name: &str, kind: TypeKind) -> Column {
+pub(super) fn column(name: &str, kind: TypeKind) -> Column {
     Column { name: name.into(), data_type: kind.nullable(), metadata_key: None }
 }
 
-fn metadata(name: &str, kind: TypeKind) -> Column {
+pub(super) fn metadata(name: &str, kind: TypeKind) -> Column {
     Column { name: name.into(), data_type: kind.not_null(), metadata_key: Some(name.into()) }
 }
 
-fn table(options: &[(&str, &str)], columns: Vec<Column>, partition_keys: Vec<usize>) -> TableSpec {
+pub(super) fn table(
+    options: &[(&str, &str)],
+    columns: Vec<Column>,
+    partition_keys: Vec<usize>,
+) -> TableSpec {
     TableSpec {
         name: "t".into(),
         columns,
@@ -58,7 +62,7 @@ fn two_columns() -> Vec<Column> {
     vec![column("a", TypeKind::Int), column("b", TypeKind::STRING)]
 }
 
-fn request(base: &Path, table: &TableSpec) -> SourceRequest {
+pub(super) fn request(base: &Path, table: &TableSpec) -> SourceRequest {
     SourceRequest {
         projection: (0..table.columns.len()).collect(),
         table: table.clone(),
@@ -68,7 +72,7 @@ fn request(base: &Path, table: &TableSpec) -> SourceRequest {
     }
 }
 
-fn types(table: &TableSpec) -> Vec<DataType> {
+pub(super) fn types(table: &TableSpec) -> Vec<DataType> {
     table.columns.iter().map(|c| c.data_type.clone()).collect()
 }
 
