@@ -18,6 +18,9 @@ use crate::wire::fetch_response::{AbortedTransaction, FetchableTopicResponse, Pa
 use crate::wire::{FetchRequest, FetchResponse, StrBytes, make};
 use crate::{Broker, Call, ErrorCode};
 
+/// From this version on topics are named by their ids.
+const VERSION_OF_IDS: i16 = 13;
+
 /// An answer whose records are still in files.
 #[derive(Debug, Default)]
 pub struct FetchAnswer {
@@ -35,6 +38,11 @@ impl Borrow<FetchResponse> for FetchAnswer {
 }
 
 impl FetchAnswer {
+    /// Bytes of records that [`Self::load`] reads, or has read.
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Reads the records into the answer.
     pub fn load(&mut self) -> io::Result<()> {
         for (topic, partition, ranges) in self.ranges.drain(..) {
@@ -60,15 +68,19 @@ impl FetchAnswer {
 }
 
 pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: FetchRequest) -> Reply {
-    for topic in &mut request.topics {
-        if call.version >= 13
-            && let Some(name) = broker.topics.name_of(topic.topic_id)
-        {
-            topic.topic = name.clone();
+    // Nobody was ever given a session: this one is of another run, or of another broker.
+    if request.session_id != 0 && request.session_epoch > 0 {
+        let mut answer = FetchAnswer::default();
+        answer.response.error_code = ErrorCode::FetchSessionIdNotFound.code();
+        return answer.into();
+    }
+    if call.version >= VERSION_OF_IDS {
+        for topic in &mut request.topics {
+            topic.topic = broker.topics.name_of(topic.topic_id).cloned().unwrap_or_default();
         }
     }
     let answer = collect(broker, call, &request);
-    if answer.failed || answer.bytes >= enough(&request) || request.max_wait_ms <= 0 {
+    if answer.failed || answer.bytes >= enough(broker, &request) || request.max_wait_ms <= 0 {
         return answer.into();
     }
     for (name, partition) in partitions(&request) {
@@ -81,16 +93,34 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: FetchRequest
     Reply::Later
 }
 
-/// A partition that a waiting fetch watches has moved.
+/// A partition that a waiting fetch watches has moved, or is gone.
 pub(crate) fn try_answer(broker: &mut Broker, id: RequestId) {
     let Some(WaitingFetch { call, request, .. }) = broker.waiting.fetch(id) else { return };
+    if !may_be_enough(broker, request) {
+        return;
+    }
     // Cheap: the request is a few shared names and numbers.
     let (call, request) = (call.clone(), request.clone());
     let answer = collect(broker, &call, &request);
-    if answer.failed || answer.bytes >= enough(&request) {
+    if answer.failed || answer.bytes >= enough(broker, &request) {
         forget(broker, id);
         broker.respond(id, answer.into());
     }
+}
+
+/// False if looking at the ends of the logs is enough to see that a fetch has to wait on.
+fn may_be_enough(broker: &Broker, request: &FetchRequest) -> bool {
+    let isolation = isolation(request);
+    let mut bytes = 0;
+    for (name, asked) in partitions(request) {
+        let Ok(partition) = broker.topics.partition(name, asked.partition) else { return true };
+        let log = &partition.log;
+        if !(log.log_start_offset()..=log.high_watermark()).contains(&asked.fetch_offset) {
+            return true;
+        }
+        bytes += log.readable_bytes(asked.fetch_offset, isolation);
+    }
+    bytes >= enough(broker, request)
 }
 
 /// The time of a waiting fetch is over.
@@ -111,8 +141,20 @@ pub(crate) fn forget(broker: &mut Broker, id: RequestId) -> Option<WaitingFetch>
     Some(fetch)
 }
 
-fn enough(request: &FetchRequest) -> u64 {
-    u64::try_from(request.min_bytes).unwrap_or(0)
+/// More than fits into an answer is never waited for.
+fn enough(broker: &Broker, request: &FetchRequest) -> u64 {
+    u64::try_from(request.min_bytes).unwrap_or(0).min(limit(broker, request))
+}
+
+fn limit(broker: &Broker, request: &FetchRequest) -> u64 {
+    u64::try_from(request.max_bytes).unwrap_or(0).min(u64::from(broker.settings.fetch_bytes_max))
+}
+
+fn isolation(request: &FetchRequest) -> Isolation {
+    match request.isolation_level {
+        1 => Isolation::ReadCommitted,
+        _ => Isolation::ReadUncommitted,
+    }
 }
 
 fn partitions(request: &FetchRequest) -> impl Iterator<Item = (&StrBytes, &FetchPartition)> {
@@ -123,19 +165,17 @@ fn partitions(request: &FetchRequest) -> impl Iterator<Item = (&StrBytes, &Fetch
 }
 
 fn collect(broker: &mut Broker, call: &Call, request: &FetchRequest) -> FetchAnswer {
-    let isolation = match request.isolation_level {
-        1 => Isolation::ReadCommitted,
-        _ => Isolation::ReadUncommitted,
-    };
-    let limit = u32::try_from(request.max_bytes).unwrap_or(0).min(broker.settings.fetch_bytes_max);
+    let (isolation, limit) = (isolation(request), limit(broker, request));
     let mut answer = FetchAnswer::default();
     for (topic_index, topic) in request.topics.iter().enumerate() {
         let mut data = Vec::with_capacity(topic.partitions.len());
         for (index, asked) in topic.partitions.iter().enumerate() {
-            let left = u64::from(limit).saturating_sub(answer.bytes);
-            let read = match call.version >= 13 && topic.topic.is_empty() {
-                true => Err(ErrorCode::UnknownTopicId),
-                false => read(broker, &topic.topic, asked, left, isolation, answer.bytes == 0),
+            let left = limit.saturating_sub(answer.bytes);
+            let same = call.version < VERSION_OF_IDS
+                || broker.topics.name_of(topic.topic_id) == Some(&topic.topic);
+            let read = match same {
+                true => read(broker, &topic.topic, asked, left, isolation, answer.bytes == 0),
+                false => Err(ErrorCode::UnknownTopicId),
             };
             let (partition, ranges) = match read {
                 Ok(found) => found,
@@ -169,11 +209,7 @@ fn read(
     first: bool,
 ) -> Result<(PartitionData, Vec<FileRange>), ErrorCode> {
     let partition = broker.topics.partition_mut(topic, asked.partition)?;
-    match asked.current_leader_epoch {
-        -1 | 0 => {}
-        epoch if epoch > 0 => return Err(ErrorCode::UnknownLeaderEpoch),
-        _ => return Err(ErrorCode::FencedLeaderEpoch),
-    }
+    check_leader_epoch(asked.current_leader_epoch)?;
     let own = u32::try_from(asked.partition_max_bytes).unwrap_or(0);
     let limit = u32::try_from(left).unwrap_or(u32::MAX).min(own);
     let mut read = partition.log.read(asked.fetch_offset, limit, isolation).map_err(code_of)?;
@@ -181,6 +217,7 @@ fn read(
     // Only the first records of an answer may be more than its limit.
     if !first && bytes > left {
         read.ranges.clear();
+        read.aborted.clear();
     }
     let data = make(|data: &mut PartitionData| {
         data.partition_index = asked.partition;
@@ -199,6 +236,15 @@ fn read(
         });
     });
     Ok((data, read.ranges))
+}
+
+/// There was only ever one leader, in epoch 0; -1 is said by those who do not care.
+pub(super) fn check_leader_epoch(epoch: i32) -> Result<(), ErrorCode> {
+    match epoch {
+        -1 | 0 => Ok(()),
+        epoch if epoch > 0 => Err(ErrorCode::UnknownLeaderEpoch),
+        _ => Err(ErrorCode::FencedLeaderEpoch),
+    }
 }
 
 fn code_of(error: ReadError) -> ErrorCode {

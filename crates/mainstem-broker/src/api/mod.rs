@@ -10,22 +10,44 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode as _};
 use crate::wire::{self, *};
 use crate::{Broker, Call};
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
+mod alter_configs;
+mod create_partitions;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_topic_partitions;
+mod elect_leaders;
+mod incremental_alter_configs;
+mod list_offsets;
+mod list_partition_reassignments;
+mod offset_for_leader_epoch;
 mod api_versions;
 mod create_topics;
 mod delete_groups;
 mod describe_groups;
+mod describe_producers;
+mod describe_transactions;
+mod end_txn;
 pub mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_groups;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 pub mod produce;
 mod sync_group;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 /// One API, as it is spoken here.
 #[derive(Debug)]
@@ -135,9 +157,31 @@ apis! {
     SyncGroup: SyncGroupRequest as SyncGroupRequest => SyncGroupResponse as SyncGroupResponse, 0..=5, 0..=5;
     DescribeGroups: DescribeGroupsRequest as DescribeGroupsRequest => DescribeGroupsResponse as DescribeGroupsResponse, 0..=6, 0..=6;
     ListGroups: ListGroupsRequest as ListGroupsRequest => ListGroupsResponse as ListGroupsResponse, 0..=5, 0..=5;
+    InitProducerId: InitProducerIdRequest as InitProducerIdRequest => InitProducerIdResponse as InitProducerIdResponse, 0..=5, 0..=5;
+    AddPartitionsToTxn: AddPartitionsToTxnRequest as AddPartitionsToTxnRequest => AddPartitionsToTxnResponse as AddPartitionsToTxnResponse, 0..=3, 0..=3;
+    AddOffsetsToTxn: AddOffsetsToTxnRequest as AddOffsetsToTxnRequest => AddOffsetsToTxnResponse as AddOffsetsToTxnResponse, 0..=4, 0..=4;
+    EndTxn: EndTxnRequest as EndTxnRequest => EndTxnResponse as EndTxnResponse, 0..=4, 0..=4;
+    WriteTxnMarkers: WriteTxnMarkersRequest as WriteTxnMarkersRequest => WriteTxnMarkersResponse as WriteTxnMarkersResponse, 1..=1, 1..=1;
+    TxnOffsetCommit: TxnOffsetCommitRequest as TxnOffsetCommitRequest => TxnOffsetCommitResponse as TxnOffsetCommitResponse, 0..=4, 0..=4;
+    DescribeProducers: DescribeProducersRequest as DescribeProducersRequest => DescribeProducersResponse as DescribeProducersResponse, 0..=0, 0..=0;
+    DescribeTransactions: DescribeTransactionsRequest as DescribeTransactionsRequest => DescribeTransactionsResponse as DescribeTransactionsResponse, 0..=0, 0..=0;
+    ListTransactions: ListTransactionsRequest as ListTransactionsRequest => ListTransactionsResponse as ListTransactionsResponse, 0..=2, 0..=2;
     DeleteGroups: DeleteGroupsRequest as DeleteGroupsRequest => DeleteGroupsResponse as DeleteGroupsResponse, 0..=2, 0..=2;
     OffsetDelete: OffsetDeleteRequest as OffsetDeleteRequest => OffsetDeleteResponse as OffsetDeleteResponse, 0..=0, 0..=0;
     CreateTopics: CreateTopicsRequest as CreateTopicsRequest => CreateTopicsResponse as CreateTopicsResponse, 2..=7, 2..=7;
+    ListOffsets: ListOffsetsRequest as ListOffsetsRequest => ListOffsetsResponse as ListOffsetsResponse, 1..=11, 1..=11;
+    DeleteTopics: DeleteTopicsRequest as DeleteTopicsRequest => DeleteTopicsResponse as DeleteTopicsResponse, 1..=6, 1..=6;
+    DeleteRecords: DeleteRecordsRequest as DeleteRecordsRequest => DeleteRecordsResponse as DeleteRecordsResponse, 0..=2, 0..=2;
+    OffsetForLeaderEpoch: OffsetForLeaderEpochRequest as OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse as OffsetForLeaderEpochResponse, 2..=4, 2..=4;
+    DescribeConfigs: DescribeConfigsRequest as DescribeConfigsRequest => DescribeConfigsResponse as DescribeConfigsResponse, 1..=4, 1..=4;
+    AlterConfigs: AlterConfigsRequest as AlterConfigsRequest => AlterConfigsResponse as AlterConfigsResponse, 0..=2, 0..=2;
+    DescribeLogDirs: DescribeLogDirsRequest as DescribeLogDirsRequest => DescribeLogDirsResponse as DescribeLogDirsResponse, 1..=4, 1..=4;
+    CreatePartitions: CreatePartitionsRequest as CreatePartitionsRequest => CreatePartitionsResponse as CreatePartitionsResponse, 0..=3, 0..=3;
+    ElectLeaders: ElectLeadersRequest as ElectLeadersRequest => ElectLeadersResponse as ElectLeadersResponse, 0..=2, 0..=2;
+    IncrementalAlterConfigs: IncrementalAlterConfigsRequest as IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse as IncrementalAlterConfigsResponse, 0..=1, 0..=1;
+    ListPartitionReassignments: ListPartitionReassignmentsRequest as ListPartitionReassignmentsRequest => ListPartitionReassignmentsResponse as ListPartitionReassignmentsResponse, 0..=0, 0..=0;
+    DescribeCluster: DescribeClusterRequest as DescribeClusterRequest => DescribeClusterResponse as DescribeClusterResponse, 0..=2, 0..=2;
+    DescribeTopicPartitions: DescribeTopicPartitionsRequest as DescribeTopicPartitionsRequest => DescribeTopicPartitionsResponse as DescribeTopicPartitionsResponse, 0..=0, 0..=0;
 }
 
 pub(crate) fn find(api_key: i16) -> Option<&'static Api> {
@@ -163,8 +207,44 @@ pub(crate) fn dispatch(broker: &mut Broker, call: &Call, request: Request) -> Re
         Request::SyncGroup(request) => sync_group::handle(broker, call, request),
         Request::DescribeGroups(request) => describe_groups::handle(broker, call, &request).into(),
         Request::ListGroups(request) => list_groups::handle(broker, &request).into(),
+        Request::InitProducerId(request) => init_producer_id::handle(broker, call, request),
+        Request::AddPartitionsToTxn(request) => {
+            add_partitions_to_txn::handle(broker, call, &request)
+        }
+        Request::AddOffsetsToTxn(request) => add_offsets_to_txn::handle(broker, call, &request),
+        Request::EndTxn(request) => end_txn::handle(broker, call, &request),
+        Request::WriteTxnMarkers(request) => write_txn_markers::handle(broker, &request),
+        Request::TxnOffsetCommit(request) => txn_offset_commit::handle(broker, call, &request),
+        Request::DescribeProducers(request) => describe_producers::handle(broker, &request).into(),
+        Request::DescribeTransactions(request) => {
+            describe_transactions::handle(broker, &request).into()
+        }
+        Request::ListTransactions(request) => list_transactions::handle(broker, &request).into(),
         Request::DeleteGroups(request) => delete_groups::handle(broker, call, &request),
         Request::OffsetDelete(request) => offset_delete::handle(broker, call, request),
         Request::CreateTopics(request) => create_topics::handle(broker, call, request),
+        Request::ListOffsets(request) => list_offsets::handle(broker, call, &request).into(),
+        Request::DeleteTopics(request) => delete_topics::handle(broker, call, request),
+        Request::DeleteRecords(request) => delete_records::handle(broker, &request),
+        Request::OffsetForLeaderEpoch(request) => {
+            offset_for_leader_epoch::handle(broker, &request).into()
+        }
+        Request::DescribeConfigs(request) => {
+            describe_configs::handle(broker, call, &request).into()
+        }
+        Request::AlterConfigs(request) => alter_configs::handle(broker, call, &request),
+        Request::IncrementalAlterConfigs(request) => {
+            incremental_alter_configs::handle(broker, call, &request)
+        }
+        Request::DescribeLogDirs(request) => describe_log_dirs::handle(broker, &request).into(),
+        Request::CreatePartitions(request) => create_partitions::handle(broker, call, &request),
+        Request::ElectLeaders(request) => elect_leaders::handle(broker, &request).into(),
+        Request::ListPartitionReassignments(_) => list_partition_reassignments::handle().into(),
+        Request::DescribeCluster(request) => {
+            describe_cluster::handle(broker, call, &request).into()
+        }
+        Request::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::handle(broker, &request).into()
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! parsed and their checksums checked before the broker's lock is taken.
 
 use bytes::Bytes;
-use mainstem_log::{AppendError, BatchError, RecordBatch};
+use mainstem_log::{AppendError, BatchError, Compression, RecordBatch};
 
 use super::Reply;
 use crate::waiting::WaitingProduce;
@@ -12,7 +12,10 @@ use crate::wire::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use crate::wire::{ProduceRequest, ProduceResponse, StrBytes, make};
-use crate::{Broker, Call, ErrorCode, Response};
+use crate::{Broker, Call, ErrorCode, Response, transaction, upkeep};
+
+/// The first version whose clients know zstd.
+const ZSTD_VERSION: i16 = 7;
 
 /// A produce request whose batches were checked.
 #[derive(Debug)]
@@ -77,10 +80,14 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: Produce) -> Repl
     let responses = request.topics.iter().map(|(name, batches)| {
         let partitions = batches.iter().map(|partition| {
             let appended = match legal {
-                true => append(broker, &request, name, partition),
+                true => append(broker, call, &request, name, partition),
                 false => Err(ErrorCode::InvalidRequiredAcks.into()),
             };
+            if appended.is_err() && request.acks == 0 {
+                broker.counters.refused_unanswered += 1;
+            }
             if appended.is_ok()
+                && request.acks != 0
                 && let Ok(waits) = broker.topics.partition_mut(name, partition.index)
             {
                 waits.ack_later(call.id);
@@ -109,6 +116,7 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: Produce) -> Repl
 
 fn append(
     broker: &mut Broker,
+    call: &Call,
     request: &Produce,
     name: &StrBytes,
     partition: &PartitionBatch,
@@ -118,8 +126,14 @@ fn append(
     if header.is_control() {
         return Err(ErrorCode::InvalidRecord.into());
     }
-    if header.is_transactional() && (request.transactional_id.is_none() || header.producer_id < 0) {
-        return Err(ErrorCode::InvalidTxnState.into());
+    if header.compression == Compression::Zstd && call.version < ZSTD_VERSION {
+        return Err(ErrorCode::UnsupportedCompressionType.into());
+    }
+    if header.is_transactional() {
+        let id = request.transactional_id.as_ref().ok_or(ErrorCode::InvalidTxnState)?;
+        let place = (name.clone(), partition.index);
+        let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
+        transaction::check_produce(broker, id, producer_id, epoch, &place)?;
     }
     let now_ms = broker.now_ms;
     let topic = broker.topics.by_name_mut(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -127,35 +141,51 @@ fn append(
     let index = usize::try_from(partition.index).ok();
     let target = index.and_then(|index| topic.partitions.get_mut(index));
     let target = target.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let appended = target.log.append(batch, now_ms).map_err(refused)?;
+    let appended = target.log.append(batch, now_ms);
+    let fails = matches!(appended, Err(AppendError::Disk { .. } | AppendError::Poisoned(_)));
+    let complains = fails && !target.complained;
+    target.complained = fails;
+    if let (true, Err(e)) = (complains, &appended) {
+        let said = upkeep::with_cause(e);
+        broker.notice(format!("{name}-{} takes no records: {said}", partition.index));
+    }
     broker.touch(id, partition.index);
-    Ok(appended)
+    appended.map_err(refused)
 }
 
 fn malformed(error: &BatchError) -> Refused {
-    Refused {
-        code: ErrorCode::CorruptMessage,
-        message: Some(error.to_string()),
-        records: Vec::new(),
-    }
+    let code = match error {
+        // Kafka's words: exactly one record batch per partition, and at least one record in it.
+        BatchError::TrailingBytes(_) | BatchError::BadCounts { .. } => ErrorCode::InvalidRecord,
+        BatchError::Truncated { have: 0, .. } => ErrorCode::InvalidRecord,
+        BatchError::UnsupportedMagic(_) => ErrorCode::UnsupportedForMessageFormat,
+        BatchError::UnknownCompression(_) => ErrorCode::UnsupportedCompressionType,
+        _ => ErrorCode::CorruptMessage,
+    };
+    Refused { code, message: Some(error.to_string()), records: Vec::new() }
 }
 
-fn refused(error: AppendError) -> Refused {
-    let code = match &error {
+/// The log's refusals as Kafka numbers them.
+pub(super) fn code_of(error: &AppendError) -> ErrorCode {
+    match error {
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::DuplicateSequence { .. } => ErrorCode::DuplicateSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::MessageTooLarge { .. } => ErrorCode::MessageTooLarge,
         AppendError::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
-        AppendError::InvalidRecord { record_indexes, .. } => {
-            let records = record_indexes.iter().map(|index| i32::try_from(*index).unwrap_or(-1));
-            let message = Some(error.to_string());
-            return Refused { code: ErrorCode::InvalidRecord, message, records: records.collect() };
-        }
+        AppendError::InvalidRecord { .. } => ErrorCode::InvalidRecord,
         AppendError::CorruptBatch(_) => ErrorCode::CorruptMessage,
         AppendError::Disk { .. } | AppendError::Poisoned(_) => ErrorCode::KafkaStorageError,
+    }
+}
+
+fn refused(error: AppendError) -> Refused {
+    let records = match &error {
+        AppendError::InvalidRecord { record_indexes, .. } => &record_indexes[..],
+        _ => &[],
     };
-    Refused { code, message: Some(error.to_string()), records: Vec::new() }
+    let records = records.iter().map(|index| i32::try_from(*index).unwrap_or(-1)).collect();
+    Refused { code: code_of(&error), message: Some(error.to_string()), records }
 }
 
 fn answer(

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 pub(crate) mod classic;
 mod member;
+#[cfg(test)]
+mod tests;
 pub(crate) mod offsets;
 
 use crate::broker::Broker;

@@ -1,0 +1,250 @@
+//! The transaction coordinator: transactional ids, and the way from a decision to markers in every partition.
+//! Invariant: what was decided (`PrepareCommit`, `PrepareAbort`, durable in the journal) is carried out to its end, also after a
+//! crash, and carrying it out twice does nothing twice: a partition without an open transaction of the producer takes no marker.
+//! An owner that is fenced by a newer epoch or by its own timeout changes nothing any more.
+//! The protocol is Kafka's first version of transactions (KIP-98, KIP-360, KIP-447); `transaction.version` is not advertised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+pub(crate) mod state;
+
+use crate::broker::Broker;
+use crate::call::RequestId;
+use crate::journal::{Entry, Then};
+use crate::wire::{EndTxnResponse, StrBytes, make};
+use crate::{ErrorCode, Response};
+use state::{Stage, Transaction};
+
+/// Producer ids are promised in blocks, so that not every new producer waits for the disk.
+const PRODUCER_ID_BLOCK: i64 = 1_000;
+
+/// `transactional.id.expiration.ms`: an id that was not used for this long is forgotten.
+const EXPIRATION_MS: i64 = 7 * 24 * 3_600_000;
+const EXPIRY_INTERVAL_MS: i64 = 3_600_000;
+
+/// Single node: there is never another coordinator.
+pub(crate) const COORDINATOR_EPOCH: i32 = 0;
+
+/// All transactional ids, and the producer ids that were given away.
+#[derive(Debug, Default)]
+pub(crate) struct Transactions {
+    by_id: BTreeMap<StrBytes, Transaction>,
+    timers: BTreeSet<(i64, StrBytes)>,
+    next_producer_id: i64,
+    reserved_producer_ids: i64,
+    next_expiry_ms: i64,
+}
+
+impl Transactions {
+    pub(crate) fn get(&self, id: &StrBytes) -> Option<&Transaction> {
+        self.by_id.get(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&StrBytes, &Transaction)> {
+        self.by_id.iter()
+    }
+
+    fn put(&mut self, id: &StrBytes, transaction: Transaction) {
+        if let Some(old) = self.by_id.get(id).and_then(Transaction::deadline_ms) {
+            self.timers.remove(&(old, id.clone()));
+        }
+        self.timers.extend(transaction.deadline_ms().map(|deadline| (deadline, id.clone())));
+        self.by_id.insert(id.clone(), transaction);
+    }
+
+    /// Takes back an entry of the journal.
+    pub(crate) fn restore(&mut self, key: &Value, value: &Value) -> Option<()> {
+        let id = StrBytes::from(key.get(1)?.as_str()?);
+        self.put(&id, Transaction::restore(value)?);
+        Some(())
+    }
+
+    /// Takes back how many producer ids were given away.
+    pub(crate) fn restore_producer_ids(&mut self, value: &Value) -> Option<()> {
+        self.reserved_producer_ids = value["reserved"].as_i64()?;
+        self.next_producer_id = self.reserved_producer_ids;
+        Some(())
+    }
+
+    pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
+        let expiry = (!self.by_id.is_empty()).then_some(self.next_expiry_ms);
+        self.timers.first().map(|(at, _)| *at).into_iter().chain(expiry).min()
+    }
+
+    fn overdue(&self, now_ms: i64) -> Option<StrBytes> {
+        self.timers.first().filter(|(at, _)| *at <= now_ms).map(|(_, id)| id.clone())
+    }
+}
+
+/// A producer id that nobody had before; in force at once, to be answered durably.
+pub(crate) fn new_producer_id(broker: &mut Broker) -> Result<i64, ErrorCode> {
+    let transactions = &mut broker.transactions;
+    let id = transactions.next_producer_id;
+    if id >= transactions.reserved_producer_ids {
+        let reserved = id + PRODUCER_ID_BLOCK;
+        transactions.reserved_producer_ids = reserved;
+        broker.record(&[(json!(["producer-ids"]), Some(json!({"v": 1, "reserved": reserved})))])?;
+    }
+    broker.transactions.next_producer_id = id + 1;
+    Ok(id)
+}
+
+/// Changes a transaction and records it.
+pub(crate) fn update(
+    broker: &mut Broker,
+    id: &StrBytes,
+    mut transaction: Transaction,
+    mut with: Vec<Entry>,
+) -> Result<(), ErrorCode> {
+    transaction.updated_ms = broker.now_ms;
+    with.push(transaction.entry(id));
+    broker.record(&with)?;
+    broker.transactions.put(id, transaction);
+    Ok(())
+}
+
+/// The transaction of a caller that may change it.
+pub(crate) fn owned(
+    broker: &Broker,
+    id: &StrBytes,
+    producer_id: i64,
+    epoch: i16,
+) -> Result<Transaction, ErrorCode> {
+    if id.is_empty() {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let transaction =
+        broker.transactions.get(id).ok_or(ErrorCode::InvalidProducerIdMapping)?.clone();
+    transaction.check(producer_id, epoch)?;
+    Ok(transaction)
+}
+
+/// Whether a transactional batch may be appended: its partition has to take part.
+pub(crate) fn check_produce(
+    broker: &Broker,
+    id: &StrBytes,
+    producer_id: i64,
+    epoch: i16,
+    place: &(StrBytes, i32),
+) -> Result<(), ErrorCode> {
+    let transaction = owned(broker, id, producer_id, epoch).map_err(|code| match code {
+        // Produce has its own word for it.
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        code => code,
+    })?;
+    match transaction.stage == Stage::Ongoing && transaction.partitions.contains(place) {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidTxnState),
+    }
+}
+
+/// Decides: from here on the transaction ends this way, whatever happens. Who asked is answered when it is done.
+pub(crate) fn decide(
+    broker: &mut Broker,
+    id: &StrBytes,
+    mut transaction: Transaction,
+    commit: bool,
+    asked_by: Option<RequestId>,
+) -> Result<(), ErrorCode> {
+    transaction.stage = if commit { Stage::PrepareCommit } else { Stage::PrepareAbort };
+    update(broker, id, transaction, Vec::new())?;
+    broker.after_journal(Then::EndTransaction { id: id.clone(), asked_by });
+    Ok(())
+}
+
+/// Carries out what was decided: markers in the partitions, offsets in the groups.
+pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>) {
+    let Some(mut transaction) = broker.transactions.get(id).cloned() else { return };
+    let Some(commit) = transaction.stage.prepared() else { return };
+    let (producer_id, epoch, now_ms) = (transaction.producer_id, transaction.epoch, broker.now_ms);
+    let mut failed = false;
+    for (topic, index) in &transaction.partitions {
+        // A topic that was deleted meanwhile needs no marker.
+        let Some(topic_id) = broker.topics.by_name(topic).map(|topic| topic.id) else { continue };
+        let Ok(partition) = broker.topics.partition_mut(topic, *index) else { continue };
+        let log = &mut partition.log;
+        let marked = log.append_marker(commit, producer_id, epoch, COORDINATOR_EPOCH, now_ms);
+        match marked {
+            Ok(_) => broker.touch(topic_id, *index),
+            Err(why) => {
+                failed = true;
+                broker.notice(format!(
+                    "the transaction '{id}' cannot be ended in {topic}-{index} before a restart: {why}"
+                ));
+            }
+        }
+    }
+    let mut entries = Vec::new();
+    for group in &transaction.groups {
+        if let Some(state) = broker.groups.get_mut(group) {
+            entries.extend(state.offsets.finish(group, producer_id, commit));
+        }
+        broker.groups.settle(group);
+    }
+    if !failed {
+        transaction.stage = if commit { Stage::CompleteCommit } else { Stage::CompleteAbort };
+        transaction.partitions.clear();
+        transaction.groups.clear();
+    }
+    // Not durable is not lost: it is carried out again from the decision.
+    let recorded = update(broker, id, transaction, entries);
+    if let Some(to) = asked_by {
+        let code = recorded.err().unwrap_or(ErrorCode::None);
+        broker.respond(to, end_response(code));
+    }
+}
+
+pub(crate) fn end_response(code: ErrorCode) -> Response {
+    make(|response: &mut EndTxnResponse| response.error_code = code.code()).into()
+}
+
+/// Carries out what was decided before the broker stopped.
+pub(crate) fn resume(broker: &mut Broker) {
+    let decided: Vec<StrBytes> = broker
+        .transactions
+        .iter()
+        .filter(|(_, transaction)| transaction.stage.prepared().is_some())
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in decided {
+        carry_out(broker, &id, None);
+    }
+}
+
+/// Aborts what takes longer than its owner promised, and forgets ids that nobody uses.
+pub(crate) fn tick(broker: &mut Broker) {
+    let now_ms = broker.now_ms;
+    while let Some(id) = broker.transactions.overdue(now_ms) {
+        let Some(mut transaction) = broker.transactions.get(&id).cloned() else { break };
+        // The owner is fenced: its next request is of an old epoch.
+        transaction.last_epoch = transaction.epoch;
+        transaction.epoch += 1;
+        if decide(broker, &id, transaction, false, None).is_err() {
+            break;
+        }
+    }
+    if broker.transactions.next_expiry_ms <= now_ms {
+        broker.transactions.next_expiry_ms = now_ms + EXPIRY_INTERVAL_MS;
+        expire(broker);
+    }
+}
+
+fn expire(broker: &mut Broker) {
+    let before_ms = broker.now_ms - EXPIRATION_MS;
+    let idle = |transaction: &Transaction| {
+        transaction.updated_ms < before_ms
+            && transaction.stage != Stage::Ongoing
+            && transaction.stage.prepared().is_none()
+    };
+    let ids = broker.transactions.iter().filter(|(_, transaction)| idle(transaction));
+    let ids: Vec<StrBytes> = ids.map(|(id, _)| id.clone()).collect();
+    let entries: Vec<Entry> =
+        ids.iter().map(|id| (json!(["transaction", id.as_str()]), None)).collect();
+    if !entries.is_empty() && broker.record(&entries).is_ok() {
+        for id in ids {
+            broker.transactions.by_id.remove(&id);
+        }
+    }
+}
