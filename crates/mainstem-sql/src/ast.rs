@@ -65,12 +65,36 @@ pub enum StatementKind {
     Reset {
         key: Option<String>,
     },
-    ShowTables,
-    ShowViews,
-    ShowCreateTable(ObjectName),
+    Show(Show),
     Describe(ObjectName),
+    Use {
+        catalog: bool,
+        name: ObjectName,
+    },
     Explain(Box<Statement>),
     Query(Query),
+}
+
+/// What SHOW shows.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the statement")]
+pub enum Show {
+    Tables(Option<LikePattern>),
+    Views(Option<LikePattern>),
+    Columns(ObjectName, Option<LikePattern>),
+    CreateTable(ObjectName),
+    CreateView(ObjectName),
+    Catalog,
+    Database,
+}
+
+/// [NOT] LIKE 'pattern' of SHOW.
+#[derive(Debug, Clone)]
+pub struct LikePattern {
+    /// NOT.
+    pub negated: bool,
+    /// With `%` and `_`.
+    pub pattern: StringLiteral,
 }
 
 /// INSERT INTO.
@@ -80,6 +104,8 @@ pub struct Insert {
     pub table: ObjectName,
     /// Dynamic options of the target.
     pub hints: Vec<(StringLiteral, StringLiteral)>,
+    /// PARTITION (column = literal, ...).
+    pub partition: Vec<(Ident, Expr)>,
     /// The column list, if written.
     pub columns: Vec<Ident>,
     /// What is inserted.
@@ -108,13 +134,38 @@ pub struct CreateTable {
     pub temporary: bool,
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDef>,
+    /// Names without types: the order of the columns that AS SELECT makes.
+    pub column_order: Vec<Ident>,
     pub watermark: Option<WatermarkDef>,
-    pub primary_key: Option<Vec<Ident>>,
+    pub primary_key: Option<PrimaryKeyDef>,
     pub comment: Option<String>,
+    pub distribution: Option<DistributionDef>,
     pub partitioned_by: Vec<Ident>,
     pub like: Option<LikeClause>,
     pub options: Vec<(StringLiteral, StringLiteral)>,
     pub query: Option<Query>,
+}
+
+/// [CONSTRAINT name] PRIMARY KEY (columns) NOT ENFORCED.
+#[derive(Debug, Clone)]
+pub struct PrimaryKeyDef {
+    /// The constraint's name, if given.
+    pub name: Option<Ident>,
+    /// The key.
+    pub columns: Vec<Ident>,
+}
+
+/// DISTRIBUTED [BY [HASH | RANGE] (columns)] [INTO n BUCKETS].
+#[derive(Debug, Clone)]
+pub struct DistributionDef {
+    /// HASH or RANGE, if given.
+    pub kind: Option<&'static str>,
+    /// What rows are distributed by.
+    pub columns: Vec<Ident>,
+    /// How many buckets, if given.
+    pub buckets: Option<String>,
+    /// Where.
+    pub span: Span,
 }
 
 /// LIKE of CREATE TABLE.
@@ -435,6 +486,8 @@ pub enum ExprKind {
     Cast {
         expr: Expr,
         data_type: DataType,
+        /// The unit of an INTERVAL type that names a single one, upper case.
+        unit: Option<String>,
         try_cast: bool,
     },
     Extract {

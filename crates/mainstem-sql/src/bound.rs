@@ -13,6 +13,9 @@ use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
 use crate::functions::{Argument, Kernel};
 use crate::operators::BinaryOp;
 
+/// The name of the call that gives its argument back and ends the job on NULL: before sinks.
+pub(crate) const NOT_NULL: &str = "NOT_NULL";
+
 /// An expression over the columns of one relation.
 #[derive(Clone)]
 pub struct Bound {
@@ -113,6 +116,14 @@ impl Bound {
         match self.kind {
             BoundKind::Column(index) => Some(index),
             _ => None,
+        }
+    }
+
+    /// The column, also behind the test that it has a value ([`NOT_NULL`]).
+    pub fn as_checked_column(&self) -> Option<usize> {
+        match &self.kind {
+            BoundKind::Call { name, args, .. } if name == NOT_NULL => args[0].as_column(),
+            _ => self.as_column(),
         }
     }
 

@@ -12,6 +12,11 @@ use mainstem_core::{DataType, types::quote_identifier};
 use crate::ast;
 use crate::bound::Bound;
 
+/// The one catalog.
+pub const DEFAULT_CATALOG: &str = "default_catalog";
+/// Its one database.
+pub const DEFAULT_DATABASE: &str = "default_database";
+
 /// What the planner knows of connectors and formats.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectorCatalog {
@@ -83,16 +88,22 @@ pub struct Watermark {
 }
 
 /// A table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
     /// Its name.
     pub name: String,
+    /// CREATE TEMPORARY TABLE.
+    pub temporary: bool,
     /// In the order of the DDL.
     pub columns: Vec<TableColumn>,
     /// Event time, if declared.
     pub watermark: Option<Watermark>,
     /// Indices into `columns`.
     pub primary_key: Vec<usize>,
+    /// The name of the primary key, if one was given.
+    pub constraint: Option<String>,
+    /// DISTRIBUTED BY, as SHOW CREATE TABLE prints it: no connector here takes buckets.
+    pub distribution: Option<String>,
     /// Indices into `columns`.
     pub partition_keys: Vec<usize>,
     /// The WITH clause.
@@ -148,27 +159,7 @@ impl Table {
 
     /// The statement that makes this table, as Flink prints it; `hidden` options show `***`.
     pub fn to_sql(&self, is_secret: &dyn Fn(&str) -> bool) -> String {
-        let mut lines: Vec<String> = self
-            .columns
-            .iter()
-            .map(|c| {
-                let name = quote_identifier(&c.name);
-                let comment = c
-                    .comment
-                    .as_ref()
-                    .map_or(String::new(), |c| format!(" COMMENT '{}'", c.replace('\'', "''")));
-                match &c.source {
-                    ColumnSource::Physical => format!("{name} {}{comment}", c.data_type),
-                    ColumnSource::Computed { text, .. } => format!("{name} AS {text}{comment}"),
-                    ColumnSource::Metadata { key, is_virtual } => {
-                        let from =
-                            if *key == c.name { String::new() } else { format!(" FROM '{key}'") };
-                        let suffix = if *is_virtual { " VIRTUAL" } else { "" };
-                        format!("{name} {} METADATA{from}{suffix}{comment}", c.data_type)
-                    }
-                }
-            })
-            .collect();
+        let mut lines: Vec<String> = self.columns.iter().map(column_sql).collect();
         if let Some(watermark) = &self.watermark {
             let column = quote_identifier(&self.columns[watermark.column].name);
             lines.push(format!("WATERMARK FOR {column} AS {}", watermark.text));
@@ -180,15 +171,28 @@ impl Table {
                 .join(", ")
         };
         if !self.primary_key.is_empty() {
-            lines.push(format!("PRIMARY KEY ({}) NOT ENFORCED", names(&self.primary_key)));
+            let name = self.constraint.clone().unwrap_or_else(|| {
+                let key: Vec<&str> =
+                    self.primary_key.iter().map(|&k| self.columns[k].name.as_str()).collect();
+                format!("PK_{}", key.join("_"))
+            });
+            lines.push(format!(
+                "CONSTRAINT {} PRIMARY KEY ({}) NOT ENFORCED",
+                quote_identifier(&name),
+                names(&self.primary_key)
+            ));
         }
         let mut sql = format!(
-            "CREATE TABLE {} (\n  {}\n)",
+            "CREATE {}TABLE {} (\n  {}\n)",
+            if self.temporary { "TEMPORARY " } else { "" },
             quote_identifier(&self.name),
             lines.join(",\n  ")
         );
         if let Some(comment) = &self.comment {
             sql.push_str(&format!("\nCOMMENT '{}'", comment.replace('\'', "''")));
+        }
+        if let Some(distribution) = &self.distribution {
+            sql.push_str(&format!("\n{distribution}"));
         }
         if !self.partition_keys.is_empty() {
             sql.push_str(&format!("\nPARTITIONED BY ({})", names(&self.partition_keys)));
@@ -201,8 +205,28 @@ impl Table {
                 format!("  '{}' = '{v}'", k.replace('\'', "''"))
             })
             .collect();
-        sql.push_str(&format!("\nWITH (\n{}\n)", options.join(",\n")));
+        if !options.is_empty() {
+            sql.push_str(&format!("\nWITH (\n{}\n)", options.join(",\n")));
+        }
         sql
+    }
+}
+
+/// A column as CREATE TABLE has it.
+fn column_sql(column: &TableColumn) -> String {
+    let name = quote_identifier(&column.name);
+    let comment = column
+        .comment
+        .as_ref()
+        .map_or(String::new(), |c| format!(" COMMENT '{}'", c.replace('\'', "''")));
+    match &column.source {
+        ColumnSource::Physical => format!("{name} {}{comment}", column.data_type),
+        ColumnSource::Computed { text, .. } => format!("{name} AS {text}{comment}"),
+        ColumnSource::Metadata { key, is_virtual } => {
+            let from = if *key == column.name { String::new() } else { format!(" FROM '{key}'") };
+            let suffix = if *is_virtual { " VIRTUAL" } else { "" };
+            format!("{name} {} METADATA{from}{suffix}{comment}", column.data_type)
+        }
     }
 }
 
@@ -217,6 +241,18 @@ pub struct View {
     pub query: ast::Query,
     /// As written.
     pub text: String,
+}
+
+impl View {
+    /// The statement that makes this view, its query as written.
+    pub fn to_sql(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|c| quote_identifier(c)).collect();
+        let list = match columns.is_empty() {
+            true => String::new(),
+            false => format!(" (\n  {}\n)", columns.join(",\n  ")),
+        };
+        format!("CREATE VIEW {}{list} AS\n{}", quote_identifier(&self.name), self.text)
+    }
 }
 
 /// What a name stands for.

@@ -21,4 +21,5 @@ pub mod parser;
 pub mod rel;
 pub mod script;
 pub mod session;
+mod show;
 pub mod source;

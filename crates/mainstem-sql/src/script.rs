@@ -6,14 +6,17 @@ use std::sync::Arc;
 
 use mainstem_core::options::OptionSpec;
 
-use crate::ast::{self, Statement, StatementKind};
-use crate::bind::{self, Context, bind_create_as, bind_create_table, bind_insert, bind_query};
-use crate::catalog::{Catalog, ColumnSource, ConnectorCatalog, Object, Table, View};
+use crate::ast::{self, Show, Statement, StatementKind};
+use crate::bind::{Context, bind_create_as, bind_create_table, bind_insert, bind_query};
+use crate::catalog::{
+    Catalog, ConnectorCatalog, DEFAULT_CATALOG, DEFAULT_DATABASE, Object, Table, View,
+};
 use crate::error::{SqlError, SqlResult};
 use crate::job::Step;
 use crate::lower::{Output, lower};
 use crate::parser::parse_statements;
-use crate::session::Session;
+use crate::session::{NullInSink, Session};
+use crate::show;
 use crate::source::{SourceText, Span};
 
 /// A session that scripts run in, one after the other.
@@ -153,38 +156,52 @@ impl ScriptSession {
                     None => self.settings.clear(),
                 }
                 self.session = Session::default();
-                match self.settings.get("table.local-time-zone").cloned() {
-                    Some(zone) => self.set("table.local-time-zone".to_owned(), zone, span),
-                    None => Ok(()),
-                }
+                let left = self.settings.clone();
+                left.into_iter().try_for_each(|(key, value)| self.set(key, value, span))
             }
-            StatementKind::ShowTables => {
-                let lines = self.catalog.iter().map(|(name, _)| name.to_owned()).collect();
+            StatementKind::Show(show) => self.show(&show),
+            StatementKind::Describe(name) => {
+                let lines = show::describe(self.context(), self.object(&name)?, None)?;
                 self.text(lines)
             }
-            StatementKind::ShowViews => {
-                let is_view = |(name, object): (&str, &Object)| {
-                    matches!(object, Object::View(_)).then(|| name.to_owned())
-                };
-                let lines = self.catalog.iter().filter_map(is_view).collect();
-                self.text(lines)
-            }
-            StatementKind::ShowCreateTable(name) => {
-                let text = match self.object(&name)? {
-                    Object::Table(table) => {
-                        let specs = self.option_specs(table);
-                        table.to_sql(&|key| specs.iter().any(|s| s.secret && s.name == key))
-                    }
-                    Object::View(view) => format!(
-                        "CREATE VIEW {} AS\n{}",
-                        mainstem_core::types::quote_identifier(&view.name),
-                        view.text
-                    ),
-                };
-                self.text(text.lines().map(str::to_owned).collect())
-            }
-            StatementKind::Describe(name) => self.describe(&name),
+            StatementKind::Use { catalog, name } => self.use_default(catalog, &name),
         }
+    }
+
+    fn show(&mut self, show: &Show) -> SqlResult<()> {
+        let lines = match show {
+            Show::Tables(like) => show::names(&self.catalog, false, like.as_ref())?,
+            Show::Views(like) => show::names(&self.catalog, true, like.as_ref())?,
+            Show::Columns(name, like) => {
+                show::describe(self.context(), self.object(name)?, like.as_ref())?
+            }
+            Show::CreateTable(name) => match self.object(name)? {
+                Object::Table(table) => {
+                    let specs = self.option_specs(table);
+                    let secret = |key: &str| specs.iter().any(|s| s.secret && s.name == key);
+                    table.to_sql(&secret).lines().map(str::to_owned).collect()
+                }
+                Object::View(_) => return Err(is_a("view", "SHOW CREATE VIEW", name.last())),
+            },
+            Show::CreateView(name) => match self.object(name)? {
+                Object::View(view) => view.to_sql().lines().map(str::to_owned).collect(),
+                Object::Table(_) => return Err(is_a("table", "SHOW CREATE TABLE", name.last())),
+            },
+            Show::Catalog => vec![DEFAULT_CATALOG.to_owned()],
+            Show::Database => vec![DEFAULT_DATABASE.to_owned()],
+        };
+        self.text(lines)
+    }
+
+    /// There is one catalog with one database, and they are in use.
+    fn use_default(&mut self, catalog: bool, name: &ast::ObjectName) -> SqlResult<()> {
+        let (what, wanted) =
+            if catalog { ("catalog", DEFAULT_CATALOG) } else { ("database", DEFAULT_DATABASE) };
+        if name.last().value == wanted {
+            return Ok(());
+        }
+        Err(SqlError::new(format!("unknown {what} '{}'", name.last().value), name.span())
+            .with_hint(format!("there is {wanted} only")))
     }
 
     fn text(&mut self, lines: Vec<String>) -> SqlResult<()> {
@@ -252,7 +269,6 @@ impl ScriptSession {
             return Ok(());
         }
         let (table, rel) = bind_create_as(self.context(), ddl, &source.text)?;
-        let rel = bind::fit_to_table(self.context(), rel, &table, span)?;
         let table = Arc::new(table);
         self.catalog.insert(name, Object::Table(Arc::clone(&table)));
         let options = table.options.clone();
@@ -269,9 +285,9 @@ impl ScriptSession {
                 Ok(())
             }
             (Some(_), _) => {
-                let (is, wanted) = if view { ("table", "TABLE") } else { ("view", "VIEW") };
-                Err(SqlError::new(format!("'{}' is a {is}", last.value), last.span)
-                    .with_hint(format!("write DROP {wanted}")))
+                let (is, wanted) =
+                    if view { ("table", "DROP TABLE") } else { ("view", "DROP VIEW") };
+                Err(is_a(is, wanted, last))
             }
             (None, _) if if_exists => Ok(()),
             (None, _) => self.object(name).map(drop),
@@ -321,56 +337,25 @@ impl ScriptSession {
                     .with_hint("use a name such as 'UTC' or 'Europe/Bucharest'")
             })?;
         }
+        if key == "table.exec.sink.not-null-enforcer" {
+            self.session.null_in_sink = match value.to_ascii_uppercase().as_str() {
+                "ERROR" => NullInSink::Refuse,
+                "DROP" => NullInSink::Drop,
+                _ => {
+                    return Err(SqlError::new(format!("unknown value '{value}' of {key}"), span)
+                        .with_hint("ERROR ends the job, DROP leaves the row out"));
+                }
+            };
+        }
         self.settings.insert(key, value);
         Ok(())
     }
+}
 
-    fn describe(&mut self, name: &ast::ObjectName) -> SqlResult<()> {
-        let mut lines = vec!["name\ttype\tnull\tkey\textras\twatermark".to_owned()];
-        match self.object(name)?.clone() {
-            Object::Table(table) => {
-                for (i, column) in table.columns.iter().enumerate() {
-                    let rowtime = table.watermark.as_ref().filter(|w| w.column == i);
-                    let attribute = match (rowtime, column.is_proctime) {
-                        (Some(_), _) => " *ROWTIME*",
-                        (None, true) => " *PROCTIME*",
-                        _ => "",
-                    };
-                    let key: Vec<&str> =
-                        table.primary_key.iter().map(|k| table.columns[*k].name.as_str()).collect();
-                    let key = if table.primary_key.contains(&i) {
-                        format!("PRI({})", key.join(", "))
-                    } else {
-                        String::new()
-                    };
-                    let extras = match &column.source {
-                        ColumnSource::Physical => String::new(),
-                        ColumnSource::Computed { text, .. } => format!("AS {text}"),
-                        ColumnSource::Metadata { key, is_virtual } => {
-                            let suffix = if *is_virtual { " VIRTUAL" } else { "" };
-                            format!("METADATA FROM '{key}'{suffix}")
-                        }
-                    };
-                    lines.push(format!(
-                        "{}\t{}{attribute}\t{}\t{key}\t{extras}\t{}",
-                        column.name,
-                        column.data_type.kind,
-                        if column.data_type.nullable { "TRUE" } else { "FALSE" },
-                        rowtime.map_or("", |w| w.text.as_str()),
-                    ));
-                }
-            }
-            Object::View(view) => {
-                let rel = bind_query(self.context(), &view.query)?;
-                for (i, field) in rel.fields.iter().enumerate() {
-                    let name = view.columns.get(i).unwrap_or(&field.name);
-                    let null = if field.data_type.nullable { "TRUE" } else { "FALSE" };
-                    lines.push(format!("{name}\t{}\t{null}\t\t\t", field.data_type.kind));
-                }
-            }
-        }
-        self.text(lines)
-    }
+/// The refusal of what is for the other of tables and views.
+fn is_a(what: &str, statement: &str, name: &ast::Ident) -> SqlError {
+    SqlError::new(format!("'{}' is a {what}", name.value), name.span)
+        .with_hint(format!("write {statement}"))
 }
 
 /// The table or view that a statement would declare.

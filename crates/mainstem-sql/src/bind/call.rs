@@ -100,7 +100,8 @@ impl ExprBinder<'_> {
         match (name, args) {
             ("PROCTIME", []) => return Ok(proctime()),
             ("CURRENT_WATERMARK", [column]) => return self.current_watermark(column, span),
-            ("COALESCE" | "IFNULL" | "NVL", [_, ..]) => return self.coalesce(args, span),
+            ("COALESCE", [_, ..]) => return self.coalesce(args, span),
+            ("IFNULL", _) => return self.if_null(args, span),
             ("IF", [condition, yes, no]) => {
                 if condition.data_type.kind != TypeKind::Boolean {
                     return Err(SqlError::new("the first argument of IF must be BOOLEAN", span));
@@ -128,6 +129,24 @@ impl ExprBinder<'_> {
             }
         })?;
         self.wrap(function.name, None, binding, args.to_vec(), span)
+    }
+
+    /// COALESCE of two, but a string that is never NULL keeps its type.
+    fn if_null(&self, args: &[Bound], span: Span) -> SqlResult<Bound> {
+        let [value, _] = args else {
+            return Err(SqlError::new(
+                format!("IFNULL takes 2 arguments, not {}", args.len()),
+                span,
+            )
+            .with_hint("usage: IFNULL(value, if_null)"));
+        };
+        let both = self.coalesce(args, span)?;
+        if both.data_type.kind == TypeKind::Null {
+            return Err(SqlError::new("IFNULL of two NULLs has no type", span)
+                .with_hint("write CAST(NULL AS type)"));
+        }
+        let stays = value.data_type.kind.is_string() && !value.data_type.nullable;
+        Ok(if stays { value.clone() } else { both })
     }
 
     fn coalesce(&self, args: &[Bound], span: Span) -> SqlResult<Bound> {

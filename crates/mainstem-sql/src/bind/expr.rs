@@ -122,8 +122,11 @@ impl<'a> ExprBinder<'a> {
             ExprKind::Case { operand, branches, otherwise } => {
                 self.case(operand.as_ref(), branches, otherwise.as_ref(), span)
             }
-            ExprKind::Cast { expr, data_type, try_cast } => {
+            ExprKind::Cast { expr, data_type, unit, try_cast } => {
                 let mode = if *try_cast { CastMode::Try } else { CastMode::Cast };
+                if data_type.kind.is_interval() {
+                    return self.interval_cast(expr, data_type, unit.as_deref(), mode, span);
+                }
                 self.cast(self.bind(expr)?, data_type, mode, span)
             }
             _ => self.call_form(expr),
@@ -275,7 +278,7 @@ impl<'a> ExprBinder<'a> {
         self.unary_bound(op, operand, span)
     }
 
-    fn unary_bound(&self, op: UnaryOp, operand: Bound, span: Span) -> SqlResult<Bound> {
+    pub(super) fn unary_bound(&self, op: UnaryOp, operand: Bound, span: Span) -> SqlResult<Bound> {
         let binding = operators::bind_unary(op, &operand.argument(), self.session)
             .map_err(|e| SqlError::from_core(&e, span))?;
         self.wrap(unary_name(op), None, binding, vec![operand], span)

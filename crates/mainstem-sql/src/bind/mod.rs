@@ -1,19 +1,24 @@
 //! Syntax to relations: names are resolved, types settled, statements refused with the place that is wrong.
 //! Invariant: binding does no I/O and changes nothing; the same text over the same catalog binds the same way.
 //! The parts: `expr` expressions, `query` SELECT and FROM, `aggregate` GROUP BY, `window` window functions, `ddl`
-//! CREATE TABLE, `insert` INSERT.
+//! CREATE TABLE, `like` and `create_as` its LIKE and AS SELECT, `insert` INSERT, `interval_cast` CAST to
+//! INTERVAL.
 
 mod aggregate;
 mod call;
 mod construct;
+mod create_as;
 mod ddl;
 mod expr;
 mod insert;
+mod interval_cast;
 mod json;
+mod like;
 mod query;
 mod window;
 
-pub use ddl::{bind_create_as, bind_create_table};
+pub use create_as::bind_create_as;
+pub use ddl::bind_create_table;
 pub use insert::bind_insert;
 pub(crate) use query::{conjunction, conjuncts};
 
@@ -47,16 +52,6 @@ struct Binder<'a> {
 /// An expression that reads no column.
 pub fn bind_constant(session: &Session, expr: &crate::ast::Expr) -> SqlResult<crate::bound::Bound> {
     expr::ExprBinder::new(session, &[]).bind(expr)
-}
-
-/// The sink columns of `table` from `rel`, for CREATE TABLE AS.
-pub fn fit_to_table(
-    context: Context<'_>,
-    rel: Rel,
-    table: &crate::catalog::Table,
-    span: Span,
-) -> SqlResult<Rel> {
-    insert::fit(context, rel, table, &table.sink_columns(), span)
 }
 
 /// A query as a relation.

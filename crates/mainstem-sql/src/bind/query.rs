@@ -10,6 +10,7 @@ use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::plan::JoinKind;
 
 use super::aggregate::has_aggregate;
+use super::ddl::check_usable;
 use super::expr::{ExprBinder, struct_field};
 use super::{Binder, VIEW_DEPTH_MAX};
 use crate::ast::{
@@ -292,7 +293,12 @@ impl<'a> Binder<'a> {
             return Ok(rel.clone());
         }
         match self.context.catalog.get(&last.value) {
-            Some(Object::Table(table)) => Ok(scan(table, hints)),
+            Some(Object::Table(table)) => {
+                if !hints.iter().any(|(key, _)| key.value == "connector") {
+                    check_usable(self.context, table, name.span())?;
+                }
+                Ok(scan(table, hints))
+            }
             Some(Object::View(view)) => {
                 let view = Arc::clone(view);
                 if self.view_depth >= VIEW_DEPTH_MAX {

@@ -88,6 +88,12 @@ pub(crate) fn convert(
         }
         (K::Decimal { scale, .. }, t) if t.is_numeric() => Ok(decimal::from_decimal(*scale, t)),
         (f, t) if f.is_numeric() && t.is_numeric() => numeric::number(f, t),
+        (f, t) if f.is_integer() && t.is_interval() => numeric::to_interval(f, t),
+        (K::Decimal { scale, .. }, t) if t.is_interval() => {
+            let whole = decimal::from_decimal(*scale, &K::BigInt);
+            let interval = numeric::to_interval(&K::BigInt, t)?;
+            Ok(Arc::new(move |array| interval(&whole(array)?)))
+        }
         (f, t) if f.is_temporal() && t.is_temporal() => temporal::convert(f, t, session),
         (K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_), _) => {
             nested::convert(from, to, mode, session)
@@ -121,7 +127,6 @@ pub(crate) fn unsupported(from: &TypeKind, to: &TypeKind) -> Error {
         (f, t) if f.is_timestamp() && t.is_numeric() => {
             error.with_hint("use UNIX_TIMESTAMP(CAST(timestamp AS STRING))")
         }
-        // Flink casts integers to intervals, but forgets the unit unless the integer is a literal.
         (f, t) if f.is_numeric() && t.is_interval() => {
             error.with_hint("multiply instead: number * INTERVAL '1' DAY")
         }

@@ -1,12 +1,12 @@
-//! Casts among BOOLEAN, integers and floating point.
+//! Casts among BOOLEAN, integers and floating point, and of integers to intervals.
 //! Invariant: narrowing is Java's: integers wrap; floating point saturates at INT or BIGINT and then wraps.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type,
+    ArrowPrimitiveType, Decimal128Type, DurationMillisecondType, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalYearMonthType,
 };
 use arrow_array::{Array, BooleanArray, PrimitiveArray};
 use mainstem_core::{Result, TypeKind};
@@ -109,6 +109,29 @@ pub(super) fn to_boolean(from: &TypeKind) -> Convert {
         TypeKind::Decimal { .. } => of::<Decimal128Type>(0),
         _ => unreachable_number(),
     }
+}
+
+/// As many months or milliseconds, whatever the unit of the type: Flink minds it for literals alone.
+pub(super) fn to_interval(from: &TypeKind, to: &TypeKind) -> Result<Convert> {
+    fn of<I>(to: &TypeKind) -> Convert
+    where
+        I: ArrowPrimitiveType,
+        I::Native: Into<i64>,
+    {
+        match to {
+            TypeKind::IntervalYearMonth => {
+                Arc::new(|a| Ok(map::<I, IntervalYearMonthType, _>(a, |v| v.into() as i32)))
+            }
+            _ => Arc::new(|a| Ok(map::<I, DurationMillisecondType, _>(a, Into::into))),
+        }
+    }
+    Ok(match from {
+        TypeKind::TinyInt => of::<Int8Type>(to),
+        TypeKind::SmallInt => of::<Int16Type>(to),
+        TypeKind::Int => of::<Int32Type>(to),
+        TypeKind::BigInt => of::<Int64Type>(to),
+        _ => return Err(unsupported(from, to)),
+    })
 }
 
 /// Callers ask `is_numeric` first.

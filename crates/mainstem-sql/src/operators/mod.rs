@@ -24,6 +24,7 @@ use crate::session::Session;
 
 pub use interval::bind_difference;
 pub(crate) use interval::move_kernel;
+pub(crate) use pattern::like_matches;
 
 /// An operator of two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -69,6 +69,11 @@ pub(super) fn bind(
     Ok(binding(DataType { kind: TypeKind::Boolean, nullable }, arguments, kernel))
 }
 
+/// `text LIKE pattern`, outside of any query.
+pub(crate) fn like_matches(text: &str, pattern: &str) -> Result<bool> {
+    Ok(compile(pattern, None, false)?.matches(text))
+}
+
 /// The text of a constant that is not NULL.
 fn constant(argument: &Argument) -> Option<String> {
     let literal = argument.literal.as_ref()?;

@@ -348,9 +348,10 @@ impl Parser {
                 self.at += 2;
                 let expr = self.expr()?;
                 self.expect_word("AS")?;
+                let unit = self.single_unit();
                 let data_type = self.data_type()?;
                 self.expect_symbol(")")?;
-                ExprKind::Cast { expr, data_type, try_cast: word == "TRY_CAST" }
+                ExprKind::Cast { expr, data_type, unit, try_cast: word == "TRY_CAST" }
             }
             "ARRAY" | "MAP" if self.is_symbol_at(1, "[") => {
                 self.at += 2;

@@ -11,6 +11,7 @@ mod tests;
 mod types;
 
 use crate::ast::{Ident, ObjectName, Statement, StringLiteral};
+use crate::catalog::{DEFAULT_CATALOG, DEFAULT_DATABASE};
 use crate::error::{SqlError, SqlResult};
 use crate::lexer::{Token, TokenKind, tokenize};
 use crate::source::Span;
@@ -231,6 +232,15 @@ impl Parser {
     }
 
     /// Any word that is not reserved, or a quoted one.
+    /// True if [`Self::ident`] would take the token `ahead`.
+    fn is_name_at(&self, ahead: usize) -> bool {
+        match &self.peek_at(ahead).kind {
+            TokenKind::Word(w) => !is_reserved(w),
+            TokenKind::Quoted(_) => true,
+            _ => false,
+        }
+    }
+
     fn ident(&mut self) -> SqlResult<Ident> {
         match &self.peek().kind {
             TokenKind::Word(w) if is_reserved(w) => Err(self.expected("a name")),
@@ -258,6 +268,13 @@ impl Parser {
             parts.push(self.any_word()?);
         }
         Ok(ObjectName(parts))
+    }
+
+    /// The name of a table or view, in the one catalog and database.
+    fn table_name(&mut self) -> SqlResult<ObjectName> {
+        let name = self.object_name()?;
+        check_qualifiers(&name.0[..name.0.len() - 1])?;
+        Ok(name)
     }
 
     fn string(&mut self) -> SqlResult<StringLiteral> {
@@ -323,4 +340,17 @@ impl Parser {
 
 fn is_reserved(word: &str) -> bool {
     RESERVED.iter().any(|r| r.eq_ignore_ascii_case(word))
+}
+
+/// `catalog.database` or `database` in front of a name.
+fn check_qualifiers(qualifiers: &[Ident]) -> SqlResult<()> {
+    let known = [("database", DEFAULT_DATABASE), ("catalog", DEFAULT_CATALOG)];
+    for (i, part) in qualifiers.iter().rev().enumerate() {
+        let (what, wanted) = known.get(i).copied().unwrap_or(("qualifier", ""));
+        if part.value != wanted {
+            return Err(SqlError::new(format!("unknown {what} '{}'", part.value), part.span)
+                .with_hint(format!("there is {DEFAULT_CATALOG}.{DEFAULT_DATABASE} only")));
+        }
+    }
+    Ok(())
 }

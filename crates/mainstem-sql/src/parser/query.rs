@@ -342,7 +342,7 @@ impl Parser {
             let span = self.span_from(start);
             return Ok(TableRef::Function { name, args, alias: self.alias()?, lateral, span });
         }
-        let name = self.object_name()?;
+        let name = self.table_name()?;
         let hints = self.hints()?;
         let system_time = if self.take_words(&["FOR", "SYSTEM_TIME", "AS", "OF"]) {
             Some(self.expr()?)
@@ -387,7 +387,7 @@ impl Parser {
         };
         let value = if self.is_word("TABLE") && !self.is_symbol_at(1, "(") {
             self.advance();
-            TableArgValue::Table(self.object_name()?)
+            TableArgValue::Table(self.table_name()?)
         } else if self.is_word("TABLE") || (self.is_symbol("(") && self.is_word_at(1, "SELECT")) {
             self.take_word("TABLE");
             self.expect_symbol("(")?;

@@ -1,9 +1,9 @@
 //! Statements: DDL, INSERT, statement sets, SET, SHOW, DESCRIBE, EXPLAIN.
 
-use super::Parser;
+use super::{Parser, check_qualifiers};
 use crate::ast::{
-    ColumnDef, ColumnKind, CreateTable, Ident, Insert, LikeClause, Query, Statement, StatementKind,
-    StringLiteral, WatermarkDef,
+    ColumnDef, ColumnKind, CreateTable, DistributionDef, Expr, ExprKind, Ident, Insert, LikeClause,
+    LikePattern, PrimaryKeyDef, Query, Show, Statement, StatementKind, StringLiteral, WatermarkDef,
 };
 use crate::error::{SqlError, SqlResult};
 use crate::lexer::TokenKind;
@@ -24,7 +24,7 @@ impl Parser {
         };
         match word.as_str() {
             "SELECT" | "WITH" | "VALUES" => Ok(StatementKind::Query(self.query()?)),
-            "CREATE" => self.create(),
+            "CREATE" | "REPLACE" => self.create(),
             "DROP" => self.drop_statement(),
             "INSERT" => Ok(StatementKind::Insert(self.insert()?)),
             "EXECUTE" | "BEGIN" | "STATEMENT" => self.statement_set(),
@@ -40,9 +40,11 @@ impl Parser {
             "SHOW" => self.show(),
             "DESCRIBE" | "DESC" => {
                 self.advance();
-                Ok(StatementKind::Describe(self.object_name()?))
+                self.take_word("EXTENDED");
+                Ok(StatementKind::Describe(self.table_name()?))
             }
             "EXPLAIN" => self.explain(),
+            "USE" => self.use_statement(),
             _ => Err(self.refuse_statement(&word)),
         }
     }
@@ -50,7 +52,7 @@ impl Parser {
     fn refuse_statement(&self, word: &str) -> SqlError {
         const FLINK_ONLY: &[&str] = &[
             "ALTER", "ANALYZE", "CALL", "DELETE", "LOAD", "STOP", "TRUNCATE", "UNLOAD", "UPDATE",
-            "USE", "ADD", "REMOVE", "COMPILE", "MERGE",
+            "ADD", "REMOVE", "COMPILE", "MERGE",
         ];
         const KNOWN: &[&str] = &[
             "SELECT", "CREATE", "DROP", "INSERT", "EXECUTE", "SET", "RESET", "SHOW", "DESCRIBE",
@@ -115,15 +117,57 @@ impl Parser {
 
     fn show(&mut self) -> SqlResult<StatementKind> {
         self.advance();
-        if self.take_word("TABLES") {
-            Ok(StatementKind::ShowTables)
+        let show = if self.take_word("TABLES") {
+            self.of_default_database()?;
+            Show::Tables(self.like_pattern()?)
         } else if self.take_word("VIEWS") {
-            Ok(StatementKind::ShowViews)
-        } else if self.take_words(&["CREATE", "TABLE"]) || self.take_words(&["CREATE", "VIEW"]) {
-            Ok(StatementKind::ShowCreateTable(self.object_name()?))
+            self.of_default_database()?;
+            Show::Views(self.like_pattern()?)
+        } else if self.take_word("COLUMNS") {
+            if !self.take_word("FROM") {
+                self.expect_word("IN")?;
+            }
+            Show::Columns(self.table_name()?, self.like_pattern()?)
+        } else if self.take_words(&["CREATE", "TABLE"]) {
+            Show::CreateTable(self.table_name()?)
+        } else if self.take_words(&["CREATE", "VIEW"]) {
+            Show::CreateView(self.table_name()?)
+        } else if self.take_words(&["CURRENT", "CATALOG"]) || self.take_word("CATALOGS") {
+            Show::Catalog
+        } else if self.take_words(&["CURRENT", "DATABASE"]) || self.take_word("DATABASES") {
+            Show::Database
         } else {
-            Err(self.expected("TABLES, VIEWS, CREATE TABLE or CREATE VIEW"))
+            let known = "TABLES, VIEWS, COLUMNS, CREATE TABLE, CREATE VIEW, CATALOGS, DATABASES, \
+                         CURRENT CATALOG or CURRENT DATABASE";
+            return Err(self.expected(known));
+        };
+        Ok(StatementKind::Show(show))
+    }
+
+    /// `FROM db` or `IN db`, as far as there is such a database.
+    fn of_default_database(&mut self) -> SqlResult<()> {
+        if !self.take_word("FROM") && !self.take_word("IN") {
+            return Ok(());
         }
+        let name = self.object_name()?;
+        check_qualifiers(&name.0)
+    }
+
+    fn like_pattern(&mut self) -> SqlResult<Option<LikePattern>> {
+        let negated = self.take_words(&["NOT", "LIKE"]);
+        if !negated && !self.take_word("LIKE") {
+            return Ok(None);
+        }
+        Ok(Some(LikePattern { negated, pattern: self.string()? }))
+    }
+
+    fn use_statement(&mut self) -> SqlResult<StatementKind> {
+        self.advance();
+        if self.is_word("MODULES") {
+            return Err(SqlError::unsupported("USE MODULES", self.span()));
+        }
+        let catalog = self.take_word("CATALOG");
+        Ok(StatementKind::Use { catalog, name: self.object_name()? })
     }
 
     fn if_exists(&mut self) -> bool {
@@ -138,38 +182,47 @@ impl Parser {
             return Err(self.expected("TABLE or VIEW"));
         }
         let if_exists = self.if_exists();
-        Ok(StatementKind::Drop { view, if_exists, name: self.object_name()? })
+        Ok(StatementKind::Drop { view, if_exists, name: self.table_name()? })
     }
 
     fn create(&mut self) -> SqlResult<StatementKind> {
+        let start = self.span();
+        let replace = self.is_word("REPLACE");
         self.advance();
-        let or_replace = self.take_words(&["OR", "REPLACE"]);
+        let or_replace = replace || self.take_words(&["OR", "REPLACE"]);
         let temporary = self.take_word("TEMPORARY");
         if self.take_word("TABLE") {
             let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
-            let name = self.object_name()?;
+            let name = self.table_name()?;
             let mut table = CreateTable {
                 name,
                 or_replace,
                 temporary,
                 if_not_exists,
                 columns: Vec::new(),
+                column_order: Vec::new(),
                 watermark: None,
                 primary_key: None,
                 comment: None,
+                distribution: None,
                 partitioned_by: Vec::new(),
                 like: None,
                 options: Vec::new(),
                 query: None,
             };
-            if self.take_symbol("(") {
+            if self.is_symbol("(") && self.is_list_of_names() {
+                table.column_order = self.parenthesized(Self::ident)?;
+            } else if self.take_symbol("(") {
                 self.table_elements(&mut table)?;
             }
             self.table_clauses(&mut table)?;
+            check_as_select(&table, replace, self.span_from(start))?;
             Ok(StatementKind::CreateTable(Box::new(table)))
+        } else if replace {
+            Err(self.expected("TABLE"))
         } else if self.take_word("VIEW") {
             let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
-            let name = self.object_name()?;
+            let name = self.table_name()?;
             let columns =
                 if self.is_symbol("(") { self.parenthesized(Self::ident)? } else { Vec::new() };
             if self.take_word("COMMENT") {
@@ -220,14 +273,12 @@ impl Parser {
 
     fn primary_key(&mut self, table: &mut CreateTable) -> SqlResult<()> {
         let start = self.span();
-        if self.take_word("CONSTRAINT") {
-            self.ident()?;
-        }
+        let name = if self.take_word("CONSTRAINT") { Some(self.ident()?) } else { None };
         self.expect_word("PRIMARY")?;
         self.expect_word("KEY")?;
         let columns = self.parenthesized(Self::ident)?;
         self.not_enforced(start)?;
-        set_primary_key(table, columns, self.span_from(start))
+        set_primary_key(table, PrimaryKeyDef { name, columns }, self.span_from(start))
     }
 
     fn not_enforced(&mut self, start: Span) -> SqlResult<()> {
@@ -260,7 +311,8 @@ impl Parser {
         let start = self.span();
         if self.take_words(&["PRIMARY", "KEY"]) {
             self.not_enforced(start)?;
-            set_primary_key(table, vec![name.clone()], start)?;
+            let key = PrimaryKeyDef { name: None, columns: vec![name.clone()] };
+            set_primary_key(table, key, start)?;
         }
         Ok(ColumnDef { name, kind, comment: self.column_comment()? })
     }
@@ -269,55 +321,69 @@ impl Parser {
         if self.take_word("COMMENT") { Ok(Some(self.string()?.value)) } else { Ok(None) }
     }
 
+    /// What follows the columns, in Flink's order.
     fn table_clauses(&mut self, table: &mut CreateTable) -> SqlResult<()> {
-        loop {
-            if self.take_word("COMMENT") {
-                table.comment = Some(self.string()?.value);
-            } else if self.take_words(&["PARTITIONED", "BY"]) {
-                table.partitioned_by = self.parenthesized(Self::ident)?;
-            } else if self.is_words(&["DISTRIBUTED"]) {
-                return Err(SqlError::unsupported("DISTRIBUTED BY", self.span()));
-            } else if self.take_word("WITH") {
-                table.options = self.options()?;
-            } else if self.take_word("LIKE") {
-                table.like = Some(self.like_clause()?);
-            } else if self.take_word("AS") {
-                table.query = Some(self.query()?);
-            } else {
-                return Ok(());
-            }
+        table.comment = self.column_comment()?;
+        if self.is_word("DISTRIBUTED") {
+            table.distribution = Some(self.distribution()?);
         }
+        if self.take_words(&["PARTITIONED", "BY"]) {
+            table.partitioned_by = self.parenthesized(Self::ident)?;
+        }
+        if self.take_word("WITH") {
+            table.options = self.options()?;
+        }
+        if self.take_word("LIKE") {
+            table.like = Some(self.like_clause()?);
+        } else if self.take_word("AS") {
+            table.query = Some(self.query()?);
+        }
+        Ok(())
+    }
+
+    /// `(a, b, c)`: names and nothing else.
+    fn is_list_of_names(&self) -> bool {
+        let mut at = 1;
+        while self.is_name_at(at) && self.is_symbol_at(at + 1, ",") {
+            at += 2;
+        }
+        self.is_name_at(at) && self.is_symbol_at(at + 1, ")")
+    }
+
+    fn distribution(&mut self) -> SqlResult<DistributionDef> {
+        let start = self.span();
+        self.expect_word("DISTRIBUTED")?;
+        let (mut kind, mut columns) = (None, Vec::new());
+        let by = self.take_word("BY");
+        if by {
+            kind = ["HASH", "RANGE"].into_iter().find(|w| self.take_word(w));
+            columns = self.parenthesized(Self::ident)?;
+        }
+        let mut buckets = None;
+        if !by || self.is_word("INTO") {
+            self.expect_word("INTO")?;
+            let TokenKind::Number(count) = self.peek().kind.clone() else {
+                return Err(self.expected("a number of buckets"));
+            };
+            self.advance();
+            self.expect_word("BUCKETS")?;
+            buckets = Some(count);
+        }
+        Ok(DistributionDef { kind, columns, buckets, span: self.span_from(start) })
     }
 
     fn like_clause(&mut self) -> SqlResult<LikeClause> {
-        let table = self.object_name()?;
+        let table = self.table_name()?;
         let mut rules = Vec::new();
         if self.take_symbol("(") {
-            while !self.take_symbol(")") {
+            loop {
                 let start = self.span();
                 let how = self.any_word()?.value.to_ascii_uppercase();
                 let what = self.any_word()?.value.to_ascii_uppercase();
-                let span = self.span_from(start);
-                const WHAT: &[&str] = &[
-                    "ALL",
-                    "CONSTRAINTS",
-                    "GENERATED",
-                    "METADATA",
-                    "OPTIONS",
-                    "PARTITIONS",
-                    "WATERMARKS",
-                ];
-                if !["INCLUDING", "EXCLUDING", "OVERWRITING"].contains(&how.as_str())
-                    || !WHAT.contains(&what.as_str())
-                {
-                    return Err(SqlError::new(format!("unknown LIKE rule '{how} {what}'"), span)
-                        .with_hint(format!(
-                            "INCLUDING, EXCLUDING or OVERWRITING, and one of {}",
-                            WHAT.join(", ")
-                        )));
+                rules.push((how, what, self.span_from(start)));
+                if self.take_symbol(")") {
+                    break;
                 }
-                rules.push((how, what, span));
-                self.take_symbol(",");
             }
         }
         Ok(LikeClause { table, rules })
@@ -327,15 +393,20 @@ impl Parser {
     pub(super) fn options(&mut self) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
         self.expect_symbol("(")?;
         let mut options = Vec::new();
-        while !self.take_symbol(")") {
+        if self.take_symbol(")") {
+            return Ok(options);
+        }
+        loop {
             let key = self.string()?;
             self.expect_symbol("=")?;
             options.push((key, self.string()?));
-            if !self.take_symbol(",") && !self.is_symbol(")") {
+            if self.take_symbol(")") {
+                return Ok(options);
+            }
+            if !self.take_symbol(",") {
                 return Err(self.expected("',' or ')'"));
             }
         }
-        Ok(options)
     }
 
     /// `/*+ OPTIONS('key' = 'value') */`; other hints are read over.
@@ -364,12 +435,13 @@ impl Parser {
         if !overwrite {
             self.expect_word("INTO")?;
         }
-        self.take_word("TABLE");
-        let table = self.object_name()?;
+        let table = self.table_name()?;
         let hints = self.hints()?;
-        if self.is_word("PARTITION") {
-            return Err(SqlError::unsupported("INSERT with PARTITION (...)", self.span()));
-        }
+        let partition = if self.take_word("PARTITION") {
+            self.parenthesized(Self::partition_value)?
+        } else {
+            Vec::new()
+        };
         let columns: Vec<Ident> = if self.is_symbol("(")
             && !self.is_word_at(1, "SELECT")
             && !self.is_word_at(1, "VALUES")
@@ -380,7 +452,26 @@ impl Parser {
             Vec::new()
         };
         let query: Query = self.query()?;
-        Ok(Insert { table, hints, columns, query, overwrite, span: self.span_from(start) })
+        let span = self.span_from(start);
+        Ok(Insert { table, hints, partition, columns, query, overwrite, span })
+    }
+
+    /// `column = literal`.
+    fn partition_value(&mut self) -> SqlResult<(Ident, Expr)> {
+        let column = self.ident()?;
+        self.expect_symbol("=")?;
+        let value = self.expr()?;
+        match value.kind.as_ref() {
+            ExprKind::Number(_)
+            | ExprKind::String(_)
+            | ExprKind::Boolean(_)
+            | ExprKind::Temporal { .. } => Ok((column, value)),
+            ExprKind::Negate(e) if matches!(e.kind.as_ref(), ExprKind::Number(_)) => {
+                Ok((column, value))
+            }
+            _ => Err(SqlError::new("PARTITION takes literals that are not NULL", value.span)
+                .with_hint("give other values as columns of the query")),
+        }
     }
 
     fn statement_set(&mut self) -> SqlResult<StatementKind> {
@@ -422,9 +513,29 @@ impl Parser {
     }
 }
 
-fn set_primary_key(table: &mut CreateTable, columns: Vec<Ident>, span: Span) -> SqlResult<()> {
-    if table.primary_key.replace(columns).is_some() {
+fn set_primary_key(table: &mut CreateTable, key: PrimaryKeyDef, span: Span) -> SqlResult<()> {
+    if table.primary_key.replace(key).is_some() {
         return Err(SqlError::new("a table has one primary key", span));
     }
     Ok(())
+}
+
+/// What AS SELECT does not go with, as in Flink.
+fn check_as_select(table: &CreateTable, replace: bool, span: Span) -> SqlResult<()> {
+    match (&table.query, &table.like) {
+        (Some(_), Some(like)) => {
+            Err(SqlError::new("LIKE and AS SELECT exclude each other", like.table.span()))
+        }
+        (Some(_), None) if table.temporary => {
+            Err(SqlError::new("CREATE TEMPORARY TABLE takes no AS SELECT", span)
+                .with_hint("leave TEMPORARY out: a table lasts as long as the run anyway"))
+        }
+        (None, _) if replace => Err(SqlError::new("REPLACE TABLE needs AS SELECT", span)
+            .with_hint("write CREATE OR REPLACE TABLE")),
+        (None, _) if !table.column_order.is_empty() => {
+            Err(SqlError::new("a column needs a type", table.column_order[0].span)
+                .with_hint("names alone order the columns of CREATE TABLE ... AS SELECT"))
+        }
+        _ => Ok(()),
+    }
 }

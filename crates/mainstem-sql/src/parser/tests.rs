@@ -12,7 +12,7 @@ fn statements_of_the_dialect_parse() {
         "CREATE TABLE t (a INT, b AS a + 1, `ts` TIMESTAMP(3) METADATA FROM 'timestamp' VIRTUAL, \
          WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, PRIMARY KEY (a) NOT ENFORCED) COMMENT 'c' \
          PARTITIONED BY (a) WITH ('connector' = 'kafka', 'k'='it''s')",
-        "CREATE TEMPORARY TABLE IF NOT EXISTS c.d.t (r ROW<a INT NOT NULL, b ARRAY<STRING>>, m MAP<STRING, ROW<x INT>>)",
+        "CREATE TEMPORARY TABLE IF NOT EXISTS default_catalog.default_database.t (r ROW<a INT NOT NULL, b ARRAY<STRING>>, m MAP<STRING, ROW<x INT>>)",
         "CREATE TABLE t2 (PRIMARY KEY (a) NOT ENFORCED) WITH ('a'='b') LIKE t (EXCLUDING ALL INCLUDING OPTIONS)",
         "CREATE TABLE t3 WITH ('connector'='print') AS SELECT 1",
         "CREATE OR REPLACE TABLE t (p AS PROCTIME()) WITH ()",

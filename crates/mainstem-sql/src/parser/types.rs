@@ -31,17 +31,17 @@ impl Parser {
         let upper = name.value.to_ascii_uppercase();
         Ok(match upper.as_str() {
             "CHAR" | "CHARACTER" if self.take_word("VARYING") => {
-                TypeKind::Varchar { length: self.length(1)? }
+                TypeKind::Varchar { length: self.length(LENGTH_MAX)? }
             }
             "CHAR" | "CHARACTER" => TypeKind::Char { length: self.length(1)? },
-            "VARCHAR" => TypeKind::Varchar { length: self.length(1)? },
+            "VARCHAR" => TypeKind::Varchar { length: self.length(LENGTH_MAX)? },
             "STRING" => TypeKind::STRING,
             "BOOLEAN" | "BOOL" => TypeKind::Boolean,
             "BINARY" if self.take_word("VARYING") => {
-                TypeKind::Varbinary { length: self.length(1)? }
+                TypeKind::Varbinary { length: self.length(LENGTH_MAX)? }
             }
             "BINARY" => TypeKind::Binary { length: self.length(1)? },
-            "VARBINARY" => TypeKind::Varbinary { length: self.length(1)? },
+            "VARBINARY" => TypeKind::Varbinary { length: self.length(LENGTH_MAX)? },
             "BYTES" => TypeKind::BYTES,
             "DECIMAL" | "DEC" | "NUMERIC" => self.decimal()?,
             "TINYINT" => TypeKind::TinyInt,
@@ -171,6 +171,14 @@ impl Parser {
         }
     }
 
+    /// The unit of the type that comes next, if it is an INTERVAL of a single one.
+    pub(super) fn single_unit(&self) -> Option<String> {
+        let crate::lexer::TokenKind::Word(unit) = &self.peek_at(1).kind else { return None };
+        let behind = if self.is_symbol_at(2, "(") { 5 } else { 2 };
+        (self.is_word("INTERVAL") && !self.is_word_at(behind, "TO"))
+            .then(|| unit.to_ascii_uppercase())
+    }
+
     fn interval_type(&mut self) -> SqlResult<TypeKind> {
         let unit = self.any_word()?;
         self.bounded("a precision", 0, 9, 0)?;
@@ -179,8 +187,8 @@ impl Parser {
             self.bounded("a precision", 0, 9, 0)?;
         }
         Ok(match unit.value.to_ascii_uppercase().as_str() {
-            "YEAR" | "MONTH" => TypeKind::IntervalYearMonth,
-            "DAY" | "HOUR" | "MINUTE" | "SECOND" => TypeKind::IntervalDayTime,
+            "YEAR" | "QUARTER" | "MONTH" => TypeKind::IntervalYearMonth,
+            "WEEK" | "DAY" | "HOUR" | "MINUTE" | "SECOND" => TypeKind::IntervalDayTime,
             _ => return Err(SqlError::new("unknown interval unit", unit.span)),
         })
     }

@@ -122,8 +122,11 @@ fn is_word(name: &str) -> bool {
 /// All words of the expressions and queries that have Flink's answer beside them, in upper case.
 fn what_flink_was_asked() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders =
-        [(root.join("testdata/expressions"), "flink"), (root.join("../../tests/scenario"), "sql")];
+    let folders = [
+        (root.join("testdata/expressions"), "flink"),
+        (root.join("testdata/statements"), "sql"),
+        (root.join("../../tests/scenario"), "sql"),
+    ];
     let mut words = BTreeSet::new();
     for (folder, extension) in folders {
         for entry in std::fs::read_dir(folder).expect("part of the repository") {
@@ -142,8 +145,8 @@ fn what_flink_was_asked() -> BTreeSet<String> {
 fn the_list_of_functions_is_up_to_date() {
     let mut text = String::from(
         "# Functions\n\nFlink's system functions, by the headings of its documentation. Generated from the code: do \
-         not edit.\nWorking ones are checked against a real Flink in `crates/mainstem-sql/testdata/expressions` or \
-         `tests/scenario`, but for those listed as unchecked.\n",
+         not edit.\nWorking ones are checked against a real Flink in `crates/mainstem-sql/testdata` or `tests/scenario`, but for \
+         those listed as unchecked; where the value is the clock's or random, their types and what holds at any time.\n",
     );
     let asked = what_flink_was_asked();
     let (mut done, mut total) = (0, 0);

@@ -3,3 +3,4 @@
 mod docs;
 mod expressions;
 mod plans;
+mod statements;

@@ -41,6 +41,8 @@ static UPSERT: ConnectorSpec = ConnectorSpec {
     ..connector("upsert-kafka", true, true, SinkChangelog::Upsert)
 };
 static PRINT: ConnectorSpec = connector("print", false, true, SinkChangelog::All);
+static BLACKHOLE: ConnectorSpec = connector("blackhole", false, true, SinkChangelog::All);
+static DATAGEN: ConnectorSpec = connector("datagen", true, false, SinkChangelog::All);
 static JDBC: ConnectorSpec = connector("jdbc", false, true, SinkChangelog::UpsertIfKey);
 static JSON: FormatSpec = FormatSpec {
     name: "json",
@@ -59,12 +61,15 @@ static DEBEZIUM: FormatSpec = FormatSpec {
     fields: false,
 };
 
-fn outcome(name: &str, text: &str) -> String {
-    let catalog = ConnectorCatalog {
-        connectors: vec![&FILES, &KAFKA, &UPSERT, &PRINT, &JDBC],
+pub(crate) fn connectors() -> ConnectorCatalog {
+    ConnectorCatalog {
+        connectors: vec![&FILES, &KAFKA, &UPSERT, &PRINT, &JDBC, &BLACKHOLE, &DATAGEN],
         formats: vec![&JSON, &DEBEZIUM],
-    };
-    let mut session = ScriptSession::new(catalog);
+    }
+}
+
+fn outcome(name: &str, text: &str) -> String {
+    let mut session = ScriptSession::new(connectors());
     let source = match SourceText::new(name, text, &BTreeMap::new()) {
         Ok(source) => source,
         Err(error) => return error.render(),
