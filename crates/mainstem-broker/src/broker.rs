@@ -12,9 +12,16 @@ use mainstem_log::{Log, LogError};
 use serde_json::json;
 
 use crate::api::{self, Reply, fetch};
+use crate::call::{Compacted, Work};
+use crate::config::BrokerConfigs;
 use crate::group::{self, Groups};
 use crate::journal::{Entry, Journal, Then};
+use crate::partition::Partition;
+use crate::recovery_points::Points;
+use crate::shutdown;
 use crate::topics::{self, LogId, Topic, Topics};
+use crate::transaction::{self, Transactions};
+use crate::upkeep::{self, Visits};
 use crate::waiting::Waiting;
 use crate::wire::{StrBytes, Uuid};
 use crate::{
@@ -24,7 +31,9 @@ use crate::{
 /// The state of one broker, and its meaning.
 #[derive(Debug)]
 pub struct Broker {
+    /// In force now: what it was started with, and what was altered since.
     pub(crate) settings: Settings,
+    pub(crate) configs: BrokerConfigs,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) rng: Rng,
     pub(crate) now_ms: i64,
@@ -32,9 +41,19 @@ pub struct Broker {
     pub(crate) topics: Topics,
     pub(crate) journal: Journal,
     pub(crate) waiting: Waiting,
+    pub(crate) visits: Visits,
+    pub(crate) counters: Counters,
     pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
     touched: BTreeSet<LogId>,
     actions: Vec<Action>,
+}
+
+/// What happened that nobody was answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Batches that were refused and whose producer did not want to know (acks=0).
+    pub refused_unanswered: u64,
 }
 
 /// A broker that was opened, and what there is to say about it.
@@ -54,11 +73,14 @@ impl Broker {
         rng: Rng,
         now_ms: i64,
     ) -> Result<Opened, LogError> {
-        let clean = false;
-        let (journal, entries, recovery) = Journal::open(Arc::clone(&disk), clean, now_ms)?;
         let mut notices = Vec::new();
+        let points = shutdown::begin(&disk, &mut notices)?;
+        let (recovery_point, clean) = points.trusted(LogId::Journal);
+        let (journal, entries, recovery) =
+            Journal::open(Arc::clone(&disk), recovery_point, clean, now_ms)?;
         notices.extend(recovery.reason.map(|reason| format!("journal: {reason}")));
         let mut broker = Self {
+            configs: BrokerConfigs::new(settings.clone()),
             settings,
             disk,
             rng,
@@ -67,7 +89,10 @@ impl Broker {
             topics: Topics::default(),
             journal,
             waiting: Waiting::default(),
+            visits: Visits::default(),
+            counters: Counters::default(),
             groups: Groups::default(),
+            transactions: Transactions::default(),
             touched: BTreeSet::new(),
             actions: Vec::new(),
         };
@@ -78,7 +103,22 @@ impl Broker {
                         notices.push(format!("journal: an entry that is not understood: {key}"));
                     }
                 }
-                Some("topic") => broker.restore_topic(key, value, &mut notices)?,
+                Some("transaction") => {
+                    if broker.transactions.restore(key, value).is_none() {
+                        notices.push(format!("journal: an entry that is not understood: {key}"));
+                    }
+                }
+                Some("producer-ids") => {
+                    if broker.transactions.restore_producer_ids(value).is_none() {
+                        notices.push(format!("journal: an entry that is not understood: {key}"));
+                    }
+                }
+                // Before the topics, by the order of the keys.
+                Some("broker_config") => {
+                    broker.configs.restore(key, value);
+                    broker.settings = broker.configs.settings();
+                }
+                Some("topic") => broker.restore_topic(key, value, &points, &mut notices)?,
                 Some("cluster") => broker.cluster_id = value["id"].as_str().unwrap_or("").into(),
                 _ => {}
             }
@@ -88,6 +128,9 @@ impl Broker {
             broker.cluster_id = StrBytes::from(&*id);
             let _ = broker.record(&[(json!(["cluster"]), Some(json!({"v": 1, "id": id})))]);
         }
+        let orphans = upkeep::remove_orphans(&broker);
+        notices.extend(orphans.unwrap_or_else(|e| vec![format!("folders of no topic stay: {e}")]));
+        transaction::resume(&mut broker);
         Ok(Opened { broker, notices })
     }
 
@@ -95,13 +138,14 @@ impl Broker {
         &mut self,
         key: &serde_json::Value,
         value: &serde_json::Value,
+        points: &Points,
         notices: &mut Vec<String>,
     ) -> Result<(), LogError> {
         let Some(stored) = topics::stored(key, value) else {
             notices.push(format!("journal: an entry that is not understood is kept: {key}"));
             return Ok(());
         };
-        let settings = topics::log_settings(&self.settings, &stored.overrides);
+        let settings = self.configs.log_settings(&stored.overrides);
         let mut topic = Topic {
             id: stored.id,
             name: stored.name,
@@ -110,17 +154,20 @@ impl Broker {
         };
         for index in 0..stored.partitions {
             let folder = format!("{}/{index}", topic.folder());
+            let id = LogId::Partition(topic.id, i32::try_from(index).unwrap_or(i32::MAX));
+            let (recovery_point, clean) = points.trusted(id);
             let (log, recovery) = Log::open(
                 Arc::clone(&self.disk),
                 &folder,
                 settings.clone(),
-                0,
-                false,
+                recovery_point,
+                clean,
                 self.now_ms,
             )?;
+            self.touched.insert(id);
             let said = recovery.reason.map(|reason| format!("{}-{index}: {reason}", topic.name));
             notices.extend(said);
-            topic.partitions.push(crate::partition::Partition::new(log));
+            topic.partitions.push(Partition::new(log));
         }
         self.topics.insert(topic);
         Ok(())
@@ -145,47 +192,83 @@ impl Broker {
     pub fn synced(&mut self, now_ms: i64, task: SyncTask, result: io::Result<()>) -> Vec<Action> {
         self.now_ms = self.now_ms.max(now_ms);
         let failed = result.as_ref().err().map(ToString::to_string);
-        match task.log {
-            LogId::Journal => {
+        match task.work {
+            Work::Log { log: LogId::Journal, ticket } => {
                 self.journal.syncing = false;
-                self.journal.log.end_sync(task.ticket, result);
+                self.journal.log.end_sync(ticket, result);
                 if let Some(why) = failed {
                     self.journal_failed(&why);
                 }
+                self.synced_further(LogId::Journal);
             }
-            LogId::Partition(topic, index) => {
-                let name = self.topics.name_of(topic).cloned().unwrap_or_default();
-                if let Some(partition) = self.topics.partition_of(topic, index) {
-                    partition.syncing = false;
-                    partition.log.end_sync(task.ticket, result);
-                    if let Some(why) = failed {
-                        let lost: Vec<_> = partition.give_up().collect();
-                        self.partition_failed(&name, index, &why, lost);
-                    }
+            Work::Log { log: log @ LogId::Partition(topic, index), ticket } => {
+                let Some(partition) = self.topics.partition_of(topic, index) else {
+                    return self.settle();
+                };
+                partition.syncing = false;
+                partition.log.end_sync(ticket, result);
+                if let Some(why) = failed {
+                    self.partition_failed(topic, index, &why);
+                }
+                self.synced_further(log);
+            }
+            Work::RecoveryPoints { .. } => upkeep::points_written(self, failed.as_deref()),
+            Work::RemoveFolder { folder, .. } => {
+                if let Some(why) = failed {
+                    self.notice(format!("the folder {folder} of a deleted topic stays: {why}"));
                 }
             }
         }
-        self.touched.insert(task.log);
         self.settle()
     }
 
+    fn synced_further(&mut self, log: LogId) {
+        self.visits.points_moved(self.now_ms);
+        self.touched.insert(log);
+    }
+
+    /// Takes the result of a compaction.
+    pub fn compacted(&mut self, now_ms: i64, done: Compacted) -> Vec<Action> {
+        self.now_ms = self.now_ms.max(now_ms);
+        upkeep::compacted(self, done);
+        self.settle()
+    }
+
+    /// What happened that nobody was answered.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
     fn journal_failed(&mut self, why: &str) {
-        let notice = format!("the journal cannot be synced, nothing more is changed: {why}");
-        self.actions.push(Action::Notice(notice));
+        if !std::mem::replace(&mut self.journal.complained, true) {
+            self.notice(format!("the journal cannot be synced, nothing more is changed: {why}"));
+        }
         for then in self.journal.give_up() {
             match then {
                 Then::Respond(to, _) => self.actions.push(Action::Disconnect { to }),
+                // The journal still has the topic: it comes back with the next start.
+                Then::RemoveFolder(_) => {}
+                Then::EndTransaction { asked_by, .. } => {
+                    self.actions.extend(asked_by.map(|to| Action::Disconnect { to }));
+                }
             }
         }
     }
 
-    fn partition_failed(&mut self, name: &str, index: i32, why: &str, lost: Vec<RequestId>) {
-        let notice = format!("{name}-{index} cannot be synced, it takes no more records: {why}");
-        self.actions.push(Action::Notice(notice));
-        for to in lost {
-            if self.waiting.produces.remove(&to).is_some() {
-                self.actions.push(Action::Disconnect { to });
+    fn partition_failed(&mut self, topic: Uuid, index: i32, why: &str) {
+        let Some(name) = self.topics.name_of(topic).cloned() else { return };
+        let Some(partition) = self.topics.partition_of(topic, index) else { return };
+        let complains = !std::mem::replace(&mut partition.complained, true);
+        for to in partition.give_up() {
+            let code = ErrorCode::KafkaStorageError;
+            if let Some(response) = self.waiting.not_produced(to, &name, index, code) {
+                self.respond(to, response.into());
             }
+        }
+        if complains {
+            let notice =
+                format!("{name}-{index} cannot be synced, it takes no more records: {why}");
+            self.notice(notice);
         }
     }
 
@@ -195,13 +278,24 @@ impl Broker {
         while let Some(id) = self.waiting.overdue(self.now_ms) {
             fetch::answer_now(self, id);
         }
+        upkeep::tick(self);
         group::tick(self);
+        transaction::tick(self);
         self.settle()
     }
 
     /// When [`Self::tick`] has something to do next.
     pub fn next_deadline_ms(&self) -> Option<i64> {
-        self.waiting.next_deadline_ms().into_iter().chain(self.groups.next_deadline_ms()).min()
+        // What was done while opening is settled by the first call.
+        let unsettled = (!self.touched.is_empty()).then_some(self.now_ms);
+        let deadlines = [
+            unsettled,
+            self.waiting.next_deadline_ms(),
+            self.visits.next_deadline_ms(),
+            self.groups.next_deadline_ms(),
+            self.transactions.next_deadline_ms(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Forgets what a connection waits for.
@@ -225,14 +319,24 @@ impl Broker {
         Ok(())
     }
 
+    /// Does something once everything recorded so far is durable.
+    pub(crate) fn after_journal(&mut self, then: Then) {
+        self.journal.after(then);
+        self.touched.insert(LogId::Journal);
+    }
+
+    /// Tells the operator.
+    pub(crate) fn notice(&mut self, said: String) {
+        self.actions.push(Action::Notice(said));
+    }
+
     /// Answers once everything recorded so far is durable.
     pub(crate) fn respond_durably(
         &mut self,
         to: RequestId,
         response: impl Into<Response>,
     ) -> Reply {
-        self.journal.after(Then::Respond(to, response.into()));
-        self.touched.insert(LogId::Journal);
+        self.after_journal(Then::Respond(to, response.into()));
         Reply::Later
     }
 
@@ -241,7 +345,16 @@ impl Broker {
         self.touched.insert(LogId::Partition(topic, partition));
     }
 
-    fn settle(&mut self) -> Vec<Action> {
+    /// A log has changed in some way.
+    pub(crate) fn touch_log(&mut self, log: LogId) {
+        self.touched.insert(log);
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn settle(&mut self) -> Vec<Action> {
         while let Some(log) = self.touched.pop_first() {
             match log {
                 LogId::Journal => self.settle_journal(),
@@ -255,39 +368,56 @@ impl Broker {
         while let Some(then) = self.journal.due() {
             match then {
                 Then::Respond(to, response) => self.respond(to, response),
+                Then::RemoveFolder(folder) => {
+                    let work = Work::RemoveFolder { disk: Arc::clone(&self.disk), folder };
+                    self.act(Action::Sync(SyncTask { work }));
+                }
+                Then::EndTransaction { id, asked_by } => {
+                    transaction::carry_out(self, &id, asked_by);
+                }
             }
         }
-        let journal = &mut self.journal;
-        if !journal.syncing
-            && let Some(ticket) = journal.log.begin_sync()
-        {
-            journal.syncing = true;
-            self.actions.push(Action::Sync(SyncTask { log: LogId::Journal, ticket }));
+        let now_ms = self.now_ms;
+        let Journal { log, syncing, upkeep, .. } = &mut self.journal;
+        if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
+            let work = Work::Log { log: LogId::Journal, ticket };
+            self.act(Action::Sync(SyncTask { work }));
         }
+        if let (Some(why), false) = (self.journal.log.poisoned(), self.journal.syncing)
+            && self.journal.is_waited_for()
+        {
+            let why = why.to_owned();
+            self.journal_failed(&why);
+        }
+        upkeep::plan(self, LogId::Journal);
     }
 
     fn settle_partition(&mut self, topic: Uuid, index: i32) {
+        let now_ms = self.now_ms;
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
-        if !partition.syncing
-            && let Some(ticket) = partition.log.begin_sync()
-        {
-            partition.syncing = true;
-            let task = SyncTask { log: LogId::Partition(topic, index), ticket };
-            self.actions.push(Action::Sync(task));
+        let id = LogId::Partition(topic, index);
+        let Partition { log, syncing, upkeep, .. } = partition;
+        if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
+            let work = Work::Log { log: id, ticket };
+            self.actions.push(Action::Sync(SyncTask { work }));
         }
         while let Some(to) = partition.acked() {
-            let Some(produce) = self.waiting.produces.get_mut(&to) else { continue };
-            produce.open -= 1;
-            if produce.open == 0
-                && let Some(done) = self.waiting.produces.remove(&to)
-            {
-                self.actions.push(Action::Respond { to, response: done.response.into() });
+            if let Some(response) = self.waiting.produced(to) {
+                self.actions.push(Action::Respond { to, response: response.into() });
             }
         }
+        if let (Some(why), false) = (partition.log.poisoned(), partition.syncing)
+            && partition.is_waited_for()
+        {
+            let why = why.to_owned();
+            self.partition_failed(topic, index, &why);
+        }
+        let Some(partition) = self.topics.partition_of(topic, index) else { return };
         if partition.moved() {
             for id in partition.watchers.clone() {
                 fetch::try_answer(self, id);
             }
         }
+        upkeep::plan(self, id);
     }
 }

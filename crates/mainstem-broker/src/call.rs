@@ -5,10 +5,12 @@
 use std::io;
 use std::sync::Arc;
 
-use mainstem_log::SyncTicket;
+use mainstem_core::disk::Disk;
+use mainstem_log::{CompactionJob, CompactionResult, SyncTicket};
 
 use crate::Response;
-use crate::topics::LogId;
+use crate::recovery_points::Points;
+use crate::topics::{LogId, TOPICS_FOLDER};
 use crate::wire::StrBytes;
 
 /// A request in flight; unique as long as the broker lives.
@@ -54,20 +56,61 @@ pub enum Action {
     Disconnect { to: RequestId },
     /// Run the sync on another thread, then report it by `Broker::synced`.
     Sync(SyncTask),
+    /// Run the compaction on another thread (it takes long, and there is one at a time), then report it by
+    /// `Broker::compacted`.
+    Compact(CompactTask),
     /// Tell the operator, once.
     Notice(String),
 }
 
-/// Files that have to reach the disk.
+/// Work for the disk that producers, or a later start, wait for.
 #[derive(Debug)]
 pub struct SyncTask {
-    pub(crate) log: LogId,
-    pub(crate) ticket: SyncTicket,
+    pub(crate) work: Work,
+}
+
+/// What a [`SyncTask`] does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Files of a log have to reach the disk.
+    Log { log: LogId, ticket: SyncTicket },
+    /// How far each log is synced has to be written down.
+    RecoveryPoints { disk: Arc<dyn Disk>, points: Points },
+    /// The folder of a deleted topic has to go.
+    RemoveFolder { disk: Arc<dyn Disk>, folder: String },
 }
 
 impl SyncTask {
-    /// Does the sync; blocks for as long as the disk takes. The result goes to `Broker::synced` with the task.
+    /// Does the work; blocks for as long as the disk takes. The result goes to `Broker::synced` with the task.
     pub fn run(&self) -> io::Result<()> {
-        self.ticket.run()
+        match &self.work {
+            Work::Log { ticket, .. } => ticket.run(),
+            Work::RecoveryPoints { disk, points } => points.write(&**disk),
+            Work::RemoveFolder { disk, folder } => {
+                disk.remove_folder(folder)?;
+                disk.sync_folder(TOPICS_FOLDER)
+            }
+        }
     }
+}
+
+/// A compaction of one log.
+#[derive(Debug)]
+pub struct CompactTask {
+    pub(crate) log: LogId,
+    pub(crate) job: CompactionJob,
+}
+
+impl CompactTask {
+    /// Does the work; takes as long as reading and writing the log takes. The result goes to `Broker::compacted`.
+    pub fn run(self) -> Compacted {
+        Compacted { log: self.log, result: self.job.run() }
+    }
+}
+
+/// What a compaction made.
+#[derive(Debug)]
+pub struct Compacted {
+    pub(crate) log: LogId,
+    pub(crate) result: CompactionResult,
 }

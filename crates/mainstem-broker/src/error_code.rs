@@ -29,9 +29,9 @@ error_codes! {
     NonEmptyGroup = 68, GroupIdNotFound = 69, FetchSessionIdNotFound = 70, InvalidFetchSessionEpoch = 71,
     FencedLeaderEpoch = 74, UnknownLeaderEpoch = 75, UnsupportedCompressionType = 76, StaleBrokerEpoch = 77,
     OffsetNotAvailable = 78, MemberIdRequired = 79, GroupMaxSizeReached = 81, FencedInstanceId = 82,
-    NoReassignmentInProgress = 85, GroupSubscribedToTopic = 86, InvalidRecord = 87, UnstableOffsetCommit = 88,
+    ElectionNotNeeded = 84, NoReassignmentInProgress = 85, GroupSubscribedToTopic = 86, InvalidRecord = 87, UnstableOffsetCommit = 88,
     ThrottlingQuotaExceeded = 89, ProducerFenced = 90, ResourceNotFound = 91, UnknownTopicId = 100,
-    FencedMemberEpoch = 110, UnreleasedInstanceId = 111, UnsupportedAssignor = 112, StaleMemberEpoch = 113,
+    FencedMemberEpoch = 110, UnreleasedInstanceId = 111, UnsupportedAssignor = 112, StaleMemberEpoch = 113, MismatchedEndpointType = 114,
     TransactionAbortable = 120, InvalidRegularExpression = 128,
 }
 

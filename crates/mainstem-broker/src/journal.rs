@@ -15,6 +15,8 @@ use mainstem_log::{
 use serde_json::Value;
 
 use crate::call::RequestId;
+use crate::upkeep::Upkeep;
+use crate::wire::StrBytes;
 use crate::{ErrorCode, Response};
 
 const FOLDER: &str = "journal";
@@ -28,6 +30,10 @@ pub(crate) type Entry = (Value, Option<Value>);
 pub(crate) enum Then {
     /// The answer goes out.
     Respond(RequestId, Response),
+    /// The files of a topic that is no more go.
+    RemoveFolder(String),
+    /// What was decided about a transaction is carried out.
+    EndTransaction { id: StrBytes, asked_by: Option<RequestId> },
 }
 
 /// The log and what waits for it.
@@ -35,6 +41,9 @@ pub(crate) enum Then {
 pub(crate) struct Journal {
     pub(crate) log: Log,
     pub(crate) syncing: bool,
+    pub(crate) upkeep: Upkeep,
+    /// Whether the operator knows that it takes no entries.
+    pub(crate) complained: bool,
     waiting: VecDeque<(i64, Then)>,
 }
 
@@ -57,12 +66,21 @@ impl Journal {
     /// Opens the journal and reads all that is in force.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
+        recovery_point: i64,
         clean: bool,
         now_ms: i64,
     ) -> Result<(Self, Entries, Recovery), LogError> {
-        let (mut log, recovery) = Log::open(disk, FOLDER, settings(), 0, clean, now_ms)?;
+        let (mut log, recovery) =
+            Log::open(disk, FOLDER, settings(), recovery_point, clean, now_ms)?;
         let entries = read_all(&mut log)?;
-        Ok((Self { log, syncing: false, waiting: VecDeque::new() }, entries, recovery))
+        let journal = Self {
+            log,
+            syncing: false,
+            upkeep: Upkeep::default(),
+            complained: false,
+            waiting: VecDeque::new(),
+        };
+        Ok((journal, entries, recovery))
     }
 
     /// Appends entries as one batch; what depends on them is told to wait by [`Self::after`].
@@ -92,6 +110,11 @@ impl Journal {
             return None;
         }
         self.waiting.pop_front().map(|(_, then)| then)
+    }
+
+    /// Whether something waits for a sync.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Everything that waits, when the disk has failed and it will never be durable.

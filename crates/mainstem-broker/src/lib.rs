@@ -6,17 +6,22 @@
 pub mod api;
 mod broker;
 pub mod call;
+mod config;
 pub mod error_code;
 mod group;
 mod journal;
 mod partition;
+mod recovery_points;
 mod settings;
+mod shutdown;
 mod topics;
+mod transaction;
+mod upkeep;
 mod waiting;
 pub mod wire;
 
 pub use api::{Request, Response};
-pub use broker::{Broker, Opened};
-pub use call::{Action, Call, ConnectionId, Endpoint, RequestId, SyncTask};
+pub use broker::{Broker, Counters, Opened};
+pub use call::{Action, Call, CompactTask, Compacted, ConnectionId, Endpoint, RequestId, SyncTask};
 pub use error_code::ErrorCode;
 pub use settings::Settings;

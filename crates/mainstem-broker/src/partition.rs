@@ -7,12 +7,16 @@ use std::collections::{BTreeSet, VecDeque};
 use mainstem_log::Log;
 
 use crate::call::RequestId;
+use crate::upkeep::Upkeep;
 
 /// One partition of a topic.
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) log: Log,
     pub(crate) syncing: bool,
+    pub(crate) upkeep: Upkeep,
+    /// Whether the operator knows that it takes no records; ends when it takes one.
+    pub(crate) complained: bool,
     /// Fetches that wait for more than there was.
     pub(crate) watchers: BTreeSet<RequestId>,
     acks: VecDeque<(i64, RequestId)>,
@@ -22,7 +26,15 @@ pub(crate) struct Partition {
 impl Partition {
     pub(crate) fn new(log: Log) -> Self {
         let shown = (log.high_watermark(), log.last_stable_offset());
-        Self { log, syncing: false, watchers: BTreeSet::new(), acks: VecDeque::new(), shown }
+        Self {
+            log,
+            syncing: false,
+            upkeep: Upkeep::default(),
+            complained: false,
+            watchers: BTreeSet::new(),
+            acks: VecDeque::new(),
+            shown,
+        }
     }
 
     /// The producer `to` waits until everything appended so far is durable.
@@ -37,6 +49,11 @@ impl Partition {
             return None;
         }
         self.acks.pop_front().map(|(_, to)| to)
+    }
+
+    /// Whether a producer waits for a sync.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.acks.is_empty()
     }
 
     /// All that wait for a sync that will never succeed.

@@ -11,12 +11,14 @@ use mainstem_core::disk::Disk;
 use mainstem_log::{Log, LogError, LogSettings};
 use serde_json::{Value, json};
 
+use crate::ErrorCode;
 use crate::journal::Entry;
 use crate::partition::Partition;
 use crate::wire::{StrBytes, Uuid};
-use crate::{ErrorCode, Settings};
 
 const NAME_LENGTH_MAX: usize = 249;
+/// Has a folder per topic.
+pub(crate) const TOPICS_FOLDER: &str = "topics";
 
 /// A log of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,10 +45,6 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
-        self.by_name.get(&StrBytes::from(name))
-    }
-
     pub(crate) fn by_name(&self, name: &StrBytes) -> Option<&Topic> {
         self.by_name.get(name)
     }
@@ -57,6 +55,17 @@ impl Topics {
 
     pub(crate) fn name_of(&self, id: Uuid) -> Option<&StrBytes> {
         self.names.get(&id)
+    }
+
+    /// A topic whose name would be the same as a metric's label, where '.' and '_' fall together.
+    pub(crate) fn colliding(&self, name: &str) -> Option<&StrBytes> {
+        if !name.contains(['.', '_']) {
+            return None;
+        }
+        let label = name.replace('.', "_");
+        self.by_name.keys().find(|other| {
+            other.len() == name.len() && ***other != *name && other.replace('.', "_") == label
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Topic> {
@@ -136,7 +145,7 @@ impl Topic {
 }
 
 pub(crate) fn folder(id: Uuid) -> String {
-    format!("topics/{}", hex(id))
+    format!("{TOPICS_FOLDER}/{}", hex(id))
 }
 
 pub(crate) fn hex(id: Uuid) -> String {
@@ -183,18 +192,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What a topic's log is opened with: the broker's defaults, then the topic's own configuration.
-pub(crate) fn log_settings(
-    settings: &Settings,
-    overrides: &BTreeMap<String, String>,
-) -> LogSettings {
-    let _ = overrides;
-    LogSettings {
-        segment_bytes_max: settings.segment_bytes_max,
-        retention_ms: settings.retention_ms,
-        retention_bytes: settings.retention_bytes,
-        message_bytes_max: settings.message_bytes_max,
-        durability: settings.durability,
-        ..LogSettings::kafka_defaults()
-    }
+/// Topics that Kafka keeps for itself; here they are topics like any other, but shown as Kafka shows them.
+pub(crate) fn is_internal(name: &str) -> bool {
+    matches!(name, "__consumer_offsets" | "__transaction_state")
 }

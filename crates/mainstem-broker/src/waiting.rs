@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ErrorCode;
 use crate::call::{Call, ConnectionId, RequestId};
-use crate::wire::{FetchRequest, ProduceResponse};
+use crate::wire::{FetchRequest, ProduceResponse, StrBytes};
 
 /// A fetch that had not enough to answer.
 #[derive(Debug)]
@@ -55,6 +56,41 @@ impl Waiting {
 
     pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
         self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// One of the partitions of a produce is durable; the answer, if it was the last.
+    pub(crate) fn produced(&mut self, id: RequestId) -> Option<ProduceResponse> {
+        let produce = self.produces.get_mut(&id)?;
+        produce.open -= 1;
+        if produce.open > 0 {
+            return None;
+        }
+        self.produces.remove(&id).map(|done| done.response)
+    }
+
+    /// One of the partitions of a produce will never be durable; the answer, if it was the last.
+    pub(crate) fn not_produced(
+        &mut self,
+        id: RequestId,
+        topic: &StrBytes,
+        partition: i32,
+        code: ErrorCode,
+    ) -> Option<ProduceResponse> {
+        let produce = self.produces.get_mut(&id)?;
+        let topics = produce.response.responses.iter_mut().filter(|found| found.name == *topic);
+        let partitions = topics.flat_map(|topic| &mut topic.partition_responses);
+        for answer in partitions.filter(|answer| answer.index == partition) {
+            answer.error_code = code.code();
+            answer.base_offset = -1;
+            answer.log_append_time_ms = -1;
+            answer.log_start_offset = -1;
+        }
+        self.produced(id)
+    }
+
+    /// Every fetch that waits.
+    pub(crate) fn all_fetches(&self) -> Vec<RequestId> {
+        self.fetches.keys().copied().collect()
     }
 
     /// The fetches that came over a connection.

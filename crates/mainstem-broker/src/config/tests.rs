@@ -1,0 +1,152 @@
+use mainstem_log::{CleanupPolicy, Durability};
+
+use super::*;
+
+fn given(pairs: &[(&str, &str)]) -> Given {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_table_is_sorted_and_its_defaults_are_legal() {
+    assert!(TOPIC_CONFIGS.is_sorted_by_key(|row| row.name));
+    for row in TOPIC_CONFIGS.iter().filter(|row| !row.default.is_empty()) {
+        assert_eq!(row.kind.check(row.default), Ok(()), "{}", row.name);
+    }
+    for row in broker_configs().filter(|row| !row.default.is_empty()) {
+        assert_eq!(row.kind.check(row.default), Ok(()), "{}", row.name);
+        if let Some(get) = row.get {
+            assert_eq!(get(&Settings::default()), row.default, "{}", row.name);
+        }
+    }
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<_> = broker_configs().map(|row| row.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn defaults_of_topics_are_those_of_the_log() {
+    let settings = BrokerConfigs::new(Settings::default()).log_settings(&Given::new());
+    assert_eq!(settings, LogSettings::kafka_defaults());
+}
+
+#[test]
+fn what_is_given_acts() {
+    let configs = BrokerConfigs::new(Settings::default());
+    let settings = configs.log_settings(&given(&[
+        ("cleanup.policy", " compact , delete"),
+        ("durability", "interval"),
+        ("durability.interval.ms", "200"),
+        ("retention.ms", "-1"),
+        ("retention.bytes", "1000"),
+        ("segment.bytes", "4096"),
+        ("max.message.bytes", "77"),
+        ("message.timestamp.type", "LogAppendTime"),
+    ]));
+    assert_eq!(settings.cleanup, CleanupPolicy::CompactDelete);
+    assert_eq!(settings.durability, Durability::Interval { ms: 200 });
+    assert_eq!(settings.retention_ms, None);
+    assert_eq!(settings.retention_bytes, Some(1000));
+    assert_eq!(settings.segment_bytes_max, 4096);
+    assert_eq!(settings.message_bytes_max, 77);
+    assert_eq!(settings.timestamp_type, mainstem_log::TimestampType::LogAppend);
+}
+
+#[test]
+fn levels_hide_each_other() {
+    let started_with = Settings { retention_ms: Some(1), ..Settings::default() };
+    let mut configs = BrokerConfigs::new(started_with);
+    let row = topic_config("retention.ms").unwrap();
+    let sources = |configs: &BrokerConfigs, given: &Given| -> Vec<(String, i8)> {
+        configs.of_topic(row, given).into_iter().map(|f| (f.value, f.source as i8)).collect()
+    };
+    let text = |pairs: &[(&str, i8)]| -> Vec<(String, i8)> {
+        pairs.iter().map(|(value, source)| ((*value).to_owned(), *source)).collect()
+    };
+    let none = Given::new();
+    assert_eq!(sources(&configs, &none), text(&[("1", 4), ("604800000", 5)]));
+    configs.replace(false, given(&[("log.retention.ms", "2")]));
+    assert_eq!(sources(&configs, &none), text(&[("2", 3), ("1", 4), ("604800000", 5)]));
+    assert_eq!(configs.log_settings(&none).retention_ms, Some(2));
+    configs.replace(true, given(&[("log.retention.ms", "3")]));
+    assert_eq!(configs.log_settings(&none).retention_ms, Some(3));
+    let own = given(&[("retention.ms", "4")]);
+    assert_eq!(sources(&configs, &own)[0], ("4".to_owned(), 1));
+    assert_eq!(configs.log_settings(&own).retention_ms, Some(4));
+}
+
+#[test]
+fn what_is_wrong_is_refused() {
+    let rows = [
+        (
+            "retention.sm",
+            "1",
+            "unknown topic config name: retention.sm; did you mean retention.ms?",
+        ),
+        ("dummy.doesntexist", "x", "unknown topic config name: dummy.doesntexist"),
+        (
+            "retention.ms",
+            "soon",
+            "invalid value soon for configuration retention.ms: a whole number of at least -1 is wanted",
+        ),
+        (
+            "retention.ms",
+            "-2",
+            "invalid value -2 for configuration retention.ms: a whole number of at least -1 is wanted",
+        ),
+        (
+            "cleanup.policy",
+            "shred",
+            "invalid value shred for configuration cleanup.policy: a list of delete, compact is wanted",
+        ),
+        (
+            "cleanup.policy",
+            "",
+            "invalid value  for configuration cleanup.policy: at least one of delete, compact is wanted",
+        ),
+        (
+            "preallocate",
+            "yes",
+            "invalid value yes for configuration preallocate: true or false is wanted",
+        ),
+        (
+            "segment.bytes",
+            "3000000000",
+            "invalid value 3000000000 for configuration segment.bytes: a whole number from 14 to 2147483647 is wanted",
+        ),
+        (
+            "durability",
+            "maybe",
+            "invalid value maybe for configuration durability: one of ack, interval, none is wanted",
+        ),
+        (
+            "min.cleanable.dirty.ratio",
+            "NaN",
+            "invalid value NaN for configuration min.cleanable.dirty.ratio: a number from 0 to 1 is wanted",
+        ),
+    ];
+    for (name, value, why) in rows {
+        assert_eq!(check_topic(name, value), Err((ErrorCode::InvalidConfig, why.to_owned())));
+    }
+    assert_eq!(check_broker("broker.id", "7").unwrap_err().0, ErrorCode::InvalidRequest);
+    assert_eq!(check_broker("num.partition", "7").unwrap_err().0, ErrorCode::InvalidConfig);
+    assert_eq!(check_broker("num.partitions", "7"), Ok(()));
+    assert_eq!(check_broker("log.cleanup.policy", "compact"), Ok(()));
+}
+
+#[test]
+fn alterations_come_back() {
+    let mut configs = BrokerConfigs::new(Settings::default());
+    let altered = given(&[("num.partitions", "4"), ("auto.create.topics.enable", "false")]);
+    let (key, value) = BrokerConfigs::entry(true, &altered);
+    configs.restore(&key, &value.unwrap());
+    assert_eq!(configs.given(true), &altered);
+    assert_eq!(configs.settings().partitions_default, 4);
+    assert!(!configs.settings().auto_create_topics);
+    assert_eq!(BrokerConfigs::entry(false, &Given::new()).1, None);
+}
