@@ -14,6 +14,8 @@ use mainstem_core::options::ConnectorSpec;
 use mainstem_core::table::{ScanFilter, TableSpec};
 use mainstem_core::{Error, Result};
 
+use crate::kafka::embedded::EmbeddedTopics;
+
 /// A connector: data about itself, and the two doors. Both doors only validate and build; they do no I/O.
 pub trait Connector: Send + Sync {
     /// What the planner, the docs and `--help` know of it.
@@ -43,6 +45,8 @@ pub struct Environment {
     pub base_dir: PathBuf,
     /// The session time zone (`table.local-time-zone`), an IANA name.
     pub time_zone: String,
+    /// The broker of this process, if there is one.
+    pub embedded: Option<Arc<dyn EmbeddedTopics>>,
 }
 
 impl std::fmt::Debug for Environment {

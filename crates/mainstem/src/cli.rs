@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::up::UpArgs;
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
 
 const EXAMPLES: &str = "\
 Examples:
   mainstem run pipeline.sql                        run a pipeline until its inputs end, or Ctrl-C
   mainstem run pipeline.sql --var BROKER=kafka:9092  fill ${BROKER} in the file
+  mainstem up pipeline.sql                         the same as a server, with a Kafka broker inside
   mainstem check pipeline.sql                      say what is wrong with it, without starting it
   mainstem explain pipeline.sql                    show how it would be run
   mainstem gen --dataset rides --count 5           five ride events as JSON lines
@@ -35,6 +37,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL files as one pipeline
     Run(RunArgs),
+    /// Run a Kafka broker, and the pipelines of SQL files beside it, until Ctrl-C
+    Up(UpArgs),
     /// Parse, bind and plan SQL files and check all options, without connecting to anything
     Check(ScriptArgs),
     /// Show the plan of the pipeline that SQL files make
@@ -214,7 +218,7 @@ fn dataset_parser() -> impl TypedValueParser<Value = &'static Dataset> {
     PossibleValuesParser::new(names).map(|name| dataset(&name).expect("only known names pass"))
 }
 
-fn parse_variable(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     let valid = !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

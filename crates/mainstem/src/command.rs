@@ -12,12 +12,13 @@ use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, 
 use crate::failure::{Failure, Outcome, say};
 use crate::pipeline::{self, Prepared, Runner, Settings, edges};
 use crate::script::{self, Planned};
-use crate::{generate, listing};
+use crate::{generate, listing, up};
 
 /// Does what the command line says.
 pub(crate) fn execute(command: Command) -> Outcome {
     match command {
         Command::Run(arguments) => run(&arguments),
+        Command::Up(arguments) => up::up(&arguments),
         Command::Check(arguments) => check(&arguments),
         Command::Explain(arguments) => explain(&arguments),
         Command::Gen(arguments) => generate(&arguments),
@@ -54,32 +55,33 @@ fn generate(arguments: &GenArgs) -> Outcome {
 }
 
 /// A step whose errors are known.
-enum Ready {
+pub(crate) enum Ready {
     Text(Vec<String>),
     Job(Box<Prepared>),
 }
 
 fn run_script(sources: Vec<SourceText>, settings: &Settings) -> Outcome {
-    let mut runner = None;
-    for step in prepare(script::plan(sources)?, settings)? {
+    let steps = prepare(script::plan(sources)?, settings)?;
+    run_steps(steps, &Runner::new()?, settings).map(drop)
+}
+
+/// Does the steps one after the other. False if Ctrl-C ended it.
+pub(crate) fn run_steps(steps: Vec<Ready>, runner: &Runner, settings: &Settings) -> Outcome<bool> {
+    for step in steps {
         match step {
             Ready::Text(lines) => print(&lines_text(&lines))?,
             Ready::Job(job) => {
-                let runner = match &runner {
-                    Some(runner) => runner,
-                    None => runner.insert(Runner::new()?),
-                };
                 if !runner.run(*job, settings)? {
-                    break;
+                    return Ok(false);
                 }
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Builds the ends of all jobs; the errors of all of them.
-fn prepare(planned: Planned, settings: &Settings) -> Outcome<Vec<Ready>> {
+pub(crate) fn prepare(planned: Planned, settings: &Settings) -> Outcome<Vec<Ready>> {
     let Planned { steps, declarations } = planned;
     let mut ready = Vec::new();
     let mut refused: Vec<SqlError> = Vec::new();

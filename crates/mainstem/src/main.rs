@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod broker;
 mod cli;
 mod clock;
 mod command;
@@ -13,6 +14,7 @@ mod generate;
 mod listing;
 mod pipeline;
 mod script;
+mod up;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

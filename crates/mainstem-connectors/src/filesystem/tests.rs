@@ -32,6 +32,7 @@ fn environment(base: &Path) -> (Environment, Arc<Notices>, Arc<ManualClock>) {
         observer: Arc::<Notices>::clone(&notices),
         base_dir: base.to_owned(),
         time_zone: "UTC".into(),
+        embedded: None,
     };
     (environment, notices, clock)
 }

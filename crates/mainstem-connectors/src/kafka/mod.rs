@@ -6,7 +6,7 @@
 use mainstem_core::Result;
 use mainstem_core::options::{
     ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, Pushdown, SinkChangelog, optional,
-    required, secret,
+    secret,
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
@@ -14,6 +14,7 @@ use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
 mod columns;
 mod dead_letter;
 mod decode;
+pub mod embedded;
 mod encode;
 mod gather;
 mod link;
@@ -29,10 +30,10 @@ mod topics;
 mod tests;
 
 pub use dead_letter::DeadLetterTopic;
-pub(crate) use sink::KafkaSink;
+use sink::KafkaSink;
 pub use sink::PRODUCER_DEFAULTS;
 pub use source::CONSUMER_DEFAULTS;
-pub(crate) use source::KafkaSource;
+use source::KafkaSource;
 
 /// The connector, for the registry.
 pub static KAFKA: Kafka = Kafka;
@@ -65,18 +66,35 @@ impl Connector for Kafka {
     }
 
     fn source(&self, request: SourceRequest) -> Result<Box<dyn Source>> {
-        Ok(Box::new(KafkaSource::new(request, Flavor::Append)?))
+        source_of(request, Flavor::Append)
     }
 
     fn sink(&self, request: SinkRequest) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(KafkaSink::new(request, Flavor::Append)?))
+        sink_of(request, Flavor::Append)
     }
 }
 
-pub(crate) const BOOTSTRAP_SERVERS: OptionSpec = required(
+/// A table that is read: over the network, or from the broker of this process.
+pub(crate) fn source_of(request: SourceRequest, flavor: Flavor) -> Result<Box<dyn Source>> {
+    Ok(match embedded::has_embedded_servers(&request.table.options) {
+        true => Box::new(embedded::source::EmbeddedSource::new(request, flavor)?),
+        false => Box::new(KafkaSource::new(request, flavor)?),
+    })
+}
+
+/// A table that is written: over the network, or to the broker of this process.
+pub(crate) fn sink_of(request: SinkRequest, flavor: Flavor) -> Result<Box<dyn Sink>> {
+    Ok(match embedded::has_embedded_servers(&request.table.options) {
+        true => Box::new(embedded::sink::EmbeddedSink::new(request, flavor)?),
+        false => Box::new(KafkaSink::new(request, flavor)?),
+    })
+}
+
+pub(crate) const BOOTSTRAP_SERVERS: OptionSpec = optional(
     "properties.bootstrap.servers",
     OptionType::String,
-    "The brokers to ask first, as host:port, separated by commas.",
+    Some("embedded"),
+    "The brokers to ask first, as host:port, separated by commas; embedded is the broker of this process.",
     "localhost:9092",
 );
 pub(crate) const GROUP_ID: OptionSpec = optional(

@@ -130,7 +130,7 @@ pub(crate) enum Acks {
     Leader,
 }
 
-fn delivery_guarantee(options: OptionReader<'_>) -> Result<Acks> {
+pub(super) fn delivery_guarantee(options: OptionReader<'_>) -> Result<Acks> {
     let word = options.text("sink.delivery-guarantee").unwrap_or("at-least-once");
     let acks = match word.trim().to_ascii_lowercase().as_str() {
         "at-least-once" => Acks::All,
@@ -159,7 +159,7 @@ fn delivery_guarantee(options: OptionReader<'_>) -> Result<Acks> {
     Ok(acks)
 }
 
-fn partitioner(options: OptionReader<'_>, has_key: bool) -> Result<Option<i32>> {
+pub(super) fn partitioner(options: OptionReader<'_>, has_key: bool) -> Result<Option<i32>> {
     match options.text("sink.partitioner").unwrap_or("default").trim() {
         "default" => Ok(None),
         // Flink's writer n takes partition n: there is one writer here.
@@ -175,7 +175,7 @@ fn partitioner(options: OptionReader<'_>, has_key: bool) -> Result<Option<i32>> 
     }
 }
 
-fn single_topic(options: OptionReader<'_>) -> Result<String> {
+pub(super) fn single_topic(options: OptionReader<'_>) -> Result<String> {
     if options.text("topic-pattern").is_some() {
         return Err(Error::user("a sink cannot have a 'topic-pattern'")
             .with_hint("name the one topic to write to in 'topic'"));

@@ -26,12 +26,12 @@ use super::{Flavor, properties, topics};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
 
 /// Topics that a pattern never means.
-const INTERNAL_TOPICS: &[&str] =
+pub(super) const INTERNAL_TOPICS: &[&str] =
     &["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// Which topics.
 #[derive(Debug, Clone)]
-enum Topics {
+pub(super) enum Topics {
     Listed(Vec<String>),
     Pattern(Regex),
 }
@@ -364,13 +364,13 @@ impl SplitReader for KafkaReader {
 
 /// A split's name taken apart: the topic may hold dashes, the partition comes last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct TopicPartition {
-    topic: String,
-    partition: i32,
+pub(super) struct TopicPartition {
+    pub(super) topic: String,
+    pub(super) partition: i32,
 }
 
 impl TopicPartition {
-    fn parse(split: &Split) -> Result<Self> {
+    pub(super) fn parse(split: &Split) -> Result<Self> {
         split
             .id
             .rsplit_once('-')
@@ -386,7 +386,7 @@ pub(crate) fn position_of(offset: i64) -> Position {
     Position(offset.to_le_bytes().to_vec())
 }
 
-fn offset_of(position: &Position) -> Result<i64> {
+pub(super) fn offset_of(position: &Position) -> Result<i64> {
     let bytes = <[u8; 8]>::try_from(position.0.as_slice())
         .map_err(|_| Error::new(ErrorKind::Corrupt, "a stored Kafka position has not 8 bytes"))?;
     Ok(i64::from_le_bytes(bytes))
@@ -403,7 +403,7 @@ fn first_offset(list: &TopicPartitionList) -> rdkafka::error::KafkaResult<Option
     })
 }
 
-fn parse_topics(options: OptionReader<'_>) -> Result<Topics> {
+pub(super) fn parse_topics(options: OptionReader<'_>) -> Result<Topics> {
     match (options.text("topic"), options.text("topic-pattern")) {
         (Some(_), Some(_)) => {
             Err(Error::user("'topic' and 'topic-pattern' are both given")
@@ -432,7 +432,7 @@ fn parse_topics(options: OptionReader<'_>) -> Result<Topics> {
     }
 }
 
-fn commit_policy(options: OptionReader<'_>, has_group: bool) -> Result<Option<CommitPolicy>> {
+pub(super) fn commit_policy(options: OptionReader<'_>, has_group: bool) -> Result<Option<CommitPolicy>> {
     let enabled = options.text("properties.enable.auto.commit").unwrap_or("true");
     if !has_group || !enabled.eq_ignore_ascii_case("true") {
         return Ok(None);

@@ -218,6 +218,7 @@ fn environment(notices: &Arc<Notices>) -> Environment {
         observer,
         base_dir: ".".into(),
         time_zone: "UTC".to_owned(),
+        embedded: None,
     }
 }
 

@@ -9,7 +9,7 @@ use mainstem_core::options::{
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
-use crate::kafka::{self, Flavor, KafkaSink, KafkaSource};
+use crate::kafka::{self, Flavor};
 
 /// The connector, for the registry.
 pub static UPSERT_KAFKA: UpsertKafka = UpsertKafka;
@@ -24,11 +24,11 @@ impl Connector for UpsertKafka {
     }
 
     fn source(&self, request: SourceRequest) -> Result<Box<dyn Source>> {
-        Ok(Box::new(KafkaSource::new(request, Flavor::Upsert)?))
+        kafka::source_of(request, Flavor::Upsert)
     }
 
     fn sink(&self, request: SinkRequest) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(KafkaSink::new(request, Flavor::Upsert)?))
+        kafka::sink_of(request, Flavor::Upsert)
     }
 }
 

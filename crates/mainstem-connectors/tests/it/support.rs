@@ -90,6 +90,7 @@ pub(crate) fn environment(notices: &Arc<Notices>) -> Environment {
         observer,
         base_dir: PathBuf::from("."),
         time_zone: "UTC".to_owned(),
+        embedded: None,
     }
 }
 

@@ -102,16 +102,30 @@ impl Runner {
 
     /// Runs a job to its end. False if Ctrl-C ended it: then nothing more is to be run.
     pub(crate) fn run(&self, prepared: Prepared, settings: &Settings) -> Outcome<bool> {
+        self.block_on(job::run(prepared, settings, self.interrupts.clone()))
+    }
+
+    /// Waits for `work`, but not beyond a second Ctrl-C.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         let mut second = self.interrupts.clone();
         let runtime = self.runtime.as_ref().expect("the runtime is there until the drop");
         runtime.block_on(async {
             tokio::select! {
-                outcome = job::run(prepared, settings, self.interrupts.clone()) => outcome,
+                outcome = work => outcome,
                 () = second.second() => Err(Failure::Interrupted(
                     "stopped before everything that was read was written",
                 )),
             }
         })
+    }
+
+    /// Waits for `work`, but not beyond the first Ctrl-C, which is no failure.
+    pub(crate) async fn until_interrupted(&self, work: impl Future<Output = Outcome>) -> Outcome {
+        let mut first = self.interrupts.clone();
+        tokio::select! {
+            outcome = work => outcome,
+            () = first.first() => Ok(()),
+        }
     }
 }
 
@@ -135,6 +149,7 @@ fn environment(job: &Job, terminal: Arc<Terminal>) -> Outcome<Environment> {
         observer: terminal,
         base_dir,
         time_zone: zone.to_owned(),
+        embedded: None,
     })
 }
 

@@ -10,12 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mainstem_core::ingest::{Header, Messages};
 use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_log::{
-    BatchError, Compression, Record, RecordBatch, RecordLimits, TimestampType,
-};
+use mainstem_log::{BatchError, Compression, Record, RecordBatch, RecordLimits, TimestampType};
 
 use super::super::gather::Wanted;
-use super::super::pump::ROWS_MAX;
 
 /// Cuts the blocks of one partition into payloads.
 #[derive(Debug)]
@@ -58,7 +55,7 @@ impl Blocks {
     /// Takes a block and the aborted transactions in it.
     pub(super) fn cut(&mut self, block: Bytes, aborted: &[(i64, i64)]) -> Result<Vec<Cut>> {
         let mut cuts = Vec::new();
-        let mut open = self.open(&block, 0);
+        let mut open = self.open(&block);
         let mut rest = block.clone();
         let mut aborted: Vec<(i64, i64)> = aborted.to_vec();
         aborted.sort_unstable_by_key(|(_, first)| *first);
@@ -69,7 +66,8 @@ impl Blocks {
             }
             let batch = batch.map_err(|e| self.damaged(&e))?;
             let header = batch.header();
-            while let Some((producer, _)) = aborted.next_if(|(_, first)| *first <= header.last_offset())
+            while let Some((producer, _)) =
+                aborted.next_if(|(_, first)| *first <= header.last_offset())
             {
                 self.aborting.insert(producer);
             }
@@ -81,16 +79,16 @@ impl Blocks {
             {
                 let kind = timestamp_type(header.timestamp_type());
                 let packed = header.compression != Compression::None;
-                let full = open.messages.len() >= ROWS_MAX;
-                if full || packed || (open.messages.timestamp_type != kind && !open.messages.is_empty())
-                {
+                let other = !open.messages.is_empty() && open.messages.timestamp_type != kind;
+                if packed || other {
                     cuts.extend(open.close(self.next));
-                    open = self.open(&block, open.expected);
+                    open = self.open(&block);
                 }
                 open.messages.timestamp_type = kind;
-                let records = batch.records(RecordLimits::default()).map_err(|e| self.damaged(&e))?;
+                let records =
+                    batch.records(RecordLimits::default()).map_err(|e| self.damaged(&e))?;
                 if packed {
-                    open = self.open(records.bytes(), records.count() as usize);
+                    open = self.open(records.bytes());
                     open.messages.timestamp_type = kind;
                 }
                 for record in &records {
@@ -101,7 +99,7 @@ impl Blocks {
                 }
                 if packed {
                     cuts.extend(open.close((last + 1).min(self.end)));
-                    open = self.open(&block, 0);
+                    open = self.open(&block);
                 }
             }
             self.next = self.next.max(last + 1);
@@ -110,14 +108,14 @@ impl Blocks {
         Ok(cuts)
     }
 
-    fn open(&self, data: &Bytes, expected: usize) -> Open {
+    fn open(&self, data: &Bytes) -> Open {
         let messages = Messages {
             data: data.clone(),
             topic: Arc::clone(&self.topic),
             partition: self.partition,
             ..Messages::default()
         };
-        Open { messages, expected }
+        Open { messages }
     }
 
     fn damaged(&self, error: &BatchError) -> Error {
@@ -138,7 +136,6 @@ fn timestamp_type(kind: TimestampType) -> &'static str {
 /// The payload under way.
 struct Open {
     messages: Messages,
-    expected: usize,
 }
 
 impl Open {
@@ -179,7 +176,6 @@ impl Open {
 
     fn close(&mut self, next: i64) -> Option<Cut> {
         let messages = std::mem::take(&mut self.messages);
-        self.expected = messages.len();
         (!messages.is_empty()).then_some((messages, next))
     }
 }

@@ -119,7 +119,6 @@ fn no_broker() -> Error {
 
 /// The error of a topic that is not there.
 fn missing(topic: &str) -> Error {
-    Error::user(format!("topic '{topic}' does not exist on the embedded broker")).with_hint(format!(
-        "create it (mainstem topic create {topic}), or write to it first"
-    ))
+    Error::user(format!("topic '{topic}' does not exist on the embedded broker"))
+        .with_hint(format!("create it (mainstem topic create {topic}), or write to it first"))
 }

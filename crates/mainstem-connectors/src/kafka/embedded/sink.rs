@@ -1,0 +1,231 @@
+//! A topic of the embedded broker as a sink.
+//! Invariant: records are in the log in the order of `write`, and durable when `flush` returns. Between the two at most
+//! [`PENDING_BYTES_MAX`] wait for the disk. Keys go to the partitions that every other producer of Kafka gives them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+use mainstem_core::egress::{Encode, Encoded};
+use mainstem_core::ingest::Messages;
+use mainstem_core::options::OptionReader;
+use mainstem_core::{Error, Result};
+use mainstem_log::{BatchBuilder, Compression, RecordBatch};
+
+use super::super::columns::Layout;
+use super::super::encode::RecordEncode;
+use super::super::sink::{delivery_guarantee, partitioner, single_topic};
+use super::super::{Flavor, properties, topics};
+use super::partitioner::{Partitioner, of_key};
+use super::{EmbeddedTopics, missing, no_broker};
+use crate::api::{Sink, SinkRequest};
+
+/// A batch is closed before it grows beyond this; the broker takes 1 MiB.
+const BATCH_BYTES: usize = 256 << 10;
+const PENDING_BYTES_MAX: usize = 16 << 20;
+
+/// A table on the embedded broker that is written.
+pub(crate) struct EmbeddedSink {
+    request: SinkRequest,
+    layout: Layout,
+    upsert: bool,
+    topic: String,
+    /// Where everything goes under the partitioner `fixed`.
+    partition: Option<i32>,
+    create_topic: bool,
+    compression: Compression,
+    topic_writer: Option<TopicWriter>,
+}
+
+impl EmbeddedSink {
+    /// Validates and builds; no I/O.
+    pub(crate) fn new(request: SinkRequest, flavor: Flavor) -> Result<Self> {
+        let table = &request.table;
+        let upsert = flavor == Flavor::Upsert;
+        let options = OptionReader::new(&table.options, flavor.spec().options);
+        let topic = single_topic(options)?;
+        let layout = Layout::new(table, upsert)?;
+        // Everything is durable after a flush, whichever is asked for.
+        delivery_guarantee(options)?;
+        // What a cluster would refuse is refused here, so that the file runs there as well.
+        properties::client_config(&[], options.with_prefix(properties::PREFIX))?;
+        let partition = partitioner(options, !layout.key.is_empty())?;
+        RecordEncode::new(&request, &layout, upsert)?;
+        Ok(Self {
+            create_topic: options.boolean(topics::AUTO_CREATE)?,
+            compression: compression(options)?,
+            topic,
+            layout,
+            upsert,
+            partition,
+            topic_writer: None,
+            request,
+        })
+    }
+
+    fn writer(&mut self) -> Result<&mut TopicWriter> {
+        self.topic_writer.as_mut().ok_or_else(|| Error::internal("the Kafka sink is not open"))
+    }
+}
+
+#[async_trait]
+impl Sink for EmbeddedSink {
+    async fn open(&mut self) -> Result<()> {
+        let log = self.request.environment.embedded.clone().ok_or_else(no_broker)?;
+        let writer =
+            TopicWriter::open(log, &self.topic, self.create_topic, self.compression).await?;
+        self.topic_writer = Some(writer);
+        Ok(())
+    }
+
+    fn encoder(&self) -> Result<Box<dyn Encode>> {
+        Ok(Box::new(RecordEncode::new(&self.request, &self.layout, self.upsert)?))
+    }
+
+    async fn write(&mut self, data: Encoded) -> Result<()> {
+        let Encoded::Messages(messages) = data else {
+            return Err(Error::internal("a Kafka sink got data that is no records"));
+        };
+        let (partition, now_ms) = (self.partition, self.request.environment.clock.now_ms());
+        self.writer()?.write(&messages, partition, now_ms).await
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.writer()?.flush().await
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        match self.topic_writer.take() {
+            Some(mut writer) => writer.flush().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes records to one topic.
+pub(crate) struct TopicWriter {
+    log: Arc<dyn EmbeddedTopics>,
+    topic: String,
+    partitioner: Partitioner,
+    /// One a partition.
+    builders: Vec<BatchBuilder>,
+    /// Appends that wait for the disk, and their bytes.
+    pending: VecDeque<(usize, BoxFuture<'static, Result<()>>)>,
+    pending_bytes: usize,
+}
+
+impl TopicWriter {
+    /// Makes sure that the topic is there.
+    pub(crate) async fn open(
+        log: Arc<dyn EmbeddedTopics>,
+        topic: &str,
+        create: bool,
+        compression: Compression,
+    ) -> Result<Self> {
+        let count = log.partition_count(topic, create).await?.ok_or_else(|| missing(topic))?;
+        Ok(Self {
+            log,
+            topic: topic.to_owned(),
+            partitioner: Partitioner::default(),
+            builders: (0..count).map(|_| BatchBuilder::new(compression)).collect(),
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+        })
+    }
+
+    /// Appends records; `fixed` for those that have no partition of their own.
+    pub(crate) async fn write(
+        &mut self,
+        messages: &Messages,
+        fixed: Option<i32>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let count = self.builders.len();
+        let turn = self.partitioner.turn(count);
+        for index in 0..messages.len() {
+            let key = messages.key(index);
+            let asked = messages.partitions.get(index).copied().or(fixed);
+            let partition = match (asked, key) {
+                (Some(asked), _) => self.existing(asked)?,
+                (None, Some(key)) => of_key(key, count),
+                (None, None) => turn,
+            };
+            let timestamp = messages.timestamps_ms.get(index).copied().unwrap_or(now_ms);
+            let headers: Vec<(&str, Option<&[u8]>)> = match messages.headers.get(index) {
+                None => Vec::new(),
+                Some(headers) => headers
+                    .iter()
+                    .map(|h| (&*h.name, h.value.as_ref().map(|range| messages.bytes(range))))
+                    .collect(),
+            };
+            let builder = &mut self.builders[partition];
+            builder.push(timestamp, key, messages.value(index), &headers);
+            if builder.size_bytes() >= BATCH_BYTES {
+                let batch = builder.finish();
+                self.append(batch.map(|batch| (partition, batch))).await?;
+            }
+        }
+        let rest: Vec<_> = self.builders.iter_mut().map(BatchBuilder::finish).enumerate().collect();
+        self.append(rest.into_iter().filter_map(|(partition, batch)| Some((partition, batch?))))
+            .await
+    }
+
+    fn existing(&self, partition: i32) -> Result<usize> {
+        let found = usize::try_from(partition).ok().filter(|p| *p < self.builders.len());
+        found.ok_or_else(|| {
+            Error::user(format!("topic '{}' has no partition {partition}", self.topic))
+        })
+    }
+
+    /// Appends at most one batch a partition; waits while too much is on its way to the disk.
+    async fn append(
+        &mut self,
+        batches: impl IntoIterator<Item = (usize, RecordBatch)>,
+    ) -> Result<()> {
+        let numbered = batches.into_iter().map(|(partition, batch)| (partition as i32, batch));
+        let batches: Vec<(i32, RecordBatch)> = numbered.collect();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let bytes = batches.iter().map(|(_, batch)| batch.bytes().len()).sum();
+        let appended = self.log.append(&self.topic, batches);
+        self.pending_bytes += bytes;
+        self.pending.push_back((bytes, appended));
+        while self.pending_bytes > PENDING_BYTES_MAX {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    /// Returns when every record is durable.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        while !self.pending.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<()> {
+        if let Some((bytes, appended)) = self.pending.pop_front() {
+            self.pending_bytes -= bytes;
+            appended.await?;
+        }
+        Ok(())
+    }
+}
+
+fn compression(options: OptionReader<'_>) -> Result<Compression> {
+    let name = options.text("properties.compression.type");
+    Ok(match name.unwrap_or("none").trim().to_ascii_lowercase().as_str() {
+        "none" => Compression::None,
+        "gzip" => Compression::Gzip,
+        "snappy" => Compression::Snappy,
+        "lz4" => Compression::Lz4,
+        "zstd" => Compression::Zstd,
+        other => {
+            let text = format!("'properties.compression.type' = '{other}' is not supported");
+            return Err(Error::user(text).with_hint("there are none, gzip, snappy, lz4 and zstd"));
+        }
+    })
+}

@@ -1,0 +1,44 @@
+//! The broker without sockets: typed requests in, typed answers out, through the same handlers that serve the network.
+//! Invariant: nothing is encoded. A call that is dropped leaves nothing behind but a fetch that ends with its time.
+
+use std::sync::Arc;
+
+use mainstem_broker::wire::StrBytes;
+use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use mainstem_core::{Error, ErrorKind, Result};
+
+use super::host::{Host, load};
+
+/// A caller inside of this process; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    host: Host,
+    address: StrBytes,
+    advertised: Arc<Endpoint>,
+}
+
+impl Client {
+    pub(crate) fn new(host: Host) -> Self {
+        let address = StrBytes::from("127.0.0.1");
+        let advertised = Arc::new(Endpoint { host: address.clone(), port: 0 });
+        Self { host, address, advertised }
+    }
+
+    /// Calls an API in one of its versions; records of a fetch are loaded.
+    pub(crate) async fn call(&self, version: i16, request: Request) -> Result<Response> {
+        let call = Call {
+            id: RequestId(0),
+            connection: ConnectionId(0),
+            version,
+            client_id: None,
+            client_host: self.address.clone(),
+            advertised: Arc::clone(&self.advertised),
+        };
+        let gone = |_| Error::unavailable("the broker of this process has stopped");
+        let response = self.host.call(call, request).map_err(gone)?.wait().await.map_err(gone)?;
+        load(response).await.map_err(|e| {
+            let error = Error::new(ErrorKind::Corrupt, format!("records cannot be read: {e}"));
+            error.with_source(e)
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! One client's connection: requests in, answers out, one at a time and in order.
+//! Invariant: the next request is handled when the answer to the last one is written, so a client that does not read gets
+//! nothing more done. A request that cannot be read, a client that does not take its answer, and an answer that will never
+//! come end the connection, and no other one. The broker is told of every end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mainstem_broker::wire::{self, FrameError, Head, StrBytes};
+use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::frames::{Budget, FrameEnd, FrameLimits, FrameReader};
+use super::host::{Answer, Host, Stopped, load};
+
+/// How long a client may take no byte of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Answers that are under way when the broker stops have so long to be finished.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a connection has ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error(transparent)]
+    Frame(#[from] FrameEnd),
+    #[error(transparent)]
+    Malformed(#[from] FrameError),
+    #[error("an answer cannot be written: {0}")]
+    Unwritable(#[from] wire::EncodeError),
+    #[error("the client takes no bytes")]
+    NotReading,
+    #[error("records cannot be read: {0}")]
+    Unloadable(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// There is no answer to this request, or the broker stops.
+    #[error("there is no answer")]
+    Unanswered,
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> Self {
+        Self::Unanswered
+    }
+}
+
+impl End {
+    /// Whether an operator should hear of it: something is wrong with the client, or with us.
+    pub(super) fn is_remarkable(&self) -> bool {
+        match self {
+            Self::Frame(FrameEnd::Gone | FrameEnd::Io(_)) | Self::Io(_) | Self::Unanswered => false,
+            Self::Frame(FrameEnd::Refused(_) | FrameEnd::Slow(_)) => true,
+            Self::Malformed(_) | Self::Unwritable(_) | Self::NotReading => true,
+            Self::Unloadable(_) => true,
+        }
+    }
+}
+
+/// One connection, but for its stream.
+pub(super) struct Connection {
+    host: Host,
+    id: ConnectionId,
+    reader: FrameReader,
+    budget: Budget,
+    client_host: StrBytes,
+    advertised: Arc<Endpoint>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        host: Host,
+        budget: Budget,
+        client_host: StrBytes,
+        advertised: Arc<Endpoint>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            id: host.connection(),
+            reader: FrameReader::new(budget.clone()),
+            host,
+            budget,
+            client_host,
+            advertised,
+            stopping,
+        }
+    }
+
+    /// Serves the client until one of both has enough.
+    pub(super) async fn serve(
+        mut self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> Result<(), End> {
+        loop {
+            let mut stopping = self.stopping.clone();
+            let frame = tokio::select! {
+                frame = self.reader.next(&mut stream, FrameLimits::OPEN) => frame?,
+                () = stopped(&mut stopping) => return Ok(()),
+            };
+            let (head, request) = wire::decode_request(frame.bytes.clone())?;
+            let answer = self.hand_in(&head, request)?;
+            // The records are in the log, or refused: their share is free for others.
+            drop(frame);
+            let response = self.wait(answer, &mut stream).await?;
+            self.write(&head, response, &mut stream).await?;
+        }
+    }
+
+    fn hand_in(&self, head: &Head, request: Request) -> Result<Answer, End> {
+        let call = Call {
+            id: RequestId(0),
+            connection: self.id,
+            version: head.version,
+            client_id: head.client_id.clone(),
+            client_host: self.client_host.clone(),
+            advertised: Arc::clone(&self.advertised),
+        };
+        Ok(self.host.call(call, request)?)
+    }
+
+    async fn wait(
+        &mut self,
+        answer: Answer,
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Result<Response, End> {
+        if let Answer::Now(response) = answer {
+            return Ok(response);
+        }
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            biased;
+            response = answer.wait() => Ok(response?),
+            () = self.reader.watch(stream) => Err(FrameEnd::Gone.into()),
+            () = async {
+                stopped(&mut stopping).await;
+                tokio::time::sleep(LAST_ANSWER_TIMEOUT).await;
+            } => Err(End::Unanswered),
+        }
+    }
+
+    async fn write(
+        &self,
+        head: &Head,
+        response: Response,
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), End> {
+        let _share = match &response {
+            Response::Fetch(answer) => {
+                self.budget.take(usize::try_from(answer.size_bytes()).unwrap_or(usize::MAX)).await
+            }
+            _ => None,
+        };
+        let response = load(response).await.map_err(End::Unloadable)?;
+        match wire::encode_response(head, &response)? {
+            Some(bytes) => write_all(stream, bytes).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Connection {
+    /// However it ends: also by a panic.
+    fn drop(&mut self) {
+        self.host.closed(self.id);
+    }
+}
+
+/// Returns when it is time to stop.
+pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone has stopped as well.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes) -> Result<(), End> {
+    while !bytes.is_empty() {
+        match timeout(WRITE_TIMEOUT, stream.write_buf(&mut bytes)).await {
+            Ok(Ok(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) => return Err(e.into()),
+            Err(_) => return Err(End::NotReading),
+        }
+    }
+    match timeout(WRITE_TIMEOUT, stream.flush()).await {
+        Ok(flushed) => Ok(flushed?),
+        Err(_) => Err(End::NotReading),
+    }
+}

@@ -1,0 +1,190 @@
+//! Requests off a connection: a length, then so many bytes.
+//! Invariant: memory follows the bytes that have arrived, never the length that a peer announces. A frame that grows beyond
+//! [`FREE_BYTES`] waits for its share of the budget that all connections have together: that is back pressure. A frame
+//! that does not come to its end in time ends the connection, so nobody holds a share without sending.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// The length before a frame.
+const PREFIX_BYTES: usize = 4;
+/// API, version and correlation id: less is no request.
+const FRAME_BYTES_MIN: usize = 8;
+/// What is read before the first bytes have said how much there is.
+const FIRST_READ_BYTES: usize = 1 << 10;
+const READ_BYTES_MIN: usize = 16 << 10;
+/// Frames up to this size cost no budget: the number of connections bounds them.
+const FREE_BYTES: usize = 64 << 10;
+const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// A frame may take this much longer for each of its MiB.
+const FRAME_TIMEOUT_A_MIB: Duration = Duration::from_secs(1);
+const PRODUCE: i16 = 0;
+
+/// How large requests may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameLimits {
+    /// Those that bring records.
+    pub(super) produce_bytes_max: usize,
+    /// All others.
+    pub(super) other_bytes_max: usize,
+    /// How long a connection may be silent.
+    pub(super) idle: Duration,
+}
+
+impl FrameLimits {
+    /// Of a client that may do what it likes.
+    pub(super) const OPEN: Self = Self {
+        produce_bytes_max: 100 << 20,
+        other_bytes_max: 4 << 20,
+        idle: Duration::from_secs(600),
+    };
+    /// Of a client that has not said yet who it is.
+    pub(super) const UNAUTHENTICATED: Self = Self {
+        produce_bytes_max: 512 << 10,
+        other_bytes_max: 512 << 10,
+        idle: Duration::from_secs(30),
+    };
+}
+
+/// Why no more frames are read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameEnd {
+    /// The peer has closed, or nothing came for too long.
+    #[error("the client has gone")]
+    Gone,
+    /// The length is impossible or beyond the limit.
+    #[error("a request announces {0} bytes")]
+    Refused(i32),
+    /// It began and did not come to its end.
+    #[error("a request of {0} bytes took too long to arrive")]
+    Slow(usize),
+    /// The connection broke.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A request, and its share of the budget.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// Bytes that all connections may hold together.
+#[derive(Debug, Clone)]
+pub(super) struct Budget(Arc<Semaphore>);
+
+impl Budget {
+    /// Shares are counted in KiB.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes >> 10)))
+    }
+
+    /// Waits until so many bytes are free.
+    pub(super) async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).acquire_many_owned(kib).await.ok()
+    }
+}
+
+/// Reads frames; keeps what came too early for the next one.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    buffer: BytesMut,
+    budget: Budget,
+}
+
+impl FrameReader {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self { buffer: BytesMut::new(), budget }
+    }
+
+    /// The next frame. Cancel safe but for the wait for a share, whose place in the queue is lost.
+    pub(super) async fn next(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        limits: FrameLimits,
+    ) -> Result<Frame, FrameEnd> {
+        let mut deadline = Instant::now() + limits.idle;
+        if self.buffer.is_empty() {
+            self.read(stream, FIRST_READ_BYTES, deadline, 0).await?;
+        }
+        deadline = Instant::now() + FRAME_TIMEOUT;
+        while self.buffer.len() < PREFIX_BYTES {
+            self.read(stream, FIRST_READ_BYTES, deadline, 0).await?;
+        }
+        let announced = self.announced();
+        let size = usize::try_from(announced).map_err(|_| FrameEnd::Refused(announced))?;
+        // No API is larger than this one: what is beyond needs no second look.
+        if !(FRAME_BYTES_MIN..=limits.produce_bytes_max).contains(&size) {
+            return Err(FrameEnd::Refused(announced));
+        }
+        while self.buffer.len() < PREFIX_BYTES + 2 {
+            self.read(stream, FIRST_READ_BYTES, deadline, size).await?;
+        }
+        let api_key =
+            i16::from_be_bytes([self.buffer[PREFIX_BYTES], self.buffer[PREFIX_BYTES + 1]]);
+        if api_key != PRODUCE && size > limits.other_bytes_max {
+            return Err(FrameEnd::Refused(announced));
+        }
+        deadline += FRAME_TIMEOUT_A_MIB * u32::try_from(size >> 20).unwrap_or(u32::MAX);
+        let end = PREFIX_BYTES + size;
+        let mut share = None;
+        while self.buffer.len() < end {
+            if share.is_none() && self.buffer.len() >= FREE_BYTES {
+                share = self.budget.take(size).await;
+                // The wait was ours, not the client's.
+                deadline = Instant::now() + FRAME_TIMEOUT;
+                deadline += FRAME_TIMEOUT_A_MIB * u32::try_from(size >> 20).unwrap_or(u32::MAX);
+            }
+            let missing = end - self.buffer.len();
+            // At most as much again as has come.
+            let room = missing.min(self.buffer.len().max(READ_BYTES_MIN));
+            self.read(stream, room, deadline, size).await?;
+        }
+        self.buffer.advance(PREFIX_BYTES);
+        Ok(Frame { bytes: self.buffer.split_to(size).freeze(), _share: share })
+    }
+
+    /// Notices that a peer has gone while its request is being answered; pipelined requests are read meanwhile, up to a
+    /// limit. Returns only if there will never be another frame. Cancel safe.
+    pub(super) async fn watch(&mut self, stream: &mut (impl AsyncRead + Unpin)) {
+        while self.buffer.len() < FREE_BYTES {
+            self.buffer.reserve(FIRST_READ_BYTES);
+            match stream.read_buf(&mut self.buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn announced(&self) -> i32 {
+        let mut prefix = [0; PREFIX_BYTES];
+        prefix.copy_from_slice(&self.buffer[..PREFIX_BYTES]);
+        i32::from_be_bytes(prefix)
+    }
+
+    async fn read(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        room: usize,
+        deadline: Instant,
+        size: usize,
+    ) -> Result<(), FrameEnd> {
+        self.buffer.reserve(room);
+        match timeout_at(deadline, stream.read_buf(&mut self.buffer)).await {
+            Ok(Ok(0)) => Err(FrameEnd::Gone),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(e)) => Err(e.into()),
+            Err(_) if self.buffer.is_empty() => Err(FrameEnd::Gone),
+            Err(_) => Err(FrameEnd::Slow(size)),
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Where tokio meets the broker: one lock around it, threads for its syncs, a timer for its deadlines.
+//! Invariant: inside the lock nothing waits, decodes, encodes or reads files; what a call asks for is carried out after the
+//! lock is free again, in the order in which the broker said it. Every request gets its answer or learns that there is none.
+//! A panic inside the lock leaves a broker that nobody may trust: it takes no more calls and [`Host::failed`] says so.
+//! An idle broker wakes nothing: threads and timer sleep until there is work.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mainstem_broker::{
+    Action, Broker, Call, CompactTask, ConnectionId, Request, RequestId, Response, SyncTask,
+};
+use mainstem_core::clock::Clock;
+use mainstem_core::{Error, Result};
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::failure::say;
+
+/// Threads that run syncs: as many logs can be on their way to the disk at the same time.
+const SYNC_THREADS: usize = 4;
+/// Answers up to this size are read from files where they are asked for: their pages are as good as always in memory.
+const LOAD_INLINE_BYTES: u64 = 256 << 10;
+const NO_DEADLINE: i64 = i64::MAX;
+
+/// The broker has stopped; whoever asks gets no answer.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the broker has stopped")]
+pub(crate) struct Stopped;
+
+/// A handle to the one broker of this process; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Host(Arc<Shared>);
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    core: Mutex<Core>,
+    clock: Arc<dyn Clock>,
+    syncs: WorkQueue<SyncTask>,
+    compactions: WorkQueue<CompactTask>,
+    /// When the timer rings next; written under the lock of the core.
+    armed_ms: AtomicI64,
+    rearm: Notify,
+    failed: watch::Sender<bool>,
+    next_request: AtomicU64,
+    next_connection: AtomicU64,
+}
+
+struct Core {
+    broker: Broker,
+    /// Who waits for an answer.
+    answers: BTreeMap<RequestId, oneshot::Sender<Response>>,
+    /// No more calls are taken.
+    ended: bool,
+}
+
+/// What is to be done once the lock is free.
+#[derive(Default)]
+struct Effects {
+    answers: Vec<(oneshot::Sender<Response>, Response)>,
+    syncs: Vec<SyncTask>,
+    compactions: Vec<CompactTask>,
+    notices: Vec<String>,
+    rearm: bool,
+}
+
+/// The threads and the timer of a running broker.
+#[derive(Debug)]
+pub(crate) struct Running {
+    host: Host,
+    threads: Vec<JoinHandle<()>>,
+    timer: tokio::task::JoinHandle<()>,
+}
+
+/// An answer that may not be there yet.
+pub(super) enum Answer {
+    Now(Response),
+    Later(oneshot::Receiver<Response>),
+}
+
+impl Running {
+    /// Starts the threads and the timer. Must be called on the runtime.
+    pub(crate) fn start(broker: Broker, clock: Arc<dyn Clock>) -> Result<Self> {
+        let host = Host(Arc::new(Shared {
+            core: Mutex::new(Core { broker, answers: BTreeMap::new(), ended: false }),
+            clock,
+            syncs: WorkQueue::default(),
+            compactions: WorkQueue::default(),
+            armed_ms: AtomicI64::new(NO_DEADLINE),
+            rearm: Notify::new(),
+            failed: watch::Sender::new(false),
+            next_request: AtomicU64::new(1),
+            next_connection: AtomicU64::new(1),
+        }));
+        let mut threads = Vec::with_capacity(SYNC_THREADS);
+        for number in 0..SYNC_THREADS {
+            threads.push(start_thread(format!("sync-{number}"), &host, Host::run_syncs)?);
+        }
+        // Nobody waits for it: a compaction that the end of the process cuts short is begun anew.
+        start_thread("compaction".to_owned(), &host, Host::run_compactions)?;
+        let timer = tokio::spawn(host.clone().run_timer());
+        let running = Self { host, threads, timer };
+        // What opening left to be done: syncs and deadlines.
+        let _ = running.host.enter(|core, now_ms| (core.broker.tick(now_ms), ()));
+        Ok(running)
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Ends the syncs that are under way and closes the broker cleanly. Blocks for as long as the disk takes.
+    pub(crate) fn shut_down(self) -> Result<()> {
+        self.timer.abort();
+        self.host.0.syncs.end();
+        self.host.0.compactions.end();
+        for thread in self.threads {
+            // What a panic there has broken, the broker has reported.
+            let _ = thread.join();
+        }
+        self.host.close()
+    }
+}
+
+fn start_thread(name: String, host: &Host, work: fn(&Host)) -> Result<JoinHandle<()>> {
+    let host = host.clone();
+    let thread = std::thread::Builder::new().name(name);
+    thread
+        .spawn(move || work(&host))
+        .map_err(|e| Error::internal("the threads of the broker cannot be started").with_source(e))
+}
+
+impl Host {
+    /// A new connection.
+    pub(super) fn connection(&self) -> ConnectionId {
+        ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Hands in a request; the id of the call is given here.
+    pub(super) fn call(&self, mut call: Call, request: Request) -> Result<Answer, Stopped> {
+        call.id = RequestId(self.0.next_request.fetch_add(1, Ordering::Relaxed));
+        self.enter(|core, now_ms| {
+            let mut actions = core.broker.handle(now_ms, &call, request);
+            let own =
+                |action: &Action| matches!(action, Action::Respond { to, .. } if *to == call.id);
+            if let Some(index) = actions.iter().position(own)
+                && let Action::Respond { response, .. } = actions.remove(index)
+            {
+                return (actions, Answer::Now(response));
+            }
+            let (sender, receiver) = oneshot::channel();
+            core.answers.insert(call.id, sender);
+            (actions, Answer::Later(receiver))
+        })
+    }
+
+    /// A connection has ended.
+    pub(super) fn closed(&self, connection: ConnectionId) {
+        let _ = self.enter(|core, now_ms| {
+            let actions = core.broker.closed(now_ms, connection);
+            core.answers.retain(|_, waits| !waits.is_closed());
+            (actions, ())
+        });
+    }
+
+    /// Returns if the broker has met a bug of its own and stands still.
+    pub(crate) async fn failed(&self) {
+        let mut failed = self.0.failed.subscribe();
+        if failed.wait_for(|failed| *failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Answers the fetches that wait for records: the connections are about to be closed.
+    pub(super) fn release(&self) {
+        let _ = self.enter(|core, now_ms| (core.broker.release(now_ms), ()));
+    }
+
+    fn close(&self) -> Result<()> {
+        let mut core = self.lock();
+        if core.ended {
+            return Err(Error::internal("the broker could not be closed cleanly"));
+        }
+        core.ended = true;
+        let now_ms = self.0.clock.now_ms();
+        core.broker.close(now_ms).map_err(|e| {
+            Error::unavailable("the broker could not be closed cleanly").with_source(e)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        // A panic inside is caught below and ends the core; the mark is what counts.
+        self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one way into the lock.
+    fn enter<R>(
+        &self,
+        work: impl FnOnce(&mut Core, i64) -> (Vec<Action>, R),
+    ) -> Result<R, Stopped> {
+        let mut effects = Effects::default();
+        let result = {
+            let mut core = self.lock();
+            if core.ended {
+                return Err(Stopped);
+            }
+            let now_ms = self.0.clock.now_ms();
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let (actions, result) = work(&mut core, now_ms);
+                effects.sort(actions, &mut core.answers);
+                effects.rearm = self.arm(core.broker.next_deadline_ms());
+                result
+            }));
+            match worked {
+                Ok(result) => result,
+                Err(_) => {
+                    core.ended = true;
+                    core.answers.clear();
+                    self.0.failed.send_replace(true);
+                    return Err(Stopped);
+                }
+            }
+        };
+        self.carry_out(effects);
+        Ok(result)
+    }
+
+    /// True if the timer has to be told of an earlier deadline.
+    fn arm(&self, next_ms: Option<i64>) -> bool {
+        let next_ms = next_ms.unwrap_or(NO_DEADLINE);
+        let earlier = next_ms < self.0.armed_ms.load(Ordering::Relaxed);
+        if earlier {
+            self.0.armed_ms.store(next_ms, Ordering::Release);
+        }
+        earlier
+    }
+
+    fn carry_out(&self, effects: Effects) {
+        self.0.syncs.push(effects.syncs);
+        self.0.compactions.push(effects.compactions);
+        for (waits, response) in effects.answers {
+            // Nobody waits any more: the connection is gone.
+            let _ = waits.send(response);
+        }
+        if effects.rearm {
+            self.0.rearm.notify_one();
+        }
+        for notice in effects.notices {
+            say(&format!("broker: {notice}\n"));
+        }
+    }
+
+    fn run_syncs(&self) {
+        while let Some(task) = self.0.syncs.next() {
+            let result = task.run();
+            let _ = self.enter(|core, now_ms| (core.broker.synced(now_ms, task, result), ()));
+        }
+    }
+
+    fn run_compactions(&self) {
+        while let Some(task) = self.0.compactions.next() {
+            let done = task.run();
+            let _ = self.enter(|core, now_ms| (core.broker.compacted(now_ms, done), ()));
+        }
+    }
+
+    async fn run_timer(self) {
+        loop {
+            let at_ms = self.0.armed_ms.load(Ordering::Acquire);
+            if at_ms == NO_DEADLINE {
+                self.0.rearm.notified().await;
+                continue;
+            }
+            let left_ms = at_ms.saturating_sub(self.0.clock.now_ms());
+            if let Ok(left_ms @ 1..) = u64::try_from(left_ms) {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(left_ms)) => {}
+                    () = self.0.rearm.notified() => {}
+                }
+                continue;
+            }
+            let ticked = self.enter(|core, now_ms| {
+                self.0.armed_ms.store(NO_DEADLINE, Ordering::Release);
+                (core.broker.tick(now_ms), ())
+            });
+            if ticked.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Effects {
+    fn sort(
+        &mut self,
+        actions: Vec<Action>,
+        waiting: &mut BTreeMap<RequestId, oneshot::Sender<Response>>,
+    ) {
+        for action in actions {
+            match action {
+                Action::Respond { to, response } => {
+                    self.answers.extend(waiting.remove(&to).map(|waits| (waits, response)));
+                }
+                // Whoever waits sees that there will be no answer.
+                Action::Disconnect { to } => drop(waiting.remove(&to)),
+                Action::Sync(task) => self.syncs.push(task),
+                Action::Compact(task) => self.compactions.push(task),
+                Action::Notice(text) => self.notices.push(text),
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The answer, once it is there.
+    pub(super) async fn wait(self) -> Result<Response, Stopped> {
+        match self {
+            Answer::Now(response) => Ok(response),
+            Answer::Later(receiver) => receiver.await.map_err(|_| Stopped),
+        }
+    }
+}
+
+/// Reads what an answer has in files: large ones where blocking hurts nobody.
+pub(super) async fn load(response: Response) -> std::io::Result<Response> {
+    let Response::Fetch(mut answer) = response else { return Ok(response) };
+    if answer.size_bytes() <= LOAD_INLINE_BYTES {
+        answer.load()?;
+        return Ok(Response::Fetch(answer));
+    }
+    let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
+    Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
+}
+
+/// Work that waits for a thread. The broker bounds it: one piece a log.
+struct WorkQueue<T> {
+    state: Mutex<QueueState<T>>,
+    filled: Condvar,
+}
+
+struct QueueState<T> {
+    tasks: VecDeque<T>,
+    /// Threads end when nothing is left to do.
+    ending: bool,
+}
+
+impl<T> Default for WorkQueue<T> {
+    fn default() -> Self {
+        let state = QueueState { tasks: VecDeque::new(), ending: false };
+        Self { state: Mutex::new(state), filled: Condvar::new() }
+    }
+}
+
+impl<T> WorkQueue<T> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, tasks: Vec<T>) {
+        let count = tasks.len();
+        if count > 0 {
+            self.lock().tasks.extend(tasks);
+            (0..count).for_each(|_| self.filled.notify_one());
+        }
+    }
+
+    fn next(&self) -> Option<T> {
+        let waits = |state: &mut QueueState<T>| state.tasks.is_empty() && !state.ending;
+        let state = self.filled.wait_while(self.lock(), waits);
+        state.unwrap_or_else(PoisonError::into_inner).tasks.pop_front()
+    }
+
+    fn end(&self) {
+        self.lock().ending = true;
+        self.filled.notify_all();
+    }
+}

@@ -1,0 +1,21 @@
+//! The embedded broker in its shell: sockets, threads, the disk and the clock around `mainstem_broker`.
+//! Invariant: what a request means is decided in `mainstem_broker` alone; here bytes and time come and go.
+//!
+//! | file | what |
+//! |---|---|
+//! | `disk` | the data folder |
+//! | `host` | the lock around the broker, its syncs and its timer |
+//! | `client` | callers inside of the process |
+//! | `listener`, `connection`, `frames` | callers from outside |
+
+mod client;
+mod connection;
+mod disk;
+mod frames;
+mod host;
+mod listener;
+mod server;
+
+pub(crate) use client::Client;
+pub(crate) use listener::{Address, ListenerSettings};
+pub(crate) use server::{Data, Server, ServerSettings};

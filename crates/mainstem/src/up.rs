@@ -1,0 +1,137 @@
+//! `mainstem up`: the embedded broker as a server, and the pipelines of the files beside it.
+//! Invariant: a file that is refused starts nothing. The first Ctrl-C lets pipelines write what they have read, then the
+//! broker answer what it was asked, then closes the data cleanly; a second one stops at once.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use mainstem_core::Error;
+
+use crate::broker::{Address, Data, ListenerSettings, Server, ServerSettings};
+use crate::cli::{OutputKind, ScriptArgs, parse_variable};
+use crate::clock::SystemClock;
+use crate::command::{prepare, run_steps};
+use crate::failure::{Failure, Outcome, say};
+use crate::pipeline::{Runner, Settings};
+use crate::script;
+
+const HELP: &str = "\
+Examples:
+  mainstem up                                      a Kafka broker on 127.0.0.1:9092, topics in ./mainstem-data
+  mainstem up pipeline.sql                         the same, and the pipeline beside it
+  mainstem up --data memory                        topics that end with the process
+  mainstem up --kafka-listen 127.0.0.1:19092       on another port
+  mainstem up --kafka-listen 0.0.0.0:9092 --kafka-advertise broker.local:9092 --insecure
+                                                   for everybody on the network, without a password
+
+Any Kafka client connects to it: kcat -b 127.0.0.1:9092 -L. What is acknowledged is on the disk. Topics are made when
+somebody writes to them.
+
+The first Ctrl-C finishes what has been read and asked, and closes the data; a second one stops at once.";
+
+/// The arguments of `mainstem up`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct UpArgs {
+    /// SQL files whose pipelines run beside the broker; - is stdin
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Fills ${NAME} in the files; beats a variable of the environment. May be given more than once
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+    /// The folder of the topics; memory keeps them only as long as the process runs
+    #[arg(long, value_name = "DIR", default_value = "mainstem-data")]
+    data: Data,
+    /// Where Kafka clients connect. May be given more than once
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    kafka_listen: Vec<Address>,
+    /// Where clients are told to connect, if it is not where they did: the address behind a proxy or a container's port.
+    /// The first belongs to the first --kafka-listen, and so on
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka_advertise: Vec<Address>,
+    /// Let everybody in who reaches an address of --kafka-listen, also from other machines
+    #[arg(long)]
+    insecure: bool,
+    /// How many workers share the rows of a pipeline; beats SET 'parallelism.default'
+    #[arg(long, short = 'p', value_name = "N")]
+    parallelism: Option<NonZeroUsize>,
+    /// No progress and no summary on stderr
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl UpArgs {
+    fn server(&self) -> Outcome<ServerSettings> {
+        if self.kafka_advertise.len() > self.kafka_listen.len() {
+            let error = Error::user("there are more --kafka-advertise than --kafka-listen");
+            return Err(Failure::Usage(error.with_hint("give both, in the same order")));
+        }
+        let listeners =
+            self.kafka_listen.iter().enumerate().map(|(index, address)| ListenerSettings {
+                address: address.clone(),
+                advertised: self.kafka_advertise.get(index).cloned(),
+                insecure: self.insecure,
+            });
+        Ok(ServerSettings { data: self.data.clone(), listeners: listeners.collect() })
+    }
+
+    fn pipelines(&self) -> Settings {
+        Settings {
+            parallelism: self.parallelism.map(usize::from),
+            close_windows: false,
+            output: OutputKind::Changelog,
+            quiet: self.quiet,
+        }
+    }
+}
+
+/// Runs until Ctrl-C, or until a pipeline or the broker fails.
+pub(crate) fn up(arguments: &UpArgs) -> Outcome {
+    let server = arguments.server()?;
+    let settings = arguments.pipelines();
+    let steps = match arguments.files.is_empty() {
+        true => Vec::new(),
+        false => {
+            let (files, variables) = (arguments.files.clone(), arguments.variables.clone());
+            let sources = script::read(&ScriptArgs { files, variables })?;
+            prepare(script::plan(sources)?, &settings)?
+        }
+    };
+    let runner = Runner::new()?;
+    let started = Server::start(server, Arc::new(SystemClock));
+    let server = runner.block_on(async { started.await.map_err(refused) })?;
+    if !arguments.quiet {
+        say(&ready(&server, &arguments.data));
+    }
+    let ran = run_steps(steps, &runner, &settings).and_then(|ended| match ended {
+        // Ctrl-C has come already.
+        false => Ok(()),
+        true => runner.block_on(runner.until_interrupted(async {
+            server.host().failed().await;
+            let error = Error::internal("the broker stopped unexpectedly");
+            Err(Failure::Runtime(error.with_hint("this is a bug in Mainstem; please report it")))
+        })),
+    });
+    let stopped = runner.block_on(async { server.stop().await.map_err(Failure::Runtime) });
+    ran.and(stopped)
+}
+
+/// What is wrong with an address or a folder is the user's to mend before anything runs.
+fn refused(error: Error) -> Failure {
+    use mainstem_core::ErrorKind;
+    match error.kind() {
+        ErrorKind::User | ErrorKind::Conflict => Failure::Usage(error),
+        _ => Failure::Runtime(error),
+    }
+}
+
+fn ready(server: &Server, data: &Data) -> String {
+    let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    let place = match data {
+        Data::Memory => "topics in memory".to_owned(),
+        Data::Folder(folder) => format!("topics in {}", folder.display()),
+    };
+    format!("broker: ready for Kafka clients on {}, {place}\n", addresses.join(" and "))
+}
