@@ -17,8 +17,8 @@ use crate::plan::NodeKind;
 use crate::progress::Counters;
 use crate::worker::SourceRows;
 
-/// Batches of at least this many rows are left as they are.
-const BATCH_ROWS_MIN: usize = 4096;
+/// Batches of at least this many rows are left as they are: putting them together costs more than it saves.
+const BATCH_ROWS_MIN: usize = 256;
 /// What small batches are put together to.
 const BATCH_ROWS: usize = 8192;
 /// Larger batches are cut.
