@@ -240,7 +240,8 @@ impl Rel {
             RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
             RelKind::Filter { input, .. } => input.upsert_key(),
             RelKind::Project { input, exprs } => {
-                let moved = |key: usize| exprs.iter().position(|e| e.as_checked_column() == Some(key));
+                let moved =
+                    |key: usize| exprs.iter().position(|e| e.as_checked_column() == Some(key));
                 input.upsert_key()?.into_iter().map(moved).collect()
             }
             _ => None,

@@ -259,9 +259,10 @@ impl<'a> Binder<'a> {
                 let rel = self.window_function(name, args, *span)?;
                 self.aliased(rel, alias.as_ref(), None)
             }
-            TableRef::Unnest { span, .. } => {
-                Err(SqlError::new("UNNEST reads a column of the table before it", *span)
-                    .with_hint("write FROM t CROSS JOIN UNNEST(t.items) AS u (a, b)"))
+            TableRef::Unnest { expr, with_ordinality, alias, span } => {
+                let columns = Vec::new();
+                let one = Rel { kind: RelKind::Values { columns, rows: 1 }, fields: Vec::new() };
+                self.unnest(one, expr, *with_ordinality, alias.as_ref(), JoinType::Cross, *span)
             }
             TableRef::Join { left, right, kind, constraint, span } => {
                 self.join(left, right, *kind, constraint, *span)
@@ -338,7 +339,8 @@ impl<'a> Binder<'a> {
     ) -> SqlResult<Rel> {
         let left = self.from(left)?;
         if let TableRef::Unnest { expr, with_ordinality, alias, span } = right {
-            return self.unnest(left, expr, *with_ordinality, alias.as_ref(), kind, *span);
+            let rel = self.unnest(left, expr, *with_ordinality, alias.as_ref(), kind, *span)?;
+            return self.unnest_condition(rel, kind, constraint, *span);
         }
         let right = self.from(right)?;
         let mut fields: Vec<RelField> = left.fields.iter().chain(&right.fields).cloned().collect();
@@ -370,6 +372,30 @@ impl<'a> Binder<'a> {
             JoinType::Full => JoinKind::Full,
         };
         Ok(equi_join(left, right, kind, condition, fields))
+    }
+
+    /// ON behind an UNNEST: a filter of an inner join; an outer one takes TRUE alone, as in Flink.
+    fn unnest_condition(
+        &self,
+        rel: Rel,
+        kind: JoinType,
+        constraint: &JoinConstraint,
+        span: Span,
+    ) -> SqlResult<Rel> {
+        match constraint {
+            JoinConstraint::None => Ok(rel),
+            JoinConstraint::On(on) if matches!(on.kind.as_ref(), ExprKind::Boolean(true)) => {
+                Ok(rel)
+            }
+            JoinConstraint::On(on) if kind == JoinType::Inner => {
+                let predicate = self.expressions(&rel.fields).condition(on, "ON")?;
+                Ok(filter(rel, predicate))
+            }
+            JoinConstraint::On(on) => {
+                Err(SqlError::new("LEFT JOIN UNNEST takes ON TRUE alone", on.span))
+            }
+            JoinConstraint::Using(_) => Err(SqlError::new("UNNEST takes no USING", span)),
+        }
     }
 
     fn unnest(

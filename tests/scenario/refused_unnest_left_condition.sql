@@ -1,0 +1,1 @@
+SELECT * FROM (VALUES (ARRAY[7, 8])) AS t (c) LEFT JOIN UNNEST(c) AS u (x) ON x > 7;

@@ -1,0 +1,4 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT window_start, window_end, COUNT(*) AS n FROM TABLE(TUMBLE((SELECT ts FROM bids WHERE auction > 1), DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end;

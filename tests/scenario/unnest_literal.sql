@@ -1,0 +1,1 @@
+SELECT * FROM (VALUES (ARRAY[7, 8])) AS t (c), UNNEST(ARRAY[1, 2]) AS u (x);

@@ -1,0 +1,1 @@
+SELECT k, v, o FROM (VALUES (MAP['a', 8])) AS t (c) CROSS JOIN UNNEST(c) WITH ORDINALITY AS u (k, v, o);

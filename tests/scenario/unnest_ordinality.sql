@@ -1,0 +1,1 @@
+SELECT k, x, o FROM (VALUES (1, ARRAY[7, 8]), (2, ARRAY[9])) AS t (k, c) CROSS JOIN UNNEST(c) WITH ORDINALITY AS u (x, o);
