@@ -52,7 +52,8 @@ pub(crate) fn compress(compression: Compression, records: &[u8], out: &mut Vec<u
             encoder.finish().expect(IN_MEMORY);
         }
         Compression::Zstd => {
-            zstd::stream::copy_encode(records, &mut *out, 0).expect(IN_MEMORY);
+            // In one call, so that the frame tells its size and asks for no larger window than that.
+            out.extend_from_slice(&zstd::bulk::compress(records, 0).expect(IN_MEMORY));
         }
     }
 }

@@ -316,7 +316,17 @@ impl Log {
 
     pub(crate) fn active_is_old(&self, now_ms: i64) -> bool {
         self.segments.back().is_some_and(|active| active.size_bytes > 0)
-            && now_ms.saturating_sub(self.active_since_ms) >= self.settings.segment_ms_max
+            && now_ms.saturating_sub(self.active_since_ms) >= self.segment_ms_max()
+    }
+
+    /// How long a segment takes appends: what is to be compacted in time must be closed in time.
+    pub(crate) fn segment_ms_max(&self) -> i64 {
+        let LogSettings { segment_ms_max, max_compaction_lag_ms, cleanup, .. } = &self.settings;
+        if cleanup.compacts() {
+            (*segment_ms_max).min(*max_compaction_lag_ms)
+        } else {
+            *segment_ms_max
+        }
     }
 
     /// Closes the active segment and begins the next. After an error the old one is still the active one.

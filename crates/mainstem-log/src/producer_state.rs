@@ -257,10 +257,6 @@ impl Producers {
         self.producers.get(&producer_id)?.open_from
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.producers.is_empty()
-    }
-
     /// The offset of the last record of every producer: what compaction must keep at least as an empty batch.
     pub(crate) fn last_offsets(&self) -> BTreeMap<i64, i64> {
         let last = |producer: &Producer| producer.batches.back().map(BatchMeta::last_offset);

@@ -215,9 +215,14 @@ impl<'a> RecordCursor<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.count
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Their encoding, as it goes into another batch.

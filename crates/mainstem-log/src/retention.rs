@@ -140,8 +140,13 @@ impl Log {
 
     fn is_too_old(&mut self, at: usize, now_ms: i64) -> Result<bool, LogError> {
         let Some(retention_ms) = self.settings.retention_ms else { return Ok(false) };
-        self.load_index(at)?;
-        let newest = self.segments[at].loaded_index().map_or(NO_TIMESTAMP, |i| i.max_timestamp);
+        let newest = match self.segments[at].newest() {
+            Some(newest) => newest,
+            None => {
+                self.load_index(at)?;
+                self.segments[at].newest().unwrap_or(NO_TIMESTAMP)
+            }
+        };
         Ok(newest != NO_TIMESTAMP && now_ms.saturating_sub(newest) > retention_ms)
     }
 
@@ -165,23 +170,29 @@ impl Log {
     /// When `maintain` has something to do next; `i64::MAX` if not before another call changes the log. A lower bound: it may
     /// find that there is nothing to do.
     pub fn next_maintenance_ms(&self) -> i64 {
+        if self.poisoned.is_some() {
+            return i64::MAX;
+        }
         let mut next = self.producers.next_expiry_ms(self.settings.producer_expiration_ms);
         if let Some((due_ms, _)) = self.unlinks.front() {
             next = next.min(*due_ms);
         }
         if self.segments.back().is_some_and(|active| active.size_bytes > 0) {
-            next = next.min(self.active_since_ms.saturating_add(self.settings.segment_ms_max));
+            next = next.min(self.active_since_ms.saturating_add(self.segment_ms_max()));
         }
-        if let (Some(retention_ms), true) =
-            (self.settings.retention_ms, self.settings.cleanup.deletes())
+        if self.settings.cleanup.deletes()
+            && !self.compacting
             && let Some(oldest) = self.segments.front().filter(|oldest| oldest.size_bytes > 0)
+            && self.end_of(0) <= self.high_watermark
         {
-            let newest = oldest.loaded_index().map_or(0, |index| index.max_timestamp);
-            next = next.min(newest.saturating_add(retention_ms).saturating_add(1));
-        }
-        let too_much = |max| self.segments.len() > 1 && self.size_bytes() > max;
-        if self.settings.retention_bytes.is_some_and(too_much) {
-            next = i64::MIN;
+            if let Some(retention_ms) = self.settings.retention_ms {
+                let newest = oldest.newest().unwrap_or(i64::MIN);
+                next = next.min(newest.saturating_add(retention_ms).saturating_add(1));
+            }
+            let behind = self.size_bytes() - oldest.size_bytes;
+            if self.settings.retention_bytes.is_some_and(|max| behind >= max) {
+                next = i64::MIN;
+            }
         }
         next
     }

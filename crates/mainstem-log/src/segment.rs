@@ -30,6 +30,8 @@ pub(crate) struct Segment {
     pub(crate) synced_bytes: u64,
     /// Whether the file's name is durable.
     pub(crate) name_synced: bool,
+    /// The greatest timestamp of a closed segment, once its index was loaded.
+    pub(crate) newest_ms: Option<i64>,
     file: Option<Arc<dyn DiskFile>>,
     /// Loaded when needed; always there for the active segment.
     index: Option<Index>,
@@ -54,6 +56,7 @@ impl Segment {
             size_bytes: 0,
             synced_bytes: 0,
             name_synced: false,
+            newest_ms: None,
             file: Some(file),
             index: Some(Index::new(base_offset)),
             used: true,
@@ -70,10 +73,25 @@ impl Segment {
             size_bytes,
             synced_bytes: size_bytes,
             name_synced: true,
+            newest_ms: None,
             file: None,
             index: None,
             used: false,
         })
+    }
+
+    /// A segment that a compaction made; durable.
+    pub(crate) fn compacted(index: Index) -> Self {
+        Self {
+            base_offset: index.base_offset,
+            size_bytes: index.size_bytes,
+            synced_bytes: index.size_bytes,
+            name_synced: true,
+            newest_ms: Some(index.max_timestamp),
+            file: None,
+            index: Some(index),
+            used: false,
+        }
     }
 
     /// The file, opened if it was not.
@@ -93,6 +111,11 @@ impl Segment {
     /// The index, if it is loaded.
     pub(crate) fn loaded_index(&self) -> Option<&Index> {
         self.index.as_ref()
+    }
+
+    /// The greatest timestamp, if it is known without the disk.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.index.as_ref().map(|index| index.max_timestamp).or(self.newest_ms)
     }
 
     pub(crate) fn loaded_index_mut(&mut self) -> Option<&mut Index> {
@@ -120,8 +143,8 @@ impl Segment {
     pub(crate) fn let_go(&mut self, active: bool) -> bool {
         if !std::mem::take(&mut self.used) && self.synced_bytes == self.size_bytes {
             self.file = None;
-            if !active {
-                self.index = None;
+            if !active && let Some(index) = self.index.take() {
+                self.newest_ms = Some(index.max_timestamp);
             }
         }
         self.file.is_some()
@@ -191,11 +214,6 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(file: &'a dyn DiskFile, position: u64, end: u64) -> Self {
         let ahead_bytes = AHEAD_BYTES_MIN;
         Self { file, position, end, buffer: Vec::new(), buffer_at: position, ahead_bytes }
-    }
-
-    /// Where the next batch starts.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
     }
 
     /// The next batch and where it starts; `None` at the end. After an error `position` stays where the bad batch starts.

@@ -1,0 +1,189 @@
+//! Crashes, cuts, flipped bits, full disks.
+
+use super::*;
+use mainstem_core::clock::Rng;
+
+/// A log of three segments; all files as they are on the disk.
+fn written() -> (Arc<dyn Disk>, Vec<(i64, String)>) {
+    let disk = memory();
+    let (mut log, _) = open(&disk, &small());
+    for i in 0..9 {
+        log.append(&batch(&[&format!("first {i}"), &format!("second {i}")]), 1_000).unwrap();
+    }
+    sync(&mut log);
+    let all = values(&mut log, 0);
+    (disk, all)
+}
+
+fn last_log(disk: &Arc<dyn Disk>) -> String {
+    let names = disk.list("t/0").unwrap();
+    format!("t/0/{}", names.iter().rfind(|name| name.ends_with(".log")).unwrap())
+}
+
+#[test]
+fn a_log_cut_at_any_byte_opens_with_all_whole_batches() {
+    let (disk, all) = written();
+    let path = last_log(&disk);
+    let base: usize = path[4..24].parse().unwrap();
+    let file = disk.open(&path, false).unwrap();
+    let batch_bytes = batch(&["first 0", "second 0"]).bytes().len() as u64;
+    let mut good = vec![0; file.size_bytes().unwrap() as usize];
+    file.read_exact_at(0, &mut good).unwrap();
+    for size in (0..file.size_bytes().unwrap()).rev() {
+        file.write_all_at(0, &good).unwrap();
+        file.set_size(size).unwrap();
+        let (mut log, recovery) = open(&disk, &small());
+        let whole = base + 2 * (size / batch_bytes) as usize;
+        assert_eq!(values(&mut log, 0), all[..whole], "{size}");
+        assert_eq!(recovery.truncated_bytes, size % batch_bytes);
+        assert_eq!(recovery.reason.is_some(), recovery.truncated_bytes > 0);
+        let appended = log.append(&batch(&["new"]), 1_000).unwrap();
+        assert_eq!(appended.base_offset, whole as i64);
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_nothing_before_it_is_lost() {
+    let (disk, all) = written();
+    let path = last_log(&disk);
+    let base: usize = path[4..24].parse().unwrap();
+    let file = disk.open(&path, false).unwrap();
+    let size = file.size_bytes().unwrap();
+    let mut good = vec![0; size as usize];
+    file.read_exact_at(0, &mut good).unwrap();
+    let batch_bytes = batch(&["first 0", "second 0"]).bytes().len();
+    for bit in 0..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        file.set_size(0).unwrap();
+        file.write_all_at(0, &bad).unwrap();
+        let (mut log, recovery) = open(&disk, &small());
+        let within = bit / 8 % batch_bytes;
+        // The leader epoch says nothing and has no checksum.
+        let harmless = (12..16).contains(&within);
+        let whole = if harmless { all.len() } else { base + 2 * (bit / 8 / batch_bytes) };
+        assert_eq!(values(&mut log, 0), all[..whole], "bit {bit}: {recovery:?}");
+        assert_eq!(recovery.reason.is_none(), harmless);
+    }
+}
+
+#[test]
+fn only_the_tail_is_scanned() {
+    let disk = memory();
+    let settings = LogSettings { durability: Durability::Ack, ..LogSettings::kafka_defaults() };
+    let (mut log, _) = open(&disk, &settings);
+    let mut builder = BatchBuilder::new(Compression::None);
+    builder.push(1_000, None, Some(&vec![7; 1_000_000]), &[]);
+    let large = builder.finish().unwrap();
+    for _ in 0..100 {
+        log.append(&large, 1_000).unwrap();
+        sync(&mut log);
+    }
+    // The caller knows nothing, the stored index of the active segment does.
+    let (log, recovery) = open(&disk, &settings);
+    assert_eq!(log.log_end_offset(), 100);
+    assert!(recovery.scanned_bytes < 34 << 20, "{recovery:?}");
+}
+
+/// One life after another on a disk that fails.
+fn live(seed: u64) {
+    let mut rng = Rng::new(seed);
+    let faulty = FaultyDisk::new(seed ^ 0xd15c);
+    let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+    let mut model: Vec<String> = Vec::new();
+    let (mut durable, mut start, mut point) = (0, 0, 0);
+    for life in 0..6 {
+        faulty.set_faults(Faults::NONE);
+        let (mut log, recovery) =
+            Log::open(Arc::clone(&disk), "t/0", small(), point, false, 1_000).unwrap();
+        let context = format!("seed {seed}, life {life}: {recovery:?}");
+        let found = from_start(&mut log);
+        let end = log.log_end_offset() as usize;
+        assert!(end >= durable, "{context}: lost {end}..{durable}");
+        assert!(log.log_start_offset() >= start, "{context}");
+        start = log.log_start_offset();
+        let dense = found.iter().map(|(offset, _)| *offset).eq(start..end as i64);
+        assert!(dense, "{context}: {found:?}");
+        for (offset, value) in &found {
+            let known = model.get(*offset as usize).filter(|_| (*offset as usize) < durable);
+            assert!(known.is_none_or(|known| known == value), "{context}: offset {offset}");
+        }
+        model.truncate(durable);
+        model.resize(model.len().max(start as usize), String::new());
+        let known = model.len() - start as usize;
+        model.extend(found.into_iter().skip(known).map(|(_, value)| value));
+        durable = log.high_watermark() as usize;
+        faulty.set_faults(Faults {
+            short_per_mille: 100,
+            write_error_per_mille: rng.below(2) * 50,
+            sync_error_per_mille: rng.below(2) * 30,
+            space_bytes: if rng.below(3) == 0 { 2_000 } else { u64::MAX },
+        });
+        faulty.stop_after(20 + rng.below(150));
+        for _ in 0..60 {
+            match rng.below(10) {
+                0..5 => {
+                    let value = format!("{seed}.{life}.{}", rng.below(1 << 40));
+                    if let Ok(appended) = log.append(&batch(&[&value]), 1_000) {
+                        assert_eq!(appended.base_offset as usize, model.len(), "{context}");
+                        model.push(value);
+                    }
+                }
+                5..8 => {
+                    if let Some(ticket) = log.begin_sync() {
+                        if rng.below(3) == 0 && log.append(&batch(&["meanwhile"]), 1_000).is_ok() {
+                            model.push("meanwhile".to_owned());
+                        }
+                        let result = ticket.run();
+                        log.end_sync(ticket, result);
+                    }
+                }
+                8 => {
+                    let to = rng.below(log.high_watermark() as u64 + 1) as i64;
+                    if rng.below(4) == 0
+                        && let Ok(at) = log.delete_records(to, 1_000)
+                    {
+                        start = at;
+                    }
+                }
+                _ => drop(log.maintain(1_000)),
+            }
+            durable = durable.max(log.high_watermark() as usize);
+            point = if rng.below(8) == 0 { log.recovery_point() } else { point };
+        }
+        start = start.min(log.log_start_offset());
+        if rng.below(3) == 0 { faulty.kill() } else { faulty.crash() }
+    }
+}
+
+#[test]
+fn nothing_below_the_high_watermark_is_lost() {
+    for seed in 0..300 {
+        live(seed);
+    }
+}
+
+#[test]
+fn the_same_seed_fails_in_the_same_way() {
+    let trace = |seed| {
+        let faulty = FaultyDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        faulty.set_faults(Faults {
+            short_per_mille: 300,
+            write_error_per_mille: 200,
+            ..Faults::NONE
+        });
+        let file = disk.open("f", true).unwrap();
+        let results: Vec<String> =
+            (0..50).map(|i| format!("{:?}", file.write_at(i * 10, b"0123456789"))).collect();
+        faulty.crash();
+        (results, disk.list("").unwrap())
+    };
+    assert_eq!(trace(5), trace(5));
+    assert_ne!(trace(5), trace(6));
+}
+
+fn from_start(log: &mut Log) -> Vec<(i64, String)> {
+    let start = log.log_start_offset();
+    values(log, start)
+}
