@@ -1,21 +1,23 @@
 //! Makes columns of events.
 //! Invariant: a value depends on the seed, the field and the event's number. In the wide shape the rows of other
-//! kinds hold defaults under the ROW's null; in the flat shape they are not visited at all.
+//! kinds hold defaults under the ROW's null; in the flat shape they are not visited at all, and neither are events
+//! that a filter refuses.
 
 use std::sync::Arc;
 
-use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{ArrayRef, StructArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, BinaryArray, Int32Array, StringArray, StructArray, new_null_array};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType as ArrowType;
 use mainstem_core::clock::{Rng, mix};
 use mainstem_core::ingest::{Decode, Decoded, Payload};
 use mainstem_core::{Batch, Error, Result, TypeKind};
 
 use super::config::{
-    CATEGORIES, Config, Event, FIRST_AUCTION_ID, FIRST_CATEGORY_ID, FIRST_PERSON_ID, Kind,
+    CATEGORIES, Config, Event, FIRST_AUCTION_ID, FIRST_CATEGORY_ID, FIRST_PERSON_ID, Kind, Kinds,
 };
-use super::schema::{Item, Plan, Scalar, WideColumn};
-use crate::generator::columns::{Texts, moments, primitives};
+use super::schema::{Item, Plan, Scalar, Shape, WideColumn};
+use crate::generator::columns::{moments, primitives};
 
 const EVENT_STEP: u64 = 0xd1b5_4a32_d192_ed03;
 const POOL_BYTES: usize = 1 << 16;
@@ -43,9 +45,11 @@ const LAST_NAMES: [&str; 9] =
 /// What is made once and then only copied from: random letters, and the channels' addresses.
 #[derive(Debug)]
 pub(super) struct Pools {
-    letters: String,
-    /// Those of the hot channels, then those of the others; empty if no address is wanted.
-    urls: Vec<String>,
+    letters: Vec<u8>,
+    /// Those of the hot channels, then those of the others; empty if no name is wanted.
+    channels: Pieces,
+    /// In the same order; empty if no address is wanted.
+    urls: Pieces,
     /// 10^(6 i / 1024), for prices.
     powers: Vec<f64>,
 }
@@ -54,14 +58,17 @@ impl Pools {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut rng = Rng::new(mix(EVENT_STEP));
         let letters = (0..POOL_BYTES).map(|_| letter(&mut rng)).collect();
-        let urls = if plan.makes(Item::Url) {
-            (0..HOT_CHANNELS.len() + CHANNELS).map(|i| url(&mut rng, i)).collect()
-        } else {
-            Vec::new()
-        };
+        let all = 0..HOT_CHANNELS.len() + CHANNELS;
+        let (mut channels, mut urls) = (Pieces::default(), Pieces::default());
+        if plan.makes(Item::Url) {
+            urls = all.clone().map(|i| url(&mut rng, i)).collect();
+        }
+        if plan.makes(Item::Channel) {
+            channels = all.map(channel_name).collect();
+        }
         let step = exp_small(PRICE_STEP);
         let powers = std::iter::successors(Some(1.0), |p| Some(p * step)).take(1024).collect();
-        Self { letters, urls, powers }
+        Self { letters, channels, urls, powers }
     }
 
     /// `round(100 * 10^(6 u))` for a uniform `u`, without the platform's own `pow`, so that it is the same everywhere.
@@ -75,12 +82,39 @@ impl Pools {
 
     /// Letters that bring `size` to `average` on average, give or take a fifth.
     #[inline]
-    fn extra(&self, rng: &mut Rng, size: u64, average: u64, out: &mut String) {
+    fn extra(&self, rng: &mut Rng, size: u64, average: u64, out: &mut Vec<u8>) {
         let Some(missing) = average.checked_sub(size) else { return };
-        let delta = (missing as f64 * 0.2).round() as u64;
+        // The nearest whole number to a fifth.
+        let delta = (missing + 2) / 5;
         let length = missing - delta + if delta == 0 { 0 } else { rng.below(2 * delta) };
         let start = rng.below(POOL_BYTES as u64 - length) as usize;
-        out.push_str(&self.letters[start..start + length as usize]);
+        out.extend_from_slice(&self.letters[start..start + length as usize]);
+    }
+}
+
+/// Strings one behind the other.
+#[derive(Debug, Default)]
+struct Pieces {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Pieces {
+    #[inline]
+    fn append(&self, index: usize, out: &mut Vec<u8>) {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        out.extend_from_slice(&self.bytes[start..self.ends[index] as usize]);
+    }
+}
+
+impl FromIterator<String> for Pieces {
+    fn from_iter<I: IntoIterator<Item = String>>(texts: I) -> Self {
+        let mut pieces = Self::default();
+        for text in texts {
+            pieces.bytes.extend_from_slice(text.as_bytes());
+            pieces.ends.push(pieces.bytes.len() as u32);
+        }
+        pieces
     }
 }
 
@@ -93,14 +127,23 @@ fn exp_small(x: f64) -> f64 {
     1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0)))))
 }
 
-fn letter(rng: &mut Rng) -> char {
-    char::from(b'a' + rng.below(26) as u8)
+fn letter(rng: &mut Rng) -> u8 {
+    b'a' + rng.below(26) as u8
+}
+
+fn channel_name(index: usize) -> String {
+    match index.checked_sub(HOT_CHANNELS.len()) {
+        None => HOT_CHANNELS[index].to_owned(),
+        Some(cold) => format!("channel-{cold}"),
+    }
 }
 
 fn url(rng: &mut Rng, index: usize) -> String {
     let mut out = String::from("https://www.nexmark.com/");
     for _ in 0..3 {
-        word(rng, 5, '_', &mut out);
+        let mut directory = Vec::new();
+        word(rng, 5, b'_', &mut directory);
+        out.extend(directory.into_iter().map(char::from));
         out.push('/');
     }
     out.push_str("item.htm?query=1");
@@ -114,27 +157,40 @@ fn url(rng: &mut Rng, index: usize) -> String {
 }
 
 /// 3 to `max - 1` letters, one in 13 of them `special`; spaces at the ends are cut.
-fn word(rng: &mut Rng, max: u64, special: char, out: &mut String) {
+fn word(rng: &mut Rng, max: u64, special: u8, out: &mut Vec<u8>) {
     let start = out.len();
     for _ in 0..3 + rng.below(max - 3) {
         let bits = rng.next_u64();
         let c = if (bits >> 32).is_multiple_of(13) {
             special
         } else {
-            char::from(b'a' + (((bits & 0xffff_ffff) * 26) >> 32) as u8)
+            b'a' + (((bits & 0xffff_ffff) * 26) >> 32) as u8
         };
-        if c != ' ' || out.len() > start {
+        if c != b' ' || out.len() > start {
             out.push(c);
         }
     }
-    out.truncate(start + out[start..].trim_end_matches(' ').len());
+    while out.len() > start && out.last() == Some(&b' ') {
+        out.pop();
+    }
 }
 
 fn one_of<'a>(rng: &mut Rng, words: &[&'a str]) -> &'a str {
     words[rng.below(words.len() as u64) as usize]
 }
 
-/// A range of events, and which of them get a row.
+/// Which events get a row.
+#[derive(Debug, Clone, Copy)]
+enum Rows<'a> {
+    /// Those of the kind in a range.
+    OfKind,
+    /// Those of any of these kinds in a range; those of other kinds than the one that is made hold a default.
+    OfKinds(Kinds),
+    /// These, of the kind.
+    Picked(&'a [Event]),
+}
+
+/// A range of events, the kind that is made of them, and which of them get a row.
 #[derive(Debug, Clone, Copy)]
 struct Events<'a> {
     config: &'a Config,
@@ -142,39 +198,64 @@ struct Events<'a> {
     first: u64,
     end: u64,
     kind: Kind,
-    /// Every event has a row, those of other kinds with a default.
-    wide: bool,
+    rows: Rows<'a>,
+}
+
+/// Events of one kind in one round, one after the other.
+struct Run {
+    first: Event,
+    count: u64,
+    kind: Kind,
+}
+
+impl Run {
+    fn events(&self) -> impl ExactSizeIterator<Item = Event> + use<> {
+        let Event { number, round, offset } = self.first;
+        (0..self.count as usize).map(move |i| {
+            let i = i as u64;
+            Event { number: number + i, round, offset: offset + i }
+        })
+    }
 }
 
 impl<'a> Events<'a> {
-    fn rows(self) -> usize {
-        if self.wide {
-            return (self.end - self.first) as usize;
+    fn count(self) -> usize {
+        let among = |kind| {
+            let before = |number| self.config.count_before(kind, number);
+            (before(self.end) - before(self.first)) as usize
+        };
+        match self.rows {
+            Rows::OfKind => among(self.kind),
+            Rows::OfKinds(kinds) => kinds.iter().map(among).sum(),
+            Rows::Picked(events) => events.len(),
         }
-        let before = |number| self.config.count_before(self.kind, number);
-        (before(self.end) - before(self.first)) as usize
     }
 
-    /// Calls `row` once a row: with the event if it is of the kind, else with nothing.
+    /// The rows in order, in runs.
     #[inline]
-    fn visit(self, mut row: impl FnMut(Option<Event>)) {
+    fn visit(self, mut see: impl FnMut(Run)) {
+        let kinds = match self.rows {
+            Rows::OfKind => Kinds::only(self.kind),
+            Rows::OfKinds(kinds) => kinds,
+            Rows::Picked(events) => {
+                events.iter().for_each(|&first| see(Run { first, count: 1, kind: self.kind }));
+                return;
+            }
+        };
         let round_len = self.config.round();
-        let (from, to) = self.config.offsets(self.kind);
         let mut number = self.first;
         let mut round = number / round_len;
         let mut start = round * round_len;
         while number < self.end {
             let stop = (start + round_len).min(self.end);
-            let first = (start + from).clamp(number, stop);
-            let last = (start + to).clamp(first, stop);
-            if self.wide {
-                (number..first).for_each(|_| row(None));
-            }
-            for number in first..last {
-                row(Some(Event { number, round, offset: number - start }));
-            }
-            if self.wide {
-                (last..stop).for_each(|_| row(None));
+            for kind in kinds.iter() {
+                let (from, to) = self.config.offsets(kind);
+                let first = (start + from).clamp(number, stop);
+                let last = (start + to).clamp(first, stop);
+                if first < last {
+                    let event = Event { number: first, round, offset: first - start };
+                    see(Run { first: event, count: last - first, kind });
+                }
             }
             (number, round, start) = (stop, round + 1, start + round_len);
         }
@@ -183,10 +264,14 @@ impl<'a> Events<'a> {
     /// One whole number or time a row.
     #[inline]
     fn numbers(self, salt: u64, value: impl Fn(Event, &mut Rng) -> i64) -> std::vec::IntoIter<i64> {
-        let mut values = Vec::with_capacity(self.rows());
+        let mut values = Vec::with_capacity(self.count());
         let seed = self.seed(salt);
-        self.visit(|event| {
-            values.push(event.map_or(0, |event| value(event, &mut draw(seed, event))));
+        self.visit(|run| {
+            if run.kind == self.kind {
+                values.extend(run.events().map(|event| value(event, &mut draw(seed, event))));
+            } else {
+                values.resize(values.len() + run.count as usize, 0);
+            }
         });
         values.into_iter()
     }
@@ -198,21 +283,33 @@ impl<'a> Events<'a> {
         salt: u64,
         bytes_each: usize,
         kind: &TypeKind,
-        write: impl Fn(Event, &mut Rng, &mut String),
+        write: impl Fn(Event, &mut Rng, &mut Vec<u8>),
     ) -> Result<ArrayRef> {
-        let mut texts = Texts::with_capacity(self.rows(), bytes_each);
-        let mut ended = Ok(());
+        let rows = self.count();
+        let mut data = Vec::with_capacity(rows * bytes_each);
+        let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
+        offsets.push(0);
         let seed = self.seed(salt);
-        self.visit(|event| {
-            if let Some(event) = event {
-                write(event, &mut draw(seed, event), &mut texts.data);
-            }
-            if let Err(error) = texts.end() {
-                ended = Err(error);
+        self.visit(|run| {
+            if run.kind == self.kind {
+                offsets.extend(run.events().map(|event| {
+                    write(event, &mut draw(seed, event), &mut data);
+                    data.len() as i32
+                }));
+            } else {
+                offsets.resize(offsets.len() + run.count as usize, data.len() as i32);
             }
         });
-        ended?;
-        texts.finish(kind, None)
+        // Lengths only grow, so it is enough to look at the last one.
+        i32::try_from(data.len())
+            .map_err(|_| Error::user("generated values of one step exceed 2 GiB"))?;
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let data = Buffer::from_vec(data);
+        Ok(if kind.is_binary() {
+            Arc::new(BinaryArray::try_new(offsets, data, None)?)
+        } else {
+            Arc::new(StringArray::try_new(offsets, data, None)?)
+        })
     }
 
     fn seed(self, salt: u64) -> u64 {
@@ -285,26 +382,21 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
         Item::CreditCard => {
             events.texts(salt::CREDIT_CARD, 19, kind, |_, r, out| credit_card(r, out))
         }
-        Item::City => {
-            events.texts(salt::CITY, 9, kind, |_, r, out| out.push_str(one_of(r, &CITIES)))
-        }
-        Item::State => {
-            events.texts(salt::STATE, 2, kind, |_, r, out| out.push_str(one_of(r, &STATES)))
-        }
-        Item::AuctionName => events.texts(salt::NAME, 12, kind, |_, r, out| word(r, 20, ' ', out)),
+        Item::City => events.texts(salt::CITY, 9, kind, |_, r, out| {
+            out.extend_from_slice(one_of(r, &CITIES).as_bytes());
+        }),
+        Item::State => events.texts(salt::STATE, 2, kind, |_, r, out| {
+            out.extend_from_slice(one_of(r, &STATES).as_bytes());
+        }),
+        Item::AuctionName => events.texts(salt::NAME, 12, kind, |_, r, out| word(r, 20, b' ', out)),
         Item::Description => {
-            events.texts(salt::DESCRIPTION, 55, kind, |_, r, out| word(r, 100, ' ', out))
+            events.texts(salt::DESCRIPTION, 55, kind, |_, r, out| word(r, 100, b' ', out))
         }
-        Item::Channel => events.texts(salt::CHANNEL, 9, kind, |_, r, out| match channel(r) {
-            Ok(hot) => out.push_str(HOT_CHANNELS[hot]),
-            Err(cold) => {
-                out.push_str("channel-");
-                out.push_str(itoa::Buffer::new().format(cold));
-            }
+        Item::Channel => events.texts(salt::CHANNEL, 12, kind, |_, r, out| {
+            pools.channels.append(channel(r), out);
         }),
         Item::Url => events.texts(salt::CHANNEL, 72, kind, |_, r, out| {
-            let index = channel(r).unwrap_or_else(|cold| cold + HOT_CHANNELS.len());
-            out.push_str(&pools.urls[index]);
+            pools.urls.append(channel(r), out);
         }),
         Item::BidExtra => events.texts(salt::EXTRA, config.bid_size as usize, kind, |_, r, out| {
             pools.extra(r, 32, config.bid_size, out);
@@ -312,19 +404,19 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
         Item::PersonExtra => {
             let seeds = [salt::NAME, salt::EMAIL, salt::CITY].map(|s| events.seed(s));
             events.texts(salt::EXTRA, config.person_size as usize, kind, |e, r, out| {
-                let mut text = String::new();
+                let mut text = Vec::new();
                 person_name(&mut draw(seeds[0], e), &mut text);
                 email(&mut draw(seeds[1], e), &mut text);
-                text.push_str(one_of(&mut draw(seeds[2], e), &CITIES));
+                text.extend_from_slice(one_of(&mut draw(seeds[2], e), &CITIES).as_bytes());
                 pools.extra(r, 8 + 19 + 2 + text.len() as u64, config.person_size, out);
             })
         }
         Item::AuctionExtra => {
             let seeds = [salt::NAME, salt::DESCRIPTION].map(|s| events.seed(s));
             events.texts(salt::EXTRA, config.auction_size as usize, kind, |e, r, out| {
-                let mut text = String::new();
-                word(&mut draw(seeds[0], e), 20, ' ', &mut text);
-                word(&mut draw(seeds[1], e), 100, ' ', &mut text);
+                let mut text = Vec::new();
+                word(&mut draw(seeds[0], e), 20, b' ', &mut text);
+                word(&mut draw(seeds[1], e), 100, b' ', &mut text);
                 pools.extra(r, 8 * 6 + text.len() as u64, config.auction_size, out);
             })
         }
@@ -332,37 +424,37 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
     }
 }
 
-fn person_name(rng: &mut Rng, out: &mut String) {
-    out.push_str(one_of(rng, &FIRST_NAMES));
-    out.push(' ');
-    out.push_str(one_of(rng, &LAST_NAMES));
+fn person_name(rng: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(one_of(rng, &FIRST_NAMES).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(one_of(rng, &LAST_NAMES).as_bytes());
 }
 
-fn email(rng: &mut Rng, out: &mut String) {
-    word(rng, 7, ' ', out);
-    out.push('@');
-    word(rng, 5, ' ', out);
-    out.push_str(".com");
+fn email(rng: &mut Rng, out: &mut Vec<u8>) {
+    word(rng, 7, b' ', out);
+    out.push(b'@');
+    word(rng, 5, b' ', out);
+    out.extend_from_slice(b".com");
 }
 
-fn credit_card(rng: &mut Rng, out: &mut String) {
+fn credit_card(rng: &mut Rng, out: &mut Vec<u8>) {
     for group in 0..4 {
         if group > 0 {
-            out.push(' ');
+            out.push(b' ');
         }
         let number = rng.below(10_000) as u32;
-        out.extend([1000, 100, 10, 1].map(|d| char::from(b'0' + (number / d % 10) as u8)));
+        out.extend([1000, 100, 10, 1].map(|d| b'0' + (number / d % 10) as u8));
     }
 }
 
-/// A hot channel's index in half of the cases, else another channel's number.
+/// The place of a hot channel in half of the cases, else of one of the others behind them.
 #[inline]
-fn channel(rng: &mut Rng) -> Result<usize, usize> {
+fn channel(rng: &mut Rng) -> usize {
     let bits = rng.next_u64();
     if bits >> 63 == 1 {
-        Ok((bits & 3) as usize)
+        (bits & 3) as usize
     } else {
-        Err((((bits & 0xffff_ffff) * CHANNELS as u64) >> 32) as usize)
+        HOT_CHANNELS.len() + (((bits & 0xffff_ffff) * CHANNELS as u64) >> 32) as usize
     }
 }
 
@@ -380,31 +472,44 @@ impl NexmarkDecoder {
     }
 
     fn wide_column(&self, events: Events<'_>, column_: &WideColumn) -> Result<ArrayRef> {
-        match column_ {
+        let rows = events.count();
+        let (kind, fields, scalars) = match column_ {
             WideColumn::EventType => {
-                let round = self.config.round();
-                let auctions = self.config.people;
-                let bids = auctions + self.config.auctions;
-                let types = (events.first..events.end).map(|number| {
-                    let offset = number % round;
-                    i32::from(offset >= auctions) + i32::from(offset >= bids)
+                let mut types = Vec::with_capacity(rows);
+                events.visit(|run| {
+                    types.resize(types.len() + run.count as usize, run.kind as i32);
                 });
-                Ok(Arc::new(primitives::<Int32Type>(types, None)))
+                return Ok(Arc::new(Int32Array::from(types)));
             }
-            WideColumn::Row(kind, fields, scalars) => {
-                let events = Events { kind: *kind, ..events };
-                let columns = scalars.iter().map(|s| column(events, s)).collect::<Result<_>>()?;
-                let (from, to) = self.config.offsets(*kind);
-                let round = self.config.round();
-                let valid = BooleanBuffer::collect_bool(events.rows(), |i| {
-                    (from..to).contains(&((events.first + i as u64) % round))
-                });
-                let nulls = Some(NullBuffer::new(valid));
-                let rows = events.rows();
-                let array = StructArray::try_new_with_length(fields.clone(), columns, nulls, rows)?;
-                Ok(Arc::new(array))
-            }
+            WideColumn::Row(kind, fields, scalars) => (*kind, fields, scalars),
+        };
+        if !self.plan.kinds.has(kind) {
+            return Ok(new_null_array(&ArrowType::Struct(fields.clone()), rows));
         }
+        let events = Events { kind, ..events };
+        let columns = scalars.iter().map(|s| column(events, s)).collect::<Result<_>>()?;
+        let nulls = (self.plan.kinds != Kinds::only(kind)).then(|| {
+            let mut valid = BooleanBufferBuilder::new(rows);
+            events.visit(|run| valid.append_n(run.count as usize, run.kind == kind));
+            NullBuffer::new(valid.finish())
+        });
+        Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, rows)?))
+    }
+
+    /// The events of a flat table that pass its filters.
+    fn picked(&self, events: Events<'_>) -> Result<Vec<Event>> {
+        let mut left: Vec<Event> = Vec::with_capacity(events.count());
+        events.visit(|run| left.extend(run.events()));
+        for test in &self.plan.tests {
+            let values = column(Events { rows: Rows::Picked(&left), ..events }, &test.scalar)?;
+            let passes = test.passes(&values)?;
+            let mut row = 0;
+            left.retain(|_| {
+                row += 1;
+                passes[row - 1]
+            });
+        }
+        Ok(left)
     }
 }
 
@@ -413,29 +518,34 @@ impl Decode for NexmarkDecoder {
         let Payload::Rows(range) = payload else {
             return Err(Error::internal("nexmark was handed a payload that is not a range"));
         };
-        let (kind, wide) = match &*self.plan {
-            Plan::Flat(kind, _) => (*kind, false),
-            Plan::Wide(_) => (Kind::Bid, true),
+        let (kind, rows) = match &self.plan.shape {
+            Shape::Flat(kind, _) => (*kind, Rows::OfKind),
+            Shape::Wide(_) => (Kind::Bid, Rows::OfKinds(self.plan.kinds)),
         };
-        let events = Events {
+        let mut events = Events {
             config: &self.config,
             pools: &self.pools,
             first: range.first,
             end: range.first + u64::from(range.count),
             kind,
-            wide,
+            rows,
         };
-        let columns = match &*self.plan {
-            Plan::Flat(_, scalars) => {
+        let picked;
+        if !self.plan.tests.is_empty() {
+            picked = self.picked(events)?;
+            events.rows = Rows::Picked(&picked);
+        }
+        let columns = match &self.plan.shape {
+            Shape::Flat(_, scalars) => {
                 scalars.iter().map(|s| column(events, s)).collect::<Result<_>>()?
             }
-            Plan::Wide(columns) => {
+            Shape::Wide(columns) => {
                 columns.iter().map(|c| self.wide_column(events, c)).collect::<Result<Vec<_>>>()?
             }
         };
         out.records += u64::from(range.count);
-        if events.rows() > 0 {
-            out.batches.push(Batch::new(columns, events.rows()));
+        if events.count() > 0 {
+            out.batches.push(Batch::new(columns, events.count()));
         }
         Ok(())
     }

@@ -18,12 +18,44 @@ const HOT_BATCH: u64 = 100;
 const ACTIVE_PEOPLE: u64 = 1000;
 const AUCTIONS_IN_FLIGHT: u64 = 100;
 
-/// The kinds of events, in the order in which they come in a round.
+/// The kinds of events, in the order in which they come in a round; their numbers are those of `event_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Person,
     Auction,
     Bid,
+}
+
+impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Kind; 3] = [Kind::Person, Kind::Auction, Kind::Bid];
+}
+
+/// Some of the kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kinds([bool; 3]);
+
+impl Kinds {
+    /// Every kind.
+    pub(super) const ALL: Kinds = Kinds([true; 3]);
+
+    /// One.
+    pub(super) fn only(kind: Kind) -> Self {
+        Self::ALL.that(|k| k == kind)
+    }
+
+    /// Those of them for which `is` says yes.
+    pub(super) fn that(self, is: impl Fn(Kind) -> bool) -> Self {
+        Self(Kind::ALL.map(|k| self.has(k) && is(k)))
+    }
+
+    pub(super) fn has(self, kind: Kind) -> bool {
+        self.0[kind as usize]
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(move |k| self.has(*k))
+    }
 }
 
 /// An event's number, and where it stands in its round.

@@ -8,13 +8,14 @@
 
 mod columns;
 mod config;
+mod filter;
 mod schema;
 
 use std::sync::Arc;
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
-    optional,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown,
+    SinkChangelog, optional,
 };
 use mainstem_core::{Error, Result};
 
@@ -102,7 +103,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
-    pushdown: Pushdown::NONE,
+    pushdown: Pushdown { filters: true, fields: true },
 };
 
 /// The connector.

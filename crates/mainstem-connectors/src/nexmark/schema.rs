@@ -6,7 +6,8 @@ use mainstem_core::options::nearest;
 use mainstem_core::types::arrow_fields;
 use mainstem_core::{DataType, Error, Result, TypeKind};
 
-use super::config::Kind;
+use super::config::{Kind, Kinds};
+use super::filter::{self, Test};
 use crate::api::SourceRequest;
 
 /// A field of one kind of event.
@@ -97,21 +98,32 @@ pub(super) enum WideColumn {
 
 /// The projected columns, in order.
 #[derive(Debug, Clone)]
-pub(super) enum Plan {
+pub(super) enum Shape {
     Wide(Vec<WideColumn>),
     Flat(Kind, Vec<Scalar>),
 }
 
+/// What is to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) shape: Shape,
+    /// The kinds whose events a wide table keeps.
+    pub(super) kinds: Kinds,
+    /// What the events of a flat table have to pass.
+    pub(super) tests: Vec<Test>,
+}
+
 impl Plan {
-    /// Whether any projected column holds this field.
+    /// Whether any column that is made holds this field.
     pub(super) fn makes(&self, item: Item) -> bool {
         let among = |scalars: &[Scalar]| scalars.iter().any(|s| s.item == item);
-        match self {
-            Plan::Flat(_, scalars) => among(scalars),
-            Plan::Wide(columns) => columns
+        let projected = match &self.shape {
+            Shape::Flat(_, scalars) => among(scalars),
+            Shape::Wide(columns) => columns
                 .iter()
                 .any(|c| matches!(c, WideColumn::Row(_, _, scalars) if among(scalars))),
-        }
+        };
+        projected || self.tests.iter().any(|t| t.scalar.item == item)
     }
 }
 
@@ -121,14 +133,18 @@ pub(super) fn plan(request: &SourceRequest, flat: Option<&str>) -> Result<Plan> 
     let Some(flat) = flat else {
         let all = columns.iter().map(|c| wide_column(&c.name, &c.data_type));
         let all = all.collect::<Result<Vec<_>>>()?;
-        return Ok(Plan::Wide(request.projection.iter().map(|&i| all[i].clone()).collect()));
+        let shape = Shape::Wide(request.projection.iter().map(|&i| all[i].clone()).collect());
+        let kinds = filter::kinds(&all, &request.filters)?;
+        return Ok(Plan { shape, kinds, tests: Vec::new() });
     };
     let kind = kind(&flat.to_ascii_lowercase()).ok_or_else(|| {
         Error::internal("'nexmark.table' was validated as person, auction or bid")
     })?;
     let all = columns.iter().map(|c| scalar(kind, &c.name, &c.data_type));
     let all = all.collect::<Result<Vec<_>>>()?;
-    Ok(Plan::Flat(kind, request.projection.iter().map(|&i| all[i].clone()).collect()))
+    let shape = Shape::Flat(kind, request.projection.iter().map(|&i| all[i].clone()).collect());
+    let tests = filter::tests(&all, &request.filters)?;
+    Ok(Plan { shape, kinds: Kinds::only(kind), tests })
 }
 
 fn kind(name: &str) -> Option<Kind> {

@@ -222,3 +222,51 @@ fn what_is_wrong_is_refused() {
         assert!(text.contains(expected), "{text}");
     }
 }
+
+#[test]
+fn filters_keep_exactly_the_rows_that_pass() {
+    use arrow_array::BooleanArray;
+    use arrow_select::filter::filter;
+    use mainstem_core::table::{FilterOp, Literal, ScanFilter};
+    let check = |columns: &[(&str, DataType)],
+                 options: &[(&str, &str)],
+                 filters: Vec<ScanFilter>,
+                 passes: &dyn Fn(&[ArrayRef], usize) -> bool| {
+        let all = testing::columns(&NEXMARK, columns, options, 0..5000).unwrap();
+        let request = SourceRequest { filters, ..testing::request(columns, options) };
+        let decoder = NEXMARK.source(request).unwrap().decoder().unwrap();
+        let kept = testing::decode(decoder, &[(0, 1234), (1234, 3766)]);
+        let mask: BooleanArray =
+            (0..all[0].len()).map(|row| Some(passes(&all, row))).collect::<Vec<_>>().into();
+        assert!(mask.true_count() > 0 && mask.true_count() < mask.len());
+        for (all, kept) in all.iter().zip(&kept) {
+            assert_eq!(&filter(all, &mask).unwrap(), kept);
+        }
+    };
+    let of = |column, op, literal| ScanFilter { column, op, literal };
+    let types = |all: &[ArrayRef], row| all[0].as_primitive::<Int32Type>().value(row);
+    let kind = |op, value| vec![of(0, op, Literal::Integer(value))];
+    check(&wide(), &[], kind(FilterOp::Eq, 2), &|all, row| types(all, row) == 2);
+    check(&wide(), &[], kind(FilterOp::NotEq, 1), &|all, row| types(all, row) != 1);
+    check(&wide(), &[], kind(FilterOp::Lt, 2), &|all, row| types(all, row) < 2);
+    let is_auction = vec![of(2, FilterOp::IsNotNull, Literal::Boolean(true))];
+    check(&wide(), &[], is_auction, &|all, row| types(all, row) == 1);
+    let flat = [("nexmark.table", "bid")];
+    let cheap_on_google = vec![
+        of(2, FilterOp::LtEq, Literal::Integer(10_000)),
+        of(3, FilterOp::Eq, Literal::String("Google".to_owned())),
+    ];
+    check(&bid(), &flat, cheap_on_google, &|all, row| {
+        longs(&all[2])[row] <= 10_000 && all[3].as_string::<i32>().value(row) == "Google"
+    });
+}
+
+#[test]
+fn a_row_may_be_declared_with_some_of_its_fields() {
+    let all = testing::columns(&NEXMARK, &wide(), &[], 0..500).unwrap();
+    let some = vec![("bid", row(&[bid()[6].clone(), bid()[2].clone()]))];
+    let some = testing::columns(&NEXMARK, &some, &[], 0..500).unwrap();
+    let (all, some) = (all[3].as_struct(), some[0].as_struct());
+    assert_eq!(all.nulls(), some.nulls());
+    assert_eq!((some.column(0), some.column(1)), (all.column(6), all.column(2)));
+}
