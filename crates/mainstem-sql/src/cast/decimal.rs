@@ -71,22 +71,31 @@ pub(super) fn to_decimal(from: &TypeKind, precision: u8, scale: u8, mode: CastMo
     let of_integer = Rescale::new(0, precision, scale);
     fn integer<I>(
         rescale: Rescale,
+        (precision, scale): (u8, u8),
         finish: impl Fn(PrimitiveArray<Decimal128Type>) -> Result<ArrayRef> + Send + Sync + 'static,
     ) -> Convert
     where
         I: ArrowPrimitiveType,
         I::Native: Into<i64>,
     {
+        // Of the type's greatest value.
+        let digits =
+            ((size_of::<I::Native>() * 8 - 1) as f64 * std::f64::consts::LOG10_2) as u8 + 1;
+        let always = precision - scale >= digits;
+        let factor = power_of_ten(u32::from(scale));
         Arc::new(move |array| {
             let numbers = array.as_primitive::<I>();
+            if always {
+                return finish(numbers.unary(|v| i128::from(v.into()) * factor));
+            }
             finish(numbers.unary_opt(|v| rescale.one(i128::from(v.into()))))
         })
     }
     match from {
-        TypeKind::TinyInt => integer::<Int8Type>(of_integer, finish),
-        TypeKind::SmallInt => integer::<Int16Type>(of_integer, finish),
-        TypeKind::Int => integer::<Int32Type>(of_integer, finish),
-        TypeKind::BigInt => integer::<Int64Type>(of_integer, finish),
+        TypeKind::TinyInt => integer::<Int8Type>(of_integer, (precision, scale), finish),
+        TypeKind::SmallInt => integer::<Int16Type>(of_integer, (precision, scale), finish),
+        TypeKind::Int => integer::<Int32Type>(of_integer, (precision, scale), finish),
+        TypeKind::BigInt => integer::<Int64Type>(of_integer, (precision, scale), finish),
         TypeKind::Decimal { scale: from_scale, .. } => {
             let rescale = Rescale::new(*from_scale, precision, scale);
             Arc::new(move |array| {

@@ -184,16 +184,22 @@ fn decimals(op: BinaryOp, left_scale: u8, right_scale: u8) -> Kernel {
     let up = |by: u8| 10i128.pow(u32::from(by));
     let (left_up, right_up) =
         (up(right_scale.saturating_sub(left_scale)), up(left_scale.saturating_sub(right_scale)));
+    let exact = move |l: i128, r: i128| match (l.checked_mul(left_up), r.checked_mul(right_up)) {
+        (Some(l), Some(r)) => l.cmp(&r),
+        _ => {
+            let wide = |value, by| i256::from_i128(value).wrapping_mul(i256::from_i128(by));
+            wide(l, left_up).cmp(&wide(r, right_up))
+        }
+    };
     lift::datums(move |left, right| {
-        Ok(primitives::<Decimal128Type>(left, right, |l, r| {
-            let ordering = match (l.checked_mul(left_up), r.checked_mul(right_up)) {
-                (Some(l), Some(r)) => l.cmp(&r),
-                _ => {
-                    let wide = |value, by| i256::from_i128(value).wrapping_mul(i256::from_i128(by));
-                    wide(l, left_up).cmp(&wide(r, right_up))
-                }
-            };
-            holds(op, ordering)
-        }))
+        if left_up == 1
+            && let (limit, true) = right.get()
+            && let Some(limit) =
+                limit.as_primitive::<Decimal128Type>().value(0).checked_mul(right_up)
+        {
+            // The constant in the column's scale.
+            return Ok(primitives::<Decimal128Type>(left, right, |l, _| holds(op, l.cmp(&limit))));
+        }
+        Ok(primitives::<Decimal128Type>(left, right, |l, r| holds(op, exact(l, r))))
     })
 }

@@ -13,7 +13,7 @@ use mainstem_core::{DataType, Error, Result, TypeKind};
 
 use super::{BinaryOp, arithmetic, binding, refused};
 use crate::coercion::{PRECISION_MAX, decimal_of};
-use crate::functions::Binding;
+use crate::functions::{Binding, Kernel};
 use crate::lift;
 
 /// Digits of a fraction that an overflowing result keeps at the least.
@@ -34,6 +34,10 @@ pub(super) fn bind(op: BinaryOp, left: &DataType, right: &DataType) -> Result<Bi
     let largest = 10i128.pow(u32::from(precision));
     let limit = i256::from_i128(largest);
     let exact = Exact::of(op, s1, s2, scale);
+    if op == BinaryOp::Multiply && exact.is_some() && precision >= p1 + p2 {
+        let kernel = product(precision, scale as i8);
+        return Ok(bound(left, right, [(p1, s1), (p2, s2)], (precision, scale), kernel));
+    }
     let kernel = lift::zipped(move |arguments| {
         let (left, right) = (
             arguments[0].as_primitive::<Decimal128Type>(),
@@ -59,13 +63,53 @@ pub(super) fn bind(op: BinaryOp, left: &DataType, right: &DataType) -> Result<Bi
         let typed: ArrayRef = Arc::new(values.with_precision_and_scale(precision, scale as i8)?);
         Ok(typed)
     });
+    Ok(bound(left, right, [(p1, s1), (p2, s2)], (precision, scale), kernel))
+}
+
+/// An operation on decimals of the types `from` with a result of the type `to`.
+fn bound(
+    left: &DataType,
+    right: &DataType,
+    from: [(u8, u8); 2],
+    to: (u8, u8),
+    kernel: Kernel,
+) -> Binding {
     let nullable = left.nullable || right.nullable;
-    let decimal = |precision, scale| TypeKind::Decimal { precision, scale }.nullable();
-    Ok(binding(
-        decimal(precision, scale).with_nullable(nullable),
-        vec![decimal(p1, s1), decimal(p2, s2)],
-        kernel,
-    ))
+    let decimal = |(precision, scale)| TypeKind::Decimal { precision, scale }.nullable();
+    binding(decimal(to).with_nullable(nullable), from.map(decimal).to_vec(), kernel)
+}
+
+/// The product of types whose digits all fit: nothing to check in a row.
+fn product(precision: u8, scale: i8) -> Kernel {
+    lift::datums(move |left, right| {
+        let ((l, one_left), (r, one_right)) = (left.get(), right.get());
+        let (l, r) = (l.as_primitive::<Decimal128Type>(), r.as_primitive::<Decimal128Type>());
+        let values: PrimitiveArray<Decimal128Type> = match (one_left, one_right) {
+            (true, _) if l.is_null(0) => PrimitiveArray::new_null(r.len()),
+            (_, true) if r.is_null(0) => PrimitiveArray::new_null(l.len()),
+            (true, _) => times(r, l.value(0)),
+            (_, true) => times(l, r.value(0)),
+            _ => {
+                let pairs = l.values().iter().zip(r.values());
+                let nulls = NullBuffer::union(l.nulls(), r.nulls());
+                let products = pairs.map(|(l, r)| l.wrapping_mul(*r)).collect::<Vec<_>>();
+                PrimitiveArray::new(products.into(), nulls)
+            }
+        };
+        let typed: ArrayRef = Arc::new(values.with_precision_and_scale(precision, scale)?);
+        Ok(typed)
+    })
+}
+
+fn times(values: &PrimitiveArray<Decimal128Type>, by: i128) -> PrimitiveArray<Decimal128Type> {
+    match i64::try_from(by) {
+        // Most values have 64 bits too, and multiplying those is one instruction.
+        Ok(by) => values.unary(|v| match i64::try_from(v) {
+            Ok(v) => i128::from(v) * i128::from(by),
+            Err(_) => v.wrapping_mul(i128::from(by)),
+        }),
+        Err(_) => values.unary(|v| v.wrapping_mul(by)),
+    }
 }
 
 /// Operations whose exact result has the scale of the result type. Then 128 bits are enough: what does not fit them

@@ -84,6 +84,12 @@ fn bind_replace(arguments: &[Argument], _: &Session) -> Result<Binding> {
                     fits(text.len().saturating_add(places.saturating_mul(new.len())))?;
                     out.append_value(text.replace(old, new));
                 }
+                [byte] if new.is_empty() && text.len() <= SHORT => {
+                    let mut kept = [0; SHORT];
+                    let length = without(text.as_bytes(), *byte, &mut kept);
+                    let kept = std::str::from_utf8(&kept[..length]);
+                    out.append_value(kept.map_err(|_| Error::internal("ASCII was taken out"))?);
+                }
                 [byte] => {
                     let found = memchr::memchr_iter(*byte, text.as_bytes());
                     splice(text, found, 1, new, out)?;
@@ -97,6 +103,21 @@ fn bind_replace(arguments: &[Argument], _: &Session) -> Result<Binding> {
         },
     );
     Ok(strict(TypeKind::STRING, types, kernel))
+}
+
+/// Bytes of a text that are gone through one by one: a search would spend its time on starting.
+const SHORT: usize = 128;
+
+/// `text` without a byte, and how long it is then.
+#[inline]
+fn without(text: &[u8], byte: u8, kept: &mut [u8; SHORT]) -> usize {
+    let mut length = 0;
+    for &b in text {
+        // It is shorter than the text, which is not longer than the room.
+        kept[length % SHORT] = b;
+        length += usize::from(b != byte);
+    }
+    length
 }
 
 /// Appends `text` with `new` for the `length` bytes at each of the places `found`.

@@ -5,9 +5,8 @@ use std::fmt::Write;
 
 use arrow_array::builder::{BooleanBuilder, Int32Builder, ListBuilder, StringBuilder};
 use mainstem_core::{DataType, Result, TypeKind};
-use regex::CaptureLocations;
 
-use super::pattern::{JavaRegex, Patterns, after};
+use super::pattern::{JavaRegex, Locations, Patterns, after};
 use crate::functions::rowwise::{Long, Sink, Text, map2_with, map3_with, put};
 use crate::functions::signature::{Want, expect, partial, strict};
 use crate::functions::{Argument, Binding, ScalarFunction};
@@ -145,7 +144,8 @@ fn bind_replace(arguments: &[Argument], _: &Session) -> Result<Binding> {
 /// What a batch keeps of a pattern with groups.
 struct Groups {
     patterns: Patterns,
-    locations: Option<CaptureLocations>,
+    /// Room for the groups of the current pattern.
+    locations: Option<Locations>,
 }
 
 impl Groups {
@@ -155,14 +155,13 @@ impl Groups {
 
     /// The pattern and room for its groups, if it has the group that is asked for.
     fn get(&mut self, pattern: &str, group: i64) -> Result<Option<Search<'_>>> {
-        let Some(regex) = self.patterns.get(pattern)? else { return Ok(None) };
+        if self.patterns.turn_to(pattern)? {
+            self.locations = None;
+        }
+        let Some(regex) = self.patterns.current() else { return Ok(None) };
         let Some(group) = usize::try_from(group).ok().filter(|g| *g <= regex.groups()) else {
             return Ok(None);
         };
-        let fits = self.locations.as_ref().is_some_and(|l| l.len() == regex.groups() + 1);
-        if !fits {
-            self.locations = None;
-        }
         let locations = self.locations.get_or_insert_with(|| regex.locations());
         Ok(Some(Search { regex, group, locations }))
     }
@@ -171,7 +170,7 @@ impl Groups {
 struct Search<'a> {
     regex: &'a JavaRegex,
     group: usize,
-    locations: &'a mut CaptureLocations,
+    locations: &'a mut Locations,
 }
 
 impl Search<'_> {
@@ -185,9 +184,8 @@ impl Search<'_> {
             let found = self.regex.find_at(text, from)?;
             return Some((found, Some(&text[found.0..found.1])));
         }
-        let found = self.regex.captures_at(self.locations, text, from)?;
-        let group = self.locations.get(self.group).map(|(start, end)| &text[start..end]);
-        Some((found, group))
+        let (found, group) = self.regex.group_at(self.locations, text, from, self.group)?;
+        Some((found, group.map(|(start, end)| &text[start..end])))
     }
 }
 

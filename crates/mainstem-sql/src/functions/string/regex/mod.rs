@@ -3,6 +3,7 @@
 //! that Java refuses too gives NULL (REGEXP: FALSE), as in Flink. Does not backtrack: look-around, back-references,
 //! possessive quantifiers and atomic groups are refused.
 
+mod direct;
 pub(crate) mod functions;
 mod pattern;
 mod translate;

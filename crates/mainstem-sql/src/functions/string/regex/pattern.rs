@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mainstem_core::{Error, Result};
 use regex::{CaptureLocations, Regex};
 
+use super::direct::{Direct, Found, Room};
 use super::translate::{Fault, translate};
 use crate::functions::Argument;
 use crate::functions::signature::constant_text;
@@ -17,6 +18,15 @@ pub(crate) struct JavaRegex {
     regex: Regex,
     /// The pattern has a `$` outside multi-line mode.
     dollar: bool,
+    /// The shorter way to groups, if there is one.
+    direct: Option<Direct>,
+}
+
+/// What a search for groups needs room for, and the groups it found.
+#[derive(Debug)]
+pub(crate) struct Locations {
+    found: CaptureLocations,
+    direct: Option<Room>,
 }
 
 impl JavaRegex {
@@ -28,7 +38,13 @@ impl JavaRegex {
             Err(Fault::Unsupported(what)) => return Err(unsupported(pattern, &what)),
         };
         match Regex::new(&translated.text) {
-            Ok(regex) => Ok(Some(Self { regex, dollar: translated.dollar })),
+            Ok(regex) => {
+                let dollar = translated.dollar;
+                let direct = (regex.captures_len() > 1 && !dollar)
+                    .then(|| Direct::compile(&translated.text))
+                    .flatten();
+                Ok(Some(Self { regex, dollar, direct }))
+            }
             Err(regex::Error::CompiledTooBig(_)) => {
                 Err(unsupported(pattern, "a repetition this large"))
             }
@@ -43,8 +59,9 @@ impl JavaRegex {
     }
 
     /// Room for the groups of a match.
-    pub(crate) fn locations(&self) -> CaptureLocations {
-        self.regex.capture_locations()
+    pub(crate) fn locations(&self) -> Locations {
+        let direct = self.direct.as_ref().map(Direct::room);
+        Locations { found: self.regex.capture_locations(), direct }
     }
 
     /// The first match at or after byte `from`.
@@ -58,8 +75,26 @@ impl JavaRegex {
         }
     }
 
-    /// The same with the places of the groups.
-    pub(crate) fn captures_at(
+    /// The same, and the place of one of the pattern's groups.
+    pub(crate) fn group_at(
+        &self,
+        locations: &mut Locations,
+        text: &str,
+        from: usize,
+        group: usize,
+    ) -> Option<((usize, usize), Option<(usize, usize)>)> {
+        if let (Some(direct), Some(room)) = (&self.direct, &mut locations.direct) {
+            match direct.search(room, text, from) {
+                Found::Match => return Some((room.group(0)?, room.group(group))),
+                Found::Nothing => return None,
+                Found::Unknown => {}
+            }
+        }
+        let found = self.captures_at(&mut locations.found, text, from)?;
+        Some((found, locations.found.get(group)))
+    }
+
+    fn captures_at(
         &self,
         locations: &mut CaptureLocations,
         text: &str,
@@ -175,10 +210,24 @@ impl Patterns {
     /// The pattern of a row.
     #[inline]
     pub(crate) fn get(&mut self, pattern: &str) -> Result<Option<&JavaRegex>> {
-        if !self.constant && self.source != pattern {
-            self.compiled = JavaRegex::compile(pattern)?.map(Arc::new);
-            self.source = pattern.to_string();
-        }
+        self.turn_to(pattern)?;
         Ok(self.compiled.as_deref())
+    }
+
+    /// Makes `pattern` the current one; true if it was another one before.
+    #[inline]
+    pub(crate) fn turn_to(&mut self, pattern: &str) -> Result<bool> {
+        if self.constant || self.source == pattern {
+            return Ok(false);
+        }
+        self.compiled = JavaRegex::compile(pattern)?.map(Arc::new);
+        self.source = pattern.to_string();
+        Ok(true)
+    }
+
+    /// The pattern that was turned to last.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<&JavaRegex> {
+        self.compiled.as_deref()
     }
 }
