@@ -5,11 +5,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
-use arrow_select::interleave::interleave;
-use mainstem_core::{Batch, DataType, Result, TypeKind};
-use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
+use arrow_array::{Array, ArrayRef, StructArray, make_array, new_null_array};
+use arrow_buffer::NullBuffer;
+use mainstem_core::{Batch, DataType, Error, Result, TypeKind};
+use mainstem_engine::expr::{EvalContext, ExprRef, Value};
 
+use crate::evaluate;
 use crate::functions::{Argument, Kernel};
 use crate::operators::BinaryOp;
 
@@ -32,6 +33,15 @@ pub enum BoundKind {
     Column(usize),
     /// A constant of length 1.
     Literal(ArrayRef),
+    /// A field of a ROW.
+    Field {
+        /// The ROW.
+        base: Box<Bound>,
+        /// Which of its fields, 0-based.
+        index: usize,
+        /// What it is called.
+        name: String,
+    },
     /// A compiled function or operator.
     Call {
         /// For EXPLAIN and for comparing expressions.
@@ -69,6 +79,7 @@ impl fmt::Debug for BoundKind {
         let kind = match self {
             BoundKind::Column(_) => "Column",
             BoundKind::Literal(_) => "Literal",
+            BoundKind::Field { .. } => "Field",
             BoundKind::Call { name, .. } => name,
             BoundKind::Case { .. } => "Case",
             BoundKind::Coalesce(_) => "Coalesce",
@@ -92,6 +103,12 @@ impl Bound {
     /// NULL of a type.
     pub fn null(data_type: &DataType) -> Self {
         Self::literal(new_null_array(&data_type.to_arrow(), 1), data_type.with_nullable(true))
+    }
+
+    /// Field `index`, called `name`, of the ROW that `base` computes.
+    pub fn field(base: Bound, index: usize, name: &str, data_type: DataType) -> Self {
+        let kind = BoundKind::Field { base: Box::new(base), index, name: name.to_owned() };
+        Self { kind, data_type }.fold()
     }
 
     /// What a function's `bind` may know of it.
@@ -127,9 +144,10 @@ impl Bound {
         }
     }
 
-    fn children(&self) -> Vec<&Bound> {
+    pub(crate) fn children(&self) -> Vec<&Bound> {
         match &self.kind {
             BoundKind::Column(_) | BoundKind::Literal(_) => Vec::new(),
+            BoundKind::Field { base, .. } => vec![base],
             BoundKind::Call { args, .. } | BoundKind::Coalesce(args) => args.iter().collect(),
             BoundKind::Case { branches, otherwise } => {
                 branches.iter().flat_map(|(c, v)| [c, v]).chain([otherwise.as_ref()]).collect()
@@ -149,10 +167,21 @@ impl Bound {
     /// The same expression with each column replaced.
     #[must_use]
     pub fn map_columns(&self, replace: &impl Fn(usize, &DataType) -> Bound) -> Bound {
-        let map = |b: &Bound| b.map_columns(replace);
+        match self.kind {
+            BoundKind::Column(index) => replace(index, &self.data_type),
+            _ => self.map_children(&mut |b| b.map_columns(replace)),
+        }
+    }
+
+    /// The same expression over children that `map` makes of its own.
+    #[must_use]
+    pub(crate) fn map_children(&self, map: &mut dyn FnMut(&Bound) -> Bound) -> Bound {
         let kind = match &self.kind {
-            BoundKind::Column(index) => return replace(*index, &self.data_type),
+            BoundKind::Column(index) => BoundKind::Column(*index),
             BoundKind::Literal(value) => BoundKind::Literal(ArrayRef::clone(value)),
+            BoundKind::Field { base, index, name } => {
+                BoundKind::Field { base: Box::new(map(base)), index: *index, name: name.clone() }
+            }
             BoundKind::Call { name, op, args, kernel, deterministic } => BoundKind::Call {
                 name: name.clone(),
                 op: *op,
@@ -185,26 +214,44 @@ impl Bound {
     }
 
     /// True if no row can make it fail, so that it may be computed for rows that do not need it.
-    fn is_total(&self) -> bool {
+    pub(crate) fn is_total(&self) -> bool {
         let own = match &self.kind {
-            BoundKind::Call { op, .. } => matches!(
+            BoundKind::Call { op: Some(op), .. } => matches!(
                 op,
-                Some(
-                    BinaryOp::Eq
-                        | BinaryOp::NotEq
-                        | BinaryOp::Lt
-                        | BinaryOp::LtEq
-                        | BinaryOp::Gt
-                        | BinaryOp::GtEq
-                        | BinaryOp::Like
-                        | BinaryOp::NotLike
-                        | BinaryOp::IsDistinctFrom
-                        | BinaryOp::IsNotDistinctFrom
-                )
+                BinaryOp::Eq
+                    | BinaryOp::NotEq
+                    | BinaryOp::Lt
+                    | BinaryOp::LtEq
+                    | BinaryOp::Gt
+                    | BinaryOp::GtEq
+                    | BinaryOp::Like
+                    | BinaryOp::NotLike
+                    | BinaryOp::IsDistinctFrom
+                    | BinaryOp::IsNotDistinctFrom
             ),
+            BoundKind::Call { name, args, .. } => match name.as_str() {
+                "IS NULL" | "IS NOT NULL" | "LOWER" | "UPPER" | "CHAR_LENGTH" => true,
+                // A constant pattern that cannot be compiled is refused when it is bound.
+                "REGEXP" | "REGEXP_EXTRACT" => args[1].as_literal().is_some(),
+                _ => false,
+            },
             _ => true,
         };
         own && self.children().into_iter().all(Bound::is_total)
+    }
+
+    /// About how much computing it costs a row, in comparisons.
+    pub(crate) fn cost(&self) -> u32 {
+        let own = match &self.kind {
+            BoundKind::Column(_) | BoundKind::Literal(_) => 0,
+            BoundKind::Call { op: Some(BinaryOp::Like | BinaryOp::NotLike), .. } => 8,
+            BoundKind::Call { op: Some(_), .. } | BoundKind::Field { .. } => 1,
+            BoundKind::Call { name, .. } if name.starts_with("IS ") => 1,
+            BoundKind::Call { name, .. } if name.starts_with("REGEXP") => 64,
+            BoundKind::Call { .. } => 8,
+            _ => 2,
+        };
+        self.children().into_iter().map(Bound::cost).fold(own, u32::saturating_add)
     }
 
     /// Text that is equal for equal expressions; also what EXPLAIN shows, with `$n` for columns.
@@ -214,6 +261,7 @@ impl Bound {
         match &self.kind {
             BoundKind::Column(index) => format!("${index}"),
             BoundKind::Literal(value) => literal_text(value, &self.data_type),
+            BoundKind::Field { base, name, .. } => format!(".{name}({})", base.fingerprint()),
             BoundKind::Call { name, args, .. } if name == "CAST" => {
                 format!("CAST({} AS {})", list(args), self.data_type.kind)
             }
@@ -244,7 +292,7 @@ impl Bound {
 
     /// The engine's view of it.
     pub fn compile(self) -> ExprRef {
-        Arc::new(Compiled(self))
+        evaluate::compile(self)
     }
 
     /// Evaluates over all rows of `batch`.
@@ -252,15 +300,19 @@ impl Bound {
         match &self.kind {
             BoundKind::Column(index) => Ok(Value::Array(ArrayRef::clone(batch.column(*index)))),
             BoundKind::Literal(value) => Ok(Value::Scalar(ArrayRef::clone(value))),
+            BoundKind::Field { base, index, .. } => Ok(match base.eval(batch, cx)? {
+                Value::Array(row) => Value::Array(field_of(&row, *index)?),
+                Value::Scalar(row) => Value::Scalar(field_of(&row, *index)?),
+            }),
             BoundKind::Call { args, kernel, .. } => {
                 let args = args.iter().map(|a| a.eval(batch, cx)).collect::<Result<Vec<_>>>()?;
                 kernel(&args, batch.rows(), cx)
             }
             BoundKind::Case { branches, otherwise } => {
-                eval_case(branches, otherwise, &self.data_type, batch, cx)
+                evaluate::case(branches, otherwise, &self.data_type, batch, cx)
             }
-            BoundKind::Coalesce(args) => eval_coalesce(args, &self.data_type, batch, cx),
-            BoundKind::Logic(and, left, right) => eval_logic(*and, left, right, batch, cx),
+            BoundKind::Coalesce(args) => evaluate::coalesce(args, &self.data_type, batch, cx),
+            BoundKind::Logic(and, left, right) => evaluate::logic(*and, left, right, batch, cx),
         }
     }
 
@@ -295,159 +347,14 @@ fn literal_text(value: &ArrayRef, data_type: &DataType) -> String {
     }
 }
 
-#[derive(Debug)]
-struct Compiled(Bound);
-
-impl Expr for Compiled {
-    fn eval(&self, batch: &Batch, cx: &EvalContext) -> Result<Value> {
-        self.0.eval(batch, cx)
+/// NULL where the ROW is NULL.
+fn field_of(row: &ArrayRef, index: usize) -> Result<ArrayRef> {
+    let row = row.as_any().downcast_ref::<StructArray>();
+    let row = row.ok_or_else(|| Error::internal("a ROW is not a struct array"))?;
+    let field = row.column(index);
+    if row.null_count() == 0 {
+        return Ok(ArrayRef::clone(field));
     }
-
-    fn as_column(&self) -> Option<usize> {
-        self.0.as_column()
-    }
-}
-
-fn booleans(value: Value, rows: usize) -> Result<BooleanArray> {
-    let array = value.into_array(rows)?;
-    if let Some(booleans) = array.as_any().downcast_ref::<BooleanArray>() {
-        return Ok(booleans.clone());
-    }
-    // The type of a bare NULL condition.
-    Ok(BooleanArray::new_null(rows))
-}
-
-fn take_rows(batch: &Batch, rows: &[u32]) -> Result<Batch> {
-    if rows.len() == batch.rows() {
-        return Ok(batch.clone());
-    }
-    batch.take(&UInt32Array::from(rows.to_vec()))
-}
-
-/// Gathers per-branch results (values and the rows they belong to) into one array.
-struct Gather {
-    values: Vec<ArrayRef>,
-    places: Vec<(usize, usize)>,
-    /// The value of all rows, if one branch took them all.
-    whole: Option<Value>,
-}
-
-impl Gather {
-    fn new(rows: usize) -> Self {
-        Self { values: Vec::new(), places: vec![(0, 0); rows], whole: None }
-    }
-
-    fn put(&mut self, rows: &[u32], value: Value) {
-        self.whole = (rows.len() == self.places.len()).then(|| value.clone());
-        let scalar = value.is_scalar();
-        let part = self.values.len();
-        for (i, &row) in rows.iter().enumerate() {
-            self.places[row as usize] = (part, if scalar { 0 } else { i });
-        }
-        self.values.push(ArrayRef::clone(value.array()));
-    }
-
-    fn finish(self, data_type: &DataType) -> Result<Value> {
-        if let Some(whole) = self.whole {
-            return Ok(whole);
-        }
-        if self.places.is_empty() {
-            return Ok(Value::Array(arrow_array::new_empty_array(&data_type.to_arrow())));
-        }
-        let parts: Vec<&dyn Array> = self.values.iter().map(AsRef::as_ref).collect();
-        Ok(Value::Array(interleave(&parts, &self.places)?))
-    }
-}
-
-fn eval_case(
-    branches: &[(Bound, Bound)],
-    otherwise: &Bound,
-    data_type: &DataType,
-    batch: &Batch,
-    cx: &EvalContext,
-) -> Result<Value> {
-    let mut open: Vec<u32> = (0..batch.rows() as u32).collect();
-    let mut gather = Gather::new(batch.rows());
-    for (condition, value) in branches {
-        if open.is_empty() {
-            break;
-        }
-        let part = take_rows(batch, &open)?;
-        let hit = booleans(condition.eval(&part, cx)?, part.rows())?;
-        let is_hit = |i: usize| hit.is_valid(i) && hit.value(i);
-        let (mut taken, mut rest) = (Vec::new(), Vec::new());
-        for (i, &row) in open.iter().enumerate() {
-            if is_hit(i) { taken.push(row) } else { rest.push(row) }
-        }
-        if !taken.is_empty() {
-            gather.put(&taken, value.eval(&take_rows(batch, &taken)?, cx)?);
-        }
-        open = rest;
-    }
-    if !open.is_empty() {
-        gather.put(&open, otherwise.eval(&take_rows(batch, &open)?, cx)?);
-    }
-    gather.finish(data_type)
-}
-
-fn eval_coalesce(
-    args: &[Bound],
-    data_type: &DataType,
-    batch: &Batch,
-    cx: &EvalContext,
-) -> Result<Value> {
-    let mut open: Vec<u32> = (0..batch.rows() as u32).collect();
-    let mut gather = Gather::new(batch.rows());
-    for (n, arg) in args.iter().enumerate() {
-        if open.is_empty() {
-            break;
-        }
-        let part = take_rows(batch, &open)?;
-        let value = arg.eval(&part, cx)?.into_array(part.rows())?;
-        if n == 0 && value.null_count() == 0 {
-            return Ok(Value::Array(value));
-        }
-        gather.put(&open, Value::Array(ArrayRef::clone(&value)));
-        open = open
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| value.is_null(*i))
-            .map(|(_, row)| *row)
-            .collect();
-    }
-    gather.finish(data_type)
-}
-
-fn eval_logic(
-    and: bool,
-    left: &Bound,
-    right: &Bound,
-    batch: &Batch,
-    cx: &EvalContext,
-) -> Result<Value> {
-    let rows = batch.rows();
-    let l = booleans(left.eval(batch, cx)?, rows)?;
-    let combine = |l: &BooleanArray, r: &BooleanArray| {
-        if and {
-            arrow_arith::boolean::and_kleene(l, r)
-        } else {
-            arrow_arith::boolean::or_kleene(l, r)
-        }
-    };
-    match right.eval(batch, cx) {
-        Ok(r) => Ok(Value::Array(Arc::new(combine(&l, &booleans(r, rows)?)?))),
-        Err(error) if right.is_total() => Err(error),
-        Err(_) => {
-            // The right side fails for some row: ask it only where the left side leaves the answer open.
-            let decided = |i: usize| l.is_valid(i) && l.value(i) != and;
-            let open: Vec<u32> = (0..rows as u32).filter(|&i| !decided(i as usize)).collect();
-            let part = take_rows(batch, &open)?;
-            let answers = booleans(right.eval(&part, cx)?, open.len())?;
-            let mut r: Vec<Option<bool>> = vec![Some(!and); rows];
-            for (i, &row) in open.iter().enumerate() {
-                r[row as usize] = answers.is_valid(i).then(|| answers.value(i));
-            }
-            Ok(Value::Array(Arc::new(combine(&l, &BooleanArray::from(r))?)))
-        }
-    }
+    let nulls = NullBuffer::union(field.nulls(), row.nulls());
+    Ok(make_array(field.to_data().into_builder().nulls(nulls).build()?))
 }

@@ -1,6 +1,6 @@
 //! EXPLAIN: the engine's plan as a tree, with changelog mode and state per node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
@@ -8,6 +8,7 @@ use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_engine::window::WindowKind;
 
 use crate::catalog::Table;
+use crate::narrow::Reading;
 use crate::rel::{RelField, Windows};
 
 /// One tree a sink; a node that several read is printed once and referred to later.
@@ -104,9 +105,21 @@ pub(crate) fn windows(windows: &Windows) -> String {
     }
 }
 
-/// `TableSourceScan(rides, fields=[a, b], filter=[...])`.
-pub(crate) fn scan(table: &Table, columns: &[usize], filters: &[ScanFilter]) -> String {
-    let names: Vec<&str> = columns.iter().map(|c| table.columns[*c].name.as_str()).collect();
+/// `TableSourceScan(rides, fields=[a, b(c, d)], filter=[...])`: of the ROW b, the fields c and d.
+pub(crate) fn scan(
+    table: &Table,
+    columns: &[usize],
+    readings: &BTreeMap<usize, Reading>,
+    filters: &[ScanFilter],
+) -> String {
+    let name = |c: &usize| {
+        let column = &table.columns[*c];
+        match readings.get(c) {
+            Some(reading) => reading.text(&column.name, &column.data_type),
+            None => column.name.clone(),
+        }
+    };
+    let names: Vec<String> = columns.iter().map(name).collect();
     let mut text = format!("TableSourceScan({}, fields=[{}]", table.name, names.join(", "));
     if !filters.is_empty() {
         let parts: Vec<String> = filters

@@ -16,7 +16,8 @@ use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
 use crate::error::{SqlError, SqlResult};
 use crate::explain;
 use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
-use crate::optimize::optimize;
+use crate::narrow::{Reading, over_narrow};
+use crate::optimize::{Around, known, optimize};
 use crate::rel::{Rel, RelField, RelKind, WindowSource};
 use crate::source::Span;
 
@@ -51,11 +52,14 @@ pub fn lower(
         });
     }
     // A filter inside the decoder would hide rows from the other readers of a shared table.
-    let may_filter = |table: &str| scans.get(table) == Some(&1);
-    let outputs: Vec<Output> = outputs
-        .into_iter()
-        .map(|o| Output { rel: optimize(o.rel, connectors, &may_filter), ..o })
-        .collect();
+    let is_alone = |table: &str| scans.get(table) == Some(&1);
+    let mut event_time = false;
+    for output in &outputs {
+        visit(&output.rel, &mut |rel| event_time |= goes_by_watermarks(rel));
+    }
+    let around = Around { connectors, is_alone: &is_alone, event_time };
+    let outputs: Vec<Output> =
+        outputs.into_iter().map(|o| Output { rel: optimize(o.rel, &around), ..o }).collect();
     let mut lowering = Lowering {
         connectors,
         settings,
@@ -63,11 +67,12 @@ pub fn lower(
         sources: Vec::new(),
         sinks: Vec::new(),
         wanted: BTreeMap::new(),
-        readers: BTreeMap::new(),
+        readings: BTreeMap::new(),
         lowered: BTreeMap::new(),
         event_time: false,
     };
     for output in &outputs {
+        lowering.survey_scan(&output.rel, None);
         visit(&output.rel, &mut |rel| lowering.survey(rel));
     }
     for output in outputs {
@@ -87,6 +92,19 @@ fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {
     }
 }
 
+fn goes_by_watermarks(rel: &Rel) -> bool {
+    let asks = |e: &Bound| e.fingerprint().contains("CURRENT_WATERMARK(");
+    match &rel.kind {
+        RelKind::WindowAggregate { windows, .. } => match windows {
+            WindowSource::Assign(windows) => windows.time.is_some(),
+            WindowSource::Attached { processing_time, .. } => !processing_time,
+        },
+        RelKind::Project { exprs, .. } => exprs.iter().any(asks),
+        RelKind::Filter { predicate, .. } => asks(predicate),
+        _ => false,
+    }
+}
+
 struct Lowering<'a> {
     connectors: &'a ConnectorCatalog,
     settings: &'a BTreeMap<String, String>,
@@ -95,8 +113,8 @@ struct Lowering<'a> {
     sinks: Vec<SinkPlan>,
     /// By scan: the table's columns that any query needs.
     wanted: BTreeMap<String, BTreeSet<usize>>,
-    /// By scan: how many places of the queries read it.
-    readers: BTreeMap<String, usize>,
+    /// By scan: how much is read of the table's columns.
+    readings: BTreeMap<String, BTreeMap<usize, Reading>>,
     /// By scan: its node, and the columns it puts out.
     lowered: BTreeMap<String, (usize, Vec<usize>)>,
     /// Some operator goes by watermarks.
@@ -105,26 +123,27 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn survey(&mut self, rel: &Rel) {
-        match &rel.kind {
-            RelKind::Scan { table, options, columns, .. } => {
-                let key = scan_key(table, options);
-                *self.readers.entry(key.clone()).or_default() += 1;
-                self.wanted.entry(key).or_default().extend(columns);
+        self.event_time |= goes_by_watermarks(rel);
+        let exprs = match &rel.kind {
+            RelKind::Project { exprs, .. } => Some(exprs.as_slice()),
+            _ => None,
+        };
+        for input in rel.inputs() {
+            self.survey_scan(input, exprs);
+        }
+    }
+
+    /// If `rel` is a scan: its columns are wanted, as far as `exprs` read them or, without a projection, whole.
+    fn survey_scan(&mut self, rel: &Rel, exprs: Option<&[Bound]>) {
+        let RelKind::Scan { table, options, columns, .. } = &rel.kind else { return };
+        let key = scan_key(table, options);
+        self.wanted.entry(key.clone()).or_default().extend(columns);
+        let readings = self.readings.entry(key).or_default();
+        match exprs {
+            Some(exprs) => {
+                exprs.iter().for_each(|e| Reading::note(&e.remap(&|c| columns[c]), readings));
             }
-            RelKind::WindowAggregate { windows, .. } => {
-                self.event_time |= match windows {
-                    WindowSource::Assign(windows) => windows.time.is_some(),
-                    WindowSource::Attached { processing_time, .. } => !processing_time,
-                };
-            }
-            RelKind::Project { exprs, .. } => {
-                self.event_time |=
-                    exprs.iter().any(|e| e.fingerprint().contains("CURRENT_WATERMARK("));
-            }
-            RelKind::Filter { predicate, .. } => {
-                self.event_time |= predicate.fingerprint().contains("CURRENT_WATERMARK(");
-            }
-            _ => {}
+            None => readings.extend(columns.iter().map(|&c| (c, Reading::Whole))),
         }
     }
 
@@ -168,13 +187,11 @@ impl Lowering<'_> {
                 Ok(self.push(NodeKind::Values { batch }, Vec::new(), name, &types, false))
             }
             RelKind::Project { input, exprs } => {
-                let input = self.rel(input)?;
-                Ok(self.project(input, exprs, &rel.fields))
+                let node = self.rel(input)?;
+                let exprs = self.over_scan(input, exprs);
+                Ok(self.project(node, &exprs, &rel.fields))
             }
             RelKind::Filter { input, predicate } => {
-                if let Some(node) = self.filtered_scan(input, predicate)? {
-                    return Ok(node);
-                }
                 let input = self.rel(input)?;
                 let name = format!("Filter({})", predicate.fingerprint());
                 let kind = NodeKind::Filter { predicate: predicate.clone().compile() };
@@ -336,7 +353,7 @@ impl Lowering<'_> {
     ) -> SqlResult<usize> {
         let key = scan_key(table, options);
         if !self.lowered.contains_key(&key) {
-            let lowered = self.source(table, options, filters, None)?;
+            let lowered = self.source(table, options, filters)?;
             self.lowered.insert(key.clone(), lowered);
         }
         let (node, made) = self.lowered[&key].clone();
@@ -348,49 +365,36 @@ impl Lowering<'_> {
         for &c in columns {
             let place = made.iter().position(|m| *m == c).expect("surveyed before");
             let column = &table.columns[c];
-            exprs.push(Bound::column(place, column.data_type.clone()));
-            fields.push(RelField::new(&column.name, column.data_type.clone()));
+            let data_type = match self.readings[&key].get(&c) {
+                Some(reading) => reading.narrowed(&column.data_type),
+                None => column.data_type.clone(),
+            };
+            exprs.push(Bound::column(place, data_type.clone()));
+            fields.push(RelField::new(&column.name, data_type));
         }
         Ok(self.project(node, &exprs, &fields))
     }
 
-    /// A filter over stored columns only, put below the computed columns of its table: what it drops is not computed.
-    /// `None` where the rows it drops matter, to the watermark or to another reader of the table.
-    fn filtered_scan(&mut self, input: &Rel, predicate: &Bound) -> SqlResult<Option<usize>> {
-        let RelKind::Scan { table, options, columns, filters } = &input.kind else {
-            return Ok(None);
+    /// Expressions over `input` as they are over what its source makes, if it is a scan.
+    fn over_scan(&self, input: &Rel, exprs: &[Bound]) -> Vec<Bound> {
+        let RelKind::Scan { table, options, columns, .. } = &input.kind else {
+            return exprs.to_vec();
         };
-        let key = scan_key(table, options);
-        let computes = columns.iter().any(|c| !table.is_stored(*c));
-        let stored =
-            |b: &Bound| crate::rel::columns_of(b).iter().all(|c| table.is_stored(columns[*c]));
-        let watermarked = self.event_time && table.watermark.is_some();
-        let upsert = self.connectors.connector(options).is_some_and(|c| c.upsert_source);
-        if !computes
-            || watermarked
-            || upsert
-            || self.readers.get(&key) != Some(&1)
-            || !predicate.is_deterministic()
-        {
-            return Ok(None);
+        let of_table = &self.readings[&scan_key(table, options)];
+        let readings = columns
+            .iter()
+            .enumerate()
+            .filter_map(|(i, c)| Some((i, of_table.get(c)?.clone())))
+            .collect();
+        exprs.iter().map(|e| over_narrow(e, &readings)).collect()
+    }
+
+    /// True if the source can leave fields of ROWs out.
+    fn finds_fields(&self, options: &Options) -> bool {
+        match self.connectors.format(options) {
+            Some(format) => format.fields && !options.contains_key("key.format"),
+            None => self.connectors.connector(options).is_some_and(|c| c.pushdown.fields),
         }
-        let mut parts = Vec::new();
-        crate::bind::conjuncts(predicate.clone(), &mut parts);
-        let (below, above): (Vec<Bound>, Vec<Bound>) = parts.into_iter().partition(stored);
-        let Some(below) = crate::bind::conjunction(below) else { return Ok(None) };
-        let below = below.remap(&|c| columns[c]);
-        let lowered = self.source(table, options, filters, Some(&below))?;
-        self.lowered.insert(key, lowered);
-        let node = self.scan(table, options, columns, filters)?;
-        Ok(Some(match crate::bind::conjunction(above) {
-            None => node,
-            Some(above) => {
-                let changelog = self.changelog(node);
-                let name = format!("Filter({})", above.fingerprint());
-                let kind = NodeKind::Filter { predicate: above.compile() };
-                self.push(kind, vec![node], name, &input.types(), changelog)
-            }
-        }))
     }
 
     /// Source, computed columns, watermark; the node and the table's columns that it puts out.
@@ -399,7 +403,6 @@ impl Lowering<'_> {
         table: &Arc<Table>,
         options: &Options,
         filters: &[ScanFilter],
-        predicate: Option<&Bound>,
     ) -> SqlResult<(usize, Vec<usize>)> {
         let wanted = self.wanted.get(&scan_key(table, options)).cloned().unwrap_or_default();
         let spec = self.connectors.connector(options);
@@ -418,50 +421,45 @@ impl Lowering<'_> {
         if upsert {
             made.extend(&table.primary_key);
         }
-        let stored_all: Vec<usize> =
-            (0..table.columns.len()).filter(|&i| table.is_stored(i)).collect();
-        let stored = stored_for(table, &made);
-        let index = self.sources.len();
-        let in_spec = |c: &usize| stored_all.iter().position(|s| s == c).expect("stored");
-        self.sources.push(SourcePlan {
-            table: table.spec(&stored_all, options),
-            projection: stored.iter().map(in_spec).collect(),
-            filters: filters
-                .iter()
-                .map(|f| ScanFilter { column: in_spec(&f.column), ..f.clone() })
-                .collect(),
-        });
-        let type_of = |c: &usize| table.columns[*c].data_type.clone();
-        let types: Vec<DataType> = stored.iter().map(type_of).collect();
-        let name = explain::scan(table, &stored, filters);
-        let mut node =
-            self.push(NodeKind::Source { source: index }, Vec::new(), name, &types, changelog);
-        if let Some(predicate) = predicate {
-            let at = |c: usize| stored.iter().position(|s| *s == c).expect("wanted by the filter");
-            let predicate = predicate.remap(&at);
-            let name = format!("Filter({})", predicate.fingerprint());
-            let kind = NodeKind::Filter { predicate: predicate.compile() };
-            node = self.push(kind, vec![node], name, &types, changelog);
-        }
+        let known = known::of_filters(filters, &|c| table.columns[c].data_type.clone());
+        let computed = |c: &usize| match &table.columns[*c].source {
+            ColumnSource::Computed { expr, .. } => Some(known::with_constants(expr, &known)),
+            _ => None,
+        };
+        let computed: BTreeMap<usize, Bound> =
+            made.iter().filter_map(|c| Some((*c, computed(c)?))).collect();
+        let stored = stored_for(&made, &computed);
+        let is_narrow = self.finds_fields(options);
+        let readings = self.readings.entry(scan_key(table, options)).or_default();
+        computed.values().for_each(|e| Reading::note(e, readings));
+        watermark.iter().for_each(|w| Reading::note(&w.expr, readings));
+        readings
+            .retain(|c, _| is_narrow && matches!(table.columns[*c].source, ColumnSource::Physical));
+        let readings = readings.clone();
+        let mut node = self.table_source(table, options, filters, &stored, changelog);
+        let type_of = |c: &usize| {
+            let data_type = &table.columns[*c].data_type;
+            readings.get(c).map_or_else(|| data_type.clone(), |r| r.narrowed(data_type))
+        };
         let made: Vec<usize> = made.into_iter().collect();
         if made != stored {
             let at = |c: usize| stored.iter().position(|s| *s == c).expect("stored");
             let exprs: Vec<Bound> = made
                 .iter()
-                .map(|&c| match &table.columns[c].source {
-                    ColumnSource::Computed { expr, .. } => expr.remap(&at),
-                    _ => Bound::column(at(c), type_of(&c)),
+                .map(|c| match computed.get(c) {
+                    Some(expr) => over_narrow(expr, &readings).remap(&at),
+                    None => Bound::column(at(*c), type_of(c)),
                 })
                 .collect();
             let fields: Vec<RelField> =
-                made.iter().map(|&c| RelField::new(&table.columns[c].name, type_of(&c))).collect();
+                made.iter().map(|c| RelField::new(&table.columns[*c].name, type_of(c))).collect();
             node = self.project(node, &exprs, &fields);
         }
         let types: Vec<DataType> = made.iter().map(type_of).collect();
         if let Some(watermark) = watermark {
             let at = |c: usize| made.iter().position(|m| *m == c).expect("added above");
             let kind = NodeKind::Watermark {
-                expr: watermark.expr.remap(&at).compile(),
+                expr: over_narrow(&watermark.expr, &readings).remap(&at).compile(),
                 idle_timeout_ms: self.idle_timeout(options)?,
             };
             let column = &table.columns[watermark.column].name;
@@ -476,6 +474,39 @@ impl Lowering<'_> {
             node = self.push(NodeKind::UpsertNormalize { key }, vec![node], name, &types, true);
         }
         Ok((node, made))
+    }
+
+    /// The node that reads the columns `stored`, with the fields of ROWs that are read.
+    fn table_source(
+        &mut self,
+        table: &Arc<Table>,
+        options: &Options,
+        filters: &[ScanFilter],
+        stored: &[usize],
+        changelog: bool,
+    ) -> usize {
+        let stored_all: Vec<usize> =
+            (0..table.columns.len()).filter(|&i| table.is_stored(i)).collect();
+        let in_spec = |c: &usize| stored_all.iter().position(|s| s == c).expect("stored");
+        let readings = &self.readings[&scan_key(table, options)];
+        let mut spec = table.spec(&stored_all, options);
+        for column in stored {
+            if let Some(reading) = readings.get(column) {
+                let declared = &mut spec.columns[in_spec(column)].data_type;
+                *declared = reading.narrowed(declared);
+            }
+        }
+        let projection: Vec<usize> = stored.iter().map(in_spec).collect();
+        let types: Vec<DataType> =
+            projection.iter().map(|&c| spec.columns[c].data_type.clone()).collect();
+        let name = explain::scan(table, stored, readings, filters);
+        let filters = filters
+            .iter()
+            .map(|f| ScanFilter { column: in_spec(&f.column), ..f.clone() })
+            .collect();
+        let source = self.sources.len();
+        self.sources.push(SourcePlan { table: spec, projection, filters });
+        self.push(NodeKind::Source { source }, Vec::new(), name, &types, changelog)
     }
 
     fn idle_timeout(&self, options: &Options) -> SqlResult<Option<i64>> {
@@ -590,16 +621,10 @@ impl Lowering<'_> {
 }
 
 /// The stored columns that `columns`, some of them computed, are made from.
-fn stored_for(table: &Table, columns: &BTreeSet<usize>) -> Vec<usize> {
-    let mut stored: BTreeSet<usize> = BTreeSet::new();
-    for &column in columns {
-        match &table.columns[column].source {
-            ColumnSource::Computed { expr, .. } => stored.extend(crate::rel::columns_of(expr)),
-            _ => {
-                stored.insert(column);
-            }
-        }
-    }
+fn stored_for(columns: &BTreeSet<usize>, computed: &BTreeMap<usize, Bound>) -> Vec<usize> {
+    let mut stored: BTreeSet<usize> =
+        columns.iter().copied().filter(|c| !computed.contains_key(c)).collect();
+    stored.extend(computed.values().flat_map(crate::rel::columns_of));
     stored.into_iter().collect()
 }
 

@@ -4,11 +4,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array,
-    Int64Array, StringArray, StructArray,
+    BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray,
 };
-use mainstem_core::{DataType, Error, TypeKind};
-use mainstem_engine::expr::Value;
+use mainstem_core::{DataType, TypeKind};
 
 use super::aggregate::Grouping;
 use super::unknown_column;
@@ -206,7 +204,7 @@ impl<'a> ExprBinder<'a> {
         };
         let field_type = &fields[index].data_type;
         let data_type = field_type.with_nullable(field_type.nullable || base.data_type.nullable);
-        Ok(struct_field(base, index, &name.value, data_type))
+        Ok(Bound::field(base, index, &name.value, data_type))
     }
 
     pub(super) fn wrap(
@@ -468,33 +466,6 @@ impl<'a> ExprBinder<'a> {
             .collect::<SqlResult<Vec<_>>>()?;
         Ok((values, common))
     }
-}
-
-/// Field `index` of the struct that `base` computes.
-pub(super) fn struct_field(base: Bound, index: usize, name: &str, data_type: DataType) -> Bound {
-    let kernel: crate::functions::Kernel = Arc::new(move |args, _, _| {
-        let array = args[0].array();
-        let row = array
-            .as_any()
-            .downcast_ref::<StructArray>()
-            .ok_or_else(|| Error::internal("a ROW is not a struct array"))?;
-        let field = row.column(index);
-        let picked: ArrayRef = if row.null_count() == 0 {
-            ArrayRef::clone(field)
-        } else {
-            let nulls = arrow_buffer::NullBuffer::union(field.nulls(), row.nulls());
-            arrow_array::make_array(field.to_data().into_builder().nulls(nulls).build()?)
-        };
-        Ok(if args[0].is_scalar() { Value::Scalar(picked) } else { Value::Array(picked) })
-    });
-    let kind = BoundKind::Call {
-        name: format!(".{name}"),
-        op: None,
-        args: vec![base],
-        kernel,
-        deterministic: true,
-    };
-    Bound { kind, data_type }.fold()
 }
 
 pub(super) fn string(text: &str) -> Bound {

@@ -11,7 +11,7 @@ use mainstem_engine::plan::JoinKind;
 
 use super::aggregate::has_aggregate;
 use super::ddl::check_usable;
-use super::expr::{ExprBinder, struct_field};
+use super::expr::ExprBinder;
 use super::{Binder, VIEW_DEPTH_MAX};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
@@ -624,7 +624,7 @@ fn wildcard(
             let base = Bound::column(index, input[index].data_type.clone());
             let data_type =
                 f.data_type.with_nullable(f.data_type.nullable || input[index].data_type.nullable);
-            exprs.push(struct_field(base, i, &f.name, data_type.clone()));
+            exprs.push(Bound::field(base, i, &f.name, data_type.clone()));
             fields.push(RelField::new(&f.name, data_type));
         }
         return Ok(());

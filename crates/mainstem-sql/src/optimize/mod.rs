@@ -1,27 +1,42 @@
-//! Rewrites of a relation that keep its meaning: filters move towards sources, unused columns vanish, windows are
-//! assigned inside their aggregate.
+//! Rewrites of a relation that keep its meaning: filters move towards sources and tell what columns are, unused columns
+//! vanish, windows are assigned inside their aggregate.
 //! Invariant: each pass returns a relation with the same columns in the same order.
 
+mod computed;
+mod fields;
 mod fuse;
+pub(crate) mod known;
 mod prune;
 mod pushdown;
 
 use crate::catalog::ConnectorCatalog;
 use crate::rel::Rel;
 
+/// What the passes may know of the job around the relation.
+pub(crate) struct Around<'a> {
+    pub(crate) connectors: &'a ConnectorCatalog,
+    /// Nobody else reads the table: a filter may hide its rows.
+    pub(crate) is_alone: &'a dyn Fn(&str) -> bool,
+    /// Some operator goes by watermarks.
+    pub(crate) event_time: bool,
+}
+
 /// All passes, in the order in which they help each other.
 #[must_use]
-pub(crate) fn optimize(
-    rel: Rel,
-    connectors: &ConnectorCatalog,
-    may_filter: &dyn Fn(&str) -> bool,
-) -> Rel {
+pub(crate) fn optimize(rel: Rel, around: &Around<'_>) -> Rel {
+    let rel = computed::expose(rel, &|table| {
+        let upsert = around.connectors.connector(&table.options).is_some_and(|c| c.upsert_source);
+        let watermarked = around.event_time && table.watermark.is_some();
+        !upsert && !watermarked && (around.is_alone)(&table.name)
+    });
     let rel = pushdown::pushdown(rel);
-    let rel = pushdown::into_scans(rel, connectors, may_filter);
+    let rel = pushdown::into_scans(rel, around.connectors, around.is_alone);
+    let rel = known::substitute(rel);
     let all: Vec<usize> = (0..rel.fields.len()).collect();
     let rel = fuse::fuse(prune::prune(rel, &all));
-    let all: Vec<usize> = (0..rel.fields.len()).collect();
-    prune::prune(rel, &all)
+    let rel = prune::prune(rel, &all);
+    // Merged projections meet filters here for the first time.
+    prune::prune(fields::below_filters(known::substitute(rel)), &all)
 }
 
 /// The same node over rewritten inputs.

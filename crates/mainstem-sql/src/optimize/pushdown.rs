@@ -116,7 +116,11 @@ pub(super) fn into_scans(
     else {
         return Rel { kind: RelKind::Filter { input, predicate }, fields: rel.fields };
     };
-    let applies = connectors.format(&options).is_some_and(|f| f.filters && !f.changelog)
+    let decoded = match connectors.format(&options) {
+        Some(format) => format.filters && !format.changelog,
+        None => connectors.connector(&options).is_some_and(|c| c.pushdown.filters),
+    };
+    let applies = decoded
         && connectors.connector(&options).is_some_and(|c| !c.upsert_source)
         && may_filter(&table.name);
     let mut parts = Vec::new();
