@@ -48,6 +48,7 @@ struct Opening<'a> {
     log_end_offset: i64,
     /// Snapshots after this may miss aborted transactions in an index that was built anew.
     replay_from_max: i64,
+    names_changed: bool,
     recovery: Recovery,
 }
 
@@ -153,6 +154,7 @@ impl<'a> Opening<'a> {
             segments,
             snapshots,
             replay_from_max: i64::MAX,
+            names_changed: false,
             recovery,
         })
     }
@@ -200,9 +202,12 @@ impl<'a> Opening<'a> {
             at += 1;
         }
         self.skip_to_start()?;
+        self.forget_lost(first)?;
         let producers = self.replay_producers()?;
         if self.recovery.scanned_bytes > 0 || self.recovery.truncated_bytes > 0 {
             self.sync(first)?;
+        } else if self.names_changed {
+            self.site.sync_folder()?;
         }
         Ok(producers)
     }
@@ -236,7 +241,7 @@ impl<'a> Opening<'a> {
         let segment = &mut self.segments[at];
         let size_bytes = segment.size_bytes;
         let stored = segment.stored_index(site.disk, site.folder)?;
-        let covered = stored.as_ref().map_or(segment.base_offset, |index| index.next_offset);
+        let covered = stored.as_ref().map_or(segment.base_offset, |index| index.synced_offset);
         let file = Arc::clone(segment.file(site.disk, site.folder)?);
         let mut index = match stored {
             Some(stored) => resume(stored, trusted, size_bytes),
@@ -248,7 +253,13 @@ impl<'a> Opening<'a> {
         loop {
             let scanned = index.next_offset >= trusted;
             let next = if scanned {
-                walk.next_checked().map(|next| next.map(|(_, header, _)| header))
+                walk.next_checked().and_then(|next| {
+                    let Some((position, header, bytes)) = next else { return Ok(None) };
+                    // If a sync failed before the restart, the system may show bytes that it will never write back: this
+                    // makes them new again.
+                    file.write_all_at(position, bytes)?;
+                    Ok(Some(header))
+                })
             } else {
                 walk.next().map(|next| next.map(|(_, header)| header))
             };
@@ -281,7 +292,6 @@ impl<'a> Opening<'a> {
             self.log_end_offset = self.segments[at].base_offset;
             return self.scan(at, trusted);
         }
-        index.aborted.retain(|aborted| aborted.last_offset < index.next_offset);
         if covered < index.next_offset {
             self.replay_from_max = self.replay_from_max.min(covered);
         }
@@ -311,9 +321,23 @@ impl<'a> Opening<'a> {
         self.recovery.truncated_bytes += cut_bytes;
         let end = self.log_end_offset;
         self.recovery.reason = Some(format!("{path} was cut at byte {good}, offset {end}: {bad}"));
-        let site = self.site;
+        Ok(())
+    }
+
+    /// Snapshots and indexes that tell of batches which are lost: others will take these offsets.
+    fn forget_lost(&mut self, first: usize) -> Result<(), LogError> {
+        let (site, end) = (self.site, self.log_end_offset);
         for snapshot in self.snapshots.extract_if(.., |offset| *offset > end) {
             framed::remove_file(site.disk, &snapshot_path(site.folder, snapshot))?;
+            self.names_changed = true;
+        }
+        for segment in self.segments.iter().skip(first) {
+            if let Some(stored) = segment.stored_index(site.disk, site.folder)?
+                && (stored.next_offset > end || stored.size_bytes > segment.size_bytes)
+            {
+                site.disk_remove_index(segment.base_offset)?;
+                self.names_changed = true;
+            }
         }
         Ok(())
     }
@@ -372,13 +396,16 @@ fn remove_segment(site: &Site<'_>, base_offset: i64) -> Result<(), LogError> {
     site.disk_remove_index(base_offset)
 }
 
-/// A stored index up to its last entry that is trusted and inside of the file.
+/// A stored index up to its last entry that is trusted and inside of the file. What it says of batches that were not durable
+/// when it was written may be about batches that are lost.
 fn resume(mut stored: Index, trusted: i64, size_bytes: u64) -> Index {
     let base_offset = stored.base_offset;
+    let trusted = trusted.min(stored.synced_offset);
     let known = stored.entries.partition_point(|entry| {
         base_offset + i64::from(entry.offset_delta) <= trusted
             && u64::from(entry.position) < size_bytes
     });
+    stored.aborted.retain(|aborted| aborted.last_offset < trusted);
     match known.checked_sub(1) {
         Some(last) => {
             stored.truncate_entries(last);
