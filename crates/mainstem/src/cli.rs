@@ -9,6 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::up::UpArgs;
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
 
+use crate::kafka_client::consume::ConsumeArgs;
+use crate::kafka_client::group::{self, GroupCommand};
+use crate::kafka_client::produce::ProduceArgs;
+use crate::kafka_client::topic::{self, TopicCommand};
+
 const EXAMPLES: &str = "\
 Examples:
   mainstem run pipeline.sql                        run a pipeline until its inputs end, or Ctrl-C
@@ -18,6 +23,7 @@ Examples:
   mainstem explain pipeline.sql                    show how it would be run
   mainstem gen --dataset rides --count 5           five ride events as JSON lines
   mainstem connectors kafka                        the options of a connector
+  mainstem topic list                              the topics of a Kafka; also produce, consume, group
 
 Data goes to stdout, words to stderr. Exit codes: 0 done, 1 failed while running, 2 wrong usage or refused SQL,
 130 stopped by a second Ctrl-C.";
@@ -54,6 +60,22 @@ pub(crate) enum Command {
     Functions {
         /// Only functions whose name contains this
         name: Option<String>,
+    },
+    /// Create, list, describe, alter and delete topics of a Kafka
+    #[command(after_help = topic::HELP)]
+    Topic {
+        #[command(subcommand)]
+        command: TopicCommand,
+    },
+    /// Write lines to a topic of a Kafka
+    Produce(Box<ProduceArgs>),
+    /// Print the records of topics of a Kafka
+    Consume(Box<ConsumeArgs>),
+    /// List, describe, reset and delete the consumer groups of a Kafka
+    #[command(after_help = group::HELP)]
+    Group {
+        #[command(subcommand)]
+        command: GroupCommand,
     },
 }
 

@@ -12,7 +12,7 @@ use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, 
 use crate::failure::{Failure, Outcome, say};
 use crate::pipeline::{self, Prepared, Runner, Settings, edges};
 use crate::script::{self, Planned};
-use crate::{generate, listing, up};
+use crate::{generate, kafka_client, listing, up};
 
 /// Does what the command line says.
 pub(crate) fn execute(command: Command) -> Outcome {
@@ -24,6 +24,10 @@ pub(crate) fn execute(command: Command) -> Outcome {
         Command::Gen(arguments) => generate(&arguments),
         Command::Connectors { name } => print(&listing::connectors(name.as_deref())?),
         Command::Functions { name } => print(&listing::functions(name.as_deref())?),
+        Command::Topic { command } => kafka_client::topic::execute(&command),
+        Command::Produce(arguments) => kafka_client::produce::execute(&arguments),
+        Command::Consume(arguments) => kafka_client::consume::execute(&arguments),
+        Command::Group { command } => kafka_client::group::execute(&command),
     }
 }
 

@@ -11,6 +11,7 @@ mod command;
 mod console;
 mod failure;
 mod generate;
+mod kafka_client;
 mod listing;
 mod pipeline;
 mod script;

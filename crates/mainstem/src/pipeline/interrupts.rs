@@ -5,11 +5,11 @@ use tokio::sync::watch;
 
 /// How many signals have come; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Interrupts(watch::Receiver<u32>);
+pub(crate) struct Interrupts(watch::Receiver<u32>);
 
 impl Interrupts {
     /// Takes over SIGINT and SIGTERM. Must be called on the runtime.
-    pub(super) fn listen() -> std::io::Result<Self> {
+    pub(crate) fn listen() -> std::io::Result<Self> {
         let (count, seen) = watch::channel(0);
         let mut next = signals()?;
         tokio::spawn(async move {
@@ -22,13 +22,18 @@ impl Interrupts {
     }
 
     /// Returns once a first signal has come.
-    pub(super) async fn first(&mut self) {
+    pub(crate) async fn first(&mut self) {
         self.at_least(1).await;
     }
 
     /// Returns once a second signal has come.
-    pub(super) async fn second(&mut self) {
+    pub(crate) async fn second(&mut self) {
         self.at_least(2).await;
+    }
+
+    /// How many have come so far.
+    pub(crate) fn seen(&self) -> u32 {
+        *self.0.borrow()
     }
 
     async fn at_least(&mut self, count: u32) {

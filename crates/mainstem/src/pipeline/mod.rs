@@ -15,12 +15,12 @@
 mod acknowledge;
 mod dead_letters;
 pub(crate) mod edges;
-mod interrupts;
+pub(crate) mod interrupts;
 mod job;
-mod report;
+pub(crate) mod report;
 mod sink;
 mod source;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::sync::Arc;
 

@@ -75,7 +75,7 @@ pub(super) fn summary(end: &Look, drained: bool, dead_letters: u64) -> String {
 }
 
 /// `950`, `12.3k`, `4.56M`.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     match number {
         n if n < 9_999.5 => format!("{n:.0}"),
         n if n < 999_500.0 => format!("{:.1}k", n / 1e3),
@@ -84,7 +84,8 @@ fn short(number: f64) -> String {
     }
 }
 
-fn duration(seconds: f64) -> String {
+/// `12 ms`, `3.2 s`, `5 min`.
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 120.0 => format!("{s:.1} s"),

@@ -11,25 +11,25 @@ use crate::failure::say;
 
 /// The terminal, or what stands in for it.
 #[derive(Debug)]
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     quiet: bool,
     line: OnceLock<ProgressBar>,
 }
 
 impl Terminal {
     /// `quiet`: no live line and no summary; notices are shown still.
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, line: OnceLock::new() }
     }
 
     /// True if a live line makes sense beside what the job itself shows.
-    pub(super) fn is_live(&self, job_prints: bool) -> bool {
+    pub(crate) fn is_live(&self, job_prints: bool) -> bool {
         let free = !(job_prints && std::io::stdout().is_terminal());
         !self.quiet && free && std::io::stderr().is_terminal()
     }
 
     /// Shows `text` in place of the last live line.
-    pub(super) fn show(&self, text: String) {
+    pub(crate) fn show(&self, text: String) {
         let line = self.line.get_or_init(|| {
             let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{wide_msg}");
@@ -40,14 +40,14 @@ impl Terminal {
     }
 
     /// Takes the live line away.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(line) = self.line.get() {
             line.finish_and_clear();
         }
     }
 
     /// Shows the summary.
-    pub(super) fn summary(&self, text: &str) {
+    pub(crate) fn summary(&self, text: &str) {
         if !self.quiet {
             say(text);
         }

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod gen_rows;
 mod kafka;
+mod kafka_commands;
 mod program;
 mod scenario;
 mod servers;
