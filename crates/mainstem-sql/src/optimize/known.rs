@@ -87,15 +87,15 @@ fn equality(part: &Bound) -> Option<(usize, Bound)> {
         (a, b) if a.as_column().is_some() => (a, b),
         (b, a) => (a, b),
     };
-    let exact = match column.data_type.kind {
+    let exact = matches!(
+        column.data_type.kind,
         TypeKind::TinyInt
-        | TypeKind::SmallInt
-        | TypeKind::Int
-        | TypeKind::BigInt
-        | TypeKind::Boolean
-        | TypeKind::Varchar { .. } => true,
-        _ => false,
-    };
+            | TypeKind::SmallInt
+            | TypeKind::Int
+            | TypeKind::BigInt
+            | TypeKind::Boolean
+            | TypeKind::Varchar { .. }
+    );
     let value = literal.as_literal().filter(|v| exact && v.is_valid(0))?;
     let same = *value.data_type() == column.data_type.to_arrow();
     let data_type = column.data_type.with_nullable(false);
