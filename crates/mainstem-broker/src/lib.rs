@@ -20,6 +20,9 @@ mod upkeep;
 mod waiting;
 pub mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{Request, Response};
 pub use broker::{Broker, Counters, Opened};
 pub use call::{Action, Call, CompactTask, Compacted, ConnectionId, Endpoint, RequestId, SyncTask};

@@ -16,7 +16,11 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &AddOffsetsToTxn
     }
 }
 
-fn add(broker: &mut Broker, request: &AddOffsetsToTxnRequest, version: i16) -> Result<(), ErrorCode> {
+fn add(
+    broker: &mut Broker,
+    request: &AddOffsetsToTxnRequest,
+    version: i16,
+) -> Result<(), ErrorCode> {
     if request.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }

@@ -8,7 +8,11 @@ use crate::wire::add_partitions_to_txn_response::{
 use crate::wire::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, make};
 use crate::{Broker, Call, ErrorCode};
 
-pub(super) fn handle(broker: &mut Broker, call: &Call, request: &AddPartitionsToTxnRequest) -> Reply {
+pub(super) fn handle(
+    broker: &mut Broker,
+    call: &Call,
+    request: &AddPartitionsToTxnRequest,
+) -> Reply {
     let topics = || request.v3_and_below_topics.iter();
     let known = topics().all(|topic| {
         let mut partitions = topic.partitions.iter();

@@ -109,7 +109,8 @@ fn partitions(broker: &Broker, asked: &CreatableTopic) -> Result<usize, Refused>
         return Err((ErrorCode::InvalidPartitions, why));
     }
     match asked.replication_factor {
-        -1 | 1 => Ok(count),
+        -1 => Ok(count),
+        factor if (1..=broker.settings.replication_factor_max).contains(&factor) => Ok(count),
         factor if factor > 1 => {
             let why = format!(
                 "the target replication factor of {factor} cannot be reached because only 1 broker(s) are registered"
@@ -117,7 +118,9 @@ fn partitions(broker: &Broker, asked: &CreatableTopic) -> Result<usize, Refused>
             Err((ErrorCode::InvalidReplicationFactor, why))
         }
         factor => {
-            let why = format!("the replication factor is at least 1, or -1 for the default, not {factor}");
+            let why = format!(
+                "the replication factor is at least 1, or -1 for the default, not {factor}"
+            );
             Err((ErrorCode::InvalidReplicationFactor, why))
         }
     }
@@ -126,7 +129,8 @@ fn partitions(broker: &Broker, asked: &CreatableTopic) -> Result<usize, Refused>
 /// How many partitions an assignment of replicas by hand makes.
 fn assigned(broker: &Broker, asked: &CreatableTopic) -> Result<usize, Refused> {
     if asked.num_partitions != -1 || asked.replication_factor != -1 {
-        let why = "replicas are assigned by hand, so partitions and replication factor have to be -1";
+        let why =
+            "replicas are assigned by hand, so partitions and replication factor have to be -1";
         return Err((ErrorCode::InvalidRequest, why.to_owned()));
     }
     let mut indexes: Vec<i32> =

@@ -1,7 +1,9 @@
 //! DeleteRecords (21): moves the start of a partition; -1 stands for the high watermark.
 
 use super::Reply;
-use crate::wire::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+use crate::wire::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
 use crate::wire::{DeleteRecordsRequest, DeleteRecordsResponse, StrBytes, make};
 use crate::{Broker, ErrorCode};
 use mainstem_log::LogError;

@@ -1,11 +1,11 @@
 //! DescribeLogDirs (35): the one data folder, and how large each partition is.
 
+use crate::Broker;
 use crate::topics::Topic;
 use crate::wire::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use crate::wire::{DescribeLogDirsRequest, DescribeLogDirsResponse, make};
-use crate::Broker;
 
 /// The broker does not know where its disk is; clients only tell folders apart by it.
 const FOLDER: &str = "data";

@@ -84,7 +84,9 @@ fn apply(
             let asked: Vec<&str> = elements(value).collect();
             let mut list: Vec<&str> = elements(&now).collect();
             match operation {
-                APPEND => list.extend(asked.iter().filter(|word| !elements(&now).any(|e| e == **word))),
+                APPEND => {
+                    list.extend(asked.iter().filter(|word| !elements(&now).any(|e| e == **word)))
+                }
                 _ => list.retain(|word| !asked.contains(word)),
             }
             list.join(",")
@@ -113,7 +115,8 @@ fn list_in_force(
         }
     };
     if !matches!(kind, Kind::List(_)) {
-        let why = format!("configuration {name} is no list, nothing is added to it or taken from it");
+        let why =
+            format!("configuration {name} is no list, nothing is added to it or taken from it");
         return Err((ErrorCode::InvalidConfig, why));
     }
     Ok(found.into_iter().next().map(|found| found.value).unwrap_or_default())

@@ -46,7 +46,10 @@ fn transactional(
     };
     if request.producer_id != NONE {
         let same = request.producer_id == transaction.producer_id;
-        if same && request.producer_epoch == transaction.last_epoch && transaction.stage == Stage::Empty {
+        if same
+            && request.producer_epoch == transaction.last_epoch
+            && transaction.stage == Stage::Empty
+        {
             // Its last answer was lost.
             return Ok((transaction.producer_id, transaction.epoch));
         }

@@ -5,7 +5,10 @@ use crate::wire::list_transactions_response::TransactionState;
 use crate::wire::{ListTransactionsRequest, ListTransactionsResponse, StrBytes, make};
 use crate::{Broker, ErrorCode};
 
-pub(super) fn handle(broker: &Broker, request: &ListTransactionsRequest) -> ListTransactionsResponse {
+pub(super) fn handle(
+    broker: &Broker,
+    request: &ListTransactionsRequest,
+) -> ListTransactionsResponse {
     let pattern = request.transactional_id_pattern.as_deref().filter(|pattern| !pattern.is_empty());
     let pattern = match pattern.map(|pattern| regex::Regex::new(&format!("^(?:{pattern})$"))) {
         Some(Err(_)) => {

@@ -13,37 +13,37 @@ use crate::{Broker, Call};
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
+mod api_versions;
 mod create_partitions;
+mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
-mod describe_log_dirs;
-mod describe_topic_partitions;
-mod elect_leaders;
-mod incremental_alter_configs;
-mod list_offsets;
-mod list_partition_reassignments;
-mod offset_for_leader_epoch;
-mod api_versions;
-mod create_topics;
-mod delete_groups;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_producers;
+mod describe_topic_partitions;
 mod describe_transactions;
+mod elect_leaders;
 mod end_txn;
 pub mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_groups;
+mod list_offsets;
+mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod offset_for_leader_epoch;
 pub mod produce;
 mod sync_group;
 mod txn_offset_commit;
@@ -138,6 +138,21 @@ macro_rules! apis {
                 Response::None => {}
             }
             Ok(())
+        }
+
+        /// One answer of each API, in the order of [`APIS`].
+        #[cfg(test)]
+        pub(crate) fn default_responses() -> Vec<Response> {
+            vec![$(Response::$name(<$given>::default())),*]
+        }
+
+        /// Reads the body of an answer, and throws it away.
+        #[cfg(test)]
+        pub(crate) fn skip_response(api_key: i16, version: ApiVersion, decoder: &mut Decoder) -> Result<(), kafka_wire_core::DecodeError> {
+            $(if api_key == wire::$request::API_KEY.value() {
+                return wire::$response::decode(decoder, version).map(drop);
+            })*
+            unreachable!("an API of the table")
         }
     };
 }

@@ -3,9 +3,7 @@
 use super::fetch;
 use crate::wire::offset_for_leader_epoch_request::OffsetForLeaderPartition;
 use crate::wire::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
-use crate::wire::{
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, StrBytes, make,
-};
+use crate::wire::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, StrBytes, make};
 use crate::{Broker, ErrorCode};
 
 pub(super) fn handle(

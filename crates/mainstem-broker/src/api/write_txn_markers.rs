@@ -1,10 +1,10 @@
 //! WriteTxnMarkers (27), version 1: how an operator ends a transaction that hangs in a partition.
 
 use super::Reply;
+use crate::wire::write_txn_markers_request::WritableTxnMarker;
 use crate::wire::write_txn_markers_response::{
     WritableTxnMarkerPartitionResult, WritableTxnMarkerResult, WritableTxnMarkerTopicResult,
 };
-use crate::wire::write_txn_markers_request::WritableTxnMarker;
 use crate::wire::{StrBytes, WriteTxnMarkersRequest, WriteTxnMarkersResponse, make};
 use crate::{Broker, ErrorCode};
 

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 pub(crate) mod classic;
 mod member;
+pub(crate) mod offsets;
 #[cfg(test)]
 mod tests;
-pub(crate) mod offsets;
 
 use crate::broker::Broker;
 use crate::journal::Entry;

@@ -1,0 +1,9 @@
+//! The broker as its clients see it: requests in, answers out, on a disk in memory or one that fails.
+
+mod configs;
+mod disks;
+mod frames;
+mod records;
+mod stand;
+mod topics;
+mod upkeep;
