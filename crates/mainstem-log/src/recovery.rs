@@ -12,7 +12,7 @@ use crate::compaction_swap::complete_swap;
 use crate::error::{DiskContext, LogError};
 use crate::framed;
 use crate::index::Index;
-use crate::log::{Log, Place, snapshot_path};
+use crate::log::{Log, Place, parent_of, snapshot_path};
 use crate::producer_state::Producers;
 use crate::record_batch::BatchError;
 use crate::replay::{Site, note_batch};
@@ -73,6 +73,7 @@ impl Log {
         let Opening { checkpoint, segments, snapshots, log_end_offset, recovery, .. } = opening;
         let first = segments.back().and_then(Segment::loaded_index);
         let since = first.map_or(now_ms, |index| index.first_timestamp.clamp(0, now_ms.max(0)));
+        let names_unsynced = !recovery.clean && !segments.is_empty();
         let mut log = Self {
             folder: folder.to_owned(),
             settings,
@@ -85,8 +86,9 @@ impl Log {
             limit_place: None,
             recovery_point: log_end_offset,
             syncing: false,
-            names_unsynced: false,
-            folder_unsynced: false,
+            // A killed process may have left names that are not durable, of a segment without a batch for one.
+            names_unsynced,
+            folder_unsynced: names_unsynced,
             bytes_since_checkpoint: 0,
             poisoned: None,
             snapshots,
@@ -381,7 +383,9 @@ impl<'a> Opening<'a> {
             let path = log_path(site.folder, segment.base_offset);
             segment.file(site.disk, site.folder)?.sync().doing("syncing", &path)?;
         }
-        site.sync_folder()
+        site.sync_folder()?;
+        let parent = parent_of(site.folder);
+        site.disk.sync_folder(parent).doing("syncing", parent)
     }
 }
 
