@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::broker::Data;
 use crate::up::UpArgs;
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
 
@@ -113,6 +114,9 @@ pub(crate) struct RunArgs {
     /// How a bare SELECT is printed; default: table on a terminal, tsv otherwise
     #[arg(long, value_name = "KIND")]
     pub(crate) output: Option<OutputKind>,
+    /// Where the topics are of Kafka tables without brokers of their own: a folder, or memory [default: memory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<Data>,
     /// No progress and no summary on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -8,6 +8,7 @@ use mainstem_sql::job::{Job, Step};
 use mainstem_sql::parser::parse_statements;
 use mainstem_sql::source::SourceText;
 
+use crate::broker::{Data, Embedded, ServerSettings};
 use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, ScriptArgs};
 use crate::failure::{Failure, Outcome, say};
 use crate::pipeline::{self, Prepared, Runner, Settings, edges};
@@ -44,8 +45,10 @@ fn run(arguments: &RunArgs) -> Outcome {
         close_windows: arguments.close_windows,
         output: arguments.output.unwrap_or(usual),
         quiet: arguments.quiet,
+        embedded: Embedded::default(),
     };
-    run_script(script::read(&arguments.script)?, &settings)
+    let data = arguments.data.clone().unwrap_or(Data::Memory);
+    run_script(script::read(&arguments.script)?, &settings, data)
 }
 
 fn generate(arguments: &GenArgs) -> Outcome {
@@ -54,8 +57,9 @@ fn generate(arguments: &GenArgs) -> Outcome {
         RowFormat::Csv => OutputKind::Csv,
     };
     let quiet = arguments.quiet;
-    let settings = Settings { parallelism: None, close_windows: false, output, quiet };
-    run_script(generate::script(arguments)?, &settings)
+    let embedded = Embedded::default();
+    let settings = Settings { parallelism: None, close_windows: false, output, quiet, embedded };
+    run_script(generate::script(arguments)?, &settings, Data::Memory)
 }
 
 /// A step whose errors are known.
@@ -64,9 +68,18 @@ pub(crate) enum Ready {
     Job(Box<Prepared>),
 }
 
-fn run_script(sources: Vec<SourceText>, settings: &Settings) -> Outcome {
+fn run_script(sources: Vec<SourceText>, settings: &Settings, data: Data) -> Outcome {
     let steps = prepare(script::plan(sources)?, settings)?;
-    run_steps(steps, &Runner::new()?, settings).map(drop)
+    let runner = Runner::new()?;
+    let needs_broker = |step: &Ready| matches!(step, Ready::Job(job) if job.needs_broker());
+    if !steps.iter().any(needs_broker) {
+        return run_steps(steps, &runner, settings).map(drop);
+    }
+    let server = ServerSettings { data, listeners: Vec::new() };
+    let server = up::start(&runner, server, settings)?;
+    let ran = run_steps(steps, &runner, settings).map(drop);
+    let stopped = runner.block_on(async { server.stop().await.map_err(Failure::Runtime) });
+    ran.and(stopped)
 }
 
 /// Does the steps one after the other. False if Ctrl-C ended it.
@@ -135,8 +148,13 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         .iter()
         .map(|source| (source.name.clone(), parse_statements(&source.text).len()))
         .collect();
-    let settings =
-        Settings { parallelism: None, close_windows: false, output: OutputKind::Tsv, quiet: true };
+    let settings = Settings {
+        parallelism: None,
+        close_windows: false,
+        output: OutputKind::Tsv,
+        quiet: true,
+        embedded: Embedded::default(),
+    };
     prepare(script::plan(sources)?, &settings)?;
     for (name, count) in counts {
         let noun = if count == 1 { "statement" } else { "statements" };

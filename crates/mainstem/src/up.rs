@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use mainstem_core::Error;
 
-use crate::broker::{Address, Data, ListenerSettings, Server, ServerSettings};
+use crate::broker::{Address, Data, Embedded, ListenerSettings, Server, ServerSettings};
 use crate::cli::{OutputKind, ScriptArgs, parse_variable};
 use crate::clock::SystemClock;
 use crate::command::{prepare, run_steps};
@@ -83,6 +83,7 @@ impl UpArgs {
             close_windows: false,
             output: OutputKind::Changelog,
             quiet: self.quiet,
+            embedded: Embedded::default(),
         }
     }
 }
@@ -100,8 +101,7 @@ pub(crate) fn up(arguments: &UpArgs) -> Outcome {
         }
     };
     let runner = Runner::new()?;
-    let started = Server::start(server, Arc::new(SystemClock));
-    let server = runner.block_on(async { started.await.map_err(refused) })?;
+    let server = start(&runner, server, &settings)?;
     if !arguments.quiet {
         say(&ready(&server, &arguments.data));
     }
@@ -116,6 +116,18 @@ pub(crate) fn up(arguments: &UpArgs) -> Outcome {
     });
     let stopped = runner.block_on(async { server.stop().await.map_err(Failure::Runtime) });
     ran.and(stopped)
+}
+
+/// Starts a broker, and opens the pipelines' door to it.
+pub(crate) fn start(
+    runner: &Runner,
+    server: ServerSettings,
+    settings: &Settings,
+) -> Outcome<Server> {
+    let started = Server::start(server, Arc::new(SystemClock));
+    let server = runner.block_on(async { started.await.map_err(refused) })?;
+    settings.embedded.open(server.client());
+    Ok(server)
 }
 
 /// What is wrong with an address or a folder is the user's to mend before anything runs.

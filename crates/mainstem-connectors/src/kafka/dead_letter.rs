@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use mainstem_core::clock::Clock;
 use mainstem_core::ingest::{DeadLetter, Header, Messages};
 use mainstem_core::table::TableSpec;
 use mainstem_core::{Error, Result};
+use mainstem_log::Compression;
 
+use super::embedded::{self, sink::TopicWriter};
 use super::link::Link;
 use super::producer::TopicProducer;
 use super::sink::{Acks, producer_config};
@@ -16,8 +19,14 @@ use crate::format::DEAD_LETTER_TOPIC;
 
 /// An open dead-letter topic.
 pub struct DeadLetterTopic {
-    producer: TopicProducer,
+    target: Target,
     table: String,
+}
+
+/// Where the broker is.
+enum Target {
+    Network(TopicProducer),
+    Embedded { writer: TopicWriter, clock: Arc<dyn Clock> },
 }
 
 impl std::fmt::Debug for DeadLetterTopic {
@@ -35,6 +44,12 @@ impl DeadLetterTopic {
         };
         let topic = option(DEAD_LETTER_TOPIC)?;
         topics::check_name(topic)?;
+        if embedded::has_embedded_servers(&table.options) {
+            let log = environment.embedded.clone().ok_or_else(embedded::no_broker)?;
+            let writer = TopicWriter::open(log, topic, Compression::None).await?;
+            let target = Target::Embedded { writer, clock: Arc::clone(&environment.clock) };
+            return Ok(Self { target, table: table.name.clone() });
+        }
         let servers = option("properties.bootstrap.servers")?;
         let properties = table.options.iter().filter_map(|(name, value)| {
             Some((name.strip_prefix(properties::PREFIX)?, value.as_str()))
@@ -44,7 +59,7 @@ impl DeadLetterTopic {
         let create = create.is_some_and(|v| v.trim().eq_ignore_ascii_case("true"));
         let link = Link::new(&table.name, servers, Arc::clone(&environment.observer));
         let producer = TopicProducer::open(&config, &link, topic, create).await?;
-        Ok(Self { producer, table: table.name.clone() })
+        Ok(Self { target: Target::Network(producer), table: table.name.clone() })
     }
 
     /// Writes letters: the record is the value; headers tell table, place and reason.
@@ -74,11 +89,19 @@ impl DeadLetterTopic {
             );
         }
         messages.data = data.into();
-        self.producer.send(&messages, None).await
+        match &mut self.target {
+            Target::Network(producer) => producer.send(&messages, None).await,
+            Target::Embedded { writer, clock } => {
+                writer.write(&messages, None, clock.now_ms()).await
+            }
+        }
     }
 
     /// Returns when all letters are acknowledged.
     pub async fn flush(&mut self) -> Result<()> {
-        self.producer.flush().await
+        match &mut self.target {
+            Target::Network(producer) => producer.flush().await,
+            Target::Embedded { writer, .. } => writer.flush().await,
+        }
     }
 }

@@ -26,6 +26,15 @@ impl Client {
 
     /// Calls an API in one of its versions; records of a fetch are loaded.
     pub(crate) async fn call(&self, version: i16, request: Request) -> Result<Response> {
+        self.begin(version, request)?.await
+    }
+
+    /// Hands in a request at once, and waits for its answer later.
+    pub(crate) fn begin(
+        &self,
+        version: i16,
+        request: Request,
+    ) -> Result<impl Future<Output = Result<Response>> + Send + use<>> {
         let call = Call {
             id: RequestId(0),
             connection: ConnectionId(0),
@@ -35,10 +44,13 @@ impl Client {
             advertised: Arc::clone(&self.advertised),
         };
         let gone = |_| Error::unavailable("the broker of this process has stopped");
-        let response = self.host.call(call, request).map_err(gone)?.wait().await.map_err(gone)?;
-        load(response).await.map_err(|e| {
-            let error = Error::new(ErrorKind::Corrupt, format!("records cannot be read: {e}"));
-            error.with_source(e)
+        let answer = self.host.call(call, request).map_err(gone)?;
+        Ok(async move {
+            let response = answer.wait().await.map_err(gone)?;
+            load(response).await.map_err(|e| {
+                let error = Error::new(ErrorKind::Corrupt, format!("records cannot be read: {e}"));
+                error.with_source(e)
+            })
         })
     }
 }

@@ -5,17 +5,19 @@
 //! |---|---|
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
-//! | `client` | callers inside of the process |
+//! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
 //! | `listener`, `connection`, `frames` | callers from outside |
+//! | `server` | all of it, from start to stop |
 
 mod client;
 mod connection;
 mod disk;
+mod embedded;
 mod frames;
 mod host;
 mod listener;
 mod server;
 
-pub(crate) use client::Client;
+pub(crate) use embedded::Embedded;
 pub(crate) use listener::{Address, ListenerSettings};
 pub(crate) use server::{Data, Server, ServerSettings};

@@ -23,7 +23,7 @@ impl TextEncoder {
         let time_zone = time_zone
             .parse()
             .map_err(|_| Error::user(format!("'{time_zone}' is not the name of a time zone")))?;
-        let session = Session { time_zone };
+        let session = Session { time_zone, ..Session::default() };
         let bind = |field: &Field| {
             let bound =
                 cast::bind(&field.data_type, &DataType::string(), CastMode::Implicit, &session);

@@ -25,9 +25,11 @@ pub(crate) mod terminal;
 use std::sync::Arc;
 
 use mainstem_connectors::api::Environment;
+use mainstem_connectors::kafka::embedded::is_embedded;
 use mainstem_core::{Error, ErrorKind};
-use mainstem_sql::job::Job;
+use mainstem_sql::job::{Job, SinkTarget};
 
+use crate::broker::Embedded;
 use crate::cli::OutputKind;
 use crate::clock::SystemClock;
 use crate::failure::{Failure, Outcome};
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) output: OutputKind,
     /// Neither progress nor summary.
     pub(crate) quiet: bool,
+    /// The door to the broker of this process; it is opened before a job that needs it is run.
+    pub(crate) embedded: Embedded,
 }
 
 /// A job with its ends, ready to be started.
@@ -58,6 +62,18 @@ pub(crate) struct Prepared {
     terminal: Arc<Terminal>,
 }
 
+impl Prepared {
+    /// Whether the job reads or writes topics of the broker of this process.
+    pub(crate) fn needs_broker(&self) -> bool {
+        let sources = self.job.sources.iter().map(|source| &source.table);
+        let sinks = self.job.sinks.iter().filter_map(|sink| match &sink.target {
+            SinkTarget::Table(table) => Some(table),
+            SinkTarget::Console => None,
+        });
+        sources.chain(sinks).any(|table| is_embedded(&table.options))
+    }
+}
+
 /// Validates and builds all ends of a job; connects to nothing.
 pub(crate) fn prepare(
     job: Job,
@@ -65,7 +81,7 @@ pub(crate) fn prepare(
     declarations: &Declarations,
 ) -> Outcome<Prepared> {
     let terminal = Arc::new(Terminal::new(settings.quiet));
-    let environment = environment(&job, Arc::clone(&terminal))?;
+    let environment = environment(&job, Arc::clone(&terminal), &settings.embedded)?;
     let workers = workers(&job, settings.parallelism)?;
     let edges = edges::build(&job, settings.output, workers, &environment).map_err(|errors| {
         let located = errors.iter().map(|e| declarations.locate(&e.table, &e.error));
@@ -138,7 +154,7 @@ impl Drop for Runner {
     }
 }
 
-fn environment(job: &Job, terminal: Arc<Terminal>) -> Outcome<Environment> {
+fn environment(job: &Job, terminal: Arc<Terminal>, embedded: &Embedded) -> Outcome<Environment> {
     let base_dir = std::env::current_dir().map_err(|e| {
         let error = Error::user("the working directory cannot be found");
         Failure::Usage(error.with_source(e))
@@ -149,7 +165,7 @@ fn environment(job: &Job, terminal: Arc<Terminal>) -> Outcome<Environment> {
         observer: terminal,
         base_dir,
         time_zone: zone.to_owned(),
-        embedded: None,
+        embedded: Some(Arc::new(embedded.clone())),
     })
 }
 

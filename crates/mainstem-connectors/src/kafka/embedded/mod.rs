@@ -113,7 +113,7 @@ pub enum OffsetAt {
 }
 
 /// The error of a table that needs the broker where none runs.
-fn no_broker() -> Error {
+pub(super) fn no_broker() -> Error {
     Error::internal("a table on the embedded broker was opened, and none runs in this process")
 }
 

@@ -16,7 +16,7 @@ use mainstem_log::{BatchBuilder, Compression, RecordBatch};
 use super::super::columns::Layout;
 use super::super::encode::RecordEncode;
 use super::super::sink::{delivery_guarantee, partitioner, single_topic};
-use super::super::{Flavor, properties, topics};
+use super::super::{Flavor, properties};
 use super::partitioner::{Partitioner, of_key};
 use super::{EmbeddedTopics, missing, no_broker};
 use crate::api::{Sink, SinkRequest};
@@ -33,7 +33,6 @@ pub(crate) struct EmbeddedSink {
     topic: String,
     /// Where everything goes under the partitioner `fixed`.
     partition: Option<i32>,
-    create_topic: bool,
     compression: Compression,
     topic_writer: Option<TopicWriter>,
 }
@@ -53,7 +52,6 @@ impl EmbeddedSink {
         let partition = partitioner(options, !layout.key.is_empty())?;
         RecordEncode::new(&request, &layout, upsert)?;
         Ok(Self {
-            create_topic: options.boolean(topics::AUTO_CREATE)?,
             compression: compression(options)?,
             topic,
             layout,
@@ -73,8 +71,7 @@ impl EmbeddedSink {
 impl Sink for EmbeddedSink {
     async fn open(&mut self) -> Result<()> {
         let log = self.request.environment.embedded.clone().ok_or_else(no_broker)?;
-        let writer =
-            TopicWriter::open(log, &self.topic, self.create_topic, self.compression).await?;
+        let writer = TopicWriter::open(log, &self.topic, self.compression).await?;
         self.topic_writer = Some(writer);
         Ok(())
     }
@@ -120,10 +117,9 @@ impl TopicWriter {
     pub(crate) async fn open(
         log: Arc<dyn EmbeddedTopics>,
         topic: &str,
-        create: bool,
         compression: Compression,
     ) -> Result<Self> {
-        let count = log.partition_count(topic, create).await?.ok_or_else(|| missing(topic))?;
+        let count = log.partition_count(topic, true).await?.ok_or_else(|| missing(topic))?;
         Ok(Self {
             log,
             topic: topic.to_owned(),

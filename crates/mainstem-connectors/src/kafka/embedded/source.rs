@@ -18,7 +18,7 @@ use super::super::source::{
     INTERNAL_TOPICS, TopicPartition, Topics, commit_policy, offset_of, parse_topics, position_of,
 };
 use super::super::startup::{Bounded, Startup};
-use super::super::{Flavor, properties, topics};
+use super::super::{Flavor, properties};
 use super::blocks::Blocks;
 use super::{EmbeddedTopics, Fetch, OffsetAt, missing, no_broker};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
@@ -38,7 +38,6 @@ pub(crate) struct EmbeddedSource {
     group_id: Option<String>,
     commits: bool,
     committed_only: bool,
-    create_topics: bool,
     discovery_ms: i64,
     known: Vec<Split>,
     /// What was found first; partitions that turn up later are read from their beginning.
@@ -78,7 +77,6 @@ impl EmbeddedSource {
             commits: commit_policy(options, group_id.is_some())?.is_some(),
             committed_only: isolation.eq_ignore_ascii_case("read_committed"),
             group_id,
-            create_topics: options.boolean(topics::AUTO_CREATE)?,
             discovery_ms: discovery_ms.filter(|_| unbounded).unwrap_or(0),
             known: Vec::new(),
             first_found: None,
@@ -96,7 +94,8 @@ impl EmbeddedSource {
             Topics::Listed(names) => {
                 let mut found = Vec::with_capacity(names.len());
                 for name in names {
-                    let count = log.partition_count(name, self.create_topics).await?;
+                    // As for Java's consumers: a topic that somebody waits for comes to be.
+                    let count = log.partition_count(name, true).await?;
                     found.push((name.clone(), count.ok_or_else(|| missing(name))?));
                 }
                 Ok(found)
