@@ -150,6 +150,7 @@ impl Broker {
             id: stored.id,
             name: stored.name,
             partitions: Vec::new(),
+            folder_synced: false,
             overrides: stored.overrides,
         };
         for index in 0..stored.partitions {
@@ -167,7 +168,9 @@ impl Broker {
             self.touched.insert(id);
             let said = recovery.reason.map(|reason| format!("{}-{index}: {reason}", topic.name));
             notices.extend(said);
-            topic.partitions.push(Partition::new(log));
+            let mut partition = Partition::new(log);
+            partition.upkeep.rest_at_start(&partition.log, self.now_ms, self.touched.len());
+            topic.partitions.push(partition);
         }
         self.topics.insert(topic);
         Ok(())
@@ -193,7 +196,7 @@ impl Broker {
         self.now_ms = self.now_ms.max(now_ms);
         let failed = result.as_ref().err().map(ToString::to_string);
         match task.work {
-            Work::Log { log: LogId::Journal, ticket } => {
+            Work::Log { log: LogId::Journal, ticket, .. } => {
                 self.journal.syncing = false;
                 self.journal.log.end_sync(ticket, result);
                 if let Some(why) = failed {
@@ -201,14 +204,16 @@ impl Broker {
                 }
                 self.synced_further(LogId::Journal);
             }
-            Work::Log { log: log @ LogId::Partition(topic, index), ticket } => {
+            Work::Log { log: log @ LogId::Partition(topic, index), ticket, names } => {
                 let Some(partition) = self.topics.partition_of(topic, index) else {
                     return self.settle();
                 };
                 partition.syncing = false;
                 partition.log.end_sync(ticket, result);
-                if let Some(why) = failed {
-                    self.partition_failed(topic, index, &why);
+                match failed {
+                    Some(why) => self.partition_failed(topic, index, &why),
+                    None if names.is_some() => self.topics.folder_synced(topic),
+                    None => {}
                 }
                 self.synced_further(log);
             }
@@ -380,7 +385,7 @@ impl Broker {
         let now_ms = self.now_ms;
         let Journal { log, syncing, upkeep, .. } = &mut self.journal;
         if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
-            let work = Work::Log { log: LogId::Journal, ticket };
+            let work = Work::Log { log: LogId::Journal, ticket, names: None };
             self.act(Action::Sync(SyncTask { work }));
         }
         if let (Some(why), false) = (self.journal.log.poisoned(), self.journal.syncing)
@@ -398,9 +403,11 @@ impl Broker {
         let id = LogId::Partition(topic, index);
         let Partition { log, syncing, upkeep, .. } = partition;
         if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
-            let work = Work::Log { log: id, ticket };
+            let names = self.topics.is_folder_unsynced(topic).then(|| Arc::clone(&self.disk));
+            let work = Work::Log { log: id, ticket, names };
             self.actions.push(Action::Sync(SyncTask { work }));
         }
+        let Some(partition) = self.topics.partition_of(topic, index) else { return };
         while let Some(to) = partition.acked() {
             if let Some(response) = self.waiting.produced(to) {
                 self.actions.push(Action::Respond { to, response: response.into() });

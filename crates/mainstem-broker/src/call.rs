@@ -10,7 +10,7 @@ use mainstem_log::{CompactionJob, CompactionResult, SyncTicket};
 
 use crate::Response;
 use crate::recovery_points::Points;
-use crate::topics::{LogId, TOPICS_FOLDER};
+use crate::topics::{LogId, ROOT, TOPICS_FOLDER};
 use crate::wire::StrBytes;
 
 /// A request in flight; unique as long as the broker lives.
@@ -72,8 +72,8 @@ pub struct SyncTask {
 /// What a [`SyncTask`] does.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Files of a log have to reach the disk.
-    Log { log: LogId, ticket: SyncTicket },
+    /// Files of a log have to reach the disk; with them, the first time, the folder of its topic.
+    Log { log: LogId, ticket: SyncTicket, names: Option<Arc<dyn Disk>> },
     /// How far each log is synced has to be written down.
     RecoveryPoints { disk: Arc<dyn Disk>, points: Points },
     /// The folder of a deleted topic has to go.
@@ -84,11 +84,20 @@ impl SyncTask {
     /// Does the work; blocks for as long as the disk takes. The result goes to `Broker::synced` with the task.
     pub fn run(&self) -> io::Result<()> {
         match &self.work {
-            Work::Log { ticket, .. } => ticket.run(),
+            Work::Log { ticket, names, .. } => {
+                ticket.run()?;
+                let Some(disk) = names else { return Ok(()) };
+                disk.sync_folder(TOPICS_FOLDER)?;
+                disk.sync_folder(ROOT)
+            }
             Work::RecoveryPoints { disk, points } => points.write(&**disk),
             Work::RemoveFolder { disk, folder } => {
                 disk.remove_folder(folder)?;
-                disk.sync_folder(TOPICS_FOLDER)
+                match disk.sync_folder(TOPICS_FOLDER) {
+                    // No topic ever had a record.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+                    synced => synced,
+                }
             }
         }
     }

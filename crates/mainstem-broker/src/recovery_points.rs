@@ -15,12 +15,11 @@ use std::io;
 
 use mainstem_core::disk::Disk;
 
-use crate::topics::LogId;
+use crate::topics::{LogId, ROOT};
 use crate::wire::Uuid;
 
 const FILE: &str = "recovery-points";
 const WRITTEN: &str = "recovery-points.new";
-const ROOT: &str = "";
 const MAGIC: &[u8; 4] = b"MSRP";
 const VERSION: u32 = 1;
 const HEAD_BYTES: usize = 13;

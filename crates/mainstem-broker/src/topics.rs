@@ -17,6 +17,8 @@ use crate::partition::Partition;
 use crate::wire::{StrBytes, Uuid};
 
 const NAME_LENGTH_MAX: usize = 249;
+/// The folder of everything.
+pub(crate) const ROOT: &str = "";
 /// Has a folder per topic.
 pub(crate) const TOPICS_FOLDER: &str = "topics";
 
@@ -33,6 +35,8 @@ pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) name: StrBytes,
     pub(crate) partitions: Vec<Partition>,
+    /// Whether the name of its folder is known to be durable.
+    pub(crate) folder_synced: bool,
     /// Configuration that was given for this topic, by Kafka's names.
     pub(crate) overrides: BTreeMap<String, String>,
 }
@@ -90,6 +94,20 @@ impl Topics {
         let topic = self.by_name.get_mut(name).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let index = usize::try_from(index).map_err(|_| ErrorCode::UnknownTopicOrPartition)?;
         topic.partitions.get_mut(index).ok_or(ErrorCode::UnknownTopicOrPartition)
+    }
+
+    /// The name of a topic's folder is durable.
+    pub(crate) fn folder_synced(&mut self, id: Uuid) {
+        let topic = self.names.get(&id).and_then(|name| self.by_name.get_mut(name));
+        if let Some(topic) = topic {
+            topic.folder_synced = true;
+        }
+    }
+
+    /// Whether the name of a topic's folder has to be synced with its files.
+    pub(crate) fn is_folder_unsynced(&self, id: Uuid) -> bool {
+        let topic = self.names.get(&id).and_then(|name| self.by_name.get(name));
+        topic.is_some_and(|topic| !topic.folder_synced)
     }
 
     /// The partition of a log that may have been deleted since.

@@ -63,6 +63,13 @@ impl Default for Upkeep {
 }
 
 impl Upkeep {
+    /// Leaves a log alone for a while after the start: not all of them in the same second.
+    pub(crate) fn rest_at_start(&mut self, log: &Log, now_ms: i64, nth: usize) {
+        let spread_ms = i64::try_from(nth % 60).unwrap_or(0) * GRID_MS;
+        self.seen_end = log.log_end_offset();
+        self.rest_until_ms = now_ms.saturating_add(GRID_MS).saturating_add(spread_ms);
+    }
+
     /// Begins the sync that is due: at once, or for a log with an interval when that is over.
     pub(crate) fn begin_sync(
         &mut self,

@@ -162,6 +162,7 @@ fn create(broker: &mut Broker, plan: Plan) -> Result<(usize, Given), Refused> {
         id: broker.new_id(),
         name: plan.name,
         partitions: Vec::with_capacity(plan.partitions),
+        folder_synced: false,
         overrides: plan.overrides.clone(),
     };
     let failed = |e: mainstem_log::LogError| (ErrorCode::KafkaStorageError, upkeep::with_cause(&e));

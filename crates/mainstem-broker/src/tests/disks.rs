@@ -166,3 +166,20 @@ fn what_was_promised_survives_the_loss_of_power() {
         }
     }
 }
+
+#[test]
+fn many_partitions_are_opened_and_left_alone() {
+    let mut stand = Stand::new();
+    for topic in 0..100 {
+        stand.topic(&format!("t{topic}"), 20, &[("durability", "none")]);
+        for index in 0..20 {
+            stand.produce(&format!("t{topic}"), index, &[("k", "v")]);
+        }
+    }
+    stand.restart(true);
+    assert_eq!(stand.notices, Vec::<String>::new());
+    stand.ticks = 0;
+    stand.pass(3_600_000);
+    assert!(stand.ticks < 200, "{} ticks in an hour", stand.ticks);
+    assert_eq!(stand.values("t99", 19, 0).1, ["v"]);
+}
