@@ -78,7 +78,7 @@ pub fn decode_request(frame: Bytes) -> Result<(Head, Request), FrameError> {
         return Ok((Head { version: 0, ..head }, Request::UnknownApiVersions));
     }
     let request = api::decode_body(api_key, ApiVersion::new(version), &mut decoder)?;
-    decoder.finish()?;
+    // Bytes after the body are left alone, as Kafka does: librdkafka 2.12 sends three of them when it asks for all topics.
     Ok((head, request))
 }
 
