@@ -4,6 +4,7 @@ mod configs;
 mod disks;
 mod frames;
 mod records;
+mod reference;
 mod stand;
 mod topics;
 mod upkeep;
