@@ -19,7 +19,7 @@ CREATE TABLE sessions_generated (
   download_speed INT,
   upload_speed INT,
   consumed_traffic INT,
-  unique_id STRING
+  unique_id STRING NOT NULL
 ) WITH (
   'connector' = 'faker',
   'number-of-rows' = '${ROWS:-1000}',
