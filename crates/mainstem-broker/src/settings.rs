@@ -1,6 +1,9 @@
 //! What the broker is told when it starts; plain data, made by the shell.
 
+use mainstem_core::{Error, Result};
 use mainstem_log::Durability;
+
+use crate::config;
 
 /// Defaults of topics and limits of groups and transactions; the names in the comments are Kafka's.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub struct Settings {
     pub partitions_default: i32,
     /// `auto.create.topics.enable`
     pub auto_create_topics: bool,
+    /// `replication.factor.max`, a name of ours: the largest that may be asked for. A partition has one replica anyway.
+    pub replication_factor_max: i16,
     /// `message.max.bytes`
     pub message_bytes_max: u32,
     /// When appends are acknowledged, where the topic does not say.
@@ -45,6 +50,7 @@ impl Default for Settings {
             node_id: 1,
             partitions_default: 1,
             auto_create_topics: true,
+            replication_factor_max: 1,
             message_bytes_max: 1_048_588,
             durability: Durability::Ack,
             segment_bytes_max: 1 << 30,
@@ -59,5 +65,17 @@ impl Default for Settings {
             transaction_timeout_ms_max: 3_600_000,
             fetch_bytes_max: 55 << 20,
         }
+    }
+}
+
+impl Settings {
+    /// Sets what Kafka's configurations of a broker name, from text: `num.partitions` to `4`.
+    ///
+    /// # Errors
+    /// If there is no such configuration, if it is not one that can be set, or if the value does not fit it.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        config::set_at_start(self, name, value).map_err(|(_, why)| {
+            Error::user(why).with_hint("DescribeConfigs lists the broker's configurations")
+        })
     }
 }

@@ -74,6 +74,9 @@ const OWN: &[BrokerConfig] = &[
     fixed("offset.metadata.max.bytes", TIME, "4096", |s| s.offset_metadata_bytes_max.to_string(), "The longest text that may be committed with an offset."),
     fixed("offsets.retention.minutes", COUNT, "10080", |s| (s.offsets_retention_ms / 60_000).to_string(),
         "How long the offsets of a group without members stay."),
+    altered("replication.factor.max", Kind::Int { min: 1, max: i16::MAX as i64 }, "1", |s| s.replication_factor_max.to_string(),
+        |s, value| s.replication_factor_max = i16::try_from(value.number()).unwrap_or(1),
+        "The largest replication factor that may be asked for a topic. A partition has one replica, whatever is asked."),
     kept("sasl.kerberos.min.time.before.relogin", Kind::Long { min: 0 }, "60000"),
     fixed("transaction.max.timeout.ms", COUNT, "3600000", |s| s.transaction_timeout_ms_max.to_string(), "The longest timeout that a transactional producer may ask for."),
 ];

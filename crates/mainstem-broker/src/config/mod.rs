@@ -189,6 +189,21 @@ pub(crate) fn check_broker(name: &str, value: &str) -> Result<(), Refused> {
     row.kind.check(value).map_err(|wanted| ill_typed(name, value, &wanted))
 }
 
+/// Sets one configuration of the broker before it starts.
+pub(crate) fn set_at_start(
+    settings: &mut Settings,
+    name: &str,
+    value: &str,
+) -> Result<(), Refused> {
+    check_broker(name, value)?;
+    let Some(set) = broker_config(name).and_then(|row| row.set) else {
+        let why = format!("broker config {name} has no effect here, so it is not set");
+        return Err((ErrorCode::InvalidRequest, why));
+    };
+    set(settings, Value(value));
+    Ok(())
+}
+
 fn unknown(whose: &str, name: &str, names: impl IntoIterator<Item = &'static str>) -> Refused {
     let mut why = format!("unknown {whose} config name: {name}");
     if let Some(meant) = nearest(name, names) {

@@ -150,3 +150,38 @@ fn alterations_come_back() {
     assert!(!configs.settings().auto_create_topics);
     assert_eq!(BrokerConfigs::entry(false, &Given::new()).1, None);
 }
+
+#[test]
+fn a_broker_is_told_at_the_start() {
+    let mut settings = Settings::default();
+    for (name, value) in [
+        ("num.partitions", "4"),
+        ("auto.create.topics.enable", "false"),
+        ("replication.factor.max", "3"),
+    ] {
+        settings.set(name, value).unwrap();
+    }
+    assert_eq!(settings.partitions_default, 4);
+    assert!(!settings.auto_create_topics);
+    assert_eq!(settings.replication_factor_max, 3);
+    for (name, value, why) in [
+        (
+            "num.partition",
+            "4",
+            "unknown broker config name: num.partition; did you mean num.partitions?",
+        ),
+        (
+            "num.partitions",
+            "0",
+            "invalid value 0 for configuration num.partitions: a whole number from 1 to 2147483647 is wanted",
+        ),
+        ("node.id", "2", "broker config node.id cannot be altered while the broker runs"),
+        (
+            "log.cleaner.threads",
+            "2",
+            "broker config log.cleaner.threads has no effect here, so it is not set",
+        ),
+    ] {
+        assert_eq!(settings.set(name, value).unwrap_err().to_string(), why);
+    }
+}
