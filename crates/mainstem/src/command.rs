@@ -75,7 +75,11 @@ fn run_script(sources: Vec<SourceText>, settings: &Settings, data: Data) -> Outc
     if !steps.iter().any(needs_broker) {
         return run_steps(steps, &runner, settings).map(drop);
     }
-    let server = ServerSettings { data, listeners: Vec::new() };
+    let server = ServerSettings {
+        data,
+        listeners: Vec::new(),
+        broker: mainstem_broker::Settings::default(),
+    };
     let server = up::start(&runner, server, settings)?;
     let ran = run_steps(steps, &runner, settings).map(drop);
     let stopped = runner.block_on(async { server.stop().await.map_err(Failure::Runtime) });

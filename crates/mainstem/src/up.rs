@@ -54,6 +54,9 @@ pub(crate) struct UpArgs {
     /// Let everybody in who reaches an address of --kafka-listen, also from other machines
     #[arg(long)]
     insecure: bool,
+    /// A configuration of the broker, by Kafka's name: num.partitions=4. May be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_config)]
+    kafka_set: Vec<(String, String)>,
     /// How many workers share the rows of a pipeline; beats SET 'parallelism.default'
     #[arg(long, short = 'p', value_name = "N")]
     parallelism: Option<NonZeroUsize>,
@@ -74,7 +77,12 @@ impl UpArgs {
                 advertised: self.kafka_advertise.get(index).cloned(),
                 insecure: self.insecure,
             });
-        Ok(ServerSettings { data: self.data.clone(), listeners: listeners.collect() })
+        let listeners = listeners.collect();
+        let mut broker = mainstem_broker::Settings::default();
+        for (name, value) in &self.kafka_set {
+            broker.set(name, value).map_err(Failure::Usage)?;
+        }
+        Ok(ServerSettings { data: self.data.clone(), listeners, broker })
     }
 
     fn pipelines(&self) -> Settings {
@@ -86,6 +94,11 @@ impl UpArgs {
             embedded: Embedded::default(),
         }
     }
+}
+
+fn parse_config(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Runs until Ctrl-C, or until a pipeline or the broker fails.

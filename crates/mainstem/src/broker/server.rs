@@ -45,6 +45,7 @@ impl FromStr for Data {
 pub(crate) struct ServerSettings {
     pub(crate) data: Data,
     pub(crate) listeners: Vec<ListenerSettings>,
+    pub(crate) broker: Settings,
 }
 
 /// A broker that runs.
@@ -65,7 +66,9 @@ impl Server {
         }
         let addresses = bound.iter().map(Bound::local).collect();
         let opening = Arc::clone(&clock);
-        let broker = tokio::task::spawn_blocking(move || open(&settings.data, &*opening)).await;
+        let broker =
+            tokio::task::spawn_blocking(move || open(&settings.data, settings.broker, &*opening))
+                .await;
         let broker = broker.map_err(|e| {
             Error::internal("the broker stopped unexpectedly while it was opened").with_source(e)
         })??;
@@ -99,8 +102,7 @@ impl Server {
     }
 }
 
-fn open(data: &Data, clock: &dyn Clock) -> Result<Broker> {
-    let mut settings = Settings::default();
+fn open(data: &Data, mut settings: Settings, clock: &dyn Clock) -> Result<Broker> {
     let disk: Arc<dyn Disk> = match data {
         Data::Memory => {
             // There is nothing that a sync could make durable.
