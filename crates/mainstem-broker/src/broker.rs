@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk;
 use mainstem_log::{Log, LogError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{self, Reply, fetch};
 use crate::call::{Compacted, Work};
@@ -46,6 +46,8 @@ pub struct Broker {
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     touched: BTreeSet<LogId>,
+    /// Partitions whose producers wait for the journal to have their topic.
+    unpromised: BTreeSet<LogId>,
     actions: Vec<Action>,
 }
 
@@ -78,7 +80,7 @@ impl Broker {
         let (recovery_point, clean) = points.trusted(LogId::Journal);
         let (journal, entries, recovery) =
             Journal::open(Arc::clone(&disk), recovery_point, clean, now_ms)?;
-        notices.extend(recovery.reason.map(|reason| format!("journal: {reason}")));
+        notices.extend(recovery.reason.as_ref().map(|reason| format!("journal: {reason}")));
         let mut broker = Self {
             configs: BrokerConfigs::new(settings.clone()),
             settings,
@@ -94,57 +96,68 @@ impl Broker {
             groups: Groups::default(),
             transactions: Transactions::default(),
             touched: BTreeSet::new(),
+            unpromised: BTreeSet::new(),
             actions: Vec::new(),
         };
+        let mut understood = true;
         for (key, value) in entries.values() {
-            match key[0].as_str() {
-                Some("offset" | "staged") => {
-                    if broker.groups.restore(key, value, &broker.settings, now_ms).is_none() {
-                        notices.push(format!("journal: an entry that is not understood: {key}"));
-                    }
-                }
-                Some("transaction") => {
-                    if broker.transactions.restore(key, value).is_none() {
-                        notices.push(format!("journal: an entry that is not understood: {key}"));
-                    }
-                }
-                Some("producer-ids") => {
-                    if broker.transactions.restore_producer_ids(value).is_none() {
-                        notices.push(format!("journal: an entry that is not understood: {key}"));
-                    }
-                }
-                // Before the topics, by the order of the keys.
-                Some("broker_config") => {
-                    broker.configs.restore(key, value);
-                    broker.settings = broker.configs.settings();
-                }
-                Some("topic") => broker.restore_topic(key, value, &points, &mut notices)?,
-                Some("cluster") => broker.cluster_id = value["id"].as_str().unwrap_or("").into(),
-                _ => {}
-            }
+            understood &= broker.restore(key, value, &points, &mut notices)?;
         }
         if broker.cluster_id.is_empty() {
             let id = topics::hex(broker.new_id());
             broker.cluster_id = StrBytes::from(&*id);
             let _ = broker.record(&[(json!(["cluster"]), Some(json!({"v": 1, "id": id})))]);
         }
-        let orphans = upkeep::remove_orphans(&broker);
+        // A journal that lost entries is no reason to lose the records that they named.
+        let whole = recovery.truncated_bytes == 0 && understood;
+        let orphans = upkeep::remove_orphans(&broker, whole);
         notices.extend(orphans.unwrap_or_else(|e| vec![format!("folders of no topic stay: {e}")]));
         transaction::resume(&mut broker);
         Ok(Opened { broker, notices })
     }
 
-    fn restore_topic(
+    /// Takes back an entry of the journal; false if it is not understood. Entries come in the order of their keys.
+    fn restore(
         &mut self,
-        key: &serde_json::Value,
-        value: &serde_json::Value,
+        key: &Value,
+        value: &Value,
         points: &Points,
         notices: &mut Vec<String>,
-    ) -> Result<(), LogError> {
-        let Some(stored) = topics::stored(key, value) else {
-            notices.push(format!("journal: an entry that is not understood is kept: {key}"));
-            return Ok(());
+    ) -> Result<bool, LogError> {
+        let now_ms = self.now_ms;
+        let understood = match key[0].as_str() {
+            Some("offset" | "staged") => {
+                self.groups.restore(key, value, &self.settings, now_ms).is_some()
+            }
+            Some("transaction") => self.transactions.restore(key, value).is_some(),
+            Some("producer-ids") => self.transactions.restore_producer_ids(value).is_some(),
+            // Before the topics, by the order of the keys.
+            Some("broker_config") => {
+                self.configs.restore(key, value);
+                self.settings = self.configs.settings();
+                true
+            }
+            Some("topic") => self.restore_topic(key, value, points, notices)?,
+            Some("cluster") => {
+                self.cluster_id = value["id"].as_str().unwrap_or("").into();
+                true
+            }
+            _ => true,
         };
+        if !understood {
+            notices.push(format!("journal: an entry that is not understood is kept: {key}"));
+        }
+        Ok(understood)
+    }
+
+    fn restore_topic(
+        &mut self,
+        key: &Value,
+        value: &Value,
+        points: &Points,
+        notices: &mut Vec<String>,
+    ) -> Result<bool, LogError> {
+        let Some(stored) = topics::stored(key, value) else { return Ok(false) };
         let settings = self.configs.log_settings(&stored.overrides);
         let mut topic = Topic {
             id: stored.id,
@@ -173,7 +186,7 @@ impl Broker {
             topic.partitions.push(partition);
         }
         self.topics.insert(topic);
-        Ok(())
+        Ok(true)
     }
 
     /// A random id, of version 4.
@@ -394,6 +407,7 @@ impl Broker {
             let why = why.to_owned();
             self.journal_failed(&why);
         }
+        self.touched.append(&mut self.unpromised);
         upkeep::plan(self, LogId::Journal);
     }
 
@@ -408,12 +422,17 @@ impl Broker {
             self.actions.push(Action::Sync(SyncTask { work }));
         }
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
-        while let Some(to) = partition.acked() {
+        let promised = partition.promised_from <= self.journal.log.high_watermark();
+        if !promised && partition.is_waited_for() {
+            self.unpromised.insert(id);
+        }
+        while promised && let Some(to) = partition.acked() {
             if let Some(response) = self.waiting.produced(to) {
                 self.actions.push(Action::Respond { to, response: response.into() });
             }
         }
-        if let (Some(why), false) = (partition.log.poisoned(), partition.syncing)
+        let journal = self.journal.log.poisoned().filter(|_| !promised);
+        if let (Some(why), false) = (partition.log.poisoned().or(journal), partition.syncing)
             && partition.is_waited_for()
         {
             let why = why.to_owned();

@@ -15,6 +15,8 @@ pub(crate) struct Partition {
     pub(crate) log: Log,
     pub(crate) syncing: bool,
     pub(crate) upkeep: Upkeep,
+    /// How far the journal has to be durable before this partition is promised to anybody: its records, too.
+    pub(crate) promised_from: i64,
     /// Whether the operator knows that it takes no records; ends when it takes one.
     pub(crate) complained: bool,
     /// Fetches that wait for more than there was.
@@ -30,6 +32,7 @@ impl Partition {
             log,
             syncing: false,
             upkeep: Upkeep::default(),
+            promised_from: 0,
             complained: false,
             watchers: BTreeSet::new(),
             acks: VecDeque::new(),

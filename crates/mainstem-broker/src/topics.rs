@@ -145,6 +145,13 @@ impl Topic {
         folder(self.id)
     }
 
+    /// These partitions stand in the journal below `end`, where it may not be durable yet.
+    pub(crate) fn promise_from(&mut self, first: usize, end: i64) {
+        for partition in self.partitions.iter_mut().skip(first) {
+            partition.promised_from = end;
+        }
+    }
+
     /// Adds partitions until there are `count`.
     pub(crate) fn grow(
         &mut self,

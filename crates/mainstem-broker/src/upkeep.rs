@@ -353,17 +353,20 @@ pub(crate) fn apply_settings(broker: &mut Broker, name: Option<&StrBytes>) {
 }
 
 /// Removes the folders of topics that the journal does not know: deleted, or never promised to anybody.
-pub(crate) fn remove_orphans(broker: &Broker) -> std::io::Result<Vec<String>> {
+/// Where the journal is not whole, they may have been promised, and stay.
+pub(crate) fn remove_orphans(broker: &Broker, whole: bool) -> std::io::Result<Vec<String>> {
     let disk: &dyn Disk = &*broker.disk;
     let known: BTreeSet<String> = broker.topics.iter().map(|topic| topics::hex(topic.id)).collect();
     let mut notices = Vec::new();
     for name in disk.list(TOPICS_FOLDER)? {
-        if !known.contains(&name) {
+        if !known.contains(&name) && !whole {
+            notices.push(format!("the folder {name} belongs to no topic that the journal names"));
+        } else if !known.contains(&name) {
             disk.remove_folder(&format!("{}/{name}", TOPICS_FOLDER))?;
             notices.push(format!("the folder {name} belonged to no topic and was removed"));
         }
     }
-    if !notices.is_empty() {
+    if !notices.is_empty() && whole {
         disk.sync_folder(TOPICS_FOLDER)?;
     }
     Ok(notices)

@@ -84,10 +84,12 @@ fn grow(broker: &mut Broker, asked: &CreatePartitionsTopic, count: usize) -> Res
         let journal = |code| (code, "the journal takes no more entries".to_owned());
         broker.record(&[entry]).map_err(journal)
     });
-    if recorded.is_err()
-        && let Some(topic) = broker.topics.by_name_mut(&asked.name)
-    {
-        topic.partitions.truncate(before);
+    let end = broker.journal.log.log_end_offset();
+    if let Some(topic) = broker.topics.by_name_mut(&asked.name) {
+        match recorded {
+            Ok(()) => topic.promise_from(before, end),
+            Err(_) => topic.partitions.truncate(before),
+        }
     }
     recorded
 }

@@ -170,6 +170,7 @@ fn create(broker: &mut Broker, plan: Plan) -> Result<(usize, Given), Refused> {
     broker
         .record(&[topic.entry()])
         .map_err(|code| (code, "the journal takes no more entries".to_owned()))?;
+    topic.promise_from(0, broker.journal.log.log_end_offset());
     broker.topics.insert(topic);
     Ok((plan.partitions, plan.overrides))
 }

@@ -183,3 +183,29 @@ fn many_partitions_are_opened_and_left_alone() {
     assert!(stand.ticks < 200, "{} ticks in an hour", stand.ticks);
     assert_eq!(stand.values("t99", 19, 0).1, ["v"]);
 }
+
+#[test]
+fn records_of_a_topic_are_promised_when_the_topic_is() {
+    let mut stand = Stand::new();
+    stand.hold = true;
+    let made = stand.send(7, &super::stand::create(&[("t", 1, &[])]));
+    let journal = stand.held.pop_front().unwrap();
+    let id = stand.send(9, &produce(-1, "t", 0, batch(0, &[("k", "a")])));
+    stand.sync();
+    assert_eq!(stand.answer::<ProduceRequest>(id), None, "the topic may be gone after a crash");
+    let result = journal.run();
+    let actions = stand.broker.synced(stand.now_ms, journal, result);
+    stand.perform(actions);
+    assert!(stand.answer::<CreateTopicsRequest>(made).is_some());
+    assert!(stand.answer::<ProduceRequest>(id).is_some());
+
+    stand.send(7, &super::stand::create(&[("u", 1, &[])]));
+    let journal = stand.held.pop_front().unwrap();
+    let id = stand.send(9, &produce(-1, "u", 0, batch(0, &[("k", "a")])));
+    stand.sync();
+    let gone = Err(std::io::Error::other("gone"));
+    let actions = stand.broker.synced(stand.now_ms, journal, gone);
+    stand.perform(actions);
+    let answer = stand.answer::<ProduceRequest>(id).unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, STORAGE);
+}
