@@ -18,7 +18,8 @@ pub(crate) struct BrokerConfig {
     pub(crate) doc: &'static str,
     /// What [`Settings`] says, if there is a field.
     pub(crate) get: Option<fn(&Settings) -> String>,
-    /// Puts a value that was altered at run time in force; without it the value acts through the topics or not at all.
+    /// Puts a value in force that was given at the start or altered; without it the value acts through the topics or not at
+    /// all.
     pub(crate) set: Option<fn(&mut Settings, Value<'_>)>,
 }
 
@@ -30,9 +31,10 @@ const fn fixed(
     kind: Kind,
     default: &'static str,
     get: fn(&Settings) -> String,
+    set: fn(&mut Settings, Value<'_>),
     doc: &'static str,
 ) -> BrokerConfig {
-    BrokerConfig { name, kind, default, read_only: true, doc, get: Some(get), set: None }
+    BrokerConfig { name, kind, default, read_only: true, doc, get: Some(get), set: Some(set) }
 }
 
 const fn altered(
@@ -57,28 +59,35 @@ const OWN: &[BrokerConfig] = &[
     altered("auto.create.topics.enable", Kind::Boolean, "true", |s| s.auto_create_topics.to_string(),
         |s, value| s.auto_create_topics = value.boolean(), "Whether a topic is made when a client asks for one that is not there."),
     kept("background.threads", COUNT, "10"),
-    fixed("broker.id", Kind::Int { min: 0, max: i32::MAX as i64 }, "1", |s| s.node_id.to_string(), "The number of this broker."),
+    fixed("broker.id", Kind::Int { min: 0, max: i32::MAX as i64 }, "1", |s| s.node_id.to_string(), |s, value| s.node_id = value.i32(), "The number of this broker."),
     altered("default.replication.factor", Kind::Int { min: 1, max: 1 }, "1", |_| "1".to_owned(), |_, _| {}, "There is one broker, so there is one replica."),
     altered("fetch.max.bytes", Kind::Int { min: 1024, max: i32::MAX as i64 }, "57671680", |s| s.fetch_bytes_max.to_string(),
         |s, value| s.fetch_bytes_max = value.u32(), "The most record bytes in one answer to a fetch."),
     fixed("group.initial.rebalance.delay.ms", TIME, "0", |s| s.group_initial_rebalance_delay_ms.to_string(),
+        |s, value| s.group_initial_rebalance_delay_ms = value.number(),
         "How long a new group waits for more members before its first assignment."),
-    fixed("group.max.session.timeout.ms", TIME, "1800000", |s| s.group_session_timeout_ms_max.to_string(), "The longest session timeout of a group's members."),
-    fixed("group.max.size", COUNT, "10000", |s| s.group_members_max.to_string(), "The most members of a group."),
-    fixed("group.min.session.timeout.ms", TIME, "6000", |s| s.group_session_timeout_ms_min.to_string(), "The shortest session timeout of a group's members."),
+    fixed("group.max.session.timeout.ms", TIME, "1800000", |s| s.group_session_timeout_ms_max.to_string(),
+        |s, value| s.group_session_timeout_ms_max = value.i32(), "The longest session timeout of a group's members."),
+    fixed("group.max.size", COUNT, "10000", |s| s.group_members_max.to_string(),
+        |s, value| s.group_members_max = value.u32() as usize, "The most members of a group."),
+    fixed("group.min.session.timeout.ms", TIME, "6000", |s| s.group_session_timeout_ms_min.to_string(),
+        |s, value| s.group_session_timeout_ms_min = value.i32(), "The shortest session timeout of a group's members."),
     kept("log.cleaner.enable", Kind::Boolean, "true"),
     kept("log.cleaner.threads", COUNT, "1"),
-    fixed("node.id", Kind::Int { min: 0, max: i32::MAX as i64 }, "1", |s| s.node_id.to_string(), "The number of this broker."),
+    fixed("node.id", Kind::Int { min: 0, max: i32::MAX as i64 }, "1", |s| s.node_id.to_string(), |s, value| s.node_id = value.i32(), "The number of this broker."),
     altered("num.partitions", COUNT, "1", |s| s.partitions_default.to_string(),
-        |s, value| s.partitions_default = i32::try_from(value.number()).unwrap_or(1), "Partitions of a topic that is made without saying how many."),
-    fixed("offset.metadata.max.bytes", TIME, "4096", |s| s.offset_metadata_bytes_max.to_string(), "The longest text that may be committed with an offset."),
+        |s, value| s.partitions_default = value.i32(), "Partitions of a topic that is made without saying how many."),
+    fixed("offset.metadata.max.bytes", TIME, "4096", |s| s.offset_metadata_bytes_max.to_string(),
+        |s, value| s.offset_metadata_bytes_max = value.u32() as usize, "The longest text that may be committed with an offset."),
     fixed("offsets.retention.minutes", COUNT, "10080", |s| (s.offsets_retention_ms / 60_000).to_string(),
+        |s, value| s.offsets_retention_ms = value.number() * 60_000,
         "How long the offsets of a group without members stay."),
     altered("replication.factor.max", Kind::Int { min: 1, max: i16::MAX as i64 }, "1", |s| s.replication_factor_max.to_string(),
         |s, value| s.replication_factor_max = i16::try_from(value.number()).unwrap_or(1),
         "The largest replication factor that may be asked for a topic. A partition has one replica, whatever is asked."),
     kept("sasl.kerberos.min.time.before.relogin", Kind::Long { min: 0 }, "60000"),
-    fixed("transaction.max.timeout.ms", COUNT, "3600000", |s| s.transaction_timeout_ms_max.to_string(), "The longest timeout that a transactional producer may ask for."),
+    fixed("transaction.max.timeout.ms", COUNT, "3600000", |s| s.transaction_timeout_ms_max.to_string(),
+        |s, value| s.transaction_timeout_ms_max = value.i32(), "The longest timeout that a transactional producer may ask for."),
 ];
 
 /// Where [`Settings`] has the default of topics.

@@ -178,15 +178,11 @@ pub(crate) fn check_topic_together(settings: &LogSettings) -> Result<(), Refused
 
 /// Checks one configuration of the broker that is to be altered.
 pub(crate) fn check_broker(name: &str, value: &str) -> Result<(), Refused> {
-    let Some(row) = broker_config(name) else {
-        let names: Vec<_> = broker_configs().map(|row| row.name).collect();
-        return Err(unknown("broker", name, names));
-    };
-    if row.read_only {
+    if known_broker(name)?.read_only {
         let why = format!("broker config {name} cannot be altered while the broker runs");
         return Err((ErrorCode::InvalidRequest, why));
     }
-    row.kind.check(value).map_err(|wanted| ill_typed(name, value, &wanted))
+    fits_broker(name, value).map(|_| ())
 }
 
 /// Sets one configuration of the broker before it starts.
@@ -195,13 +191,25 @@ pub(crate) fn set_at_start(
     name: &str,
     value: &str,
 ) -> Result<(), Refused> {
-    check_broker(name, value)?;
-    let Some(set) = broker_config(name).and_then(|row| row.set) else {
-        let why = format!("broker config {name} has no effect here, so it is not set");
+    let Some(set) = fits_broker(name, value)?.set else {
+        let why = format!("broker config {name} cannot be given at the start, only altered");
         return Err((ErrorCode::InvalidRequest, why));
     };
     set(settings, Value(value));
     Ok(())
+}
+
+fn fits_broker(name: &str, value: &str) -> Result<BrokerConfig, Refused> {
+    let row = known_broker(name)?;
+    row.kind.check(value).map_err(|wanted| ill_typed(name, value, &wanted))?;
+    Ok(row)
+}
+
+fn known_broker(name: &str) -> Result<BrokerConfig, Refused> {
+    broker_config(name).ok_or_else(|| {
+        let names: Vec<_> = broker_configs().map(|row| row.name).collect();
+        unknown("broker", name, names)
+    })
 }
 
 fn unknown(whose: &str, name: &str, names: impl IntoIterator<Item = &'static str>) -> Refused {

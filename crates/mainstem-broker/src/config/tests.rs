@@ -158,12 +158,14 @@ fn a_broker_is_told_at_the_start() {
         ("num.partitions", "4"),
         ("auto.create.topics.enable", "false"),
         ("replication.factor.max", "3"),
+        ("group.initial.rebalance.delay.ms", "500"),
     ] {
         settings.set(name, value).unwrap();
     }
     assert_eq!(settings.partitions_default, 4);
     assert!(!settings.auto_create_topics);
     assert_eq!(settings.replication_factor_max, 3);
+    assert_eq!(settings.group_initial_rebalance_delay_ms, 500);
     for (name, value, why) in [
         (
             "num.partition",
@@ -175,13 +177,29 @@ fn a_broker_is_told_at_the_start() {
             "0",
             "invalid value 0 for configuration num.partitions: a whole number from 1 to 2147483647 is wanted",
         ),
-        ("node.id", "2", "broker config node.id cannot be altered while the broker runs"),
         (
             "log.cleaner.threads",
             "2",
-            "broker config log.cleaner.threads has no effect here, so it is not set",
+            "broker config log.cleaner.threads cannot be given at the start, only altered",
         ),
     ] {
         assert_eq!(settings.set(name, value).unwrap_err().to_string(), why);
+    }
+}
+
+#[test]
+fn what_can_be_given_at_the_start_is_described() {
+    for row in broker_configs() {
+        let (Some(get), Some(set)) = (row.get, row.set) else { continue };
+        let value = match row.default {
+            "true" => "false",
+            // The one value that there can be.
+            _ if row.kind.check("2").is_err() => row.default,
+            _ if row.kind.check("4096").is_err() => "2",
+            _ => "4096",
+        };
+        let mut settings = Settings::default();
+        set(&mut settings, Value(value));
+        assert_eq!(get(&settings), value, "{}", row.name);
     }
 }

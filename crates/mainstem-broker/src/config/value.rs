@@ -95,6 +95,10 @@ impl Value<'_> {
         self.0.trim().parse().unwrap_or_default()
     }
 
+    pub(crate) fn i32(self) -> i32 {
+        i32::try_from(self.number()).unwrap_or(i32::MAX)
+    }
+
     pub(crate) fn u32(self) -> u32 {
         u32::try_from(self.number()).unwrap_or(u32::MAX)
     }
