@@ -1,0 +1,3 @@
+//! What the crate says about itself, seen from outside.
+
+mod docs;
