@@ -17,8 +17,7 @@ const PREFIX_BYTES: usize = 4;
 /// API, version and correlation id: less is no request.
 const FRAME_BYTES_MIN: usize = 8;
 /// What is read before the first bytes have said how much there is.
-const FIRST_READ_BYTES: usize = 1 << 10;
-const READ_BYTES_MIN: usize = 16 << 10;
+const FIRST_READ_BYTES: usize = 512;
 /// Frames up to this size cost no budget: the number of connections bounds them.
 const FREE_BYTES: usize = 64 << 10;
 const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
@@ -98,11 +97,13 @@ impl Budget {
 pub(super) struct FrameReader {
     buffer: BytesMut,
     budget: Budget,
+    /// The next frame is expected to be about as large as the last one was.
+    usual: usize,
 }
 
 impl FrameReader {
     pub(super) fn new(budget: Budget) -> Self {
-        Self { buffer: BytesMut::new(), budget }
+        Self { buffer: BytesMut::new(), budget, usual: FIRST_READ_BYTES }
     }
 
     /// The next frame. Cancel safe but for the wait for a share, whose place in the queue is lost.
@@ -113,7 +114,7 @@ impl FrameReader {
     ) -> Result<Frame, FrameEnd> {
         let mut deadline = Instant::now() + limits.idle;
         if self.buffer.is_empty() {
-            self.read(stream, FIRST_READ_BYTES, deadline, 0).await?;
+            self.read(stream, self.usual, deadline, 0).await?;
         }
         deadline = Instant::now() + FRAME_TIMEOUT;
         while self.buffer.len() < PREFIX_BYTES {
@@ -144,11 +145,12 @@ impl FrameReader {
                 deadline += FRAME_TIMEOUT_A_MIB * u32::try_from(size >> 20).unwrap_or(u32::MAX);
             }
             let missing = end - self.buffer.len();
-            // At most as much again as has come.
-            let room = missing.min(self.buffer.len().max(READ_BYTES_MIN));
+            // At most as much again as has come, or came before.
+            let room = missing.min(self.buffer.len().max(self.usual));
             self.read(stream, room, deadline, size).await?;
         }
         self.buffer.advance(PREFIX_BYTES);
+        self.usual = size.clamp(FIRST_READ_BYTES, FREE_BYTES);
         Ok(Frame { bytes: self.buffer.split_to(size).freeze(), _share: share })
     }
 

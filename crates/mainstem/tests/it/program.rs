@@ -112,6 +112,18 @@ impl Started {
         line.trim_end().to_owned()
     }
 
+    /// What it says on stderr until it ends.
+    pub(crate) fn rest_of_stderr(&mut self) -> String {
+        let mut said = String::new();
+        self.stderr.read_to_string(&mut said).unwrap();
+        said
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal such as `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
