@@ -87,7 +87,12 @@ impl Stand {
         let version = ApiVersion::new(version);
         encode_request(&mut frame, 42, Some("stand".into()), request, version, limits).unwrap();
         frame.advance(4);
-        let (head, request) = decode_request(frame.freeze()).unwrap();
+        self.hand_in(frame.freeze()).unwrap()
+    }
+
+    /// Hands a frame in, without its length.
+    pub(super) fn hand_in(&mut self, frame: Bytes) -> Result<RequestId, FrameError> {
+        let (head, request) = decode_request(frame)?;
         self.next += 1;
         let id = RequestId(self.next);
         let call = Call {
@@ -101,7 +106,7 @@ impl Stand {
         self.heads.insert(id, head);
         let actions = self.broker.handle(self.now_ms, &call, request);
         self.perform(actions);
-        id
+        Ok(id)
     }
 
     /// The answer, if it has come.
