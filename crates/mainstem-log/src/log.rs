@@ -60,6 +60,7 @@ pub struct Log {
     pub(crate) recent: VecDeque<(i64, u64)>,
     /// When the active segment got its first batch.
     pub(crate) active_since_ms: i64,
+    pub(crate) opened_ms: i64,
     pub(crate) compacting: bool,
     /// Files of deleted segments, and when to unlink them.
     pub(crate) unlinks: VecDeque<(i64, i64)>,

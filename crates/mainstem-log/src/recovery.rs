@@ -94,6 +94,7 @@ impl Log {
             snapshots,
             recent: VecDeque::new(),
             active_since_ms: since,
+            opened_ms: now_ms,
             compacting: false,
             unlinks: VecDeque::new(),
             scratch: Vec::new(),

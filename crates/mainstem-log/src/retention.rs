@@ -8,6 +8,10 @@ use crate::index::NO_TIMESTAMP;
 use crate::log::Log;
 use crate::{framed, log::snapshot_path};
 
+/// However old their timestamps are, records stay this long in the segment that takes appends, or as long as retention says
+/// if that is shorter: who copies records of last year wants to read them. As long as between two looks of Kafka's
+/// (`log.retention.check.interval.ms`).
+const GRACE_MS: i64 = 300_000;
 /// A scratch buffer larger than this does not outlive a round of upkeep.
 const SCRATCH_IDLE_BYTES: usize = 4 << 10;
 
@@ -140,6 +144,9 @@ impl Log {
 
     fn is_too_old(&mut self, at: usize, now_ms: i64) -> Result<bool, LogError> {
         let Some(retention_ms) = self.settings.retention_ms else { return Ok(false) };
+        if now_ms < self.expires_after_ms(at, retention_ms) {
+            return Ok(false);
+        }
         let newest = match self.segments[at].newest() {
             Some(newest) => newest,
             None => {
@@ -148,6 +155,15 @@ impl Log {
             }
         };
         Ok(newest != NO_TIMESTAMP && now_ms.saturating_sub(newest) > retention_ms)
+    }
+
+    /// Before this time a segment is not too old, whatever the timestamps in it are.
+    fn expires_after_ms(&self, at: usize, retention_ms: i64) -> i64 {
+        if at + 1 < self.segments.len() {
+            return i64::MIN;
+        }
+        let since_ms = self.active_since_ms.max(self.opened_ms);
+        since_ms.saturating_add(retention_ms.min(GRACE_MS))
     }
 
     /// Keeps the snapshots at the starts of segments and the two newest.
@@ -187,7 +203,8 @@ impl Log {
         {
             if let Some(retention_ms) = self.settings.retention_ms {
                 let newest = oldest.newest().unwrap_or(i64::MIN);
-                next = next.min(newest.saturating_add(retention_ms).saturating_add(1));
+                let old_ms = newest.saturating_add(retention_ms).saturating_add(1);
+                next = next.min(old_ms.max(self.expires_after_ms(0, retention_ms)));
             }
             let behind = self.size_bytes() - oldest.size_bytes;
             if self.settings.retention_bytes.is_some_and(|max| behind >= max) {

@@ -154,6 +154,21 @@ fn retention_by_time_and_size_keeps_the_end_of_the_log() {
 }
 
 #[test]
+fn records_of_long_ago_stay_for_five_minutes() {
+    let week_ms = 7 * 86_400_000;
+    let settings = LogSettings { retention_ms: Some(week_ms), ..small() };
+    let (disk, now_ms) = (memory(), 100 * week_ms);
+    let (mut log, _) = open(&disk, &settings);
+    log.append(&batch(&["old"]), now_ms).unwrap();
+    sync(&mut log);
+    assert_eq!(log.next_maintenance_ms(), now_ms + 300_000);
+    for (passed_ms, start) in [(0, 0), (1_000, 0), (299_999, 0), (300_000, 1)] {
+        log.maintain(now_ms + passed_ms).unwrap();
+        assert_eq!(log.log_start_offset(), start, "after {passed_ms} ms");
+    }
+}
+
+#[test]
 fn deleted_records_stay_deleted() {
     let disk = memory();
     let (mut log, _) = open(&disk, &small());
