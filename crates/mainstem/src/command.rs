@@ -79,6 +79,7 @@ fn run_script(sources: Vec<SourceText>, settings: &Settings, data: Data) -> Outc
         data,
         listeners: Vec::new(),
         broker: mainstem_broker::Settings::default(),
+        users: Vec::new(),
     };
     let server = up::start(&runner, server, settings)?;
     let ran = run_steps(steps, &runner, settings).map(drop);

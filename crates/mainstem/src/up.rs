@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use mainstem_core::Error;
 
-use crate::broker::{Address, Data, Embedded, ListenerSettings, Server, ServerSettings};
+use crate::broker::{Address, Data, Embedded, ListenerSettings, Server, ServerSettings, User};
 use crate::cli::{OutputKind, ScriptArgs, parse_variable};
 use crate::clock::SystemClock;
 use crate::command::{prepare, run_steps};
@@ -51,6 +51,13 @@ pub(crate) struct UpArgs {
     /// The first belongs to the first --kafka-listen, and so on
     #[arg(long, value_name = "HOST:PORT")]
     kafka_advertise: Vec<Address>,
+    /// A user who may come in; then nobody comes in without logging in, by SASL PLAIN or SCRAM-SHA-256/512. May be given
+    /// more than once
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    kafka_user: Vec<User>,
+    /// A file of users, NAME:PASSWORD on each line, so that no password stands on the command line
+    #[arg(long, value_name = "FILE")]
+    kafka_users: Option<PathBuf>,
     /// Let everybody in who reaches an address of --kafka-listen, also from other machines
     #[arg(long)]
     insecure: bool,
@@ -82,7 +89,27 @@ impl UpArgs {
         for (name, value) in &self.kafka_set {
             broker.set(name, value).map_err(Failure::Usage)?;
         }
-        Ok(ServerSettings { data: self.data.clone(), listeners, broker })
+        Ok(ServerSettings { data: self.data.clone(), listeners, broker, users: self.users()? })
+    }
+
+    fn users(&self) -> Outcome<Vec<User>> {
+        let mut users = self.kafka_user.clone();
+        let Some(file) = &self.kafka_users else { return Ok(users) };
+        let (name, text) = script::read_file(file)?;
+        for (index, line) in text.lines().enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let user = line.parse().map_err(|why: String| {
+                let error = Error::user(format!("line {} of '{name}' is no user", index + 1));
+                Failure::Usage(error.with_hint(why))
+            });
+            users.push(user?);
+        }
+        if users.is_empty() {
+            return Err(Failure::Usage(Error::user(format!("there is no user in '{name}'"))));
+        }
+        Ok(users)
     }
 
     fn pipelines(&self) -> Settings {

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode as _};
 
 use crate::wire::{self, *};
-use crate::{Broker, Call};
+use crate::{Broker, Call, ErrorCode};
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
@@ -186,6 +186,8 @@ apis! {
     CreateTopics: CreateTopicsRequest as CreateTopicsRequest => CreateTopicsResponse as CreateTopicsResponse, 2..=7, 2..=7;
     ListOffsets: ListOffsetsRequest as ListOffsetsRequest => ListOffsetsResponse as ListOffsetsResponse, 1..=11, 1..=11;
     DeleteTopics: DeleteTopicsRequest as DeleteTopicsRequest => DeleteTopicsResponse as DeleteTopicsResponse, 1..=6, 1..=6;
+    SaslHandshake: SaslHandshakeRequest as SaslHandshakeRequest => SaslHandshakeResponse as SaslHandshakeResponse, 0..=1, 0..=1;
+    SaslAuthenticate: SaslAuthenticateRequest as SaslAuthenticateRequest => SaslAuthenticateResponse as SaslAuthenticateResponse, 0..=2, 0..=2;
     DeleteRecords: DeleteRecordsRequest as DeleteRecordsRequest => DeleteRecordsResponse as DeleteRecordsResponse, 0..=2, 0..=2;
     OffsetForLeaderEpoch: OffsetForLeaderEpochRequest as OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse as OffsetForLeaderEpochResponse, 2..=4, 2..=4;
     DescribeConfigs: DescribeConfigsRequest as DescribeConfigsRequest => DescribeConfigsResponse as DescribeConfigsResponse, 1..=4, 1..=4;
@@ -238,6 +240,15 @@ pub(crate) fn dispatch(broker: &mut Broker, call: &Call, request: Request) -> Re
         Request::DeleteGroups(request) => delete_groups::handle(broker, call, &request),
         Request::OffsetDelete(request) => offset_delete::handle(broker, call, request),
         Request::CreateTopics(request) => create_topics::handle(broker, call, request),
+        // A connection that has to log in answers these by itself; everybody else is in already.
+        Request::SaslHandshake(_) => make(|response: &mut SaslHandshakeResponse| {
+            response.error_code = ErrorCode::IllegalSaslState.code();
+        })
+        .into(),
+        Request::SaslAuthenticate(_) => make(|response: &mut SaslAuthenticateResponse| {
+            response.error_code = ErrorCode::IllegalSaslState.code();
+        })
+        .into(),
         Request::ListOffsets(request) => list_offsets::handle(broker, call, &request).into(),
         Request::DeleteTopics(request) => delete_topics::handle(broker, call, request),
         Request::DeleteRecords(request) => delete_records::handle(broker, &request),

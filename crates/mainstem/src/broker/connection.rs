@@ -16,8 +16,10 @@ use tokio::time::timeout;
 
 use super::frames::{Budget, FrameEnd, FrameLimits, FrameReader};
 use super::host::{Answer, Host, Stopped, load};
+use super::sasl::Login;
 
 /// How long a client may take no byte of its answer.
+const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(100);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that are under way when the broker stops have so long to be finished.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,6 +39,10 @@ pub(super) enum End {
     Unloadable(io::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("the client has not logged in")]
+    NotLoggedIn,
+    #[error("the login was refused")]
+    Refused,
     /// There is no answer to this request, or the broker stops.
     #[error("there is no answer")]
     Unanswered,
@@ -55,7 +61,7 @@ impl End {
             Self::Frame(FrameEnd::Gone | FrameEnd::Io(_)) | Self::Io(_) | Self::Unanswered => false,
             Self::Frame(FrameEnd::Refused(_) | FrameEnd::Slow(_)) => true,
             Self::Malformed(_) | Self::Unwritable(_) | Self::NotReading => true,
-            Self::Unloadable(_) => true,
+            Self::Unloadable(_) | Self::NotLoggedIn | Self::Refused => true,
         }
     }
 }
@@ -69,6 +75,8 @@ pub(super) struct Connection {
     client_host: StrBytes,
     advertised: Arc<Endpoint>,
     stopping: watch::Receiver<bool>,
+    /// `None`: nobody has to log in.
+    login: Option<Login>,
 }
 
 impl Connection {
@@ -87,7 +95,14 @@ impl Connection {
             client_host,
             advertised,
             stopping,
+            login: None,
         }
+    }
+
+    /// The client has to log in first, if `login` is one.
+    pub(super) fn with_login(mut self, login: Option<Login>) -> Self {
+        self.login = login;
+        self
     }
 
     /// Serves the client until one of both has enough.
@@ -98,15 +113,44 @@ impl Connection {
         loop {
             let mut stopping = self.stopping.clone();
             let frame = tokio::select! {
-                frame = self.reader.next(&mut stream, FrameLimits::OPEN) => frame?,
+                frame = self.reader.next(&mut stream, self.limits()) => frame?,
                 () = stopped(&mut stopping) => return Ok(()),
             };
             let (head, request) = wire::decode_request(frame.bytes.clone())?;
-            let answer = self.hand_in(&head, request)?;
+            let answer = match self.log_in(&request) {
+                Some(answer) => Answer::Now(answer?),
+                None => self.hand_in(&head, request)?,
+            };
             // The records are in the log, or refused: their share is free for others.
             drop(frame);
             let response = self.wait(answer, &mut stream).await?;
+            let failed = self.login.as_ref().is_some_and(Login::has_failed);
+            if failed {
+                // Who guesses passwords gets few tries.
+                tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
+            }
             self.write(&head, response, &mut stream).await?;
+            if failed {
+                return Err(End::Refused);
+            }
+        }
+    }
+
+    fn limits(&self) -> FrameLimits {
+        match &self.login {
+            Some(login) if !login.is_done() => FrameLimits::UNAUTHENTICATED,
+            _ => FrameLimits::OPEN,
+        }
+    }
+
+    /// The answer to a client that has not logged in yet; `None` if the broker may be asked.
+    fn log_in(&mut self, request: &Request) -> Option<Result<Response, End>> {
+        let login = self.login.as_mut().filter(|login| !login.is_done())?;
+        match request {
+            Request::ApiVersions(_) | Request::UnknownApiVersions => None,
+            Request::SaslHandshake(request) => Some(Ok(login.handshake(request).into())),
+            Request::SaslAuthenticate(request) => Some(Ok(login.authenticate(request).into())),
+            _ => Some(Err(End::NotLoggedIn)),
         }
     }
 

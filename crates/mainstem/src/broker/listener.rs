@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 use super::connection::{Connection, stopped};
 use super::frames::Budget;
 use super::host::Host;
+use super::sasl::{Login, Users};
+use super::server::random;
 use crate::failure::say;
 
 const CONNECTIONS_MAX: usize = 4096;
@@ -132,16 +134,18 @@ pub(crate) struct Listeners {
 struct Shared {
     host: Host,
     budget: Budget,
+    users: Option<Arc<Users>>,
     turns: Arc<Semaphore>,
     full: AtomicBool,
 }
 
 impl Listeners {
     /// Begins to accept connections.
-    pub(crate) fn start(host: &Host, bound: Vec<Bound>) -> Self {
+    pub(crate) fn start(host: &Host, bound: Vec<Bound>, users: Option<Arc<Users>>) -> Self {
         let shared = Arc::new(Shared {
             host: host.clone(),
             budget: Budget::new(BUDGET_BYTES),
+            users,
             turns: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             full: AtomicBool::new(false),
         });
@@ -214,6 +218,8 @@ fn serve(
     let client_host = StrBytes::from(&*peer.ip().to_string());
     let (host, budget) = (shared.host.clone(), shared.budget.clone());
     let connection = Connection::new(host, budget, client_host, advertised, stopping);
+    let login = shared.users.clone().map(|users| Login::new(users, random()));
+    let connection = connection.with_login(login);
     Some(async move {
         let _turn = turn;
         if let Err(end) = connection.serve(stream).await

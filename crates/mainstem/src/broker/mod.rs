@@ -7,6 +7,7 @@
 //! | `host` | the lock around the broker, its syncs and its timer |
 //! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
 //! | `listener`, `connection`, `frames` | callers from outside |
+//! | `sasl` | who they are |
 //! | `server` | all of it, from start to stop |
 
 mod client;
@@ -16,8 +17,10 @@ mod embedded;
 mod frames;
 mod host;
 mod listener;
+mod sasl;
 mod server;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use listener::{Address, ListenerSettings};
+pub(crate) use sasl::User;
 pub(crate) use server::{Data, Server, ServerSettings};

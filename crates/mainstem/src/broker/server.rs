@@ -17,6 +17,7 @@ use super::client::Client;
 use super::disk::FileDisk;
 use super::host::{Host, Running};
 use super::listener::{Bound, ListenerSettings, Listeners};
+use super::sasl::{User, Users};
 use crate::failure::say;
 
 /// Where a broker keeps its topics.
@@ -46,6 +47,8 @@ pub(crate) struct ServerSettings {
     pub(crate) data: Data,
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) broker: Settings,
+    /// Who may come in over the network; everybody if it is empty.
+    pub(crate) users: Vec<User>,
 }
 
 /// A broker that runs.
@@ -73,7 +76,8 @@ impl Server {
             Error::internal("the broker stopped unexpectedly while it was opened").with_source(e)
         })??;
         let running = Running::start(broker, clock)?;
-        let listeners = Listeners::start(running.host(), bound);
+        let users = Users::new(&settings.users, random);
+        let listeners = Listeners::start(running.host(), bound, users);
         Ok(Self { running, listeners, addresses })
     }
 
@@ -129,7 +133,12 @@ fn open(data: &Data, mut settings: Settings, clock: &dyn Clock) -> Result<Broker
 
 /// Ids of topics and producers must differ between brokers and between runs.
 fn seed() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library's way to the randomness of the system.
-    RandomState::new().hash_one(std::process::id())
+    let [a, b, c, d, e, f, g, h, ..] = random();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Bytes that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "the door for randomness: seeds, salts and nonces")]
+pub(super) fn random() -> [u8; 16] {
+    *uuid::Uuid::new_v4().as_bytes()
 }

@@ -313,3 +313,37 @@ fn kcat_lists_it() {
     }
     broker.stop();
 }
+
+#[test]
+fn users_log_in_and_others_stay_out() {
+    let place = Place::with(&[("users.txt", "# who\nada:pencil\n")]);
+    let broker =
+        Broker::start(&place, &["--kafka-user", "bob:eraser", "--kafka-users", "users.txt"]);
+    let metadata = |mechanism: &str, user: &str, password: &str| {
+        let mut config = broker.config();
+        config.set("security.protocol", "SASL_PLAINTEXT").set("sasl.mechanism", mechanism);
+        config.set("sasl.username", user).set("sasl.password", password);
+        let client: BaseConsumer = config.create().unwrap();
+        let found = client.fetch_metadata(None, Duration::from_secs(5));
+        found.map(|metadata| metadata.brokers().len())
+    };
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        assert_eq!(metadata(mechanism, "ada", "pencil"), Ok(1), "{mechanism}");
+        assert_eq!(metadata(mechanism, "bob", "eraser"), Ok(1), "{mechanism}");
+    }
+    assert!(metadata("PLAIN", "ada", "eraser").is_err());
+    assert!(metadata("SCRAM-SHA-256", "ada", "eraser").is_err());
+    // Without a login only ApiVersions is answered; everything else ends the connection.
+    let mut stream = broker.connect();
+    stream.write_all(&frame(18, 0, &[])).unwrap();
+    assert!(answer(&mut stream).is_some());
+    stream.write_all(&frame(3, 1, &[0, 0, 0, 0])).unwrap();
+    assert_eq!(answer(&mut stream), None);
+    // Before a login a frame has at most 512 KiB.
+    let mut stream = broker.connect();
+    let announced = (1_i32 << 20).to_be_bytes();
+    stream.write_all(&[&announced[..], &[0, 0, 0, 9, 0, 0, 0, 1]].concat()).unwrap();
+    assert_eq!(answer(&mut stream), None);
+    let said = broker.stop().stderr;
+    assert!(!said.contains("pencil") && !said.contains("eraser"), "{said}");
+}
