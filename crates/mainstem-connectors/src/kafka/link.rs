@@ -272,3 +272,37 @@ pub(crate) fn probe<C: ClientContext>(link: &Link, client: &Client<C>, topic: &s
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Said(Mutex<Vec<String>>);
+
+    impl Observer for Said {
+        fn notice(&self, table: &str, text: &str) {
+            lock(&self.0).push(format!("{table}: {text}"));
+        }
+    }
+
+    #[test]
+    fn an_outage_is_told_once_with_the_reason_that_is_known() {
+        let said = Arc::new(Said::default());
+        let link = Link::new("t", "b:9092", Arc::clone(&said) as Arc<dyn Observer>);
+        link.complain(
+            RDKafkaErrorCode::BrokerTransportFailure,
+            "b:9092/bootstrap: connecting to a PLAINTEXT listener? (after 3ms in state APIVERSION_QUERY)",
+        );
+        link.complain(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
+        link.down();
+        link.down();
+        link.up();
+        let expected = [
+            "t: cannot reach Kafka at b:9092, retrying (b:9092/bootstrap: connecting to a PLAINTEXT listener?)",
+            "t: Kafka at b:9092 answers again",
+        ];
+        assert_eq!(*lock(&said.0), expected);
+        assert!(link.fatal().is_none());
+    }
+}
