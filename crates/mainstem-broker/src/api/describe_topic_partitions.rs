@@ -83,6 +83,9 @@ fn describe(
             partition.leader_epoch = 0;
             partition.replica_nodes = vec![node];
             partition.isr_nodes = vec![node];
+            // May be null by the protocol, which Java's admin client does not survive.
+            partition.eligible_leader_replicas = Some(Vec::new());
+            partition.last_known_elr = Some(Vec::new());
         })
     };
     make(|answer: &mut DescribeTopicPartitionsResponseTopic| {
