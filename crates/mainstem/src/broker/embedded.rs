@@ -139,7 +139,7 @@ impl EmbeddedTopics for Embedded {
             };
         });
         let request = make(|request: &mut ListOffsetsRequest| {
-            request.replica_id = (-1).into();
+            request.replica_id = -1;
             request.topics = vec![make(|of: &mut ListOffsetsTopic| {
                 of.name = StrBytes::from(topic);
                 of.partitions = vec![asked];

@@ -179,3 +179,115 @@ impl Open {
         (!messages.is_empty()).then_some((messages, next))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mainstem_log::{BatchBuilder, control_batch};
+
+    use super::*;
+
+    const ALL: Wanted = Wanted { keys: true, timestamps: true, headers: true };
+
+    /// A batch at its place in the log; each record is its own offset, as text.
+    fn batch(base: i64, count: i64, mut builder: BatchBuilder) -> Vec<u8> {
+        for offset in base..base + count {
+            let value = offset.to_string();
+            let headers: [(&str, Option<&[u8]>); 2] = [("h", Some(b"x")), ("h", None)];
+            builder.push(1_000 + offset, Some(b"k"), Some(value.as_bytes()), &headers);
+        }
+        at(base, builder.finish().unwrap())
+    }
+
+    fn at(base: i64, batch: RecordBatch) -> Vec<u8> {
+        let mut bytes = batch.into_bytes().to_vec();
+        bytes[..8].copy_from_slice(&base.to_be_bytes());
+        bytes
+    }
+
+    fn plain(base: i64, count: i64) -> Vec<u8> {
+        batch(base, count, BatchBuilder::new(Compression::None))
+    }
+
+    fn blocks(start: i64, end: Option<i64>) -> Blocks {
+        Blocks::new("t".into(), 3, ALL, start, end)
+    }
+
+    /// The offsets of each payload, after a check that values are those of their offsets.
+    fn offsets(cuts: &[Cut]) -> Vec<Vec<i64>> {
+        for (messages, _) in cuts {
+            for (index, offset) in messages.offsets.iter().enumerate() {
+                assert_eq!(messages.value(index).unwrap(), offset.to_string().as_bytes());
+                assert_eq!(messages.key(index), Some(&b"k"[..]));
+                assert_eq!(messages.timestamps_ms[index], 1_000 + offset);
+                let headers = &messages.headers[index];
+                assert_eq!((headers.len(), headers[1].value.is_none()), (2, true));
+            }
+        }
+        cuts.iter().map(|(messages, _)| messages.offsets.clone()).collect()
+    }
+
+    #[test]
+    fn batches_of_a_block_share_its_buffer() {
+        let block = Bytes::from([plain(10, 3), plain(13, 2)].concat());
+        let mut blocks = blocks(10, None);
+        let cuts = blocks.cut(block.clone(), &[]).unwrap();
+        assert_eq!(offsets(&cuts), [vec![10, 11, 12, 13, 14]]);
+        assert_eq!(cuts[0].0.data.as_ptr(), block.as_ptr());
+        assert_eq!((cuts[0].1, blocks.next_offset()), (15, 15));
+    }
+
+    #[test]
+    fn start_end_and_a_cut_tail() {
+        let mut bytes = [plain(10, 4), plain(14, 4), plain(18, 4)].concat();
+        let mut all = blocks(12, Some(17));
+        let cuts = all.cut(bytes.clone().into(), &[]).unwrap();
+        assert_eq!(offsets(&cuts), [vec![12, 13, 14, 15, 16]]);
+        assert!(all.is_over());
+        assert_eq!(cuts[0].1, 17);
+        bytes.truncate(bytes.len() - 1);
+        let mut cut = blocks(10, None);
+        assert_eq!(offsets(&cut.cut(bytes.into(), &[]).unwrap()).concat().len(), 8);
+        assert_eq!(cut.next_offset(), 18);
+    }
+
+    #[test]
+    fn compressed_batches_have_payloads_of_their_own() {
+        for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
+            let packed = batch(12, 3, BatchBuilder::new(codec));
+            let block = [plain(10, 2), packed, plain(15, 1)].concat();
+            let mut blocks = blocks(10, None);
+            let cuts = blocks.cut(block.into(), &[]).unwrap();
+            assert_eq!(offsets(&cuts), [vec![10, 11], vec![12, 13, 14], vec![15]]);
+            let next: Vec<i64> = cuts.iter().map(|(_, next)| *next).collect();
+            assert_eq!(next, [12, 15, 16], "a position is after its own payload");
+        }
+    }
+
+    #[test]
+    fn aborted_records_and_markers_are_left_out() {
+        let of = |producer| {
+            BatchBuilder::new(Compression::None).with_producer(producer, 0, 0).transactional()
+        };
+        let marker = |base, commit, producer| at(base, control_batch(commit, producer, 0, 0, 0));
+        let block = [
+            batch(0, 2, of(7)),
+            batch(2, 2, of(8)),
+            marker(4, false, 7),
+            batch(5, 1, of(7)),
+            marker(6, true, 8),
+            marker(7, true, 7),
+        ];
+        let mut blocks = blocks(0, None);
+        let cuts = blocks.cut(block.concat().into(), &[(7, 0)]).unwrap();
+        assert_eq!(offsets(&cuts), [vec![2, 3, 5]]);
+        assert_eq!(blocks.next_offset(), 8);
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let mut bytes = plain(0, 3);
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        assert_eq!(blocks(0, None).cut(bytes.into(), &[]).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+}
