@@ -2,6 +2,7 @@
 -- second, and a live table of searches and distinct hotels per category.
 -- Everything generated and printed:   mainstem run examples/bookings/pipeline.sql
 -- From and to Kafka:                  --var SOURCE=kafka --var SINK=kafka --var BOOTSTRAP=localhost:9092
+-- The same without a Kafka:           mainstem up, with live.sql beside: see there
 
 CREATE TABLE bookings_generated (
   id BIGINT,
@@ -76,7 +77,7 @@ CREATE TABLE bookings_kafka (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${TOPIC:-bookings}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'properties.group.id' = 'mainstem-bookings',
   'properties.auto.offset.reset' = 'earliest',
   'scan.startup.mode' = '${STARTUP:-earliest-offset}',
@@ -111,7 +112,7 @@ CREATE TABLE bookings_categorised_print (
 CREATE TABLE bookings_categorised_kafka WITH (
   'connector' = 'kafka',
   'topic' = '${OUTPUT:-bookings-categorised}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'format' = 'json'
 ) LIKE bookings_categorised_print (EXCLUDING OPTIONS);
 
@@ -123,7 +124,7 @@ CREATE TABLE hotel_categories_print (
 CREATE TABLE hotel_categories_kafka WITH (
   'connector' = 'kafka',
   'topic' = '${HOTELS:-hotel-categories}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'format' = 'json'
 ) LIKE hotel_categories_print (EXCLUDING OPTIONS);
 
@@ -137,7 +138,7 @@ CREATE TABLE category_totals_print (
 CREATE TABLE category_totals_kafka WITH (
   'connector' = 'upsert-kafka',
   'topic' = '${TOTALS:-category-totals}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'key.format' = 'json',
   'value.format' = 'json'
 ) LIKE category_totals_print (EXCLUDING OPTIONS);

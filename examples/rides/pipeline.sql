@@ -1,6 +1,7 @@
 -- Rides: drop rides without a price, convert miles and dollars, flag dynamic fares.
 -- Everything generated and printed:   mainstem run examples/rides/pipeline.sql
 -- From and to Kafka:                  --var SOURCE=kafka --var SINK=kafka --var BOOTSTRAP=localhost:9092
+-- The same without a Kafka:           mainstem up, with live.sql beside: see there
 
 CREATE TABLE rides_generated (
   user_id INT,
@@ -56,7 +57,7 @@ CREATE TABLE rides_kafka (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${TOPIC:-rides}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'properties.group.id' = 'mainstem-rides',
   'properties.auto.offset.reset' = 'earliest',
   'scan.startup.mode' = '${STARTUP:-earliest-offset}',
@@ -89,7 +90,7 @@ CREATE TABLE rides_enriched_print (
 CREATE TABLE rides_enriched_kafka WITH (
   'connector' = 'kafka',
   'topic' = '${OUTPUT:-rides-enriched}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'format' = 'json'
 ) LIKE rides_enriched_print (EXCLUDING OPTIONS);
 

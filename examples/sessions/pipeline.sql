@@ -2,6 +2,7 @@
 -- Everything generated and printed:   mainstem run examples/sessions/pipeline.sql
 -- From Kafka into PostgreSQL:         --var SOURCE=kafka --var BOOTSTRAP=localhost:9092
 --                                     --var SINK=postgres --var POSTGRES=jdbc:postgresql://localhost:5432/mainstem
+-- The same without a Kafka:           mainstem up, with live.sql beside: see there
 
 CREATE TABLE sessions_generated (
   person_name STRING,
@@ -62,7 +63,7 @@ CREATE TABLE sessions_kafka (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${TOPIC:-sessions}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'properties.group.id' = 'mainstem-sessions',
   'properties.auto.offset.reset' = 'earliest',
   'scan.startup.mode' = '${STARTUP:-earliest-offset}',
@@ -72,6 +73,17 @@ CREATE TABLE sessions_kafka (
 
 CREATE TABLE streaming_data_print WITH (
   'connector' = 'print'
+) LIKE sessions_generated (EXCLUDING OPTIONS);
+
+-- Where there is no PostgreSQL: a topic that keeps the last record of each session.
+CREATE TABLE streaming_data_kafka (
+  PRIMARY KEY (unique_id) NOT ENFORCED
+) WITH (
+  'connector' = 'upsert-kafka',
+  'topic' = '${OUTPUT:-streaming_layer.streaming_data}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
+  'key.format' = 'json',
+  'value.format' = 'json'
 ) LIKE sessions_generated (EXCLUDING OPTIONS);
 
 -- The key makes a repeated session an update: a pipeline that starts again counts nothing twice.

@@ -1,6 +1,7 @@
 -- Transactions: paid totals in 3-second windows.
 -- Everything generated and shown:     mainstem run examples/transactions/pipeline.sql
 -- From and to Kafka:                  --var SOURCE=kafka --var SINK=kafka --var BOOTSTRAP=localhost:9092
+-- The same without a Kafka:           mainstem up, with live.sql beside: see there
 
 CREATE TABLE transactions_generated (
   event_timestamp TIMESTAMP(3),
@@ -29,7 +30,7 @@ CREATE TABLE transactions_kafka (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${TOPIC:-transactions}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'properties.group.id' = 'mainstem-transactions',
   'properties.auto.offset.reset' = 'earliest',
   'scan.startup.mode' = '${STARTUP:-earliest-offset}',
@@ -48,7 +49,7 @@ CREATE TABLE paid_totals_print (
 CREATE TABLE paid_totals_kafka WITH (
   'connector' = 'kafka',
   'topic' = '${OUTPUT:-paid-totals}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'format' = 'json'
 ) LIKE paid_totals_print (EXCLUDING OPTIONS);
 

@@ -1,6 +1,7 @@
 -- Users: one row per user out of the nested messages of a random-user API.
 -- Everything generated and printed:   mainstem run examples/users/pipeline.sql
 -- From and to Kafka:                  --var SOURCE=kafka --var SINK=kafka --var BOOTSTRAP=localhost:9092
+-- The same without a Kafka:           mainstem up, with live.sql beside: see there
 
 CREATE TABLE users_generated (
   results ARRAY<ROW<
@@ -80,7 +81,7 @@ CREATE TABLE users_kafka (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '${TOPIC:-users}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'properties.group.id' = 'mainstem-users',
   'properties.auto.offset.reset' = 'earliest',
   'scan.startup.mode' = '${STARTUP:-earliest-offset}',
@@ -102,7 +103,7 @@ CREATE TABLE users_flat_print (
 CREATE TABLE users_flat_kafka WITH (
   'connector' = 'kafka',
   'topic' = '${OUTPUT:-users-flat}',
-  'properties.bootstrap.servers' = '${BOOTSTRAP:-localhost:9092}',
+  'properties.bootstrap.servers' = '${BOOTSTRAP:-embedded}',
   'format' = 'json'
 ) LIKE users_flat_print (EXCLUDING OPTIONS);
 
