@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::program::{Place, Ran};
 use crate::servers::{Database, Deadline, Kafka, Watched, unique};
 
-const ROWS: usize = 500;
+pub(crate) const ROWS: usize = 500;
 
 fn example(name: &str) -> String {
     format!("{}/../../examples/{name}/pipeline.sql", env!("CARGO_MANIFEST_DIR"))
@@ -51,7 +51,7 @@ fn run_with_kafka(name: &str, kafka: &Kafka, topic: &str, outputs: &[(&str, &str
 }
 
 /// Events of a data set: the same seed, the same rows.
-fn events(dataset: &str, count: usize) -> Vec<Value> {
+pub(crate) fn events(dataset: &str, count: usize) -> Vec<Value> {
     let place = Place::new();
     let count = count.to_string();
     let ran = place.ok(&["gen", "--quiet", "--dataset", dataset, "--count", &count]);
@@ -71,7 +71,7 @@ fn fields<'a>(line: &'a str, prefix: &str) -> Vec<&'a str> {
 }
 
 /// As the connector `print` shows a value.
-fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -132,8 +132,24 @@ fn assert_ride(got: &[String], event: &Value, rate: f64) {
     assert_eq!(dynamic == "true", event["surge_multiplier"].as_f64().unwrap() > 1.0);
 }
 
+/// The fields of a ride in the topic, as texts.
+pub(crate) fn ride_fields(value: &Value) -> Vec<String> {
+    let names = [
+        "user_id",
+        "source",
+        "destination",
+        "distance_km",
+        "price_brl",
+        "event_time",
+        "processing_time",
+        "dynamic_fare",
+    ];
+    assert_eq!(value.as_object().unwrap().len(), names.len(), "{value}");
+    names.iter().map(|name| shown(&value[*name])).collect()
+}
+
 /// Priced rides and only they, each once.
-fn assert_rides(mut got: Vec<Vec<String>>, events: &[Value]) {
+pub(crate) fn assert_rides(mut got: Vec<Vec<String>>, events: &[Value]) {
     let rates = Path::new(&example("rides")).with_file_name("exchange_rates.csv");
     let rates = std::fs::read_to_string(rates).unwrap();
     let rate = number(rates.lines().find_map(|line| line.strip_prefix("USD,BRL,")).unwrap());
@@ -165,21 +181,7 @@ fn rides_through_kafka() {
     let output = unique("rides_enriched");
     send_events("rides", ROWS, &kafka, &topic);
     run_with_kafka("rides", &kafka, &topic, &[("OUTPUT", &output)]);
-    let names = [
-        "user_id",
-        "source",
-        "destination",
-        "distance_km",
-        "price_brl",
-        "event_time",
-        "processing_time",
-        "dynamic_fare",
-    ];
-    let row = |value: Value| {
-        assert_eq!(value.as_object().unwrap().len(), names.len(), "{value}");
-        names.iter().map(|name| shown(&value[*name])).collect()
-    };
-    let rows: Vec<Vec<String>> = kafka.values(&output).into_iter().map(row).collect();
+    let rows: Vec<Vec<String>> = kafka.values(&output).iter().map(ride_fields).collect();
     let count = rows.len();
     assert_rides(rows, &events("rides", ROWS));
     // What we can read, Kafka's own consumer can.
@@ -234,7 +236,7 @@ fn flat_user(user: &Value) -> Value {
     })
 }
 
-fn flat_users(messages: &[Value]) -> Vec<Value> {
+pub(crate) fn flat_users(messages: &[Value]) -> Vec<Value> {
     messages.iter().flat_map(|m| m["results"].as_array().unwrap()).map(flat_user).collect()
 }
 
@@ -312,7 +314,7 @@ const BOOKING: [&str; 20] = [
     "hotel_id",
 ];
 
-fn category(event: &Value) -> &'static str {
+pub(crate) fn category(event: &Value) -> &'static str {
     let day = |field: &str| days(event[field].as_str()?);
     let nights = day("srch_co").zip(day("srch_ci")).map(|(to, from)| to - from);
     match nights {
@@ -325,7 +327,7 @@ fn category(event: &Value) -> &'static str {
 }
 
 /// Category to searches and distinct hotels.
-fn totals(events: &[Value]) -> BTreeMap<String, (usize, usize)> {
+pub(crate) fn totals(events: &[Value]) -> BTreeMap<String, (usize, usize)> {
     let mut hotels: BTreeMap<&str, (usize, BTreeSet<i64>)> = BTreeMap::new();
     for event in events {
         let (searches, hotels) = hotels.entry(category(event)).or_default();
@@ -333,6 +335,19 @@ fn totals(events: &[Value]) -> BTreeMap<String, (usize, usize)> {
         hotels.insert(event["hotel_id"].as_i64().unwrap());
     }
     hotels.into_iter().map(|(name, (n, hotels))| (name.to_owned(), (n, hotels.len()))).collect()
+}
+
+/// The table that the records of the topic of totals leave.
+pub(crate) fn latest_totals(
+    records: impl IntoIterator<Item = (Value, Value)>,
+) -> BTreeMap<String, (usize, usize)> {
+    let mut table = BTreeMap::new();
+    for (key, value) in records {
+        assert_eq!(key, json!({"stay_category": value["stay_category"]}));
+        let count = |field: &str| usize::try_from(value[field].as_u64().unwrap()).unwrap();
+        table.insert(shown(&key["stay_category"]), (count("searches"), count("hotels")));
+    }
+    table
 }
 
 #[test]
@@ -427,23 +442,17 @@ fn bookings_through_kafka() {
     }
     assert_eq!(kafka.values(variables[0].1), wanted);
     assert_eq!(kafka.values(variables[1].1), hotels);
-    let mut live = BTreeMap::new();
-    for (key, value) in kafka.records(variables[2].1) {
-        let read = |text: Option<String>| serde_json::from_str::<Value>(&text.unwrap()).unwrap();
-        let (key, value) = (read(key), read(value));
-        assert_eq!(key, json!({"stay_category": value["stay_category"]}));
-        let count = |field: &str| usize::try_from(value[field].as_u64().unwrap()).unwrap();
-        live.insert(shown(&key["stay_category"]), (count("searches"), count("hotels")));
-    }
-    assert_eq!(live, totals);
+    let read = |text: Option<String>| serde_json::from_str::<Value>(&text.unwrap()).unwrap();
+    let records = kafka.records(variables[2].1).into_iter();
+    assert_eq!(latest_totals(records.map(|(key, value)| (read(key), read(value)))), totals);
 }
 
 // Transactions.
 
 /// Start of a window to what was paid in it and how often.
-type Windows = BTreeMap<i64, (f64, usize)>;
+pub(crate) type Windows = BTreeMap<i64, (f64, usize)>;
 
-fn windows(events: &[Value]) -> Windows {
+pub(crate) fn windows(events: &[Value]) -> Windows {
     let mut windows = Windows::new();
     for event in events.iter().filter(|event| event["status"] == "Paid") {
         let at = millis(event["event_timestamp"].as_str().unwrap());
@@ -454,8 +463,14 @@ fn windows(events: &[Value]) -> Windows {
     windows
 }
 
+/// The fields of a window in the topic, as texts.
+pub(crate) fn window_fields(value: &Value) -> Vec<String> {
+    let names = ["window_start", "window_end", "total_paid", "transactions", "average_paid"];
+    names.iter().map(|name| shown(&value[*name])).collect()
+}
+
 /// Rows of window_start, window_end, total_paid, transactions, average_paid.
-fn assert_windows(got: &[Vec<String>], wanted: &Windows) {
+pub(crate) fn assert_windows(got: &[Vec<String>], wanted: &Windows) {
     let starts: Vec<i64> = got.iter().map(|row| millis(&row[0])).collect();
     assert_eq!(starts, wanted.keys().copied().collect::<Vec<_>>());
     for (row, (start, (paid, count))) in got.iter().zip(wanted) {
@@ -506,12 +521,7 @@ fn transactions_through_kafka() {
     );
 
     run_with_kafka("transactions", &kafka, &topic, &[("OUTPUT", &output)]);
-    let names = ["window_start", "window_end", "total_paid", "transactions", "average_paid"];
-    let mut got: Vec<Vec<String>> = kafka
-        .values(&output)
-        .iter()
-        .map(|value| names.iter().map(|name| shown(&value[*name])).collect())
-        .collect();
+    let mut got: Vec<Vec<String>> = kafka.values(&output).iter().map(window_fields).collect();
     got.sort_by_key(|row| millis(&row[0]));
     assert_eq!(got.len(), 3, "eight seconds");
     assert_windows(&got, &windows(&events));
@@ -542,7 +552,7 @@ fn transactions_while_they_come() {
 
 // Sessions.
 
-const SESSION: [&str; 16] = [
+pub(crate) const SESSION: [&str; 16] = [
     "person_name",
     "user_name",
     "email",

@@ -7,6 +7,7 @@ mod bad_input;
 mod broker;
 mod check;
 mod examples;
+mod examples_live;
 mod faults;
 mod files;
 mod gen_rows;

@@ -300,9 +300,14 @@ impl Watched {
         self.stdout.wait(what, enough);
     }
 
-    /// Waits until a line of stderr holds `part`.
-    pub(crate) fn said(&mut self, part: &str) {
-        self.stderr.wait(part, |lines| lines.iter().any(|line| line.contains(part)));
+    /// Waits until a line of stderr holds `part`; that line.
+    pub(crate) fn said(&mut self, part: &str) -> String {
+        let mut found = None;
+        self.stderr.wait(part, |lines| {
+            found = lines.iter().find(|line| line.contains(part)).cloned();
+            found.is_some()
+        });
+        found.expect("the wait ends when it is found")
     }
 
     /// Ctrl-C.
