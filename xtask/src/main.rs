@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod compat;
 mod error;
 mod flink;
 mod jars;
@@ -37,6 +38,8 @@ enum Task {
     Oracle(oracle::OracleArgs),
     /// How fast we are, beside DuckDB and Apache Flink, in CPU-seconds of whole processes
     Bench(bench::BenchArgs),
+    /// Test suites of others, turned on our embedded broker
+    Compat(compat::CompatArgs),
     /// The house rules that a machine can check
     Tidy,
     /// Every test, with the real servers that some of them need
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Services(args) => services::main(args),
         Task::Oracle(args) => oracle::main(&args),
         Task::Bench(args) => bench::main(&args),
+        Task::Compat(args) => compat::main(&args),
         Task::Tidy => tidy::main(),
         Task::Test(args) => test::main(&args),
         Task::Ci(args) => ci::main(&args),

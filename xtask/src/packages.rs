@@ -31,6 +31,12 @@ const NEEDS: &[Need] = &[
     Need { name: "pkg-config", package: "pkg-config", marks: &[Program("pkg-config")] },
     Need { name: "openssl", package: "libssl-dev", marks: &[File("/usr/include/openssl/ssl.h")] },
     Need { name: "zlib", package: "zlib1g-dev", marks: &[File("/usr/include/zlib.h")] },
+    // librdkafka's tests read statistics with it, and leave out the tests that do where it is missing.
+    Need {
+        name: "rapidjson",
+        package: "rapidjson-dev",
+        marks: &[File("/usr/include/rapidjson/schema.h")],
+    },
     Need { name: "java", package: "default-jdk-headless", marks: &[Program("javac")] },
     Need { name: "mvn", package: "maven", marks: &[Program("mvn")] },
     Need {

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,6 +24,11 @@ const CLUSTER_ID: &str = "TWFpbnN0ZW1TZXJ2aWNlcw";
 const READY: &str = "Kafka Server started";
 const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Kafka's jars, fetched when they are missing.
+pub(crate) fn jars() -> Result<PathBuf> {
+    JARS.fetch()
+}
 
 pub(super) fn start(state: &mut State) -> Result<()> {
     packages::require(&["java"])?;
