@@ -1,0 +1,100 @@
+//! What clients were promised and what they saw, and whether both can be true.
+//! Invariant: the model learns only from requests that were sent and answers that were received, never from the broker's
+//! insides. The first contradiction is kept; it ends the run.
+
+mod reading;
+pub(crate) mod records;
+
+pub(crate) use reading::Fetched;
+pub(crate) use records::{Ends, Place, Sent, Topic, Uid};
+
+use std::collections::BTreeSet;
+
+use mainstem_core::clock::Rng;
+
+use crate::frame::When;
+use records::Records;
+
+/// What the model learns when a request reaches the broker.
+#[derive(Debug, Clone)]
+pub(crate) enum Note {}
+
+/// All that is known from outside of the broker.
+#[derive(Debug)]
+pub(crate) struct Model {
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) records: Records,
+    producer_ids: BTreeSet<(i64, i16)>,
+    /// What is not durable holds from this life of the broker on.
+    weak_since: u32,
+    violation: Option<String>,
+}
+
+impl Model {
+    pub(crate) fn new(topics: Vec<Topic>) -> Self {
+        let records = Records::new(&topics);
+        Self { topics, records, producer_ids: BTreeSet::new(), weak_since: 0, violation: None }
+    }
+
+    /// Something that must not be.
+    pub(crate) fn fail(&mut self, what: String) {
+        self.violation.get_or_insert(what);
+    }
+
+    pub(crate) fn violation(&self) -> Option<&str> {
+        self.violation.as_deref()
+    }
+
+    /// Whether what was said then still counts.
+    pub(crate) fn holds(&self, place: Place, when: When) -> bool {
+        self.topics[place.topic].durable || when.life >= self.weak_since
+    }
+
+    /// A place of a topic that is as `which` wants it.
+    pub(crate) fn some_place(&self, rng: &mut Rng, which: impl Fn(&Topic) -> bool) -> Place {
+        let fitting: Vec<usize> =
+            (0..self.topics.len()).filter(|at| which(&self.topics[*at])).collect();
+        let topic = fitting[rng.below(fitting.len() as u64) as usize];
+        Place { topic, partition: rng.below(self.topics[topic].partitions as u64) as i32 }
+    }
+
+    pub(crate) fn topic_name(&self, place: Place) -> &str {
+        &self.topics[place.topic].name
+    }
+
+    pub(crate) fn topic_at(&self, name: &str) -> Option<usize> {
+        self.topics.iter().position(|topic| topic.name == name)
+    }
+
+    pub(crate) fn name(&self, place: Place) -> String {
+        format!("{}-{}", self.topics[place.topic].name, place.partition)
+    }
+
+    /// Nobody else was given the same identity.
+    pub(crate) fn producer_id_given(&mut self, id: i64, epoch: i16) {
+        if !self.producer_ids.insert((id, epoch)) {
+            self.fail(format!("producer id {id} with epoch {epoch} was given twice"));
+        }
+    }
+
+    /// A request that the model has to know of was handed to the broker, as its step `at`.
+    pub(crate) fn arrived(&mut self, note: &Note, _at: u64, _life: u32) {
+        match *note {}
+    }
+
+    /// A partition was read whole by a reader of committed records.
+    pub(crate) fn read_committed_whole(&mut self, _place: Place, _records: &[(i64, Uid)]) {}
+
+    /// Every partition was read whole.
+    pub(crate) fn audited(&mut self) {}
+
+    /// The power was lost: what was promised without durability may be gone.
+    pub(crate) fn power_lost(&mut self, next_life: u32) {
+        self.weak_since = next_life;
+        for (place, state) in &mut self.records.places {
+            if !self.topics[place.topic].durable {
+                state.forget();
+            }
+        }
+    }
+}
