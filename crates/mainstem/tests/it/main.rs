@@ -13,6 +13,7 @@ mod files;
 mod gen_rows;
 mod kafka;
 mod kafka_commands;
+mod kills;
 mod program;
 mod scenario;
 mod servers;
