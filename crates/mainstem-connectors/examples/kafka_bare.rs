@@ -5,6 +5,7 @@
 //! Invariant: the clients have the settings of connector `kafka`. Nothing is decoded, gathered or handed between threads:
 //! one thread takes records and gives them back, another serves delivery reports, the rest are librdkafka's own.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first surprise")]
+#![allow(clippy::disallowed_methods, reason = "its one thread is joined at the end")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,3 +1,5 @@
+//! The tables of configurations: what is taken, what is refused and with which words.
+
 use mainstem_log::{CleanupPolicy, Durability};
 
 use super::*;
@@ -159,9 +161,20 @@ fn a_broker_is_told_at_the_start() {
         ("auto.create.topics.enable", "false"),
         ("replication.factor.max", "3"),
         ("group.initial.rebalance.delay.ms", "500"),
+        ("log.durability", "interval"),
+        ("log.durability.interval.ms", "20"),
+        ("log.cleanup.policy", "compact"),
     ] {
         settings.set(name, value).unwrap();
     }
+    let of_topics = BrokerConfigs::new(settings.clone());
+    let log = of_topics.log_settings(&Given::new());
+    assert_eq!(log.durability, Durability::Interval { ms: 20 });
+    assert_eq!(log.cleanup, CleanupPolicy::Compact);
+    let own = Given::from([("cleanup.policy".to_owned(), "delete".to_owned())]);
+    assert_eq!(of_topics.log_settings(&own).cleanup, CleanupPolicy::Delete);
+    let found = of_topics.of_broker(&broker_config("log.cleanup.policy").unwrap());
+    assert_eq!((&*found[0].value, found[0].source), ("compact", Source::Static));
     assert_eq!(settings.partitions_default, 4);
     assert!(!settings.auto_create_topics);
     assert_eq!(settings.replication_factor_max, 3);

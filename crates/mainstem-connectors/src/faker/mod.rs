@@ -19,8 +19,8 @@ mod regexify;
 use std::sync::Arc;
 
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
-    optional,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown,
+    SinkChangelog, optional,
 };
 use mainstem_core::{Error, Result};
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown, SinkChangelog,
-    optional,
+    ConnectorSpec, Delivery, FormatUse, OptionReader, OptionSpec, OptionType, Pushdown,
+    SinkChangelog, optional,
 };
 use mainstem_core::{Batch, DataType, Error, Result};
 

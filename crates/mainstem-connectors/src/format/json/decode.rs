@@ -86,10 +86,7 @@ impl Decode for JsonDecoder {
         match payload {
             Payload::Lines(lines) => self.decode_lines(&lines, out),
             Payload::Messages(messages) => self.decode_messages(&messages, out),
-            Payload::Unread(_)
-            | Payload::Oversized(_)
-            | Payload::Rows(_)
-            | Payload::Batch(_) => {
+            Payload::Unread(_) | Payload::Oversized(_) | Payload::Rows(_) | Payload::Batch(_) => {
                 Err(Error::internal("format 'json' got a payload without whole records"))
             }
         }
