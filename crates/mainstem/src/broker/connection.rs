@@ -1,8 +1,10 @@
-//! One client's connection: requests in, answers out, one at a time and in order.
+//! One client's connection: requests in, answers out, in order.
 //! Invariant: the next request is handled when the answer to the last one is written, so a client that does not read gets
-//! nothing more done. A request that cannot be read, a client that does not take its answer, and an answer that will never
+//! nothing more done. Only requests that bring records may follow each other before the first is answered, up to
+//! [`AHEAD_MAX`]: they wait for the disk, and one sync is enough for all that came before it. A request that cannot be read, a client that does not take its answer, and an answer that will never
 //! come end the connection, and no other one. The broker is told of every end.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +13,17 @@ use bytes::Bytes;
 use mainstem_broker::wire::{self, FrameError, Head, StrBytes};
 use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use super::frames::{Budget, FrameEnd, FrameLimits, FrameReader};
+use super::frames::{Budget, Frame, FrameEnd, FrameLimits, FrameReader};
 use super::host::{Answer, Host, Stopped, load};
 use super::sasl::Login;
 
-/// How long a client may take no byte of its answer.
 const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(100);
+/// Requests with records that may wait for the disk while the next one is read.
+const AHEAD_MAX: usize = 16;
+/// How long a client may take no byte of its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that are under way when the broker stops have so long to be finished.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,6 +43,8 @@ pub(super) enum End {
     Unloadable(io::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("no TLS: {0}")]
+    NoHandshake(io::Error),
     #[error("the client has not logged in")]
     NotLoggedIn,
     #[error("the login was refused")]
@@ -59,12 +65,17 @@ impl End {
     pub(super) fn is_remarkable(&self) -> bool {
         match self {
             Self::Frame(FrameEnd::Gone | FrameEnd::Io(_)) | Self::Io(_) | Self::Unanswered => false,
-            Self::Frame(FrameEnd::Refused(_) | FrameEnd::Slow(_)) => true,
+            // Who looks whether somebody listens says nothing.
+            Self::NoHandshake(e) => e.kind() != io::ErrorKind::UnexpectedEof,
+            Self::Frame(FrameEnd::Refused(_) | FrameEnd::Slow(_) | FrameEnd::Tls) => true,
             Self::Malformed(_) | Self::Unwritable(_) | Self::NotReading => true,
             Self::Unloadable(_) | Self::NotLoggedIn | Self::Refused => true,
         }
     }
 }
+
+/// Requests with records whose answers wait for the disk, in their order.
+type Ahead = VecDeque<(Head, oneshot::Receiver<Response>)>;
 
 /// One connection, but for its stream.
 pub(super) struct Connection {
@@ -110,45 +121,106 @@ impl Connection {
         mut self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin,
     ) -> Result<(), End> {
-        loop {
-            let mut stopping = self.stopping.clone();
-            let frame = tokio::select! {
-                frame = self.reader.next(&mut stream, self.limits()) => frame?,
-                () = stopped(&mut stopping) => return Ok(()),
-            };
+        let mut ahead = VecDeque::new();
+        while let Some(frame) = self.next(&mut ahead, &mut stream).await? {
+            if let Some(login) = self.login.as_mut().filter(|login| login.awaits_bare_message()) {
+                let answer = login.answer(&frame.bytes);
+                write_bare(answer.ok(), &mut stream).await?;
+                continue;
+            }
             let (head, request) = wire::decode_request(frame.bytes.clone())?;
-            let answer = match self.log_in(&request) {
+            let brings_records = matches!(request, Request::Produce(_));
+            if !brings_records {
+                self.finish(&mut ahead, &mut stream).await?;
+            }
+            let answer = match self.log_in(&request, head.version) {
                 Some(answer) => Answer::Now(answer?),
                 None => self.hand_in(&head, request)?,
             };
             // The records are in the log, or refused: their share is free for others.
             drop(frame);
-            let response = self.wait(answer, &mut stream).await?;
-            let failed = self.login.as_ref().is_some_and(Login::has_failed);
-            if failed {
-                // Who guesses passwords gets few tries.
-                tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
+            match answer {
+                Answer::Later(waits) if brings_records => ahead.push_back((head, waits)),
+                answer => {
+                    self.finish(&mut ahead, &mut stream).await?;
+                    let response = self.wait(answer, &mut stream).await?;
+                    if self.login.as_ref().is_some_and(Login::has_failed) {
+                        // Who guesses passwords gets few tries.
+                        tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
+                    }
+                    self.write(&head, response, &mut stream).await?;
+                }
             }
-            self.write(&head, response, &mut stream).await?;
-            if failed {
+            if self.login.as_ref().is_some_and(Login::has_failed) {
                 return Err(End::Refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next request; answers that come before it are written. `None` when it is time to stop.
+    async fn next(
+        &mut self,
+        ahead: &mut Ahead,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Option<Frame>, End> {
+        loop {
+            if ahead.len() >= AHEAD_MAX {
+                self.finish_one(ahead, stream).await?;
+            }
+            let limits = self.limits();
+            let mut stopping = self.stopping.clone();
+            let response = tokio::select! {
+                biased;
+                Some(response) = first(ahead) => response,
+                frame = self.reader.next(stream, limits) => return Ok(Some(frame?)),
+                () = stopped(&mut stopping) => {
+                    self.finish(ahead, stream).await?;
+                    return Ok(None);
+                }
+            };
+            if let Some((head, _)) = ahead.pop_front() {
+                self.write(&head, response.map_err(|_| Stopped)?, stream).await?;
             }
         }
     }
 
+    /// Answers all that waits for the disk.
+    async fn finish(
+        &mut self,
+        ahead: &mut Ahead,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<(), End> {
+        while !ahead.is_empty() {
+            self.finish_one(ahead, stream).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_one(
+        &mut self,
+        ahead: &mut Ahead,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<(), End> {
+        let Some((head, waits)) = ahead.pop_front() else { return Ok(()) };
+        let response = self.wait(Answer::Later(waits), stream).await?;
+        self.write(&head, response, stream).await
+    }
+
     fn limits(&self) -> FrameLimits {
         match &self.login {
+            Some(login) if login.awaits_bare_message() => FrameLimits::BARE_MESSAGE,
             Some(login) if !login.is_done() => FrameLimits::UNAUTHENTICATED,
             _ => FrameLimits::OPEN,
         }
     }
 
     /// The answer to a client that has not logged in yet; `None` if the broker may be asked.
-    fn log_in(&mut self, request: &Request) -> Option<Result<Response, End>> {
+    fn log_in(&mut self, request: &Request, version: i16) -> Option<Result<Response, End>> {
         let login = self.login.as_mut().filter(|login| !login.is_done())?;
         match request {
             Request::ApiVersions(_) | Request::UnknownApiVersions => None,
-            Request::SaslHandshake(request) => Some(Ok(login.handshake(request).into())),
+            Request::SaslHandshake(request) => Some(Ok(login.handshake(request, version).into())),
             Request::SaslAuthenticate(request) => Some(Ok(login.authenticate(request).into())),
             _ => Some(Err(End::NotLoggedIn)),
         }
@@ -213,10 +285,29 @@ impl Drop for Connection {
     }
 }
 
+/// The answer that is to be written next; `None` if there is none.
+async fn first(ahead: &mut Ahead) -> Option<Result<Response, oneshot::error::RecvError>> {
+    let (_, waits) = ahead.front_mut()?;
+    Some(waits.await)
+}
+
 /// Returns when it is time to stop.
 pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // A sender that is gone has stopped as well.
     let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// Answers a message of SASL that came without a header in the same way; `None` is a refusal, which has no words.
+async fn write_bare(
+    answer: Option<Vec<u8>>,
+    stream: &mut (impl AsyncWrite + Unpin),
+) -> Result<(), End> {
+    let Some(answer) = answer else {
+        tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
+        return Err(End::Refused);
+    };
+    let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
+    write_all(stream, [&length.to_be_bytes()[..], &answer].concat().into()).await
 }
 
 async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes) -> Result<(), End> {
@@ -233,3 +324,6 @@ async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes) -> 
         Err(_) => Err(End::NotReading),
     }
 }
+
+#[cfg(test)]
+mod tests;
