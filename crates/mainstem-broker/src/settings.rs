@@ -1,5 +1,7 @@
 //! What the broker is told when it starts; plain data, made by the shell.
 
+use std::collections::BTreeMap;
+
 use mainstem_core::{Error, Result};
 use mainstem_log::Durability;
 
@@ -42,6 +44,9 @@ pub struct Settings {
     pub transaction_timeout_ms_max: i32,
     /// `fetch.max.bytes`: of one answer.
     pub fetch_bytes_max: u32,
+    /// Configurations of all topics that say nothing themselves, by the broker's names (`log.cleanup.policy`). They stand
+    /// before the fields above that say the same.
+    pub topic_configs: BTreeMap<String, String>,
 }
 
 impl Default for Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             offset_metadata_bytes_max: 4_096,
             transaction_timeout_ms_max: 3_600_000,
             fetch_bytes_max: 55 << 20,
+            topic_configs: BTreeMap::new(),
         }
     }
 }

@@ -113,7 +113,7 @@ impl BrokerConfigs {
         };
         push(self.own.get(row.name).map(String::as_str), Source::Broker);
         push(self.all.get(row.name).map(String::as_str), Source::AllBrokers);
-        let started = row.get.map(|get| get(&self.started_with));
+        let started = self.started(row.name).or_else(|| row.get.map(|get| get(&self.started_with)));
         push(started.as_deref().filter(|value| *value != row.default), Source::Static);
         push(Some(row.default), Source::Default);
         found
@@ -152,7 +152,13 @@ impl BrokerConfigs {
 
     fn altered_or_static(&self, name: &str) -> Option<String> {
         let altered = self.own.get(name).or_else(|| self.all.get(name)).cloned();
-        altered.or_else(|| broker::behind_topics(name).map(|get| get(&self.started_with)))
+        let field = || broker::behind_topics(name).map(|get| get(&self.started_with));
+        altered.or_else(|| self.started(name)).or_else(field)
+    }
+
+    /// What was given at the start for all topics.
+    fn started(&self, name: &str) -> Option<String> {
+        self.started_with.topic_configs.get(name).cloned()
     }
 }
 
@@ -191,11 +197,18 @@ pub(crate) fn set_at_start(
     name: &str,
     value: &str,
 ) -> Result<(), Refused> {
-    let Some(set) = fits_broker(name, value)?.set else {
-        let why = format!("broker config {name} cannot be given at the start, only altered");
-        return Err((ErrorCode::InvalidRequest, why));
-    };
-    set(settings, Value(value));
+    let row = fits_broker(name, value)?;
+    let behind_topics = || TOPIC_CONFIGS.iter().any(|topic| topic.broker == Some(row.name));
+    match row.set {
+        Some(set) => set(settings, Value(value)),
+        None if behind_topics() => {
+            settings.topic_configs.insert(name.to_owned(), value.to_owned());
+        }
+        None => {
+            let why = format!("broker config {name} cannot be given at the start, only altered");
+            return Err((ErrorCode::InvalidRequest, why));
+        }
+    }
     Ok(())
 }
 
