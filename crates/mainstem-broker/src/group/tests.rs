@@ -289,7 +289,7 @@ fn play(seed: u64) {
         let client = &mut clients[at];
         match rng.next_u64() % 8 {
             0 => bench.pass(i64::try_from(rng.next_u64() % 9_000).unwrap()),
-            1 if rng.next_u64() % 8 == 0 => {
+            1 if rng.next_u64().is_multiple_of(8) => {
                 *client = Client { dead: !client.dead, ..Client::default() }
             }
             _ if client.dead => {}
