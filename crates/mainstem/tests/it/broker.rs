@@ -14,66 +14,65 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::program::{Place, Ran, Started};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `mainstem up` on a port of its own.
-struct Broker {
-    started: Started,
-    address: SocketAddr,
+pub(crate) struct Broker {
+    pub(crate) started: Started,
+    /// Of its listeners, in their order.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Of the first one.
+    pub(crate) address: SocketAddr,
 }
 
 impl Broker {
     /// In the folder `data` of the place.
-    fn start(place: &Place, more: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, more: &[&str]) -> Self {
         Self::start_in(place, "data", more)
     }
 
     fn start_in(place: &Place, data: &str, more: &[&str]) -> Self {
-        let mut arguments = vec!["up", "--data", data, "--kafka-listen", "127.0.0.1:0"];
-        arguments.extend_from_slice(more);
-        let mut started = place.start(&arguments);
-        let said = started.notice();
-        let address =
-            said.strip_prefix("broker: ready for Kafka clients on ").unwrap_or_else(|| {
-                panic!("it is not ready: {said} {:?}", started.rest_of_stderr());
-            });
-        let address = address.split_once(',').unwrap().0.parse().unwrap();
-        Self { started, address }
+        Self::start_at(place, data, &["127.0.0.1:0"], more)
     }
 
-    fn config(&self) -> ClientConfig {
+    /// With listeners of its own.
+    pub(crate) fn start_at(place: &Place, data: &str, listeners: &[&str], more: &[&str]) -> Self {
+        let mut arguments = vec!["up", "--data", data];
+        arguments.extend(listeners.iter().flat_map(|listener| ["--kafka-listen", listener]));
+        arguments.extend_from_slice(more);
+        Self::ready(place.start(&arguments))
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn ready(mut started: Started) -> Self {
+        let said = started.notice();
+        let listeners = said.strip_prefix("broker: ready for Kafka clients on ");
+        let listeners = listeners.unwrap_or_else(|| {
+            panic!("it is not ready: {said} {:?}", started.rest_of_stderr());
+        });
+        let listeners = listeners.split_once(", topics in").unwrap().0.split(" and ");
+        let address = |name: &str| name.rsplit("://").next().unwrap().parse().unwrap();
+        let addresses: Vec<SocketAddr> = listeners.map(address).collect();
+        Self { started, address: addresses[0], addresses }
+    }
+
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address.to_string());
         config
     }
 
     /// Writes records with acks=all and waits for all of them.
-    fn write(&self, topic: &str, values: impl IntoIterator<Item = String>) {
-        let producer: BaseProducer = self.config().create().unwrap();
-        for value in values {
-            let record = BaseRecord::<(), str>::to(topic).payload(&value);
-            producer.send(record).map_err(|(e, _)| e).unwrap();
-        }
-        producer.flush(PATIENCE).unwrap();
+    pub(crate) fn write(&self, topic: &str, values: impl IntoIterator<Item = String>) {
+        write(&self.config(), topic, values);
     }
 
     /// The first records of partition 0.
-    fn read(&self, topic: &str, count: usize) -> Vec<String> {
-        let mut config = self.config();
-        config.set("group.id", "test").set("enable.auto.commit", "false");
-        let consumer: BaseConsumer = config.create().unwrap();
-        let mut from = TopicPartitionList::new();
-        from.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
-        consumer.assign(&from).unwrap();
-        let mut values = Vec::new();
-        while values.len() < count {
-            let message = consumer.poll(PATIENCE).expect("a record in time").unwrap();
-            values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
-        }
-        values
+    pub(crate) fn read(&self, topic: &str, count: usize) -> Vec<String> {
+        read(self.config(), topic, count)
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
@@ -87,7 +86,7 @@ impl Broker {
     }
 
     /// Ctrl-C, and what it left.
-    fn stop(self) -> Ran {
+    pub(crate) fn stop(self) -> Ran {
         self.started.signal("INT");
         let ran = self.started.end();
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -100,8 +99,37 @@ impl Broker {
     }
 }
 
+/// Writes records with acks=all and waits for all of them.
+pub(crate) fn write(
+    config: &ClientConfig,
+    topic: &str,
+    values: impl IntoIterator<Item = String>,
+) {
+    let producer: BaseProducer = config.create().unwrap();
+    for value in values {
+        let record = BaseRecord::<(), str>::to(topic).payload(&value);
+        producer.send(record).map_err(|(e, _)| e).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+/// The first records of partition 0.
+pub(crate) fn read(mut config: ClientConfig, topic: &str, count: usize) -> Vec<String> {
+    config.set("group.id", "test").set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut from = TopicPartitionList::new();
+    from.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+    consumer.assign(&from).unwrap();
+    let mut values = Vec::new();
+    while values.len() < count {
+        let message = consumer.poll(PATIENCE).expect("a record in time").unwrap();
+        values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
+    }
+    values
+}
+
 /// A request frame: the length, then API, version, correlation id 7, no client id, and the body.
-fn frame(api_key: i16, version: i16, body: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(api_key: i16, version: i16, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&(10 + i32::try_from(body.len()).unwrap()).to_be_bytes());
     bytes.extend_from_slice(&api_key.to_be_bytes());
@@ -113,7 +141,7 @@ fn frame(api_key: i16, version: i16, body: &[u8]) -> Vec<u8> {
 }
 
 /// The next answer, without its length; `None` if the broker closed the connection.
-fn answer(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn answer(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).ok()?;
     let mut bytes = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
@@ -121,7 +149,7 @@ fn answer(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn numbers(count: usize) -> Vec<String> {
+pub(crate) fn numbers(count: usize) -> Vec<String> {
     (0..count).map(|n| n.to_string()).collect()
 }
 
@@ -175,6 +203,23 @@ fn other_machines_are_let_in_by_the_users_word_only() {
 }
 
 #[test]
+fn configurations_of_the_broker_are_given_by_kafkas_names() {
+    let place = Place::new();
+    let set = |setting| place.run(&["up", "--data", "other", "--kafka-set", setting]);
+    let ran = set("num.partition=4");
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("did you mean num.partitions?"), "{}", ran.stderr);
+    assert_eq!(set("num.partitions").code, 2);
+    assert!(!place.path("other").exists());
+    let broker = Broker::start(&place, &["--kafka-set", "num.partitions=4"]);
+    broker.write("t", numbers(1));
+    let client: BaseConsumer = broker.config().create().unwrap();
+    let metadata = client.fetch_metadata(Some("t"), PATIENCE).unwrap();
+    assert_eq!(metadata.topics()[0].partitions().len(), 4);
+    broker.stop();
+}
+
+#[test]
 fn hostile_frames_close_their_connection_and_no_other() {
     let place = Place::new();
     let broker = Broker::start(&place, &[]);
@@ -204,25 +249,45 @@ fn hostile_frames_close_their_connection_and_no_other() {
     broker.stop();
 }
 
+/// A thousand sockets here, and as many there.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+}
+
 #[test]
 fn announced_bytes_take_no_memory() {
+    raise_open_files();
     let place = Place::new();
     let broker = Broker::start(&place, &[]);
-    let mut streams = Vec::new();
-    for _ in 0..900 {
-        let mut stream = broker.connect();
-        // 99 MiB of records, of which none ever comes.
-        let announced = (99_i32 << 20).to_be_bytes();
-        stream.write_all(&[&announced[..], &[0, 0, 0, 9, 0, 0, 0, 1]].concat()).unwrap();
-        streams.push(stream);
+    let produce = [0, 0, 0, 9, 0, 0, 0, 1];
+    let announcing = |bytes: i32| {
+        let connect = |_| {
+            let mut stream = broker.connect();
+            stream.write_all(&[&bytes.to_be_bytes()[..], &produce].concat()).unwrap();
+            stream
+        };
+        (0..1000).map(connect).collect::<Vec<_>>()
+    };
+    // 99 MiB of records, of which none ever comes: they are waited for.
+    let mut waiting = announcing(99 << 20);
+    let refused = announcing(i32::MAX);
+    for mut stream in refused {
+        assert_eq!(answer(&mut stream), None, "2 GiB are waited for");
     }
-    // The last connection is served: so all before it were accepted.
+    // The last one is served: so all before it were accepted.
     let mut stream = broker.connect();
     stream.write_all(&frame(18, 0, &[])).unwrap();
     answer(&mut stream).unwrap();
     let resident_kib = broker.resident_kib();
     assert!(resident_kib < 50 << 10, "{resident_kib} KiB");
-    drop(streams);
+    for stream in &mut waiting {
+        stream.set_nonblocking(true).unwrap();
+        let open = stream.read(&mut [0]).unwrap_err();
+        assert_eq!(open.kind(), std::io::ErrorKind::WouldBlock);
+    }
+    drop(waiting);
     broker.stop();
 }
 
@@ -248,7 +313,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 const TABLES: &str = "
 CREATE TABLE words (w STRING) WITH ('connector' = 'kafka', 'topic' = 'words', 'format' = 'raw',
-  'scan.startup.mode' = 'earliest-offset');
+  'mainstem.auto-create-topics' = 'true', 'scan.startup.mode' = 'earliest-offset');
 CREATE TABLE loud (w STRING) WITH ('connector' = 'kafka', 'topic' = 'loud', 'format' = 'raw',
   'properties.bootstrap.servers' = 'embedded');
 ";
@@ -291,13 +356,10 @@ fn run_keeps_topics_in_a_folder() {
     let read = place.ok(&["run", "-q", "--output", "csv", "--data", "topics", "read.sql"]);
     let found: Vec<u32> = read.stdout.lines().filter_map(|line| line.parse().ok()).collect();
     assert!(found.iter().copied().eq(1..=1000), "{} rows", found.len());
-    let forgotten = place.ok(&["run", "-q", "--output", "csv", "read.sql"]);
-    assert_eq!(
-        forgotten.stdout.lines().count(),
-        1,
-        "in memory there is nothing: {}",
-        forgotten.stdout
-    );
+    let forgotten = place.run(&["run", "-q", "--output", "csv", "read.sql"]);
+    assert_eq!(forgotten.code, 1);
+    let said = "topic 'log' does not exist on the embedded broker";
+    assert!(forgotten.stderr.contains(said), "in memory there is nothing: {}", forgotten.stderr);
 }
 
 #[test]
