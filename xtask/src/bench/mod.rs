@@ -2,6 +2,7 @@
 //! Invariant: whole processes are measured from outside, in CPU-seconds, and answers are compared; see `report` for the
 //! rules that the reader is told. Does not judge: there is no limit below which a run fails.
 
+mod broker;
 mod engines;
 mod json;
 mod kafka;
@@ -26,7 +27,7 @@ const FEW_EVENTS: u64 = 1_000_000;
 pub(crate) struct BenchArgs {
     /// What to measure; everything when none is named
     parts: Vec<Part>,
-    /// How many events; default: 5 M payments, 10 M for Nexmark, 2 M through Kafka
+    /// How many events; default: 5 M payments, 10 M for Nexmark, 2 M through Kafka, 5 M to brokers
     #[arg(long)]
     events: Option<u64>,
     /// How often each program is run
@@ -59,6 +60,8 @@ enum Part {
     Nexmark,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
     Kafka,
+    /// The embedded broker beside Apache Kafka: throughput, latency, memory, start, and its topics read from inside
+    Broker,
 }
 
 impl Part {
@@ -106,6 +109,7 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
                 nexmark::run(&engines, &folder, &args.queries, events(10_000_000), args.runs)?
             }
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
+            Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
         };
         println!("{}", section.text());
         sections.push(section);

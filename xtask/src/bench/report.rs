@@ -60,7 +60,7 @@ programs taking turns, so ratios mean something and absolute numbers little; a d
   published Nexmark runs, no checkpoints and no cluster: the least it can do. Its compiling to machine code is part of its cost.
 - DuckDB runs on one thread through its Python package.
 
-Not measured: latency, recovery, state that does not fit into memory, more than one machine.
+Not measured: latency and recovery of pipelines, state that does not fit into memory, more than one machine.
 ";
 
 /// Writes docs/benchmarks.md.

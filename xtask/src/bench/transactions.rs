@@ -64,14 +64,14 @@ pub(crate) fn program(
 
 /// What an engine said, in three numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Answer {
+pub(crate) struct Answer {
     rows: u64,
     paid: u64,
     sum: f64,
 }
 
 impl Answer {
-    fn read(query: &str, text: &str) -> Result<Self> {
+    pub(crate) fn read(query: &str, text: &str) -> Result<Self> {
         let mut answer = Self { rows: 0, paid: 0, sum: 0.0 };
         for line in text.lines() {
             let (paid, sum) = match query {
@@ -85,7 +85,7 @@ impl Answer {
         Ok(answer)
     }
 
-    fn agrees(&self, other: &Self) -> bool {
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
         let distance = (self.sum - other.sum).abs();
         self.rows == other.rows && self.paid == other.paid && distance <= 1e-9 * self.sum.abs()
     }
