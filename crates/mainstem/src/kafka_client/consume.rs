@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, StdoutLock, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
@@ -14,10 +15,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::avro::{Decoder, Framing, SchemaFile};
 use super::columns::count;
 use super::connection::{Cluster, ConnectionArgs, REQUEST_TIMEOUT, Topic};
 use super::offsets::{Moment, Place, offsets, parse_time};
-use super::print::{RecordField, RecordFormat, RecordPrinter};
+use super::print::{AvroDecoders, RecordField, RecordFormat, RecordPrinter};
 use super::produce::parse_separator;
 use super::stopping::Stopping;
 use crate::clock::Stopwatch;
@@ -37,7 +39,8 @@ Examples:
   mainstem consume orders --timestamp 2026-01-31T09:00:00Z --max-messages 5
   mainstem consume orders --group audit --from-beginning    goes on where the group stopped
   mainstem consume prices --print key --separator : --from-beginning --timeout 5s
-  mainstem consume orders --format json | jq .value";
+  mainstem consume orders --format json | jq .value
+  mainstem consume orders --format avro --schema order.avsc --from-beginning | jq .value.total";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP, group(ArgGroup::new("start").multiple(false)))]
@@ -69,9 +72,18 @@ pub(crate) struct ConsumeArgs {
     /// End when the end of every partition was reached; for one topic
     #[arg(long, short = 'e', conflicts_with = "group_id")]
     until_end: bool,
-    /// raw: values as they are, a line each; json: an object a record
+    /// raw: values as they are, a line each; json: an object a record; avro: the same, with the value decoded
     #[arg(long, value_name = "FORMAT", default_value = "raw", value_parser = RecordFormat::parse)]
     format: RecordFormat,
+    /// The Avro schema of the values
+    #[arg(long, value_name = "FILE.avsc")]
+    schema: Option<PathBuf>,
+    /// The Avro schema of the keys [default: keys stay text]
+    #[arg(long, value_name = "FILE.avsc")]
+    key_schema: Option<PathBuf>,
+    /// What stands around Avro datums
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    framing: Framing,
     /// Fields to print before a raw value
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
     print: Vec<RecordField>,
@@ -123,6 +135,8 @@ pub(crate) fn execute(args: &ConsumeArgs) -> Outcome {
             error.with_hint("--timeout 5s ends when nothing comes any more"),
         ));
     }
+    let schemas = Schemas::read(args)?;
+    let avro = schemas.decoders(args)?;
     let cluster = connect(args)?;
     let names: BTreeSet<&str> = args.topics.iter().map(String::as_str).collect();
     let topics: Vec<Topic> =
@@ -154,6 +168,7 @@ pub(crate) fn execute(args: &ConsumeArgs) -> Outcome {
             fields: args.print.clone(),
             separator: args.separator.clone(),
             null: args.null_value.clone(),
+            avro,
         },
         out: BufWriter::with_capacity(64 * 1024, std::io::stdout().lock()),
         unstored: BTreeMap::new(),
@@ -170,6 +185,35 @@ pub(crate) fn execute(args: &ConsumeArgs) -> Outcome {
         say(&format!("{} read\n", count(records, "record")));
     }
     Ok(())
+}
+
+/// The schemas of `--format avro`.
+struct Schemas {
+    key: Option<SchemaFile>,
+    value: Option<SchemaFile>,
+}
+
+impl Schemas {
+    fn read(args: &ConsumeArgs) -> Outcome<Self> {
+        let named = args.schema.is_some() || args.key_schema.is_some();
+        if named && args.format != RecordFormat::Avro {
+            let error = Error::user("--schema and --key-schema are for --format avro");
+            return Err(Failure::Usage(error.with_hint("add --format avro")));
+        }
+        let read = |path: &Option<PathBuf>| path.as_deref().map(SchemaFile::read).transpose();
+        Ok(Self { key: read(&args.key_schema)?, value: read(&args.schema)? })
+    }
+
+    fn decoders(&self, args: &ConsumeArgs) -> Outcome<Option<AvroDecoders<'_>>> {
+        if args.format != RecordFormat::Avro {
+            return Ok(None);
+        }
+        let key = self.key.as_ref();
+        let key =
+            key.map(|key| Decoder::new(Some(key), args.framing, "--key-schema")).transpose()?;
+        let value = Decoder::new(self.value.as_ref(), args.framing, "--schema")?;
+        Ok(Some(AvroDecoders { key, value }))
+    }
 }
 
 fn connect(args: &ConsumeArgs) -> Outcome<Cluster> {
@@ -265,7 +309,7 @@ fn starts(cluster: &Cluster, args: &ConsumeArgs, places: &[Place]) -> Outcome<Ve
 struct Consuming<'a> {
     args: &'a ConsumeArgs,
     cluster: &'a Cluster,
-    printer: RecordPrinter,
+    printer: RecordPrinter<'a>,
     out: BufWriter<StdoutLock<'static>>,
     /// The last offsets that are printed but not marked for the commit: by partition, then topic.
     unstored: BTreeMap<i32, Vec<(String, i64)>>,
@@ -320,7 +364,7 @@ impl Consuming<'_> {
 
     fn print(&mut self, record: &BorrowedMessage<'_>) -> Outcome {
         self.cluster.link().up();
-        self.printer.write(&mut self.out, record).map_err(Failure::stdout)?;
+        self.printer.write(&mut self.out, record)?;
         self.records += 1;
         self.unflushed += 1;
         if self.args.group.is_some() {

@@ -12,9 +12,11 @@
 //! | `assignment` | which partitions a member of a group says it owns |
 //! | `produce`, `lines` | lines to records |
 //! | `consume`, `print` | records to lines |
+//! | `avro` | Avro keys and values to JSON |
 //! | `stopping` | Ctrl-C in the two commands that run on |
 
 mod assignment;
+mod avro;
 mod columns;
 mod connection;
 pub(crate) mod consume;

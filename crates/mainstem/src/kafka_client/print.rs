@@ -1,4 +1,5 @@
-//! Records to lines: raw values, with fields before them if wanted, or one JSON object a record.
+//! Records to lines: raw values, with fields before them if wanted, or one JSON object a record, its key and value as
+//! text or decoded from Avro.
 //! Invariant: one record is one line in JSON, whatever its bytes are; raw values are written as they are, so a value
 //! that holds line feeds is several lines.
 
@@ -7,15 +8,19 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::ValueEnum;
+use mainstem_core::Error;
 use rdkafka::message::{Headers, Message};
 
+use super::avro::{Decoded, Decoder};
 use super::offsets::time_text;
+use crate::failure::{Failure, Outcome};
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordFormat {
     Raw,
     Json,
+    Avro,
 }
 
 impl RecordFormat {
@@ -24,10 +29,8 @@ impl RecordFormat {
         match text {
             "raw" => Ok(Self::Raw),
             "json" => Ok(Self::Json),
-            "avro" => Err("avro needs a schema registry, and there is none yet; raw writes the bytes as they are, \
-                 json has them in base64"
-                .to_owned()),
-            _ => Err("the formats are raw and json".to_owned()),
+            "avro" => Ok(Self::Avro),
+            _ => Err("the formats are raw, json and avro".to_owned()),
         }
     }
 }
@@ -51,24 +54,45 @@ pub(super) enum RecordField {
     Value,
 }
 
+/// What decodes the keys and values of `--format avro`.
+pub(super) struct AvroDecoders<'s> {
+    /// `None`: keys stay text.
+    pub(super) key: Option<Decoder<'s>>,
+    pub(super) value: Decoder<'s>,
+}
+
 /// Writes records.
-#[derive(Debug)]
-pub(super) struct RecordPrinter {
+pub(super) struct RecordPrinter<'s> {
     pub(super) format: RecordFormat,
     pub(super) fields: Vec<RecordField>,
     pub(super) separator: String,
     /// What stands for a key or value that is not there.
     pub(super) null: String,
+    /// For [`RecordFormat::Avro`].
+    pub(super) avro: Option<AvroDecoders<'s>>,
 }
 
-impl RecordPrinter {
-    /// Writes one record.
-    pub(super) fn write(&self, out: &mut impl Write, record: &impl Message) -> std::io::Result<()> {
-        match self.format {
-            RecordFormat::Json => write_json(out, record)?,
-            RecordFormat::Raw => self.write_raw(out, record)?,
-        }
-        out.write_all(b"\n")
+/// A key or value in JSON.
+enum Part<'r> {
+    Bytes(Option<&'r [u8]>),
+    Decoded(Decoded),
+}
+
+impl RecordPrinter<'_> {
+    /// Writes one record, or nothing of it if it cannot be decoded.
+    pub(super) fn write(&self, out: &mut impl Write, record: &impl Message) -> Outcome {
+        let (key, value) = match &self.avro {
+            None => (Part::Bytes(record.key()), Part::Bytes(record.payload())),
+            Some(avro) => (
+                decoded(avro.key.as_ref(), record, "key", record.key())?,
+                decoded(Some(&avro.value), record, "value", record.payload())?,
+            ),
+        };
+        let written = match self.format {
+            RecordFormat::Json | RecordFormat::Avro => write_json(out, record, &key, &value),
+            RecordFormat::Raw => self.write_raw(out, record),
+        };
+        written.and_then(|()| out.write_all(b"\n")).map_err(Failure::stdout)
     }
 
     fn write_raw(&self, out: &mut impl Write, record: &impl Message) -> std::io::Result<()> {
@@ -115,7 +139,34 @@ impl RecordPrinter {
     }
 }
 
-fn write_json(out: &mut impl Write, record: &impl Message) -> std::io::Result<()> {
+/// What is not there (a tombstone's value) needs no schema.
+fn decoded<'r>(
+    decoder: Option<&Decoder<'_>>,
+    record: &impl Message,
+    what: &str,
+    bytes: Option<&'r [u8]>,
+) -> Outcome<Part<'r>> {
+    let (Some(decoder), Some(there)) = (decoder, bytes) else { return Ok(Part::Bytes(bytes)) };
+    decoder.decode(there).map(Part::Decoded).map_err(|error| {
+        let (topic, partition, offset) = (record.topic(), record.partition(), record.offset());
+        let text =
+            format!("topic '{topic}', partition {partition}, offset {offset}: the {what} {error}");
+        let after = offset.saturating_add(1);
+        let hint = error.hint().map_or(String::new(), |hint| format!("{hint}; "));
+        Failure::Runtime(
+            Error::new(error.kind(), text).with_hint(format!(
+                "{hint}--partition {partition} --offset {after} goes on behind it"
+            )),
+        )
+    })
+}
+
+fn write_json(
+    out: &mut impl Write,
+    record: &impl Message,
+    key: &Part<'_>,
+    value: &Part<'_>,
+) -> std::io::Result<()> {
     out.write_all(b"{\"topic\":")?;
     write_string(out, record.topic())?;
     write!(out, ",\"partition\":{},\"offset\":{}", record.partition(), record.offset())?;
@@ -123,8 +174,8 @@ fn write_json(out: &mut impl Write, record: &impl Message) -> std::io::Result<()
         Some(at_ms) => write!(out, ",\"timestamp\":\"{}\"", time_text(at_ms))?,
         None => out.write_all(b",\"timestamp\":null")?,
     }
-    write_bytes(out, ",\"key", record.key())?;
-    write_bytes(out, ",\"value", record.payload())?;
+    write_part(out, ",\"key", key, "key_schema_id")?;
+    write_part(out, ",\"value", value, "schema_id")?;
     out.write_all(b",\"headers\":[")?;
     for (nth, header) in record.headers().into_iter().flat_map(Headers::iter).enumerate() {
         out.write_all(if nth == 0 { b"{\"name\":" } else { b",{\"name\":" })?;
@@ -133,6 +184,26 @@ fn write_json(out: &mut impl Write, record: &impl Message) -> std::io::Result<()
         out.write_all(b"}")?;
     }
     out.write_all(b"]}")
+}
+
+/// A key or value, and the schema id of its frame as `id_name`.
+fn write_part(
+    out: &mut impl Write,
+    name: &str,
+    part: &Part<'_>,
+    id_name: &str,
+) -> std::io::Result<()> {
+    match part {
+        Part::Bytes(bytes) => write_bytes(out, name, *bytes),
+        Part::Decoded(decoded) => {
+            write!(out, "{name}\":")?;
+            out.write_all(&decoded.json)?;
+            match decoded.schema_id {
+                Some(id) => write!(out, ",\"{id_name}\":{id}"),
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 /// `"key":"text"`, `"key":null`, or `"key_base64":"..."` for bytes that are no text. `name` has the opening quote.
@@ -168,7 +239,7 @@ mod tests {
         OwnedMessage::new(owned(value), owned(key), "t".into(), timestamp, 2, 7, Some(headers))
     }
 
-    fn line(printer: &RecordPrinter, record: &OwnedMessage) -> String {
+    fn line(printer: &RecordPrinter<'_>, record: &OwnedMessage) -> String {
         let mut out = Vec::new();
         printer.write(&mut out, record).unwrap();
         String::from_utf8(out).unwrap()
@@ -181,6 +252,7 @@ mod tests {
             fields: Vec::new(),
             separator: "\t".into(),
             null: "null".into(),
+            avro: None,
         };
         let place =
             r#"{"topic":"t","partition":2,"offset":7,"timestamp":"1970-01-01T00:00:01.500Z""#;
@@ -210,6 +282,7 @@ mod tests {
                 fields,
                 separator: "|".into(),
                 null: "null".into(),
+                avro: None,
             };
             assert_eq!(line(&printer, &record(None, Some(b"v"))), expected);
         }

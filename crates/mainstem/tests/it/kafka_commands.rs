@@ -1,12 +1,13 @@
 //! `topic`, `produce`, `consume` and `group` against a broker.
-//! Invariant: a test knows a broker by its address only, so [`against!`] runs all of them on another one in one line.
+//! Invariant: a test knows a broker by its address only, so [`against!`] runs all of them on another one in one line:
+//! Apache Kafka, if there is one, and the embedded broker.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 
 use serde_json::{Value, json};
 
-use crate::program::{Place, Ran};
+use crate::program::{Place, Ran, Started};
 use crate::servers::{Watched, unique};
 
 /// Runs every test of this file on the broker whose address the expression gives; on none if it gives `None`.
@@ -24,14 +25,15 @@ macro_rules! against {
             a_reset_is_shown_and_then_done,
             lines_that_cannot_be_written_are_named,
             a_transaction_is_all_or_nothing,
+            avro_is_read_by_a_schema_from_a_file,
         ]);
     };
     ($broker:ident, $address:expr, [$($test:ident),* $(,)?]) => {
         mod $broker {
             $(#[test]
             fn $test() {
-                if let Some(address) = $address {
-                    super::$test(&super::Commands::at(address));
+                if let Some(broker) = $address {
+                    super::$test(&super::Commands::at(broker));
                 }
             })*
         }
@@ -40,19 +42,75 @@ macro_rules! against {
 
 against!(apache_kafka, crate::servers::variable("MAINSTEM_TEST_KAFKA"));
 
+against!(embedded, Some(super::Embedded::start()));
+
+/// `mainstem up`, in a folder of its own, until the test ends.
+struct Embedded {
+    servers: String,
+    started: Option<Started>,
+    _place: Place,
+}
+
+impl Embedded {
+    fn start() -> Self {
+        let place = Place::new();
+        let mut started = place.start(&["up", "--data", "data", "--kafka-listen", "127.0.0.1:0"]);
+        let said = started.notice();
+        let ready = said.strip_prefix("broker: ready for Kafka clients on ");
+        let Some((servers, _)) = ready.and_then(|ready| ready.split_once(',')) else {
+            panic!("it is not ready: {said} {}", started.rest_of_stderr());
+        };
+        Self { servers: servers.to_owned(), started: Some(started), _place: place }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if let Some(started) = self.started.take() {
+            started.signal("KILL");
+            started.end();
+        }
+    }
+}
+
+/// Where the commands go.
+enum Broker {
+    Elsewhere(String),
+    Own(Embedded),
+}
+
+impl From<String> for Broker {
+    fn from(servers: String) -> Self {
+        Self::Elsewhere(servers)
+    }
+}
+
+impl From<Embedded> for Broker {
+    fn from(embedded: Embedded) -> Self {
+        Self::Own(embedded)
+    }
+}
+
 /// The commands, with the address filled in.
 struct Commands {
     place: Place,
-    servers: String,
+    broker: Broker,
 }
 
 impl Commands {
-    fn at(servers: String) -> Self {
-        Self { place: Place::new(), servers }
+    fn at(broker: impl Into<Broker>) -> Self {
+        Self { place: Place::new(), broker: broker.into() }
+    }
+
+    fn servers(&self) -> &str {
+        match &self.broker {
+            Broker::Elsewhere(servers) => servers,
+            Broker::Own(embedded) => &embedded.servers,
+        }
     }
 
     fn with_address<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
-        [arguments, &["-b", &self.servers]].concat()
+        [arguments, &["-b", self.servers()]].concat()
     }
 
     fn ok(&self, arguments: &[&str]) -> Ran {
@@ -419,6 +477,42 @@ fn a_transaction_is_all_or_nothing(kafka: &Commands) {
     assert_eq!(kafka.all(&topic, &committed), "1\n2\n4\n");
 }
 
+fn avro_is_read_by_a_schema_from_a_file(kafka: &Commands) {
+    let topic = kafka.topic("avro", "1");
+    let order = r#"{"type": "record", "name": "Order", "fields": [{"name": "item", "type": "string"},
+        {"name": "day", "type": {"type": "int", "logicalType": "date"}}]}"#;
+    kafka.place.write("order.avsc", order);
+    kafka.place.write("key.avsc", "\"int\"");
+    // Framed, plain, a tombstone, and one that ends too early: all of them are text by chance.
+    let text =
+        "\u{2}|\0\0\0\0\u{7}\u{6}tea\u{2}\n\u{4}|\u{8}oats\u{4}\n\u{6}|gone\n\u{8}|\u{8}oat\n";
+    let ran = kafka.produce(&topic, text, &["-k", "|", "--null-value", "gone"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let read = ["consume", &topic, "--from-beginning", "--until-end", "--format", "avro"];
+    let schemas = ["--schema", "order.avsc", "--key-schema", "key.avsc"];
+    let ran = kafka.place.run(&kafka.with_address(&[&read[..], &schemas].concat()));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let records: Vec<Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let parts = |r: &Value| (r["key"].clone(), r["value"].clone(), r.get("schema_id").cloned());
+    let seen: Vec<_> = records.iter().map(parts).collect();
+    let expected = [
+        (json!(1), json!({ "item": "tea", "day": "1970-01-02" }), Some(json!(7))),
+        (json!(2), json!({ "item": "oats", "day": "1970-01-03" }), None),
+        (json!(3), Value::Null, None),
+    ];
+    assert_eq!(seen, expected);
+    let place = format!("topic '{topic}', partition 0, offset 3: the value does not fit");
+    for part in [place.as_str(), "'order.avsc'", "--partition 0 --offset 4 goes on behind it"] {
+        assert!(ran.stderr.contains(part), "it lacks '{part}': {}", ran.stderr);
+    }
+
+    let said = kafka.fails(&read);
+    assert!(said.contains("offset 0: the value needs an Avro schema"), "{said}");
+    assert!(said.contains("--schema FILE.avsc"), "{said}");
+}
+
 /// Nothing listens on the port of this address.
 const NOBODY: &str = "127.0.0.1:1";
 
@@ -440,9 +534,15 @@ fn without_a_broker_the_way_to_one_is_told() {
 
 #[test]
 fn wrong_usage_is_refused_before_anything_is_asked() {
-    let place = Place::new();
+    let place = Place::with(&[("bad.avsc", r#"{"type": "recrod"}"#)]);
     for (arguments, expected) in [
-        (&["consume", "t", "--format", "avro"][..], "schema registry"),
+        (
+            &["consume", "t", "--format", "avro", "--schema", "no.avsc"][..],
+            "cannot read the schema",
+        ),
+        (&["consume", "t", "--format", "avro", "--schema", "bad.avsc"], "is no Avro schema"),
+        (&["consume", "t", "--format", "json", "--schema", "bad.avsc"], "are for --format avro"),
+        (&["consume", "t", "--format", "protobuf"], "raw, json and avro"),
         (&["consume", "t", "--group", "g", "--offset", "3"], "cannot be used with"),
         (&["consume", "t", "--from-beginning", "--offset", "3"], "cannot be used with"),
         (&["consume", "t", "u", "--until-end"], "for one topic"),
