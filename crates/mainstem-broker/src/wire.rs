@@ -94,7 +94,12 @@ pub fn encode_response(head: &Head, response: &Response) -> Result<Option<Bytes>
         response_header_version(kafka_wire_core::ApiKey::new(head.api_key), version, flexible);
     let mut header = ResponseHeader::default();
     header.correlation_id = head.correlation_id;
-    let mut buffer = BytesMut::with_capacity(256);
+    // Room for all records at once: they are most of a frame, and moving them again costs as much as they do.
+    let records_bytes = match response {
+        Response::Fetch(answer) => usize::try_from(answer.size_bytes()).unwrap_or(0),
+        _ => 0,
+    };
+    let mut buffer = BytesMut::with_capacity(256 + records_bytes + records_bytes / 64);
     buffer.put_i32(0);
     let mut encoder = Encoder::new(&mut buffer);
     header.encode(&mut encoder, ApiVersion::new(header_version))?;

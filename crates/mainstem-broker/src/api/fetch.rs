@@ -7,7 +7,6 @@
 use std::borrow::Borrow;
 use std::io;
 
-use bytes::BytesMut;
 use mainstem_log::{FileRange, Isolation, ReadError};
 
 use super::Reply;
@@ -49,11 +48,11 @@ impl FetchAnswer {
             let records = match &ranges[..] {
                 [range] => range.read()?,
                 ranges => {
-                    let mut all = BytesMut::new();
+                    let mut all = Vec::new();
                     for range in ranges {
-                        all.extend_from_slice(&range.read()?);
+                        range.read_to(&mut all)?;
                     }
-                    all.freeze()
+                    all.into()
                 }
             };
             self.response.responses[topic].partitions[partition].records = Some(records);
