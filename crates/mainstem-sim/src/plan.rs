@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mainstem_core::clock::Rng;
 
-use crate::check::{Model, Topic};
+use crate::check::{Model, Place, Topic};
 use crate::client::Client;
 use crate::client::admin::Admin;
 use crate::client::auditor::Auditor;
 use crate::client::producer::Producer;
 use crate::client::reader::Reader;
+use crate::client::transactor::Transactor;
 use crate::world::{BEGIN_US, Weather, World};
 
 /// So long clients may take to finish when nothing fails any more.
@@ -18,6 +19,9 @@ const CALM_US: i64 = 300_000_000;
 /// So long after the last client everything that waits has ended.
 const QUIET_US: i64 = 120_000_000;
 const AUDIT_US: i64 = 60_000_000;
+
+/// Which of the topics is the input of those who transform.
+const INPUT: usize = 2;
 
 /// What came of a seed.
 #[derive(Debug, Clone)]
@@ -108,7 +112,8 @@ fn finish(world: &mut World) {
 
 fn audit(world: &mut World) {
     let places: Vec<_> = world.model.records.places.keys().copied().collect();
-    let auditor = world.add(Box::new(Auditor::new(places.into_iter())));
+    let groups: Vec<_> = world.model.offsets.keys().cloned().collect();
+    let auditor = world.add(Box::new(Auditor::new(places.into_iter(), groups.into_iter())));
     let done = world.run(world.now_us + AUDIT_US, |world| world.is_done(auditor));
     if !done {
         let who = world.describe(auditor);
@@ -121,7 +126,9 @@ fn audit(world: &mut World) {
 fn topics(rng: &mut Rng) -> Vec<Topic> {
     let mut small = |bytes: u64| ("segment.bytes", (bytes << rng.below(6)).to_string());
     let mut topics = vec![
-        Topic::new("events", 3).with(small(256)),
+        Topic::new("events", 3).transactional().with(small(256)),
+        Topic::new("output", 2).transactional(),
+        Topic::new("input", 2).with(small(256)),
         Topic::new("keys", 2)
             .compacted()
             .with(small(256))
@@ -164,5 +171,26 @@ fn clients(rng: &mut Rng) -> Vec<Box<dyn Client>> {
     for _ in 0..1 + rng.below(3) {
         clients.push(Box::new(Reader::new(rng.below(2) == 0)));
     }
+    transactors(rng, &mut clients, writer);
     clients
+}
+
+fn transactors(rng: &mut Rng, clients: &mut Vec<Box<dyn Client>>, mut writer: u64) {
+    let mut add = |rng: &mut Rng, id: String, input: Option<Place>| {
+        writer += 1;
+        let timeout_ms = 500 + rng.below(8_000) as i32;
+        let left = 5 + rng.below(60) as u32;
+        clients.push(Box::new(Transactor::new(id, writer, input, timeout_ms, left)));
+    };
+    for number in 0..rng.below(3) {
+        for _ in 0..1 + rng.below(2) {
+            add(rng, format!("writer-{number}"), None);
+        }
+    }
+    for partition in 0..rng.below(3) as i32 {
+        for _ in 0..1 + rng.below(2) {
+            let place = Place { topic: INPUT, partition };
+            add(rng, format!("transform-{partition}"), Some(place));
+        }
+    }
 }

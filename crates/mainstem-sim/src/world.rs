@@ -405,7 +405,7 @@ impl World {
         let Some((tag, frame, note)) = open.inbox.pop_front() else { return };
         open.busy = true;
         if let Some(note) = &note {
-            self.model.arrived(note, self.steps, self.life);
+            self.model.arrived(note, self.steps);
         }
         let (head, request) = match decode_request(frame.bytes) {
             Ok(decoded) => decoded,

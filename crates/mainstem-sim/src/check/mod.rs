@@ -2,9 +2,12 @@
 //! Invariant: the model learns only from requests that were sent and answers that were received, never from the broker's
 //! insides. The first contradiction is kept; it ends the run.
 
+mod offsets;
 mod reading;
 pub(crate) mod records;
+mod transactions;
 
+pub(crate) use offsets::transform_group;
 pub(crate) use reading::Fetched;
 pub(crate) use records::{Ends, Place, Sent, Topic, Uid};
 
@@ -13,17 +16,24 @@ use std::collections::BTreeSet;
 use mainstem_core::clock::Rng;
 
 use crate::frame::When;
+use offsets::Offsets;
 use records::Records;
+use transactions::Transactions;
 
 /// What the model learns when a request reaches the broker.
 #[derive(Debug, Clone)]
-pub(crate) enum Note {}
+pub(crate) enum Note {
+    /// An offset is to be committed, perhaps with a transaction.
+    Commit { group: String, place: Place, offset: i64 },
+}
 
 /// All that is known from outside of the broker.
 #[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) topics: Vec<Topic>,
     pub(crate) records: Records,
+    pub(crate) offsets: Offsets,
+    pub(crate) transactions: Transactions,
     producer_ids: BTreeSet<(i64, i16)>,
     /// What is not durable holds from this life of the broker on.
     weak_since: u32,
@@ -33,7 +43,15 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn new(topics: Vec<Topic>) -> Self {
         let records = Records::new(&topics);
-        Self { topics, records, producer_ids: BTreeSet::new(), weak_since: 0, violation: None }
+        Self {
+            topics,
+            records,
+            offsets: Offsets::default(),
+            transactions: Transactions::default(),
+            producer_ids: BTreeSet::new(),
+            weak_since: 0,
+            violation: None,
+        }
     }
 
     /// Something that must not be.
@@ -78,15 +96,10 @@ impl Model {
     }
 
     /// A request that the model has to know of was handed to the broker, as its step `at`.
-    pub(crate) fn arrived(&mut self, note: &Note, _at: u64, _life: u32) {
-        match *note {}
+    pub(crate) fn arrived(&mut self, note: &Note, at: u64) {
+        let Note::Commit { group, place, offset } = note;
+        self.offsets.commit_arrived(group, *place, *offset, at);
     }
-
-    /// A partition was read whole by a reader of committed records.
-    pub(crate) fn read_committed_whole(&mut self, _place: Place, _records: &[(i64, Uid)]) {}
-
-    /// Every partition was read whole.
-    pub(crate) fn audited(&mut self) {}
 
     /// The power was lost: what was promised without durability may be gone.
     pub(crate) fn power_lost(&mut self, next_life: u32) {

@@ -31,6 +31,8 @@ pub(crate) struct Topic {
     pub(crate) retained: bool,
     /// Old records go when a client says so.
     pub(crate) cut: bool,
+    /// Transactions write here, and nothing ever goes.
+    pub(crate) transactional: bool,
     pub(crate) configs: Vec<(&'static str, String)>,
 }
 
@@ -43,6 +45,7 @@ impl Topic {
             compacted: false,
             retained: false,
             cut: false,
+            transactional: false,
             configs: Vec::new(),
         }
     }
@@ -64,6 +67,11 @@ impl Topic {
 
     pub(crate) fn cut(mut self) -> Self {
         self.cut = true;
+        self
+    }
+
+    pub(crate) fn transactional(mut self) -> Self {
+        self.transactional = true;
         self
     }
 
@@ -267,7 +275,4 @@ impl Model {
         let state = self.state(place);
         state.start = state.start.max(start);
     }
-
-    /// A reader of committed records was given these.
-    pub(crate) fn saw_committed(&mut self, _records: &[(i64, Uid)]) {}
 }

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 
 use mainstem_broker::wire::fetch_response::PartitionData;
-use mainstem_broker::wire::{FetchRequest, ListOffsetsRequest};
+use mainstem_broker::wire::{FetchRequest, ListOffsetsRequest, OffsetFetchRequest};
 
 use super::reader::{earliest_request, fetch_request, fetched};
+use super::transactor::offset_request;
 use super::{Client, Cx};
 use crate::check::{Place, Uid};
 use crate::frame::{Answer, When};
@@ -15,6 +16,7 @@ use crate::frame::{Answer, When};
 #[derive(Debug)]
 pub(crate) struct Auditor {
     left: VecDeque<(Place, bool)>,
+    groups: VecDeque<(String, Place)>,
     reading: Option<Reading>,
     asked: Option<u64>,
     next: u64,
@@ -29,9 +31,31 @@ struct Reading {
 }
 
 impl Auditor {
-    pub(crate) fn new(places: impl Iterator<Item = Place>) -> Self {
+    pub(crate) fn new(
+        places: impl Iterator<Item = Place>,
+        groups: impl Iterator<Item = (String, Place)>,
+    ) -> Self {
         let left = places.flat_map(|place| [(place, false), (place, true)]);
-        Self { left: left.collect(), reading: None, asked: None, next: 0 }
+        Self { left: left.collect(), groups: groups.collect(), reading: None, asked: None, next: 0 }
+    }
+
+    fn ask_offset(&mut self, cx: &mut Cx<'_>) {
+        let Some((group, place)) = self.groups.front() else { return };
+        let request = offset_request(cx, group, *place);
+        self.next += 1;
+        self.asked = Some(self.next);
+        cx.send_within(self.next, 7..=7, None, &request);
+    }
+
+    fn took_offset(&mut self, answer: &Answer, cx: &mut Cx<'_>) {
+        let Some((group, place)) = self.groups.pop_front() else { return };
+        let response = answer.read::<OffsetFetchRequest>();
+        let found = &response.topics[0].partitions[0];
+        if found.error_code != 0 {
+            let (name, code) = (cx.model.name(place), found.error_code);
+            return cx.model.fail(format!("{group}: the offset of {name} is not there: {code}"));
+        }
+        cx.model.offset_shown(&group, place, found.committed_offset, answer.when);
     }
 
     fn took(&mut self, cx: &mut Cx<'_>, when: When, data: PartitionData) {
@@ -76,7 +100,9 @@ impl Client for Auditor {
             return;
         }
         if self.reading.is_none() {
-            let Some((place, committed)) = self.left.pop_front() else { return };
+            let Some((place, committed)) = self.left.pop_front() else {
+                return self.ask_offset(cx);
+            };
             self.reading = Some(Reading { place, committed, position: None, records: Vec::new() });
         }
         let Some(reading) = &self.reading else { return };
@@ -97,6 +123,9 @@ impl Client for Auditor {
         if self.asked.take_if(|asked| *asked == tag).is_none() {
             return;
         }
+        if self.reading.is_none() {
+            return self.took_offset(answer, cx);
+        }
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.position.is_none())
         else {
             let mut response = answer.read::<FetchRequest>();
@@ -116,6 +145,6 @@ impl Client for Auditor {
     }
 
     fn is_done(&self) -> bool {
-        self.left.is_empty() && self.reading.is_none()
+        self.left.is_empty() && self.groups.is_empty() && self.reading.is_none()
     }
 }

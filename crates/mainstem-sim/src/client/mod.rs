@@ -15,6 +15,7 @@ pub(crate) mod admin;
 pub(crate) mod auditor;
 pub(crate) mod producer;
 pub(crate) mod reader;
+pub(crate) mod transactor;
 
 /// One client.
 pub(crate) trait Client: std::fmt::Debug {

@@ -67,7 +67,7 @@ impl Reader {
         }
         let consumed = cx.model.fetched(place, when, fetched(from, self.committed, data));
         if self.committed {
-            cx.model.saw_committed(&consumed.records);
+            cx.model.saw_committed(place, &consumed.records);
         }
         let state = cx.model.state(place);
         let (start, end) = (state.start, state.high_watermark);
