@@ -9,7 +9,10 @@ use std::sync::Arc;
 use clap::Args;
 use mainstem_core::Error;
 
-use crate::broker::{Address, Data, Embedded, ListenerSettings, Server, ServerSettings, User};
+use crate::broker::{
+    Address, Data, Embedded, ListenerName, ListenerSettings, Protocol, Server, ServerSettings, Tls,
+    User,
+};
 use crate::cli::{OutputKind, ScriptArgs, parse_variable};
 use crate::clock::SystemClock;
 use crate::command::{prepare, run_steps};
@@ -23,6 +26,9 @@ Examples:
   mainstem up pipeline.sql                         the same, and the pipeline beside it
   mainstem up --data memory                        topics that end with the process
   mainstem up --kafka-listen 127.0.0.1:19092       on another port
+  mainstem up --kafka-listen PLAINTEXT://127.0.0.1:9092 --kafka-listen SASL_SSL://0.0.0.0:9093 \\
+      --kafka-tls-cert cert.pem --kafka-tls-key key.pem --kafka-users users.txt
+                                                   open on this machine; from others by TLS and a password
   mainstem up --kafka-listen 0.0.0.0:9092 --kafka-advertise broker.local:9092 --insecure
                                                    for everybody on the network, without a password
 
@@ -44,21 +50,27 @@ pub(crate) struct UpArgs {
     /// The folder of the topics; memory keeps them only as long as the process runs
     #[arg(long, value_name = "DIR", default_value = "mainstem-data")]
     data: Data,
-    /// Where Kafka clients connect. May be given more than once
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
-    kafka_listen: Vec<Address>,
+    /// Where Kafka clients connect, and how: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without a protocol, TLS is
+    /// spoken if there is a certificate, and clients log in if there are users. May be given more than once
+    #[arg(long, value_name = "[PROTOCOL://]HOST:PORT", default_value = "127.0.0.1:9092")]
+    kafka_listen: Vec<ListenerName>,
     /// Where clients are told to connect, if it is not where they did: the address behind a proxy or a container's port.
     /// The first belongs to the first --kafka-listen, and so on
     #[arg(long, value_name = "HOST:PORT")]
     kafka_advertise: Vec<Address>,
-    /// A user who may come in; then nobody comes in without logging in, by SASL PLAIN or SCRAM-SHA-256/512. May be given
-    /// more than once
+    /// The certificate of TLS listeners, PEM: the server's own first, then those that signed it
+    #[arg(long, value_name = "FILE", requires = "kafka_tls_key")]
+    kafka_tls_cert: Option<PathBuf>,
+    /// The key of the certificate, PEM, without a password
+    #[arg(long, value_name = "FILE", requires = "kafka_tls_cert")]
+    kafka_tls_key: Option<PathBuf>,
+    /// A user who may log in at SASL listeners, by PLAIN or SCRAM-SHA-256/512. May be given more than once
     #[arg(long, value_name = "NAME:PASSWORD")]
     kafka_user: Vec<User>,
     /// A file of users, NAME:PASSWORD on each line, so that no password stands on the command line
     #[arg(long, value_name = "FILE")]
     kafka_users: Option<PathBuf>,
-    /// Let everybody in who reaches an address of --kafka-listen, also from other machines
+    /// Let other machines in at listeners without TLS
     #[arg(long)]
     insecure: bool,
     /// A configuration of the broker, by Kafka's name: num.partitions=4. May be given more than once
@@ -78,18 +90,45 @@ impl UpArgs {
             let error = Error::user("there are more --kafka-advertise than --kafka-listen");
             return Err(Failure::Usage(error.with_hint("give both, in the same order")));
         }
-        let listeners =
-            self.kafka_listen.iter().enumerate().map(|(index, address)| ListenerSettings {
-                address: address.clone(),
+        let (users, tls) = (self.users()?, self.tls()?);
+        let mut listeners = Vec::with_capacity(self.kafka_listen.len());
+        for (index, listener) in self.kafka_listen.iter().enumerate() {
+            let given = Protocol { tls: tls.is_some(), login: !users.is_empty() };
+            let protocol = listener.protocol.unwrap_or(given);
+            check_protocol(protocol, given)?;
+            listeners.push(ListenerSettings {
+                address: listener.address.clone(),
+                login: protocol.login,
+                tls: tls.clone().filter(|_| protocol.tls),
                 advertised: self.kafka_advertise.get(index).cloned(),
                 insecure: self.insecure,
             });
-        let listeners = listeners.collect();
+        }
+        if tls.is_some() && listeners.iter().all(|listener| listener.tls.is_none()) {
+            let error = Error::user("there is a certificate, and no listener speaks TLS");
+            let hint = "add --kafka-listen SSL://HOST:PORT, or leave --kafka-tls-cert out";
+            return Err(Failure::Usage(error.with_hint(hint)));
+        }
+        if !users.is_empty() && listeners.iter().all(|listener| !listener.login) {
+            let error = Error::user("there are users, and at no listener anybody logs in");
+            let hint = "add --kafka-listen SASL_SSL://HOST:PORT, or leave --kafka-user out";
+            return Err(Failure::Usage(error.with_hint(hint)));
+        }
         let mut broker = mainstem_broker::Settings::default();
         for (name, value) in &self.kafka_set {
             broker.set(name, value).map_err(Failure::Usage)?;
         }
-        Ok(ServerSettings { data: self.data.clone(), listeners, broker, users: self.users()? })
+        Ok(ServerSettings { data: self.data.clone(), listeners, broker, users })
+    }
+
+    fn tls(&self) -> Outcome<Option<Tls>> {
+        match (&self.kafka_tls_cert, &self.kafka_tls_key) {
+            (Some(certificate), Some(key)) => {
+                Tls::load(certificate, key).map(Some).map_err(Failure::Usage)
+            }
+            // One alone is refused when the command line is read.
+            _ => Ok(None),
+        }
     }
 
     fn users(&self) -> Outcome<Vec<User>> {
@@ -123,6 +162,21 @@ impl UpArgs {
     }
 }
 
+/// Refuses a listener that asks for what was not given.
+fn check_protocol(asked: Protocol, given: Protocol) -> Outcome {
+    let refused = |what: &str, hint: &str| {
+        let error = Error::user(format!("a listener of {} needs {what}", asked.name()));
+        Err(Failure::Usage(error.with_hint(hint)))
+    };
+    if asked.tls && !given.tls {
+        return refused("a certificate", "give it with --kafka-tls-cert FILE --kafka-tls-key FILE");
+    }
+    if asked.login && !given.login {
+        return refused("users", "name them with --kafka-user NAME:PASSWORD or --kafka-users FILE");
+    }
+    Ok(())
+}
+
 fn parse_config(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -140,6 +194,7 @@ pub(crate) fn up(arguments: &UpArgs) -> Outcome {
             prepare(script::plan(sources)?, &settings)?
         }
     };
+    raise_open_files();
     let runner = Runner::new()?;
     let server = start(&runner, server, &settings)?;
     if !arguments.quiet {
@@ -170,6 +225,18 @@ pub(crate) fn start(
     Ok(server)
 }
 
+/// Connections and segments of logs are open files, and the usual limit is that of old programs with `select`.
+#[cfg(unix)]
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is not allowed, the limit stays what it is: connections beyond it wait.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() {}
+
 /// What is wrong with an address or a folder is the user's to mend before anything runs.
 fn refused(error: Error) -> Failure {
     use mainstem_core::ErrorKind;
@@ -180,10 +247,9 @@ fn refused(error: Error) -> Failure {
 }
 
 fn ready(server: &Server, data: &Data) -> String {
-    let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
     let place = match data {
         Data::Memory => "topics in memory".to_owned(),
         Data::Folder(folder) => format!("topics in {}", folder.display()),
     };
-    format!("broker: ready for Kafka clients on {}, {place}\n", addresses.join(" and "))
+    format!("broker: ready for Kafka clients on {}, {place}\n", server.addresses().join(" and "))
 }

@@ -45,8 +45,8 @@ impl DeadLetterTopic {
         let topic = option(DEAD_LETTER_TOPIC)?;
         topics::check_name(topic)?;
         if embedded::has_embedded_servers(&table.options) {
-            let log = environment.embedded.clone().ok_or_else(embedded::no_broker)?;
-            let writer = TopicWriter::open(log, topic, Compression::None).await?;
+            let writer =
+                TopicWriter::open(environment, &table.name, topic, Compression::None).await?;
             let target = Target::Embedded { writer, clock: Arc::clone(&environment.clock) };
             return Ok(Self { target, table: table.name.clone() });
         }

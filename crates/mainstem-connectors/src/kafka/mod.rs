@@ -21,6 +21,7 @@ mod link;
 mod producer;
 mod properties;
 mod pump;
+mod range;
 mod sink;
 mod source;
 mod startup;

@@ -21,6 +21,7 @@ use super::pump::{
     Acknowledged, CommitPolicy, Context, Delivery, Opening, PAYLOADS_AHEAD, Pump, PumpSetup,
     SourceConsumer,
 };
+use super::range::{Offsets, ScanRange};
 use super::startup::{Bounded, Startup};
 use super::{Flavor, properties, topics};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
@@ -42,9 +43,7 @@ pub(crate) struct KafkaSource {
     config: ClientConfig,
     link: Arc<Link>,
     topics: Topics,
-    startup: Startup,
-    bounded: Bounded,
-    group_id: Option<String>,
+    range: ScanRange,
     create_topics: bool,
     discovery_ms: i64,
     commits: Option<CommitPolicy>,
@@ -63,35 +62,22 @@ impl KafkaSource {
         let options = OptionReader::new(&table.options, flavor.spec().options);
         let servers = options.required("properties.bootstrap.servers")?;
         let topics = parse_topics(options)?;
+        let range = ScanRange::parse(options, flavor)?;
         let upsert = flavor == Flavor::Upsert;
-        let startup = if upsert { Startup::Earliest } else { Startup::parse(options)? };
-        let bounded = Bounded::parse(options)?;
-        let group_id = options.text("properties.group.id").map(str::to_owned);
-        if group_id.is_none()
-            && (startup == Startup::GroupOffsets || bounded == Bounded::GroupOffsets)
-        {
-            return Err(Error::user("reading from group offsets needs 'properties.group.id'")
-                .with_hint(
-                    "add it, or choose where to start: 'scan.startup.mode' = 'earliest-offset'",
-                ));
-        }
         let layout = Layout::new(table, upsert)?;
         let plan = DecodePlan::new(&request, &layout, upsert)?;
-        let config = consumer_config(&request, options, group_id.as_deref(), &startup, &bounded)?;
-        let unbounded = bounded == Bounded::Unbounded;
+        let config = consumer_config(&request, options, &range)?;
         let discovery_ms = options.duration_ms("scan.topic-partition-discovery.interval")?;
         let link = Link::new(&table.name, servers, Arc::clone(&request.environment.observer));
         Ok(Self {
             plan,
-            commits: commit_policy(options, group_id.is_some())?,
+            commits: commit_policy(options, range.group_id.is_some())?,
             create_topics: options.boolean(topics::AUTO_CREATE)?,
-            discovery_ms: discovery_ms.filter(|_| unbounded).unwrap_or(0),
+            discovery_ms: discovery_ms.filter(|_| !range.is_bounded()).unwrap_or(0),
             config,
             link,
             topics,
-            startup,
-            bounded,
-            group_id,
+            range,
             acknowledged: Arc::new(Mutex::default()),
             consumer: None,
             pump: None,
@@ -172,49 +158,6 @@ impl KafkaSource {
         Ok(found)
     }
 
-    /// Where to start in a split that has no position.
-    async fn start_offset(&mut self, split: &Split, at: &TopicPartition) -> Result<i64> {
-        let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
-        let startup = if late { Startup::Earliest } else { self.startup.clone() };
-        match startup {
-            Startup::Earliest => Ok(self.log_range(at).await?.0),
-            Startup::Latest => Ok(self.log_range(at).await?.1),
-            Startup::Timestamp(ms) => self.offset_at(at, ms).await,
-            Startup::GroupOffsets => match self.committed(at).await? {
-                Some(offset) => Ok(offset),
-                None => self.reset_offset(at).await,
-            },
-            // As in Flink: partitions that are not listed follow the group.
-            Startup::Specific(offsets) => match offsets.get(&at.partition) {
-                Some(offset) => Ok(*offset),
-                None if self.group_id.is_some() => match self.committed(at).await? {
-                    Some(offset) => Ok(offset),
-                    None => self.reset_offset(at).await,
-                },
-                None => Err(Error::user(format!(
-                    "'scan.startup.specific-offsets' says nothing of partition {} of topic '{}'",
-                    at.partition, at.topic
-                ))),
-            },
-        }
-    }
-
-    async fn end_offset(&mut self, at: &TopicPartition) -> Result<Option<i64>> {
-        match self.bounded.clone() {
-            Bounded::Unbounded => Ok(None),
-            Bounded::Latest => Ok(Some(self.log_range(at).await?.1)),
-            Bounded::Timestamp(ms) => Ok(Some(self.offset_at(at, ms).await?)),
-            Bounded::GroupOffsets => match self.committed(at).await? {
-                Some(offset) => Ok(Some(offset)),
-                None => Err(self.nothing_committed(at)),
-            },
-            Bounded::Specific(offsets) => match offsets.get(&at.partition) {
-                Some(offset) => Ok(Some(*offset)),
-                None => Ok(None),
-            },
-        }
-    }
-
     /// The first offset in the log, and the one after its last.
     async fn log_range(&mut self, at: &TopicPartition) -> Result<(i64, i64)> {
         let (consumer, at) = (self.consumer()?, at.clone());
@@ -223,23 +166,30 @@ impl KafkaSource {
         })
         .await
     }
+}
 
-    /// The first offset whose timestamp is not earlier, or the end of the log.
-    async fn offset_at(&mut self, at: &TopicPartition, ms: i64) -> Result<i64> {
+#[async_trait]
+impl Offsets for KafkaSource {
+    async fn earliest(&mut self, at: &TopicPartition) -> Result<i64> {
+        Ok(self.log_range(at).await?.0)
+    }
+
+    async fn latest(&mut self, at: &TopicPartition) -> Result<i64> {
+        Ok(self.log_range(at).await?.1)
+    }
+
+    async fn at_time(&mut self, at: &TopicPartition, ms: i64) -> Result<Option<i64>> {
         let (consumer, asked) = (self.consumer()?, at.clone());
-        let answer = patiently(&self.link, &consumer, move |c: &SourceConsumer| {
+        patiently(&self.link, &consumer, move |c: &SourceConsumer| {
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(&asked.topic, asked.partition, Offset::Offset(ms.max(0)))?;
             first_offset(&c.offsets_for_times(list, REQUEST_TIMEOUT)?)
         })
-        .await?;
-        match answer {
-            Some(offset) => Ok(offset),
-            None => Ok(self.log_range(at).await?.1),
-        }
+        .await
     }
 
-    async fn committed(&mut self, at: &TopicPartition) -> Result<Option<i64>> {
+    /// The consumer is one of the group that the options name: there is no other to ask for.
+    async fn committed(&mut self, _group: &str, at: &TopicPartition) -> Result<Option<i64>> {
         let (consumer, at) = (self.consumer()?, at.clone());
         patiently(&self.link, &consumer, move |c: &SourceConsumer| {
             let mut list = TopicPartitionList::new();
@@ -247,28 +197,6 @@ impl KafkaSource {
             first_offset(&c.committed_offsets(list, REQUEST_TIMEOUT)?)
         })
         .await
-    }
-
-    /// `auto.offset.reset` for a group without an offset.
-    async fn reset_offset(&mut self, at: &TopicPartition) -> Result<i64> {
-        let options = &self.request.table.options;
-        match options.get("properties.auto.offset.reset").map(String::as_str) {
-            Some("earliest" | "smallest" | "beginning") => Ok(self.log_range(at).await?.0),
-            Some("latest" | "largest" | "end") => Ok(self.log_range(at).await?.1),
-            _ => Err(self.nothing_committed(at)),
-        }
-    }
-
-    fn nothing_committed(&self, at: &TopicPartition) -> Error {
-        let group = self.group_id.as_deref().unwrap_or_default();
-        Error::user(format!(
-            "group '{group}' has no committed offset for topic '{}', partition {}",
-            at.topic, at.partition
-        ))
-        .with_hint(
-            "set 'properties.auto.offset.reset' to 'earliest' or 'latest', or 'scan.startup.mode' to \
-             'earliest-offset'",
-        )
     }
 }
 
@@ -300,11 +228,15 @@ impl Source for KafkaSource {
         position: Option<&Position>,
     ) -> Result<Box<dyn SplitReader>> {
         let at = TopicPartition::parse(split)?;
+        let range = self.range.clone();
         let start = match position {
             Some(position) => offset_of(position)?,
-            None => self.start_offset(split, &at).await?,
+            None => {
+                let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
+                range.start(self, &at, late).await?
+            }
         };
-        let end = self.end_offset(&at).await?;
+        let end = range.end(self, &at).await?;
         let (output, input) = mpsc::channel(PAYLOADS_AHEAD);
         let pump = self.pump()?;
         if end.is_some_and(|end| start >= end) {
@@ -315,7 +247,7 @@ impl Source for KafkaSource {
             partition: at.partition,
             start: Offset::Offset(start),
             end,
-            ends_at_log_end: matches!(self.bounded, Bounded::Latest),
+            ends_at_log_end: range.bounded == Bounded::Latest,
             output,
         })?;
         Ok(Box::new(KafkaReader { input, pump, ended: false }))
@@ -432,7 +364,10 @@ pub(super) fn parse_topics(options: OptionReader<'_>) -> Result<Topics> {
     }
 }
 
-pub(super) fn commit_policy(options: OptionReader<'_>, has_group: bool) -> Result<Option<CommitPolicy>> {
+pub(super) fn commit_policy(
+    options: OptionReader<'_>,
+    has_group: bool,
+) -> Result<Option<CommitPolicy>> {
     let enabled = options.text("properties.enable.auto.commit").unwrap_or("true");
     if !has_group || !enabled.eq_ignore_ascii_case("true") {
         return Ok(None);
@@ -460,13 +395,11 @@ pub const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
 fn consumer_config(
     request: &SourceRequest,
     options: OptionReader<'_>,
-    group_id: Option<&str>,
-    startup: &Startup,
-    bounded: &Bounded,
+    range: &ScanRange,
 ) -> Result<ClientConfig> {
     // librdkafka wants a group for its assignment calls even when nothing is committed.
     let own_group = format!("mainstem-{}", request.table.name);
-    let reset = match startup {
+    let reset = match &range.startup {
         Startup::Earliest => "earliest",
         Startup::Latest => "latest",
         _ => "error",
@@ -475,11 +408,11 @@ fn consumer_config(
     defaults.push(("auto.offset.reset", reset));
     let mut config = properties::client_config(&defaults, options.with_prefix(properties::PREFIX))?;
     config
-        .set("group.id", group_id.unwrap_or(&own_group))
+        .set("group.id", range.group_id.as_deref().unwrap_or(&own_group))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("allow.auto.create.topics", "false")
-        .set("enable.partition.eof", if *bounded == Bounded::Unbounded { "false" } else { "true" });
+        .set("enable.partition.eof", if range.is_bounded() { "true" } else { "false" });
     // Wrong names and values are the user's to mend before anything starts.
     config.create_native_config().map_err(properties::config_error)?;
     Ok(config)

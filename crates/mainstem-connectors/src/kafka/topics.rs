@@ -18,8 +18,8 @@ use super::properties;
 /// The option that lets a missing topic be created.
 pub(crate) const AUTO_CREATE: &str = "mainstem.auto-create-topics";
 /// How often a missing topic is asked for before it counts as missing: a new topic takes a moment to be known.
-const MISSING_ASKED: usize = 5;
-const MISSING_PAUSE: Duration = Duration::from_millis(300);
+pub(super) const MISSING_ASKED: usize = 5;
+pub(super) const MISSING_PAUSE: Duration = Duration::from_millis(300);
 const CREATE_TIMEOUT: Duration = Duration::from_secs(15);
 const NAME_LENGTH_MAX: usize = 249;
 

@@ -24,10 +24,14 @@ const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 /// A frame may take this much longer for each of its MiB.
 const FRAME_TIMEOUT_A_MIB: Duration = Duration::from_secs(1);
 const PRODUCE: i16 = 0;
+/// What a client that speaks TLS begins with: a record of type handshake, version 3.1.
+const TLS_HANDSHAKE: i32 = 0x16_03_01;
 
 /// How large requests may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FrameLimits {
+    /// At least two: the number of the API is read first.
+    bytes_min: usize,
     /// Those that bring records.
     pub(super) produce_bytes_max: usize,
     /// All others.
@@ -39,16 +43,20 @@ pub(super) struct FrameLimits {
 impl FrameLimits {
     /// Of a client that may do what it likes.
     pub(super) const OPEN: Self = Self {
+        bytes_min: FRAME_BYTES_MIN,
         produce_bytes_max: 100 << 20,
         other_bytes_max: 4 << 20,
         idle: Duration::from_secs(600),
     };
     /// Of a client that has not said yet who it is.
     pub(super) const UNAUTHENTICATED: Self = Self {
+        bytes_min: FRAME_BYTES_MIN,
         produce_bytes_max: 512 << 10,
         other_bytes_max: 512 << 10,
         idle: Duration::from_secs(30),
     };
+    /// Of such a client whose next frame is no request: a message of SASL, without a header.
+    pub(super) const BARE_MESSAGE: Self = Self { bytes_min: 2, ..Self::UNAUTHENTICATED };
 }
 
 /// Why no more frames are read.
@@ -60,6 +68,9 @@ pub(super) enum FrameEnd {
     /// The length is impossible or beyond the limit.
     #[error("a request announces {0} bytes")]
     Refused(i32),
+    /// The length is the beginning of a TLS handshake.
+    #[error("the client speaks TLS, and this listener does not")]
+    Tls,
     /// It began and did not come to its end.
     #[error("a request of {0} bytes took too long to arrive")]
     Slow(usize),
@@ -123,7 +134,10 @@ impl FrameReader {
         let announced = self.announced();
         let size = usize::try_from(announced).map_err(|_| FrameEnd::Refused(announced))?;
         // No API is larger than this one: what is beyond needs no second look.
-        if !(FRAME_BYTES_MIN..=limits.produce_bytes_max).contains(&size) {
+        if !(limits.bytes_min..=limits.produce_bytes_max).contains(&size) {
+            if announced >> 8 == TLS_HANDSHAKE {
+                return Err(FrameEnd::Tls);
+            }
             return Err(FrameEnd::Refused(announced));
         }
         while self.buffer.len() < PREFIX_BYTES + 2 {

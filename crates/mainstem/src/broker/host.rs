@@ -1,7 +1,8 @@
 //! Where tokio meets the broker: one lock around it, threads for its syncs, a timer for its deadlines.
 //! Invariant: inside the lock nothing waits, decodes, encodes or reads files; what a call asks for is carried out after the
 //! lock is free again, in the order in which the broker said it. Every request gets its answer or learns that there is none.
-//! A panic inside the lock leaves a broker that nobody may trust: it takes no more calls and [`Host::failed`] says so.
+//! A panic inside the lock leaves a broker that nobody may trust: it takes no more calls, and says so at once and by
+//! [`Host::failed`].
 //! An idle broker wakes nothing: threads and timer sleep until there is work.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -225,6 +226,7 @@ impl Host {
                     core.ended = true;
                     core.answers.clear();
                     self.0.failed.send_replace(true);
+                    say("broker: stopped by a bug in Mainstem; nothing is answered any more\n");
                     return Err(Stopped);
                 }
             }
@@ -383,3 +385,6 @@ impl<T> WorkQueue<T> {
         self.filled.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Listeners of the Kafka protocol: addresses to bind, and the loop that accepts connections.
 //! Invariant: all listeners together hold at most [`CONNECTIONS_MAX`] connections; one more is closed at once. A connection is
-//! a task of its own: what ends it, a panic too, ends nothing else. An address beyond this machine needs the user's word.
+//! a task of its own: what ends it, a panic too, ends nothing else. An address beyond this machine needs TLS, or the user's
+//! word.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,13 +15,14 @@ use mainstem_broker::wire::StrBytes;
 use mainstem_core::{Error, ErrorKind, Result};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-use super::connection::{Connection, stopped};
+use super::connection::{Connection, End, stopped};
 use super::frames::Budget;
 use super::host::Host;
 use super::sasl::{Login, Users};
 use super::server::random;
+use super::tls::{self, Tls};
 use crate::failure::say;
 
 const CONNECTIONS_MAX: usize = 4096;
@@ -57,11 +59,64 @@ impl fmt::Display for Address {
     }
 }
 
+/// What a client and a listener speak below Kafka's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Protocol {
+    /// Nobody on the way can read or change what is sent.
+    pub(crate) tls: bool,
+    /// Clients have to log in.
+    pub(crate) login: bool,
+}
+
+impl Protocol {
+    /// Kafka's name, as in `security.protocol`.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.login, self.tls) {
+            (false, false) => "PLAINTEXT",
+            (false, true) => "SSL",
+            (true, false) => "SASL_PLAINTEXT",
+            (true, true) => "SASL_SSL",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [(false, false), (false, true), (true, false), (true, true)];
+        let mut all = all.into_iter().map(|(login, tls)| Self { tls, login });
+        all.find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A listener as the command line names it: `[PROTOCOL://]HOST:PORT`, as in Kafka's `listeners`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListenerName {
+    /// `None`: what users and certificates that are given suggest.
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) address: Address,
+}
+
+impl FromStr for ListenerName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, address)) = text.split_once("://") else {
+            return Ok(Self { protocol: None, address: text.parse()? });
+        };
+        let protocol = Protocol::named(name).ok_or_else(|| {
+            format!("'{name}' is none of PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL")
+        })?;
+        Ok(Self { protocol: Some(protocol), address: address.parse()? })
+    }
+}
+
 /// What a listener is told.
 #[derive(Debug, Clone)]
 pub(crate) struct ListenerSettings {
     /// Where it listens.
     pub(crate) address: Address,
+    /// Whether clients have to log in.
+    pub(crate) login: bool,
+    /// The certificate, if it speaks TLS.
+    pub(crate) tls: Option<Tls>,
     /// Where clients are told to connect to; else what they connected to.
     pub(crate) advertised: Option<Address>,
     /// The user has said that everybody who reaches the address may come in.
@@ -93,10 +148,12 @@ impl Bound {
         };
         let found = lookup_host((address.host.as_str(), address.port)).await.map_err(failed)?;
         let found: Vec<SocketAddr> = found.collect();
-        if !settings.insecure && found.iter().any(|address| !address.ip().is_loopback()) {
+        let wide = found.iter().any(|address| !address.ip().is_loopback());
+        if wide && settings.tls.is_none() && !settings.insecure {
             return Err(Error::user(format!("{address} can be reached from other machines"))
                 .with_hint(
-                    "listen on 127.0.0.1, or add --insecure if everybody there may read and write",
+                    "give it a certificate with --kafka-tls-cert and --kafka-tls-key, listen on 127.0.0.1, or add --insecure \
+                     if everybody on the way may read and write",
                 ));
         }
         let listener = TcpListener::bind(&*found).await.map_err(failed)?;
@@ -104,9 +161,13 @@ impl Bound {
         Ok(Self { listener, local, settings })
     }
 
-    /// Where it listens, with the real port.
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.local
+    /// Where it listens, with the real port, and what it speaks there if that is more than nothing.
+    pub(crate) fn name(&self) -> String {
+        let protocol = Protocol { tls: self.settings.tls.is_some(), login: self.settings.login };
+        match protocol {
+            Protocol { tls: false, login: false } => self.local.to_string(),
+            protocol => format!("{}://{}", protocol.name(), self.local),
+        }
     }
 
     fn advertised(&self, stream: &TcpStream) -> Endpoint {
@@ -134,14 +195,14 @@ pub(crate) struct Listeners {
 struct Shared {
     host: Host,
     budget: Budget,
-    users: Option<Arc<Users>>,
+    users: Arc<Users>,
     turns: Arc<Semaphore>,
     full: AtomicBool,
 }
 
 impl Listeners {
     /// Begins to accept connections.
-    pub(crate) fn start(host: &Host, bound: Vec<Bound>, users: Option<Arc<Users>>) -> Self {
+    pub(crate) fn start(host: &Host, bound: Vec<Bound>, users: Arc<Users>) -> Self {
         let shared = Arc::new(Shared {
             host: host.clone(),
             budget: Budget::new(BUDGET_BYTES),
@@ -185,9 +246,8 @@ async fn accept_all(bound: Bound, shared: Arc<Shared>, mut stopping: watch::Rece
                 }
             },
             Some(ended) = connections.join_next() => {
-                // The panic itself has been shown by the thread that it was on.
-                if ended.is_err_and(|e| e.is_panic()) {
-                    say("broker: a connection was closed by a bug in Mainstem; please report it\n");
+                if let Some(said) = obituary(ended) {
+                    say(said);
                 }
             }
             () = stopped(&mut stopping) => break,
@@ -195,6 +255,13 @@ async fn accept_all(bound: Bound, shared: Arc<Shared>, mut stopping: watch::Rece
     }
     drop(bound);
     while connections.join_next().await.is_some() {}
+}
+
+/// What an operator should hear of the end of a connection's task. The panic itself has been shown by its thread.
+pub(super) fn obituary(ended: Result<(), JoinError>) -> Option<&'static str> {
+    ended
+        .is_err_and(|e| e.is_panic())
+        .then_some("broker: a connection was closed by a bug in Mainstem; please report it\n")
 }
 
 /// The work of a new connection; `None` if there are too many.
@@ -218,16 +285,29 @@ fn serve(
     let client_host = StrBytes::from(&*peer.ip().to_string());
     let (host, budget) = (shared.host.clone(), shared.budget.clone());
     let connection = Connection::new(host, budget, client_host, advertised, stopping);
-    let login = shared.users.clone().map(|users| Login::new(users, random()));
-    let connection = connection.with_login(login);
+    let login = || Login::new(Arc::clone(&shared.users), random());
+    let connection = connection.with_login(bound.settings.login.then(login));
+    let tls = bound.settings.tls.clone();
     Some(async move {
         let _turn = turn;
-        if let Err(end) = connection.serve(stream).await
+        let served = match tls {
+            None => connection.serve(stream).await,
+            // Apart, so that connections without TLS stay as small as they are.
+            Some(tls) => Box::pin(serve_tls(connection, tls, stream)).await,
+        };
+        if let Err(end) = served
             && end.is_remarkable()
         {
             say(&format!("broker: connection from {peer} closed: {end}\n"));
         }
     })
+}
+
+async fn serve_tls(connection: Connection, tls: Tls, stream: TcpStream) -> Result<(), End> {
+    let mut stream = tls.accept(stream).await.map_err(End::NoHandshake)?;
+    let served = connection.serve(&mut stream).await;
+    tls::close(stream).await;
+    served
 }
 
 #[cfg(test)]
@@ -252,6 +332,28 @@ mod tests {
             assert_eq!(parsed, expected, "{text}");
             if let Some(address) = parsed {
                 assert_eq!(address.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn listeners_are_named_as_in_kafka() {
+        for (text, expected) in [
+            ("localhost:1", Ok(None)),
+            ("PLAINTEXT://localhost:1", Ok(Some((false, false)))),
+            ("SSL://localhost:1", Ok(Some((true, false)))),
+            ("sasl_plaintext://localhost:1", Ok(Some((false, true)))),
+            ("SASL_SSL://localhost:1", Ok(Some((true, true)))),
+            ("TLS://localhost:1", Err("'TLS' is none of PLAINTEXT")),
+            ("SSL://localhost", Err("HOST:PORT")),
+        ] {
+            match (text.parse::<ListenerName>(), expected) {
+                (Ok(found), Ok(expected)) => {
+                    let expected = expected.map(|(tls, login)| Protocol { tls, login });
+                    assert_eq!((found.protocol, found.address.port), (expected, 1), "{text}");
+                }
+                (Err(found), Err(part)) => assert!(found.contains(part), "{text}: {found}"),
+                (found, _) => panic!("{text}: {found:?}"),
             }
         }
     }

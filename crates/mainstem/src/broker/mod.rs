@@ -7,7 +7,7 @@
 //! | `host` | the lock around the broker, its syncs and its timer |
 //! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
 //! | `listener`, `connection`, `frames` | callers from outside |
-//! | `sasl` | who they are |
+//! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
 mod client;
@@ -19,8 +19,12 @@ mod host;
 mod listener;
 mod sasl;
 mod server;
+mod tls;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use embedded::Embedded;
-pub(crate) use listener::{Address, ListenerSettings};
+pub(crate) use listener::{Address, ListenerName, ListenerSettings, Protocol};
 pub(crate) use sasl::User;
 pub(crate) use server::{Data, Server, ServerSettings};
+pub(crate) use tls::Tls;

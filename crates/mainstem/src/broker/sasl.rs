@@ -1,7 +1,8 @@
 //! Who a client is: SASL PLAIN and SCRAM (RFC 5802, SHA-256 and SHA-512), the server's side.
 //! Invariant: a connection that has to log in gets nothing else done before it has; one failure ends it. Passwords and what is
 //! derived from them are compared in constant time and never shown. Which user there is and which not is not told apart.
-//! Channel binding is not offered: Kafka has none.
+//! Channel binding is not offered: Kafka has none. After a handshake of version 0 the messages of a mechanism come without
+//! Kafka's headers, each behind its length; a refusal has no words then.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,15 +84,14 @@ struct ScramKeys {
 }
 
 impl Users {
-    /// `None` if nobody has to log in. `random` gives bytes that nobody can guess.
-    pub(crate) fn new(users: &[User], mut random: impl FnMut() -> [u8; 16]) -> Option<Arc<Self>> {
+    /// `random` gives bytes that nobody can guess.
+    pub(crate) fn new(users: &[User], mut random: impl FnMut() -> [u8; 16]) -> Arc<Self> {
         let credentials = users.iter().map(|user| {
             let password = user.password.clone();
             let (sha256, sha512) = (OnceLock::new(), OnceLock::new());
             (user.name.clone(), Credentials { password, salt: random(), sha256, sha512 })
         });
-        let users: BTreeMap<_, _> = credentials.collect();
-        (!users.is_empty()).then(|| Arc::new(Self(users)))
+        Arc::new(Self(credentials.collect()))
     }
 }
 
@@ -156,6 +156,8 @@ pub(super) struct Login {
     users: Arc<Users>,
     phase: Phase,
     nonce: [u8; 16],
+    /// The handshake was one of version 0.
+    bare: bool,
 }
 
 enum Phase {
@@ -176,7 +178,7 @@ enum Phase {
 impl Login {
     /// `nonce` is a number that nobody can guess.
     pub(super) fn new(users: Arc<Users>, nonce: [u8; 16]) -> Self {
-        Self { users, phase: Phase::Begun, nonce }
+        Self { users, phase: Phase::Begun, nonce, bare: false }
     }
 
     /// Whether the client is in.
@@ -189,11 +191,21 @@ impl Login {
         matches!(self.phase, Phase::Failed)
     }
 
-    pub(super) fn handshake(&mut self, request: &SaslHandshakeRequest) -> SaslHandshakeResponse {
+    /// Whether the next frame is a message of the mechanism, and no request.
+    pub(super) fn awaits_bare_message(&self) -> bool {
+        self.bare && matches!(self.phase, Phase::Chosen(_) | Phase::Challenged { .. })
+    }
+
+    pub(super) fn handshake(
+        &mut self,
+        request: &SaslHandshakeRequest,
+        version: i16,
+    ) -> SaslHandshakeResponse {
         let found = MECHANISMS.iter().find(|(name, _)| *name == &*request.mechanism);
         let code = match (&self.phase, found) {
             (Phase::Begun, Some((_, mechanism))) => {
                 self.phase = Phase::Chosen(*mechanism);
+                self.bare = version == 0;
                 ErrorCode::None
             }
             (Phase::Begun, None) => ErrorCode::UnsupportedSaslMechanism,
@@ -210,18 +222,24 @@ impl Login {
         &mut self,
         request: &SaslAuthenticateRequest,
     ) -> SaslAuthenticateResponse {
-        let phase = std::mem::replace(&mut self.phase, Phase::Failed);
-        let (next, bytes, code) = match self.step(phase, &request.auth_bytes) {
-            Ok((next, bytes)) => (next, bytes, ErrorCode::None),
-            Err(code) => (Phase::Failed, Vec::new(), code),
+        let (bytes, code) = match self.answer(&request.auth_bytes) {
+            Ok(bytes) => (bytes, ErrorCode::None),
+            Err(code) => (Vec::new(), code),
         };
-        self.phase = next;
         make(|response: &mut SaslAuthenticateResponse| {
             response.error_code = code.code();
             response.error_message =
                 (code != ErrorCode::None).then(|| StrBytes::from("the login is refused"));
             response.auth_bytes = bytes.into();
         })
+    }
+
+    /// The answer to a message of the mechanism. An error ends the login.
+    pub(super) fn answer(&mut self, message: &[u8]) -> Result<Vec<u8>, ErrorCode> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Failed);
+        let (next, bytes) = self.step(phase, message)?;
+        self.phase = next;
+        Ok(bytes)
     }
 
     fn step(&self, phase: Phase, message: &[u8]) -> Result<(Phase, Vec<u8>), ErrorCode> {
@@ -338,14 +356,14 @@ mod tests {
     fn login() -> Login {
         let user = "user:pencil".parse().unwrap();
         let salt = BASE64.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
-        let users = Users::new(&[user], || salt.clone().try_into().unwrap()).unwrap();
+        let users = Users::new(&[user], || salt.clone().try_into().unwrap());
         Login::new(users, *b"0123456789abcdef")
     }
 
     fn chosen(mechanism: &str) -> Login {
         let mut login = login();
         let request = make(|r: &mut SaslHandshakeRequest| r.mechanism = StrBytes::from(mechanism));
-        assert_eq!(login.handshake(&request).error_code, 0);
+        assert_eq!(login.handshake(&request, 1).error_code, 0);
         login
     }
 
@@ -411,11 +429,28 @@ mod tests {
     }
 
     #[test]
+    fn after_the_oldest_handshake_messages_are_bare() {
+        let request = make(|r: &mut SaslHandshakeRequest| r.mechanism = StrBytes::from("PLAIN"));
+        let mut newer = login();
+        newer.handshake(&request, 1);
+        assert!(!newer.awaits_bare_message());
+        for (message, welcome) in [("\0user\0pencil", true), ("\0user\0eraser", false)] {
+            let mut login = login();
+            assert!(!login.awaits_bare_message());
+            assert_eq!(login.handshake(&request, 0).error_code, 0);
+            assert!(login.awaits_bare_message());
+            assert_eq!(login.answer(message.as_bytes()).is_ok(), welcome);
+            assert_eq!((login.is_done(), login.has_failed()), (welcome, !welcome));
+            assert!(!login.awaits_bare_message());
+        }
+    }
+
+    #[test]
     fn order_is_kept() {
-        let mut login = login();
-        assert_eq!(say(&mut login, b"\0user\0pencil").0, ErrorCode::IllegalSaslState.code());
+        let mut begun = login();
+        assert_eq!(say(&mut begun, b"\0user\0pencil").0, ErrorCode::IllegalSaslState.code());
         let request = make(|r: &mut SaslHandshakeRequest| r.mechanism = StrBytes::from("GSSAPI"));
-        let response = super::tests::login().handshake(&request);
+        let response = login().handshake(&request, 1);
         assert_eq!(response.error_code, ErrorCode::UnsupportedSaslMechanism.code());
         assert_eq!(response.mechanisms.len(), 3);
     }

@@ -2,7 +2,6 @@
 //! Invariant: a server that was returned is ready: it accepts connections. After `stop` all that was acknowledged is on the
 //! disk and the next start has nothing to repair.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -47,7 +46,7 @@ pub(crate) struct ServerSettings {
     pub(crate) data: Data,
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) broker: Settings,
-    /// Who may come in over the network; everybody if it is empty.
+    /// Who may log in at the listeners that ask for it.
     pub(crate) users: Vec<User>,
 }
 
@@ -56,7 +55,7 @@ pub(crate) struct ServerSettings {
 pub(crate) struct Server {
     running: Running,
     listeners: Listeners,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<String>,
 }
 
 impl Server {
@@ -67,7 +66,7 @@ impl Server {
         for listener in settings.listeners {
             bound.push(Bound::bind(listener).await?);
         }
-        let addresses = bound.iter().map(Bound::local).collect();
+        let addresses = bound.iter().map(Bound::name).collect();
         let opening = Arc::clone(&clock);
         let broker =
             tokio::task::spawn_blocking(move || open(&settings.data, settings.broker, &*opening))
@@ -81,8 +80,8 @@ impl Server {
         Ok(Self { running, listeners, addresses })
     }
 
-    /// Where it listens.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+    /// Where it listens: `[PROTOCOL://]HOST:PORT`, with real ports.
+    pub(crate) fn addresses(&self) -> &[String] {
         &self.addresses
     }
 

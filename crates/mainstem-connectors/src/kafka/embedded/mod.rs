@@ -18,10 +18,15 @@ use mainstem_core::table::Options;
 use mainstem_core::{Error, Result};
 use mainstem_log::RecordBatch;
 
+use super::topics;
+use crate::api::Environment;
+
 mod blocks;
 mod partitioner;
 pub(crate) mod sink;
 pub(crate) mod source;
+#[cfg(test)]
+mod tests;
 
 const SERVERS: &str = "properties.bootstrap.servers";
 const EMBEDDED: &str = "embedded";
@@ -117,8 +122,25 @@ pub(super) fn no_broker() -> Error {
     Error::internal("a table on the embedded broker was opened, and none runs in this process")
 }
 
+/// The number of partitions of a topic; one that is not there is made, and the user told.
+async fn require_or_create(
+    log: &dyn EmbeddedTopics,
+    topic: &str,
+    environment: &Environment,
+    table: &str,
+) -> Result<usize> {
+    if let Some(count) = log.partition_count(topic, false).await? {
+        return Ok(count);
+    }
+    let count = log.partition_count(topic, true).await?.ok_or_else(|| missing(topic))?;
+    environment.observer.notice(table, &format!("created topic '{topic}'"));
+    Ok(count)
+}
+
 /// The error of a topic that is not there.
 fn missing(topic: &str) -> Error {
-    Error::user(format!("topic '{topic}' does not exist on the embedded broker"))
-        .with_hint(format!("create it (mainstem topic create {topic}), or write to it first"))
+    let create = topics::AUTO_CREATE;
+    Error::user(format!("topic '{topic}' does not exist on the embedded broker")).with_hint(format!(
+        "create it (mainstem topic create {topic}), write to it first, or set '{create}' = 'true'"
+    ))
 }

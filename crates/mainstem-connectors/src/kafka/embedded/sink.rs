@@ -1,6 +1,7 @@
 //! A topic of the embedded broker as a sink.
 //! Invariant: records are in the log in the order of `write`, and durable when `flush` returns. Between the two at most
-//! [`PENDING_BYTES_MAX`] wait for the disk. Keys go to the partitions that every other producer of Kafka gives them.
+//! [`PENDING_BYTES_MAX`] wait for the disk. Keys go to the partitions that every other producer of Kafka gives them; that a
+//! topic has got more partitions is noticed as late as by others, so that all go over at about the same time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use super::super::encode::RecordEncode;
 use super::super::sink::{delivery_guarantee, partitioner, single_topic};
 use super::super::{Flavor, properties};
 use super::partitioner::{Partitioner, of_key};
-use super::{EmbeddedTopics, missing, no_broker};
-use crate::api::{Sink, SinkRequest};
+use super::{EmbeddedTopics, missing, no_broker, require_or_create};
+use crate::api::{Environment, Sink, SinkRequest};
 
 /// A batch is closed before it grows beyond this; the broker takes 1 MiB.
 const BATCH_BYTES: usize = 256 << 10;
 const PENDING_BYTES_MAX: usize = 16 << 20;
+/// How often partitions are counted: `metadata.max.age.ms` of Kafka's clients.
+const COUNT_EVERY_MS: i64 = 300_000;
 
 /// A table on the embedded broker that is written.
 pub(crate) struct EmbeddedSink {
@@ -70,8 +73,8 @@ impl EmbeddedSink {
 #[async_trait]
 impl Sink for EmbeddedSink {
     async fn open(&mut self) -> Result<()> {
-        let log = self.request.environment.embedded.clone().ok_or_else(no_broker)?;
-        let writer = TopicWriter::open(log, &self.topic, self.compression).await?;
+        let (environment, table) = (&self.request.environment, &self.request.table.name);
+        let writer = TopicWriter::open(environment, table, &self.topic, self.compression).await?;
         self.topic_writer = Some(writer);
         Ok(())
     }
@@ -104,27 +107,34 @@ impl Sink for EmbeddedSink {
 pub(crate) struct TopicWriter {
     log: Arc<dyn EmbeddedTopics>,
     topic: String,
+    compression: Compression,
     partitioner: Partitioner,
-    /// One a partition.
+    /// One a partition; empty between two calls.
     builders: Vec<BatchBuilder>,
+    /// When the partitions were counted.
+    counted_ms: i64,
     /// Appends that wait for the disk, and their bytes.
     pending: VecDeque<(usize, BoxFuture<'static, Result<()>>)>,
     pending_bytes: usize,
 }
 
 impl TopicWriter {
-    /// Makes sure that the topic is there.
+    /// Makes the topic if it is not there.
     pub(crate) async fn open(
-        log: Arc<dyn EmbeddedTopics>,
+        environment: &Environment,
+        table: &str,
         topic: &str,
         compression: Compression,
     ) -> Result<Self> {
-        let count = log.partition_count(topic, true).await?.ok_or_else(|| missing(topic))?;
+        let log = environment.embedded.clone().ok_or_else(no_broker)?;
+        let count = require_or_create(&*log, topic, environment, table).await?;
         Ok(Self {
             log,
             topic: topic.to_owned(),
+            compression,
             partitioner: Partitioner::default(),
             builders: (0..count).map(|_| BatchBuilder::new(compression)).collect(),
+            counted_ms: environment.clock.now_ms(),
             pending: VecDeque::new(),
             pending_bytes: 0,
         })
@@ -137,6 +147,9 @@ impl TopicWriter {
         fixed: Option<i32>,
         now_ms: i64,
     ) -> Result<()> {
+        if now_ms - self.counted_ms >= COUNT_EVERY_MS || self.is_beyond(messages, fixed) {
+            self.count_partitions(now_ms).await?;
+        }
         let count = self.builders.len();
         let turn = self.partitioner.turn(count);
         for index in 0..messages.len() {
@@ -165,6 +178,21 @@ impl TopicWriter {
         let rest: Vec<_> = self.builders.iter_mut().map(BatchBuilder::finish).enumerate().collect();
         self.append(rest.into_iter().filter_map(|(partition, batch)| Some((partition, batch?))))
             .await
+    }
+
+    /// Whether a partition is asked for that was not there when they were counted.
+    fn is_beyond(&self, messages: &Messages, fixed: Option<i32>) -> bool {
+        let known =
+            |partition: i32| usize::try_from(partition).is_ok_and(|p| p < self.builders.len());
+        messages.partitions.iter().copied().chain(fixed).any(|partition| !known(partition))
+    }
+
+    async fn count_partitions(&mut self, now_ms: i64) -> Result<()> {
+        let count = self.log.partition_count(&self.topic, false).await?;
+        let count = count.ok_or_else(|| missing(&self.topic))?;
+        self.builders.resize_with(count, || BatchBuilder::new(self.compression));
+        self.counted_ms = now_ms;
+        Ok(())
     }
 
     fn existing(&self, partition: i32) -> Result<usize> {

@@ -14,13 +14,13 @@ use mainstem_core::{Error, Result};
 use super::super::columns::Layout;
 use super::super::decode::{DecodePlan, RecordDecode};
 use super::super::gather::Wanted;
+use super::super::range::{Offsets, ScanRange};
 use super::super::source::{
     INTERNAL_TOPICS, TopicPartition, Topics, commit_policy, offset_of, parse_topics, position_of,
 };
-use super::super::startup::{Bounded, Startup};
-use super::super::{Flavor, properties};
+use super::super::{Flavor, properties, topics};
 use super::blocks::Blocks;
-use super::{EmbeddedTopics, Fetch, OffsetAt, missing, no_broker};
+use super::{EmbeddedTopics, Fetch, OffsetAt, missing, no_broker, require_or_create};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
 
 /// Bytes of one fetch: a payload, or a few.
@@ -33,9 +33,8 @@ pub(crate) struct EmbeddedSource {
     request: SourceRequest,
     plan: Arc<DecodePlan>,
     topics: Topics,
-    startup: Startup,
-    bounded: Bounded,
-    group_id: Option<String>,
+    range: ScanRange,
+    create_topics: bool,
     commits: bool,
     committed_only: bool,
     discovery_ms: i64,
@@ -49,35 +48,23 @@ impl EmbeddedSource {
     pub(crate) fn new(request: SourceRequest, flavor: Flavor) -> Result<Self> {
         let table = &request.table;
         let options = OptionReader::new(&table.options, flavor.spec().options);
-        let topics = parse_topics(options)?;
+        let listed = parse_topics(options)?;
+        let range = ScanRange::parse(options, flavor)?;
         let upsert = flavor == Flavor::Upsert;
-        let startup = if upsert { Startup::Earliest } else { Startup::parse(options)? };
-        let bounded = Bounded::parse(options)?;
-        let group_id = options.text("properties.group.id").map(str::to_owned);
-        if group_id.is_none()
-            && (startup == Startup::GroupOffsets || bounded == Bounded::GroupOffsets)
-        {
-            return Err(Error::user("reading from group offsets needs 'properties.group.id'")
-                .with_hint(
-                    "add it, or choose where to start: 'scan.startup.mode' = 'earliest-offset'",
-                ));
-        }
         // What a cluster would refuse is refused here, so that the file runs there as well.
         properties::client_config(&[], options.with_prefix(properties::PREFIX))?;
         let layout = Layout::new(table, upsert)?;
         let plan = DecodePlan::new(&request, &layout, upsert)?;
         let discovery_ms = options.duration_ms("scan.topic-partition-discovery.interval")?;
-        let unbounded = bounded == Bounded::Unbounded;
         let isolation = options.text("properties.isolation.level").unwrap_or("read_uncommitted");
         Ok(Self {
             plan,
-            topics,
-            startup,
-            bounded,
-            commits: commit_policy(options, group_id.is_some())?.is_some(),
+            topics: listed,
+            create_topics: options.boolean(topics::AUTO_CREATE)?,
+            commits: commit_policy(options, range.group_id.is_some())?.is_some(),
             committed_only: isolation.eq_ignore_ascii_case("read_committed"),
-            group_id,
-            discovery_ms: discovery_ms.filter(|_| unbounded).unwrap_or(0),
+            discovery_ms: discovery_ms.filter(|_| !range.is_bounded()).unwrap_or(0),
+            range,
             known: Vec::new(),
             first_found: None,
             request,
@@ -94,9 +81,7 @@ impl EmbeddedSource {
             Topics::Listed(names) => {
                 let mut found = Vec::with_capacity(names.len());
                 for name in names {
-                    // As for Java's consumers: a topic that somebody waits for comes to be.
-                    let count = log.partition_count(name, true).await?;
-                    found.push((name.clone(), count.ok_or_else(|| missing(name))?));
+                    found.push((name.clone(), self.require(&*log, name).await?));
                 }
                 Ok(found)
             }
@@ -115,81 +100,43 @@ impl EmbeddedSource {
         }
     }
 
-    /// Where to start in a split that has no position.
-    async fn start_offset(&self, split: &Split, at: &TopicPartition) -> Result<i64> {
-        let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
-        let startup = if late { &Startup::Earliest } else { &self.startup };
-        match startup {
-            Startup::Earliest => self.offset(at, OffsetAt::Earliest).await,
-            Startup::Latest => self.offset(at, OffsetAt::Latest).await,
-            Startup::Timestamp(ms) => self.offset(at, OffsetAt::Time(*ms)).await,
-            Startup::GroupOffsets => self.group_offset(at).await,
-            // As in Flink: partitions that are not listed follow the group.
-            Startup::Specific(offsets) => match offsets.get(&at.partition) {
-                Some(offset) => Ok(*offset),
-                None if self.group_id.is_some() => self.group_offset(at).await,
-                None => Err(Error::user(format!(
-                    "'scan.startup.specific-offsets' says nothing of partition {} of topic '{}'",
-                    at.partition, at.topic
-                ))),
-            },
+    /// How many partitions the topic has. As at a cluster, another one gets a moment to make it.
+    async fn require(&self, log: &dyn EmbeddedTopics, topic: &str) -> Result<usize> {
+        if self.create_topics {
+            let environment = &self.request.environment;
+            return require_or_create(log, topic, environment, &self.request.table.name).await;
         }
-    }
-
-    async fn end_offset(&self, at: &TopicPartition) -> Result<Option<i64>> {
-        Ok(match &self.bounded {
-            Bounded::Unbounded => None,
-            Bounded::Latest => Some(self.offset(at, OffsetAt::Latest).await?),
-            Bounded::Timestamp(ms) => Some(self.offset(at, OffsetAt::Time(*ms)).await?),
-            Bounded::GroupOffsets => match self.committed(at).await? {
-                Some(offset) => Some(offset),
-                None => return Err(self.nothing_committed(at)),
-            },
-            Bounded::Specific(offsets) => offsets.get(&at.partition).copied(),
-        })
-    }
-
-    /// The offset, or the end of the log if no record is that late.
-    async fn offset(&self, at: &TopicPartition, which: OffsetAt) -> Result<i64> {
-        let log = self.log()?;
-        let gone = || Error::user(format!("topic '{}' has no end", at.topic));
-        if let Some(offset) = log.offset(&at.topic, at.partition, which).await? {
-            return Ok(offset);
-        }
-        log.offset(&at.topic, at.partition, OffsetAt::Latest).await?.ok_or_else(gone)
-    }
-
-    async fn committed(&self, at: &TopicPartition) -> Result<Option<i64>> {
-        match &self.group_id {
-            Some(group) => self.log()?.committed(group, &at.topic, at.partition).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn group_offset(&self, at: &TopicPartition) -> Result<i64> {
-        if let Some(offset) = self.committed(at).await? {
-            return Ok(offset);
-        }
-        let options = &self.request.table.options;
-        match options.get("properties.auto.offset.reset").map(String::as_str) {
-            Some("earliest" | "smallest" | "beginning") => {
-                self.offset(at, OffsetAt::Earliest).await
+        for _ in 0..topics::MISSING_ASKED {
+            if let Some(count) = log.partition_count(topic, false).await? {
+                return Ok(count);
             }
-            Some("latest" | "largest" | "end") => self.offset(at, OffsetAt::Latest).await,
-            _ => Err(self.nothing_committed(at)),
+            tokio::time::sleep(topics::MISSING_PAUSE).await;
         }
+        Err(missing(topic))
+    }
+}
+
+/// The broker, asked for offsets.
+struct Asked(Arc<dyn EmbeddedTopics>);
+
+#[async_trait]
+impl Offsets for Asked {
+    async fn earliest(&mut self, at: &TopicPartition) -> Result<i64> {
+        let found = self.0.offset(&at.topic, at.partition, OffsetAt::Earliest).await?;
+        found.ok_or_else(|| Error::internal(format!("topic '{}' has no beginning", at.topic)))
     }
 
-    fn nothing_committed(&self, at: &TopicPartition) -> Error {
-        let group = self.group_id.as_deref().unwrap_or_default();
-        Error::user(format!(
-            "group '{group}' has no committed offset for topic '{}', partition {}",
-            at.topic, at.partition
-        ))
-        .with_hint(
-            "set 'properties.auto.offset.reset' to 'earliest' or 'latest', or 'scan.startup.mode' to \
-             'earliest-offset'",
-        )
+    async fn latest(&mut self, at: &TopicPartition) -> Result<i64> {
+        let found = self.0.offset(&at.topic, at.partition, OffsetAt::Latest).await?;
+        found.ok_or_else(|| Error::internal(format!("topic '{}' has no end", at.topic)))
+    }
+
+    async fn at_time(&mut self, at: &TopicPartition, ms: i64) -> Result<Option<i64>> {
+        self.0.offset(&at.topic, at.partition, OffsetAt::Time(ms)).await
+    }
+
+    async fn committed(&mut self, group: &str, at: &TopicPartition) -> Result<Option<i64>> {
+        self.0.committed(group, &at.topic, at.partition).await
     }
 }
 
@@ -221,11 +168,15 @@ impl Source for EmbeddedSource {
         position: Option<&Position>,
     ) -> Result<Box<dyn SplitReader>> {
         let at = TopicPartition::parse(split)?;
+        let (range, mut asked) = (&self.range, Asked(self.log()?));
         let start = match position {
             Some(position) => offset_of(position)?,
-            None => self.start_offset(split, &at).await?,
+            None => {
+                let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
+                range.start(&mut asked, &at, late).await?
+            }
         };
-        let end = self.end_offset(&at).await?;
+        let end = range.end(&mut asked, &at).await?;
         let topic: Arc<str> = Arc::from(at.topic);
         let wanted = self.plan.wanted();
         Ok(Box::new(EmbeddedReader::new(
@@ -243,7 +194,7 @@ impl Source for EmbeddedSource {
     }
 
     fn acknowledge(&mut self, split: &Split, position: &Position) -> Result<()> {
-        let (true, Some(group)) = (self.commits, &self.group_id) else { return Ok(()) };
+        let (true, Some(group)) = (self.commits, &self.range.group_id) else { return Ok(()) };
         let at = TopicPartition::parse(split)?;
         let commit = self.log()?.commit(group, &at.topic, at.partition, offset_of(position)?);
         let observer = Arc::clone(&self.request.environment.observer);
