@@ -38,6 +38,10 @@ fn delete(
 ) -> Result<i64, ErrorCode> {
     let now_ms = broker.now_ms;
     let partition = broker.topics.partition_mut(topic, index)?;
+    // What is only compacted keeps the last value of every key.
+    if !partition.log.settings().cleanup.deletes() {
+        return Err(ErrorCode::PolicyViolation);
+    }
     let before = match before {
         HIGH_WATERMARK => partition.log.high_watermark(),
         before if before < 0 => return Err(ErrorCode::OffsetOutOfRange),

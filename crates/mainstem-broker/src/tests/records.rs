@@ -274,11 +274,11 @@ fn records_are_cut_off_at_the_start() {
         stand.produce("t", 0, &[("k", value)]);
     }
     let rows = [(0, 1, (0, 1)), (0, 1, (0, 1)), (0, 9, (1, -1)), (0, -2, (1, -1)), (3, 0, (3, -1))];
-    let delete = |index: i32, offset: i64| {
+    let delete = |topic: &str, index: i32, offset: i64| {
         make(|request: &mut DeleteRecordsRequest| {
-            request.topics = vec![make(|topic: &mut DeleteRecordsTopic| {
-                topic.name = "t".into();
-                topic.partitions = vec![make(|asked: &mut DeleteRecordsPartition| {
+            request.topics = vec![make(|asked: &mut DeleteRecordsTopic| {
+                asked.name = topic.into();
+                asked.partitions = vec![make(|asked: &mut DeleteRecordsPartition| {
                     asked.partition_index = index;
                     asked.offset = offset;
                 })];
@@ -287,7 +287,7 @@ fn records_are_cut_off_at_the_start() {
     };
     for version in 0..=2 {
         for (index, offset, expected) in rows {
-            let response = stand.ask(version, &delete(index, offset));
+            let response = stand.ask(version, &delete("t", index, offset));
             let answer = &response.topics[0].partitions[0];
             assert_eq!((answer.error_code, answer.low_watermark), expected, "{index} {offset}");
         }
@@ -295,8 +295,12 @@ fn records_are_cut_off_at_the_start() {
     stand.restart(false);
     assert_eq!(stand.values("t", 0, 0).0, ErrorCode::OffsetOutOfRange.code());
     assert_eq!(stand.values("t", 0, 1).1, ["b", "c"]);
-    let answer = stand.ask(2, &delete(0, -1));
+    let answer = stand.ask(2, &delete("t", 0, -1));
     assert_eq!(answer.topics[0].partitions[0].low_watermark, 3);
     assert_eq!(stand.values("t", 0, 3), (0, vec![]));
     assert_eq!(stand.produce("t", 0, &[("k", "d")]), (0, 3));
+    // Kafka's rule: of a topic that is compacted and nothing else, no record goes but for a newer one.
+    stand.topic("compacted", 1, &[("cleanup.policy", "compact")]);
+    let answer = stand.ask(2, &delete("compacted", 0, -1));
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::PolicyViolation.code());
 }
