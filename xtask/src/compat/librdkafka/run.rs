@@ -179,9 +179,24 @@ pub(super) fn run_all(place: &Place, units: Vec<Unit>, jobs: usize) -> Result<Ve
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a worker does not panic"))
     })?;
+    remove_statistics(&place.tests)?;
     let mut done = done.into_inner().expect("no thread panics with the lock");
     done.sort_by(|a: &Outcome, b: &Outcome| a.name.cmp(&b.name));
     Ok(done)
+}
+
+/// Each test leaves a file of statistics where it runs.
+fn remove_statistics(tests: &Path) -> Result<()> {
+    let entries = fs::read_dir(tests).context(format_args!("cannot read {}", tests.display()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("stats_") && name.ends_with(".json") {
+            let path = entry.path();
+            fs::remove_file(&path).context(format_args!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 impl Ended {
