@@ -56,6 +56,9 @@ pub struct Log {
     pub(crate) poisoned: Option<String>,
     /// Offsets of stored producer snapshots, ascending.
     pub(crate) snapshots: Vec<i64>,
+    /// The producers as they were at this offset are durable: what they were before can be read nowhere else once the segments
+    /// below are gone.
+    pub(crate) durable_snapshot: i64,
     /// Offset and position of the newest batches of the active segment.
     pub(crate) recent: VecDeque<(i64, u64)>,
     /// When the active segment got its first batch.

@@ -92,6 +92,7 @@ impl Log {
             bytes_since_checkpoint: 0,
             poisoned: None,
             snapshots,
+            durable_snapshot: i64::MIN,
             recent: VecDeque::new(),
             active_since_ms: since,
             opened_ms: now_ms,
@@ -136,9 +137,15 @@ impl<'a> Opening<'a> {
             }
         }
         let mut segments = VecDeque::with_capacity(bases.len());
+        let start = checkpoint.log_start_offset;
+        // Without a snapshot the producers of what was given up are still to be read there.
+        let (gone_below, _) = match bases.get(1).is_some_and(|second| *second <= start) {
+            true => site.newest_snapshot(&snapshots, start)?,
+            false => (i64::MIN, Producers::default()),
+        };
         for (at, base_offset) in bases.iter().enumerate() {
             let next = bases.get(at + 1);
-            if next.is_some_and(|next| *next <= checkpoint.log_start_offset) {
+            if next.is_some_and(|next| *next <= gone_below) {
                 remove_segment(&site, *base_offset)?;
             } else {
                 segments.push_back(Segment::found(site.disk, site.folder, *base_offset)?);
@@ -244,7 +251,10 @@ impl<'a> Opening<'a> {
         let segment = &mut self.segments[at];
         let size_bytes = segment.size_bytes;
         let stored = segment.stored_index(site.disk, site.folder)?;
-        let covered = stored.as_ref().map_or(segment.base_offset, |index| index.synced_offset);
+        let base_offset = segment.base_offset;
+        let covered = stored.as_ref().map_or(base_offset, |index| index.synced_offset);
+        // A snapshot at the beginning of a segment misses nothing of it.
+        let covered = covered.max(base_offset);
         let file = Arc::clone(segment.file(site.disk, site.folder)?);
         let mut index = match stored {
             Some(stored) => resume(stored, trusted, size_bytes),

@@ -1,12 +1,13 @@
 //! Giving up the old end of the log: by age, by size, by order of a client; and the rest of the upkeep that time brings.
 //! Invariant: the new start of the log is durable before the first file of it goes, so that a crash in between leaves a log
-//! without a hole; nothing at or beyond the high watermark goes. Files are unlinked some time later; handles that readers hold
+//! without a hole, and so are the producers of what goes; nothing at or beyond the high watermark goes. Files are unlinked some time later; handles that readers hold
 //! go on reading them in any case. While a compaction runs, segments stay: it has them as its sources.
 
-use crate::error::LogError;
+use crate::error::{DiskContext, LogError};
 use crate::index::NO_TIMESTAMP;
-use crate::log::Log;
-use crate::{framed, log::snapshot_path};
+use crate::log::{Log, snapshot_path};
+use crate::{framed, replay::Site};
+use std::sync::Arc;
 
 /// However old their timestamps are, records stay this long in the segment that takes appends, or as long as retention says
 /// if that is shorter: who copies records of last year wants to read them. As long as between two looks of Kafka's
@@ -53,19 +54,47 @@ impl Log {
             checkpoint.store(&*self.disk, &self.folder)?;
             self.checkpoint = checkpoint;
         }
-        self.drop_segments_below_start(now_ms);
-        Ok(())
+        self.drop_segments_below_start(now_ms)
     }
 
     /// Segments that end at or before the start leave the log; their files wait to be unlinked.
-    pub(crate) fn drop_segments_below_start(&mut self, now_ms: i64) {
-        let due_ms = now_ms.saturating_add(self.settings.file_delete_delay_ms);
-        while !self.compacting
-            && self.segments.get(1).is_some_and(|next| next.base_offset <= self.log_start_offset())
-        {
-            let segment = self.segments.pop_front().expect("there are two");
-            self.unlinks.push_back((due_ms, segment.base_offset));
+    fn drop_segments_below_start(&mut self, now_ms: i64) -> Result<(), LogError> {
+        let start = self.log_start_offset();
+        let first_kept =
+            self.segments.partition_point(|segment| segment.base_offset <= start).saturating_sub(1);
+        if self.compacting || first_kept == 0 {
+            return Ok(());
         }
+        self.make_producers_durable(first_kept, now_ms)?;
+        let due_ms = now_ms.saturating_add(self.settings.file_delete_delay_ms);
+        let dropped = self.segments.drain(..first_kept);
+        self.unlinks.extend(dropped.map(|segment| (due_ms, segment.base_offset)));
+        Ok(())
+    }
+
+    /// Who wrote below a segment, and up to which sequence, outlives the segments below: the snapshot that was stored when the
+    /// segment began was not synced then.
+    fn make_producers_durable(&mut self, first_kept: usize, now_ms: i64) -> Result<(), LogError> {
+        let offset = self.segments[first_kept].base_offset;
+        if self.durable_snapshot >= offset {
+            return Ok(());
+        }
+        let (disk, folder) = (Arc::clone(&self.disk), self.folder.clone());
+        let site = Site { disk: &*disk, folder: &folder };
+        let (from, mut producers) = site.newest_snapshot(&self.snapshots, offset)?;
+        if from < offset {
+            let begins = self.segments.partition_point(|segment| segment.base_offset <= from);
+            for segment in self.segments.range_mut(begins.saturating_sub(1)..first_kept) {
+                site.replay(segment, from, &mut producers, now_ms, |_| {})?;
+            }
+        }
+        let path = snapshot_path(&folder, offset);
+        framed::write_file(&*disk, &path, &producers.encode(offset), true)
+            .doing("writing", &path)?;
+        disk.sync_folder(&folder).doing("syncing", &folder)?;
+        self.note_snapshot(offset);
+        self.durable_snapshot = offset;
+        Ok(())
     }
 
     /// Retention by time and size, rolls by age, expiry of producers, unlinking of deleted segments, closing of idle files.

@@ -261,3 +261,27 @@ fn check_producers(log: &mut Log, context: &str) {
     aborted.sort_by_key(|aborted| aborted.first_offset);
     assert_eq!(listed, aborted, "{context}");
 }
+
+/// What the simulation found: snapshots of producers were never synced, so a loss of power took the sequences of those whose
+/// records had been deleted.
+#[test]
+fn producers_outlive_the_records_that_they_wrote() {
+    for seed in 0..50 {
+        let faulty = FaultyDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let (mut log, _) = open(&disk, &small());
+        log.append(&produced(1, 0, 0, 2, false), 1_000).unwrap();
+        for sequence in 0..20 {
+            log.append(&produced(2, 0, sequence, 1, false), 1_000).unwrap();
+        }
+        sync(&mut log);
+        log.delete_records(15, 1_000).unwrap();
+        log.maintain(1_000 + log.settings().file_delete_delay_ms).unwrap();
+        faulty.crash();
+        let (mut log, _) = open(&disk, &small());
+        assert!(log.append(&produced(1, 0, 0, 2, false), 1_000).unwrap().duplicate, "{seed}");
+        let e = log.append(&produced(1, 0, 5, 1, false), 1_000).unwrap_err();
+        assert!(matches!(e, AppendError::OutOfOrderSequence { expected: 2, .. }), "{seed}: {e}");
+        assert_eq!(log.append(&produced(1, 0, 2, 1, false), 1_000).unwrap().base_offset, 22);
+    }
+}
