@@ -413,8 +413,9 @@ impl Broker {
 
     fn settle_partition(&mut self, topic: Uuid, index: i32) {
         let now_ms = self.now_ms;
-        let Some(partition) = self.topics.partition_of(topic, index) else { return };
         let id = LogId::Partition(topic, index);
+        transaction::log_moved(self, id);
+        let Some(partition) = self.topics.partition_of(topic, index) else { return };
         let Partition { log, syncing, upkeep, .. } = partition;
         if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
             let names = self.topics.is_folder_unsynced(topic).then(|| Arc::clone(&self.disk));

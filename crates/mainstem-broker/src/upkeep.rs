@@ -319,6 +319,8 @@ pub(crate) fn remove_topic(broker: &mut Broker, name: &StrBytes) -> Option<Topic
     for (partition, index) in topic.partitions.iter_mut().zip(0..) {
         let id = LogId::Partition(topic.id, index);
         broker.visits.put(id, &mut partition.upkeep, i64::MAX);
+        // Decisions of transactions may wait for it.
+        broker.touch_log(id);
         for to in partition.give_up() {
             if let Some(response) = broker.waiting.not_produced(to, name, index, code) {
                 broker.respond(to, response.into());

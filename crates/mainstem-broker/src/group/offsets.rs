@@ -2,7 +2,7 @@
 //! Invariant: what is committed is in the journal before it is answered. Offsets that belong to a transaction are staged, in
 //! the journal too, and count only when the transaction has committed; until then a stable fetch is told to wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -67,16 +67,24 @@ impl Offsets {
         entry
     }
 
-    /// Ends a transaction: what it staged is committed or dropped. The entries have to be recorded.
-    pub(crate) fn finish(&mut self, group: &str, producer_id: i64, commit: bool) -> Vec<Entry> {
+    /// What the end of a transaction writes into the journal.
+    pub(crate) fn end_entries(&self, group: &str, producer_id: i64, commit: bool) -> Vec<Entry> {
         let mut entries = Vec::new();
-        for (place, committed) in self.staged.remove(&producer_id).unwrap_or_default() {
-            entries.push((staged_key(group, producer_id, &place), None));
+        for (place, committed) in self.staged.get(&producer_id).into_iter().flatten() {
+            entries.push((staged_key(group, producer_id, place), None));
             if commit {
-                entries.push(self.commit(group, place, committed));
+                entries.push((key(group, place), Some(value(committed))));
             }
         }
         entries
+    }
+
+    /// Ends a transaction: what it staged is committed or dropped. To be called once [`Self::end_entries`] are recorded.
+    pub(crate) fn finish(&mut self, producer_id: i64, commit: bool) {
+        let staged = self.staged.remove(&producer_id).unwrap_or_default();
+        if commit {
+            self.committed.extend(staged);
+        }
     }
 
     /// Forgets offsets; the entries have to be recorded.
@@ -98,9 +106,11 @@ impl Offsets {
 
     /// Forgets everything, staged offsets too; the entries have to be recorded.
     pub(crate) fn clear(&mut self, group: &str) -> Vec<Entry> {
-        let producers: BTreeSet<i64> = self.staged.keys().copied().collect();
-        let staged = producers.into_iter().flat_map(|id| self.finish(group, id, false));
-        let mut entries: Vec<Entry> = staged.collect();
+        let mut entries = Vec::new();
+        for id in self.staged.keys() {
+            entries.extend(self.end_entries(group, *id, false));
+        }
+        self.staged.clear();
         entries.extend(self.forget(group, |_, _| true));
         entries
     }

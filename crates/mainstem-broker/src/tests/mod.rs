@@ -7,4 +7,5 @@ mod records;
 mod reference;
 mod stand;
 mod topics;
+mod transactions;
 mod upkeep;

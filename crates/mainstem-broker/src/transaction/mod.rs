@@ -1,11 +1,13 @@
 //! The transaction coordinator: transactional ids, and the way from a decision to markers in every partition.
 //! Invariant: what was decided (`PrepareCommit`, `PrepareAbort`, durable in the journal) is carried out to its end, also after a
 //! crash, and carrying it out twice does nothing twice: a partition without an open transaction of the producer takes no marker.
+//! A transaction is complete only when its markers are durable, because nothing writes them again afterwards.
 //! An owner that is fenced by a newer epoch or by its own timeout changes nothing any more.
 //! The protocol is Kafka's first version of transactions (KIP-98, KIP-360, KIP-447); `transaction.version` is not advertised.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstem_log::Durability;
 use serde_json::{Value, json};
 
 pub(crate) mod state;
@@ -13,6 +15,7 @@ pub(crate) mod state;
 use crate::broker::Broker;
 use crate::call::RequestId;
 use crate::journal::{Entry, Then};
+use crate::topics::LogId;
 use crate::wire::{EndTxnResponse, StrBytes, make};
 use crate::{ErrorCode, Response};
 use state::{Stage, Transaction};
@@ -23,6 +26,9 @@ const PRODUCER_ID_BLOCK: i64 = 1_000;
 /// `transactional.id.expiration.ms`: an id that was not used for this long is forgotten.
 const EXPIRATION_MS: i64 = 7 * 24 * 3_600_000;
 const EXPIRY_INTERVAL_MS: i64 = 3_600_000;
+
+/// How long a disk that failed is left alone.
+const RETRY_MS: i64 = 1_000;
 
 /// Single node: there is never another coordinator.
 pub(crate) const COORDINATOR_EPOCH: i32 = 0;
@@ -35,6 +41,20 @@ pub(crate) struct Transactions {
     next_producer_id: i64,
     reserved_producer_ids: i64,
     next_expiry_ms: i64,
+    /// Decided, with markers that are not durable yet.
+    ending: BTreeMap<StrBytes, Ending>,
+    /// Decided, with a partition that took no marker: tried again by time.
+    hindered: BTreeSet<StrBytes>,
+    /// What failed because of the disk is not tried again before this.
+    rest_until_ms: i64,
+}
+
+/// A decision that is being carried out.
+#[derive(Debug)]
+struct Ending {
+    /// How far these logs must be durable.
+    waits: BTreeMap<LogId, i64>,
+    asked_by: Option<RequestId>,
 }
 
 impl Transactions {
@@ -70,10 +90,15 @@ impl Transactions {
 
     pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
         let expiry = (!self.by_id.is_empty()).then_some(self.next_expiry_ms);
-        self.timers.first().map(|(at, _)| *at).into_iter().chain(expiry).min()
+        let timeout = self.timers.first().map(|(at, _)| (*at).max(self.rest_until_ms));
+        let again = (!self.hindered.is_empty()).then_some(self.rest_until_ms);
+        [expiry, timeout, again].into_iter().flatten().min()
     }
 
     fn overdue(&self, now_ms: i64) -> Option<StrBytes> {
+        if self.rest_until_ms > now_ms {
+            return None;
+        }
         self.timers.first().filter(|(at, _)| *at <= now_ms).map(|(_, id)| id.clone())
     }
 }
@@ -84,8 +109,8 @@ pub(crate) fn new_producer_id(broker: &mut Broker) -> Result<i64, ErrorCode> {
     let id = transactions.next_producer_id;
     if id >= transactions.reserved_producer_ids {
         let reserved = id + PRODUCER_ID_BLOCK;
-        transactions.reserved_producer_ids = reserved;
         broker.record(&[(json!(["producer-ids"]), Some(json!({"v": 1, "reserved": reserved})))])?;
+        broker.transactions.reserved_producer_ids = reserved;
     }
     broker.transactions.next_producer_id = id + 1;
     Ok(id)
@@ -154,45 +179,105 @@ pub(crate) fn decide(
     Ok(())
 }
 
-/// Carries out what was decided: markers in the partitions, offsets in the groups.
+/// Carries out what was decided: first the markers in the partitions, and when they are durable the rest.
 pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>) {
-    let Some(mut transaction) = broker.transactions.get(id).cloned() else { return };
+    let Some(transaction) = broker.transactions.get(id).cloned() else { return };
     let Some(commit) = transaction.stage.prepared() else { return };
     let (producer_id, epoch, now_ms) = (transaction.producer_id, transaction.epoch, broker.now_ms);
-    let mut failed = false;
+    let mut waits = BTreeMap::new();
+    let mut hindered = None;
     for (topic, index) in &transaction.partitions {
         // A topic that was deleted meanwhile needs no marker.
         let Some(topic_id) = broker.topics.by_name(topic).map(|topic| topic.id) else { continue };
         let Ok(partition) = broker.topics.partition_mut(topic, *index) else { continue };
         let log = &mut partition.log;
-        let marked = log.append_marker(commit, producer_id, epoch, COORDINATOR_EPOCH, now_ms);
-        match marked {
-            Ok(_) => broker.touch(topic_id, *index),
-            Err(why) => {
-                failed = true;
-                broker.notice(format!(
-                    "the transaction '{id}' cannot be ended in {topic}-{index} before a restart: {why}"
-                ));
+        match log.append_marker(commit, producer_id, epoch, COORDINATOR_EPOCH, now_ms) {
+            Ok(_) => {
+                waits.insert(LogId::Partition(topic_id, *index), log.log_end_offset());
+                broker.touch(topic_id, *index);
             }
+            Err(why) => hindered = Some(format!("{topic}-{index} takes no marker: {why}")),
         }
     }
+    if let Some(why) = hindered {
+        return hinder(broker, id, asked_by, &why);
+    }
+    broker.transactions.hindered.remove(id);
+    broker.transactions.ending.insert(id.clone(), Ending { waits, asked_by });
+    try_complete(broker, id);
+}
+
+/// The disk stands against what was decided: it is tried again, and whoever asked asks again.
+fn hinder(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>, why: &str) {
+    broker.transactions.rest_until_ms = broker.now_ms + RETRY_MS;
+    if broker.transactions.hindered.insert(id.clone()) {
+        broker.notice(format!("the transaction '{id}' is decided and cannot be ended yet: {why}"));
+    }
+    if let Some(to) = asked_by {
+        broker.respond(to, end_response(ErrorCode::ConcurrentTransactions));
+    }
+}
+
+/// A log is durable further than before, takes no more writes, or is gone: decisions may wait for that.
+pub(crate) fn log_moved(broker: &mut Broker, log: LogId) {
+    let waiting = broker.transactions.ending.iter();
+    let waiting = waiting.filter(|(_, ending)| ending.waits.contains_key(&log));
+    let waiting: Vec<StrBytes> = waiting.map(|(id, _)| id.clone()).collect();
+    for id in waiting {
+        try_complete(broker, &id);
+    }
+}
+
+fn try_complete(broker: &mut Broker, id: &StrBytes) {
+    let Broker { transactions, topics, .. } = broker;
+    let Some(ending) = transactions.ending.get_mut(id) else { return };
+    let mut poisoned = None;
+    ending.waits.retain(|log, end| {
+        let LogId::Partition(topic, index) = *log else { return false };
+        let Some(partition) = topics.partition_of(topic, index) else { return false };
+        let log = &partition.log;
+        if log.recovery_point() >= *end || log.settings().durability == Durability::None {
+            return false;
+        }
+        poisoned = poisoned.take().or(log.poisoned().map(str::to_owned));
+        true
+    });
+    if !ending.waits.is_empty() && poisoned.is_none() {
+        return;
+    }
+    let asked_by = ending.asked_by;
+    transactions.ending.remove(id);
+    match poisoned {
+        Some(why) => hinder(broker, id, asked_by, &why),
+        None => complete(broker, id, asked_by),
+    }
+}
+
+/// Every marker is durable: offsets count, and the next transaction may begin.
+fn complete(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>) {
+    let Some(mut transaction) = broker.transactions.get(id).cloned() else { return };
+    let Some(commit) = transaction.stage.prepared() else { return };
+    let groups = std::mem::take(&mut transaction.groups);
+    let producer_id = transaction.producer_id;
     let mut entries = Vec::new();
-    for group in &transaction.groups {
+    for group in &groups {
         if let Some(state) = broker.groups.get_mut(group) {
-            entries.extend(state.offsets.finish(group, producer_id, commit));
+            entries.extend(state.offsets.end_entries(group, producer_id, commit));
+        }
+    }
+    transaction.stage = if commit { Stage::CompleteCommit } else { Stage::CompleteAbort };
+    transaction.partitions.clear();
+    if update(broker, id, transaction, entries).is_err() {
+        return hinder(broker, id, asked_by, "the journal takes no entry");
+    }
+    for group in &groups {
+        if let Some(state) = broker.groups.get_mut(group) {
+            state.offsets.finish(producer_id, commit);
         }
         broker.groups.settle(group);
     }
-    if !failed {
-        transaction.stage = if commit { Stage::CompleteCommit } else { Stage::CompleteAbort };
-        transaction.partitions.clear();
-        transaction.groups.clear();
-    }
-    // Not durable is not lost: it is carried out again from the decision.
-    let recorded = update(broker, id, transaction, entries);
     if let Some(to) = asked_by {
-        let code = recorded.err().unwrap_or(ErrorCode::None);
-        broker.respond(to, end_response(code));
+        broker.respond(to, end_response(ErrorCode::None));
     }
 }
 
@@ -222,7 +307,14 @@ pub(crate) fn tick(broker: &mut Broker) {
         transaction.last_epoch = transaction.epoch;
         transaction.epoch += 1;
         if decide(broker, &id, transaction, false, None).is_err() {
+            // The journal takes nothing now; without a rest the timer would ring for ever.
+            broker.transactions.rest_until_ms = now_ms + RETRY_MS;
             break;
+        }
+    }
+    if broker.transactions.rest_until_ms <= now_ms {
+        for id in broker.transactions.hindered.clone() {
+            carry_out(broker, &id, None);
         }
     }
     if broker.transactions.next_expiry_ms <= now_ms {
