@@ -9,6 +9,7 @@ use crate::check::{Model, Place, Topic};
 use crate::client::Client;
 use crate::client::admin::Admin;
 use crate::client::auditor::Auditor;
+use crate::client::member::Member;
 use crate::client::producer::Producer;
 use crate::client::reader::Reader;
 use crate::client::transactor::Transactor;
@@ -20,6 +21,8 @@ const CALM_US: i64 = 300_000_000;
 const QUIET_US: i64 = 120_000_000;
 const AUDIT_US: i64 = 60_000_000;
 
+/// Which of the topics is what groups read.
+const EVENTS: usize = 0;
 /// Which of the topics is the input of those who transform.
 const INPUT: usize = 2;
 
@@ -172,7 +175,19 @@ fn clients(rng: &mut Rng) -> Vec<Box<dyn Client>> {
         clients.push(Box::new(Reader::new(rng.below(2) == 0)));
     }
     transactors(rng, &mut clients, writer);
+    for group in 0..rng.below(3) {
+        members(rng, &mut clients, group);
+    }
     clients
+}
+
+fn members(rng: &mut Rng, clients: &mut Vec<Box<dyn Client>>, group: u64) {
+    let session_timeout_ms = 200 + rng.below(2_000) as i32;
+    for number in 0..1 + rng.below(4) {
+        let instance = (rng.below(3) == 0).then(|| format!("static-{}", number / 2));
+        let group = format!("group-{group}");
+        clients.push(Box::new(Member::new(group, EVENTS, instance, session_timeout_ms)));
+    }
 }
 
 fn transactors(rng: &mut Rng, clients: &mut Vec<Box<dyn Client>>, mut writer: u64) {

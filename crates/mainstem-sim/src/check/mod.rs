@@ -3,6 +3,7 @@
 //! insides. The first contradiction is kept; it ends the run.
 
 mod offsets;
+mod owners;
 mod reading;
 pub(crate) mod records;
 mod transactions;
@@ -17,6 +18,7 @@ use mainstem_core::clock::Rng;
 
 use crate::frame::When;
 use offsets::Offsets;
+use owners::Owners;
 use records::Records;
 use transactions::Transactions;
 
@@ -33,6 +35,7 @@ pub(crate) struct Model {
     pub(crate) topics: Vec<Topic>,
     pub(crate) records: Records,
     pub(crate) offsets: Offsets,
+    owners: Owners,
     pub(crate) transactions: Transactions,
     producer_ids: BTreeSet<(i64, i16)>,
     /// What is not durable holds from this life of the broker on.
@@ -47,6 +50,7 @@ impl Model {
             topics,
             records,
             offsets: Offsets::default(),
+            owners: Owners::default(),
             transactions: Transactions::default(),
             producer_ids: BTreeSet::new(),
             weak_since: 0,

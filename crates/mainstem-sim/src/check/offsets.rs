@@ -12,6 +12,8 @@ type Key = (String, Place);
 /// What is known of the offsets of all groups.
 #[derive(Debug, Default)]
 pub(crate) struct Offsets {
+    /// Members commit ever larger numbers.
+    pub(crate) next_commit: i64,
     /// Arrived at the broker in this order: step and offset.
     arrived: BTreeMap<Key, Vec<(u64, i64)>>,
     /// The step of the newest commit that was answered.
@@ -20,6 +22,8 @@ pub(crate) struct Offsets {
     shown: BTreeMap<Key, i64>,
     /// When each generation was first heard of: life, group, generation.
     generations: BTreeMap<(u32, String, i32), u64>,
+    /// When a group was first known to have offsets.
+    kept: BTreeMap<String, u64>,
 }
 
 /// The group of those who transform a place.
@@ -53,9 +57,12 @@ impl Model {
         let key = (group.to_owned(), place);
         let answered = self.offsets.answered.entry(key).or_default();
         *answered = (*answered).max(when.arrived);
+        let kept = self.offsets.kept.entry(group.to_owned()).or_insert(when.answered);
+        let kept = *kept;
         let newer = (when.life, group.to_owned(), generation + 1);
         let end = (when.life, group.to_owned(), i32::MAX);
         let begun = self.offsets.generations.range(newer..end);
+        let begun = begun.filter(|(_, at)| **at > kept);
         if let Some(((_, _, other), at)) = begun.min_by_key(|(_, at)| **at)
             && *at < when.arrived
             && generation >= 0
@@ -63,6 +70,13 @@ impl Model {
             let other = *other;
             self.fail(format!("{group}: generation {generation} commits after {other} has begun"));
         }
+    }
+
+    /// Whether a generation is of a group that had offsets when it began, and so is the only one of its number.
+    pub(super) fn is_kept(&self, group: &str, generation: i32, life: u32) -> bool {
+        let begun = self.offsets.generations.get(&(life, group.to_owned(), generation));
+        let kept = self.offsets.kept.get(group);
+        begun.is_some_and(|begun| kept.is_some_and(|kept| kept < begun))
     }
 
     /// Somebody was told that a generation has begun.

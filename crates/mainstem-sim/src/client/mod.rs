@@ -13,6 +13,7 @@ use crate::trace::Trace;
 
 pub(crate) mod admin;
 pub(crate) mod auditor;
+pub(crate) mod member;
 pub(crate) mod producer;
 pub(crate) mod reader;
 pub(crate) mod transactor;
