@@ -17,6 +17,8 @@ use crate::wire::fetch_response::{AbortedTransaction, FetchableTopicResponse, Pa
 use crate::wire::{FetchRequest, FetchResponse, StrBytes, make};
 use crate::{Broker, Call, ErrorCode};
 
+/// An answer is in memory as a whole, for a moment twice: clients that ask for more get it with their next requests.
+const ANSWER_BYTES_MAX: u64 = 8 << 20;
 /// From this version on topics are named by their ids.
 const VERSION_OF_IDS: i16 = 13;
 
@@ -146,7 +148,8 @@ fn enough(broker: &Broker, request: &FetchRequest) -> u64 {
 }
 
 fn limit(broker: &Broker, request: &FetchRequest) -> u64 {
-    u64::try_from(request.max_bytes).unwrap_or(0).min(u64::from(broker.settings.fetch_bytes_max))
+    let most = u64::from(broker.settings.fetch_bytes_max).min(ANSWER_BYTES_MAX);
+    u64::try_from(request.max_bytes).unwrap_or(0).min(most)
 }
 
 fn isolation(request: &FetchRequest) -> Isolation {

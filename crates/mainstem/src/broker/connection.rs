@@ -271,7 +271,10 @@ impl Connection {
             _ => None,
         };
         let response = load(response).await.map_err(End::Unloadable)?;
-        match wire::encode_response(head, &response)? {
+        let frame = wire::encode_response(head, &response)?;
+        // Its records are in the frame now: a slow client holds them once.
+        drop(response);
+        match frame {
             Some(bytes) => write_all(stream, bytes).await,
             None => Ok(()),
         }
