@@ -214,7 +214,11 @@ pub(crate) fn dispatch(broker: &mut Broker, call: &Call, request: Request) -> Re
         Request::Fetch(request) => fetch::handle(broker, call, request),
         Request::Metadata(request) => metadata::handle(broker, call, request),
         Request::OffsetCommit(request) => offset_commit::handle(broker, call, request),
-        Request::OffsetFetch(request) => offset_fetch::handle(broker, call, &request).into(),
+        Request::OffsetFetch(request) => {
+            // What is shown was committed for good: a crash does not take it back.
+            let response = offset_fetch::handle(broker, call, &request);
+            broker.respond_durably(call.id, response)
+        }
         Request::FindCoordinator(request) => {
             find_coordinator::handle(broker, call, &request).into()
         }

@@ -1,13 +1,12 @@
 //! OffsetCommit (8): by members of a generation, or (generation -1) by clients that only keep offsets in a group.
 
 use super::Reply;
-use crate::group::offsets::Committed;
-use crate::journal::Entry;
+use crate::group::offsets::{Committed, Place, commit_entry};
 use crate::wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::wire::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use crate::wire::{OffsetCommitRequest, OffsetCommitResponse, StrBytes, make};
+use crate::wire::{OffsetCommitRequest, OffsetCommitResponse, make};
 use crate::{Broker, Call, ErrorCode};
 
 pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommitRequest) -> Reply {
@@ -17,15 +16,14 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommit
         }
     }
     let allowed = check(broker, &request);
-    let mut entries = Vec::new();
+    let mut accepted: Vec<(Place, Committed)> = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            let entry = allowed
-                .and_then(|()| commit(broker, &request.group_id, topic, partition, call.version));
+            let entry = allowed.and_then(|()| commit(broker, topic, partition, call.version));
             let code = entry.as_ref().err().copied().unwrap_or(ErrorCode::None);
-            entries.extend(entry);
+            accepted.extend(entry);
             partitions.push(make(|answer: &mut OffsetCommitResponsePartition| {
                 answer.partition_index = partition.partition_index;
                 answer.error_code = code.code();
@@ -37,17 +35,27 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommit
             answer.partitions = partitions;
         }));
     }
-    broker.groups.settle(&request.group_id);
     let mut response = make(|response: &mut OffsetCommitResponse| response.topics = topics);
-    if entries.is_empty() {
+    if accepted.is_empty() {
+        broker.groups.settle(&request.group_id);
         return response.into();
     }
+    let entry =
+        |(place, committed): &(Place, Committed)| commit_entry(&request.group_id, place, committed);
+    let entries: Vec<_> = accepted.iter().map(entry).collect();
     if let Err(code) = broker.record(&entries) {
+        broker.groups.settle(&request.group_id);
         for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             partition.error_code = code.code();
         }
         return response.into();
     }
+    if let Some(state) = broker.groups.get_mut(&request.group_id) {
+        for (place, committed) in accepted {
+            state.offsets.commit(place, committed);
+        }
+    }
+    broker.groups.settle(&request.group_id);
     broker.respond_durably(call.id, response)
 }
 
@@ -63,12 +71,11 @@ fn check(broker: &mut Broker, request: &OffsetCommitRequest) -> Result<(), Error
 }
 
 fn commit(
-    broker: &mut Broker,
-    group_id: &StrBytes,
+    broker: &Broker,
     topic: &OffsetCommitRequestTopic,
     partition: &OffsetCommitRequestPartition,
     version: i16,
-) -> Result<Entry, ErrorCode> {
+) -> Result<(Place, Committed), ErrorCode> {
     if version >= 10 && topic.name.is_empty() {
         return Err(ErrorCode::UnknownTopicId);
     }
@@ -83,7 +90,5 @@ fn commit(
         metadata,
         at_ms: broker.now_ms,
     };
-    let state = broker.groups.get_mut(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-    let place = (topic.name.clone(), partition.partition_index);
-    Ok(state.offsets.commit(group_id, place, committed))
+    Ok(((topic.name.clone(), partition.partition_index), committed))
 }

@@ -2,8 +2,7 @@
 //! member of which generation it is, and one that is no longer a member is refused (KIP-447).
 
 use super::Reply;
-use crate::group::offsets::Committed;
-use crate::journal::Entry;
+use crate::group::offsets::{Committed, Place, stage_entry};
 use crate::transaction::owned;
 use crate::transaction::state::Stage;
 use crate::wire::txn_offset_commit_request::{
@@ -17,12 +16,12 @@ use crate::{Broker, Call, ErrorCode};
 
 pub(super) fn handle(broker: &mut Broker, call: &Call, request: &TxnOffsetCommitRequest) -> Reply {
     let allowed = check(broker, request);
-    let mut entries = Vec::new();
+    let mut accepted: Vec<(Place, Committed)> = Vec::new();
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
-            let entry = allowed.and_then(|()| stage(broker, request, topic, partition));
+            let entry = allowed.and_then(|()| stage(broker, topic, partition));
             let code = entry.as_ref().err().copied().unwrap_or(ErrorCode::None);
-            entries.extend(entry);
+            accepted.extend(entry);
             make(|answer: &mut TxnOffsetCommitResponsePartition| {
                 answer.partition_index = partition.partition_index;
                 answer.error_code = code.code();
@@ -35,17 +34,28 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &TxnOffsetCommit
         })
     });
     let topics = topics.collect();
-    broker.groups.settle(&request.group_id);
     let mut response = make(|response: &mut TxnOffsetCommitResponse| response.topics = topics);
-    if entries.is_empty() {
+    if accepted.is_empty() {
+        broker.groups.settle(&request.group_id);
         return response.into();
     }
+    let entry = |(place, committed): &(Place, Committed)| {
+        stage_entry(&request.group_id, request.producer_id, place, committed)
+    };
+    let entries: Vec<_> = accepted.iter().map(entry).collect();
     if let Err(code) = broker.record(&entries) {
+        broker.groups.settle(&request.group_id);
         for partition in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             partition.error_code = code.code();
         }
         return response.into();
     }
+    if let Some(state) = broker.groups.get_mut(&request.group_id) {
+        for (place, committed) in accepted {
+            state.offsets.stage(request.producer_id, place, committed);
+        }
+    }
+    broker.groups.settle(&request.group_id);
     broker.respond_durably(call.id, response)
 }
 
@@ -71,11 +81,10 @@ fn check(broker: &mut Broker, request: &TxnOffsetCommitRequest) -> Result<(), Er
 }
 
 fn stage(
-    broker: &mut Broker,
-    request: &TxnOffsetCommitRequest,
+    broker: &Broker,
     topic: &TxnOffsetCommitRequestTopic,
     partition: &TxnOffsetCommitRequestPartition,
-) -> Result<Entry, ErrorCode> {
+) -> Result<(Place, Committed), ErrorCode> {
     broker.topics.partition(&topic.name, partition.partition_index)?;
     let metadata = partition.committed_metadata.clone().unwrap_or_default();
     if metadata.len() > broker.settings.offset_metadata_bytes_max {
@@ -87,7 +96,5 @@ fn stage(
         metadata,
         at_ms: broker.now_ms,
     };
-    let place = (topic.name.clone(), partition.partition_index);
-    let state = broker.groups.get_mut(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-    Ok(state.offsets.stage(&request.group_id, request.producer_id, place, committed))
+    Ok(((topic.name.clone(), partition.partition_index), committed))
 }

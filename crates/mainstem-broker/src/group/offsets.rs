@@ -47,24 +47,14 @@ impl Offsets {
         self.staged.values().any(|staged| staged.contains_key(place))
     }
 
-    /// Commits; the entries have to be recorded.
-    pub(crate) fn commit(&mut self, group: &str, place: Place, committed: Committed) -> Entry {
-        let entry = (key(group, &place), Some(value(&committed)));
+    /// Commits; to be called once [`commit_entry`] is recorded.
+    pub(crate) fn commit(&mut self, place: Place, committed: Committed) {
         self.committed.insert(place, committed);
-        entry
     }
 
-    /// Stages for a transaction; the entries have to be recorded.
-    pub(crate) fn stage(
-        &mut self,
-        group: &str,
-        producer_id: i64,
-        place: Place,
-        committed: Committed,
-    ) -> Entry {
-        let entry = (staged_key(group, producer_id, &place), Some(value(&committed)));
+    /// Stages for a transaction; to be called once [`stage_entry`] is recorded.
+    pub(crate) fn stage(&mut self, producer_id: i64, place: Place, committed: Committed) {
         self.staged.entry(producer_id).or_default().insert(place, committed);
-        entry
     }
 
     /// What the end of a transaction writes into the journal.
@@ -136,6 +126,21 @@ impl Offsets {
         }
         Some(())
     }
+}
+
+/// The journal entry of a committed offset.
+pub(crate) fn commit_entry(group: &str, place: &Place, committed: &Committed) -> Entry {
+    (key(group, place), Some(value(committed)))
+}
+
+/// The journal entry of an offset that a transaction will commit.
+pub(crate) fn stage_entry(
+    group: &str,
+    producer_id: i64,
+    place: &Place,
+    committed: &Committed,
+) -> Entry {
+    (staged_key(group, producer_id, place), Some(value(committed)))
 }
 
 fn key(group: &str, (topic, partition): &Place) -> Value {

@@ -18,6 +18,8 @@ pub(crate) struct Offsets {
     arrived: BTreeMap<Key, Vec<(u64, i64)>>,
     /// The step of the newest commit that was answered.
     answered: BTreeMap<Key, u64>,
+    /// When fetches were answered, and the step in which what they showed had arrived.
+    shown_at: BTreeMap<Key, Vec<(u64, u64)>>,
     /// What the last fetch showed.
     shown: BTreeMap<Key, i64>,
     /// When each generation was first heard of: life, group, generation.
@@ -90,8 +92,14 @@ impl Model {
     pub(crate) fn offset_shown(&mut self, group: &str, place: Place, offset: i64, when: When) {
         let key = (group.to_owned(), place);
         let floor = self.offsets.answered.get(&key).copied().filter(|at| *at < when.arrived);
+        let shown = self.offsets.shown_at.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let shown = shown.iter().filter(|(answered, _)| *answered < when.arrived);
+        let floor = floor.max(shown.map(|(_, at)| *at).max());
         self.offsets.shown.insert(key.clone(), offset);
         let arrived = self.offsets.arrived.get(&key).map(Vec::as_slice).unwrap_or_default();
+        // What was shown once is not taken back either.
+        let seen = arrived.iter().filter(|(at, _)| Some(*at) >= floor);
+        let first = seen.filter(|(_, known)| *known == offset).map(|(at, _)| *at).min();
         let known = match floor {
             None => offset == -1 || arrived.iter().any(|(_, at)| *at == offset),
             Some(floor) => arrived.iter().any(|(at, known)| *at >= floor && *known == offset),
@@ -100,6 +108,10 @@ impl Model {
             let last = arrived.iter().filter(|(at, _)| Some(*at) == floor).map(|(_, o)| *o).next();
             let name = self.name(place);
             self.fail(format!("{group}: {name} shows offset {offset}, answered was {last:?}"));
+        }
+        if let Some(first) = first {
+            // Only for fetches that arrive after this answer: those who came before may know less.
+            self.offsets.shown_at.entry(key).or_default().push((when.answered, first));
         }
     }
 }
