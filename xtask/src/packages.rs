@@ -37,6 +37,12 @@ const NEEDS: &[Need] = &[
         package: "rapidjson-dev",
         marks: &[File("/usr/include/rapidjson/schema.h")],
     },
+    Need { name: "kcat", package: "kcat", marks: &[Program("kcat")] },
+    Need {
+        name: "python3",
+        package: "python3-venv",
+        marks: &[Program("pip3"), File("/usr/lib/*/ensurepip/__init__.py")],
+    },
     Need { name: "java", package: "default-jdk-headless", marks: &[Program("javac")] },
     Need { name: "mvn", package: "maven", marks: &[Program("mvn")] },
     Need {
@@ -49,11 +55,6 @@ const NEEDS: &[Need] = &[
 /// What only the benchmark needs.
 const BENCH_NEEDS: &[Need] = &[
     Need { name: "time", package: "time", marks: &[Program("time")] },
-    Need {
-        name: "python3",
-        package: "python3-venv",
-        marks: &[Program("pip3"), File("/usr/lib/*/ensurepip/__init__.py")],
-    },
 ];
 
 /// Everything that building and testing the workspace needs.

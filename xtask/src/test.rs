@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test of the workspace, with the real servers that some of them need, and the fast ones of
-//! librdkafka's.
+//! `cargo xtask test`: every test of the workspace, with the real servers that some of them need, and then
+//! librdkafka's own and real clients against our broker.
 //! Invariant: the servers are an instance of their own, fresh at the start and gone at the end, whether the tests pass or not;
 //! one such run at a time in a checkout. A test finds a server by its variable and does without where it is not set.
 
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::compat::librdkafka;
+use crate::compat::{clients, librdkafka};
 use crate::error::{Context, Error, Result};
 use crate::services::{Instance, Service};
 use crate::{layout, packages, process};
@@ -36,7 +36,7 @@ pub(crate) fn main(args: &TestArgs) -> Result<()> {
     let tested = instance.up(&both).and_then(|_| run_tests(args, &instance.variables()));
     let stopped = instance.down(&both, true);
     // One after the other: their tests measure time, as ours do not.
-    let compatible = librdkafka::fast();
+    let compatible = librdkafka::fast().and(clients::main(&clients::ClientsArgs::default()));
     tested.and(stopped).and(compatible)
 }
 

@@ -212,6 +212,22 @@ pub(super) fn tool(name: &str, args: &[String], port: Option<u16>) -> Result<()>
         TOOLS.iter().for_each(|(name, ..)| println!("{name}"));
         return Ok(());
     }
+    let (mut java, address) = named_tool(name)?;
+    java.args(args);
+    let given = args.iter().any(|arg| is_address(arg));
+    if address == Flag && !given {
+        let port = port.ok_or_else(|| not_running(super::Service::Kafka))?;
+        java.arg("--bootstrap-server").arg(format!("127.0.0.1:{port}"));
+    }
+    process::run(&mut java)
+}
+
+/// One of Kafka's tools, its arguments yet to be added.
+pub(crate) fn tool_command(name: &str) -> Result<Command> {
+    named_tool(name).map(|(java, _)| java)
+}
+
+fn named_tool(name: &str) -> Result<(Command, Address)> {
     let plain = name.trim_end_matches(".sh");
     let Some((_, class, address)) = TOOLS.iter().find(|(tool, ..)| *tool == plain) else {
         let message = format!("no tool of Kafka is named {name}; `kafka-tool list` names them");
@@ -221,14 +237,7 @@ pub(super) fn tool(name: &str, args: &[String], port: Option<u16>) -> Result<()>
     let jars = JARS.fetch()?;
     let folder = layout::jars().join("kafka-tools");
     layout::write(&folder.join("log4j2.xml"), LOG4J_TOOLS)?;
-    let mut java = java(&jars, &folder, class)?;
-    java.args(args);
-    let given = args.iter().any(|arg| is_address(arg));
-    if *address == Flag && !given {
-        let port = port.ok_or_else(|| not_running(super::Service::Kafka))?;
-        java.arg("--bootstrap-server").arg(format!("127.0.0.1:{port}"));
-    }
-    process::run(&mut java)
+    Ok((java(&jars, &folder, class)?, *address))
 }
 
 fn is_address(arg: &str) -> bool {

@@ -16,7 +16,7 @@ use clap::{Subcommand, ValueEnum};
 use crate::error::{Context, Error, Result};
 use crate::{layout, process};
 
-pub(crate) use kafka::jars as kafka_jars;
+pub(crate) use kafka::{jars as kafka_jars, tool_command as kafka_tool};
 pub(crate) use state::State;
 
 /// Kafka's listener with TLS and a login, and the folder of its certificates.

@@ -1,7 +1,7 @@
 //! kill -9 again and again, under money that moves in transactions.
-//! Invariant: a client (librdkafka) writes requests and notes which were acknowledged; workers, a group of consumers with a
-//! transactional producer each, take requests and write two entries for each into a ledger, in one transaction with their
-//! offsets; some transactions are aborted on purpose. Whenever the broker is killed, the books are right in the end: every
+//! Invariant: a client (librdkafka) writes requests and notes which were acknowledged; workers, one for each partition, take
+//! requests and write two entries for each into a ledger, in one transaction with their offsets; some transactions are aborted
+//! on purpose. A worker that lost its broker comes back with new clients, whose transactional id fences the old ones. Whenever the broker is killed, the books are right in the end: every
 //! acknowledged request is there once, at its acknowledged offset, and has its two entries once; nothing that was aborted is
 //! seen. Kills follow what the workers have done, not a clock. MAINSTEM_TEST_KILLS says how many.
 
@@ -24,7 +24,6 @@ use crate::servers::Deadline;
 const REQUESTS: &str = "requests";
 const LEDGER: &str = "ledger";
 const PARTITIONS: i32 = 3;
-const WORKERS: usize = 3;
 const ACCOUNTS: u64 = 10;
 /// A transaction takes at most so many requests.
 const REQUESTS_MAX: usize = 20;
@@ -107,7 +106,6 @@ impl<'a> Broker<'a> {
         let mut config = self.config();
         config.set("group.id", "bank").set("isolation.level", "read_committed");
         config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
-        config.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "500");
         config.set("fetch.wait.max.ms", "50");
         config
     }
@@ -186,28 +184,35 @@ fn transfer(request: u64) -> (u64, u64, i64) {
 
 /// Takes requests and writes entries until it is told to stop. Whatever goes wrong, it begins anew with new clients: what is
 /// true then is what the broker says.
-fn work(reader: &ClientConfig, config: &ClientConfig, number: usize, books: &Books) {
-    let mut dice = Dice(number as u64);
+fn work(reader: &ClientConfig, config: &ClientConfig, partition: i32, books: &Books) {
+    let mut dice = Dice(u64::from(partition.unsigned_abs()));
     while !books.no_more_work.load(Ordering::SeqCst) {
-        // Any error: the broker is dead, the group moved on, the transaction timed out.
-        let _ = work_until_error(reader, config, number, books, &mut dice);
+        // Any error: the broker is dead, or the transaction took too long.
+        let _ = work_until_error(reader, config, partition, books, &mut dice);
     }
 }
 
 fn work_until_error(
     reader: &ClientConfig,
     config: &ClientConfig,
-    number: usize,
+    partition: i32,
     books: &Books,
     dice: &mut Dice,
 ) -> KafkaResult<()> {
     let mut config = config.clone();
-    config.set("transactional.id", format!("worker-{number}")).set("linger.ms", "0");
+    config.set("transactional.id", format!("worker-{partition}")).set("linger.ms", "0");
     config.set("transaction.timeout.ms", "10000");
     let producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext> = config.create()?;
     producer.init_transactions(PATIENCE)?;
     let consumer: BaseConsumer = reader.create()?;
-    consumer.subscribe(&[REQUESTS])?;
+    // Stable: the transaction of whoever had this name before has ended.
+    let mut position = TopicPartitionList::new();
+    position.add_partition(REQUESTS, partition);
+    let mut position = consumer.committed_offsets(position, PATIENCE)?;
+    if position.elements()[0].offset() == Offset::Invalid {
+        position.set_all_offsets(Offset::Beginning)?;
+    }
+    consumer.assign(&position)?;
     while !books.no_more_work.load(Ordering::SeqCst) {
         let mut requests = Vec::new();
         while let Some(message) =
@@ -404,8 +409,8 @@ fn money_is_neither_made_nor_lost_by_kills() {
         let requester = scope.spawn(|| request(&config, &books));
         let (config, reader, books) = (&config, &reader, &*books);
         let _stop = Stop(books);
-        for number in 0..WORKERS {
-            scope.spawn(move || work(reader, config, number, books));
+        for partition in 0..PARTITIONS {
+            scope.spawn(move || work(reader, config, partition, books));
         }
         kill_again_and_again(&mut broker, books, kills);
         books.no_more_requests.store(true, Ordering::SeqCst);
