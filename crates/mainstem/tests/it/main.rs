@@ -6,6 +6,8 @@
 mod bad_input;
 mod broker;
 mod check;
+mod doors;
+mod embedded_tables;
 mod examples;
 mod examples_live;
 mod faults;

@@ -65,11 +65,16 @@ impl Place {
 
     /// Starts and lets run.
     pub(crate) fn start(&self, arguments: &[&str]) -> Started {
-        let mut command = self.command(arguments);
+        Started::new(self.command(arguments))
+    }
+}
+
+impl Started {
+    pub(crate) fn new(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        Started { child, stdout, stderr }
+        Self { child, stdout, stderr }
     }
 }
 
