@@ -6,8 +6,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mainstem_broker::Endpoint;
@@ -16,6 +16,7 @@ use mainstem_core::{Error, ErrorKind, Result};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::connection::{Connection, End, stopped};
 use super::frames::Budget;
@@ -28,6 +29,9 @@ use crate::failure::say;
 const CONNECTIONS_MAX: usize = 4096;
 /// Requests that are being read and records that are being sent, of all connections.
 const BUDGET_BYTES: usize = 256 << 20;
+/// Of so many connections that were closed for a reason, operators hear in each stretch of time.
+const CLOSINGS_TOLD_MAX: u32 = 20;
+const CLOSINGS_EVERY: Duration = Duration::from_secs(10);
 /// What went wrong with accepting (too many open files) may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -198,6 +202,7 @@ struct Shared {
     users: Arc<Users>,
     turns: Arc<Semaphore>,
     full: AtomicBool,
+    closings: Arc<Closings>,
 }
 
 impl Listeners {
@@ -209,6 +214,7 @@ impl Listeners {
             users,
             turns: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             full: AtomicBool::new(false),
+            closings: Arc::default(),
         });
         let stopping = watch::Sender::new(false);
         let mut accepting = JoinSet::new();
@@ -288,6 +294,7 @@ fn serve(
     let login = || Login::new(Arc::clone(&shared.users), random());
     let connection = connection.with_login(bound.settings.login.then(login));
     let tls = bound.settings.tls.clone();
+    let closings = Arc::clone(&shared.closings);
     Some(async move {
         let _turn = turn;
         let served = match tls {
@@ -298,9 +305,51 @@ fn serve(
         if let Err(end) = served
             && end.is_remarkable()
         {
-            say(&format!("broker: connection from {peer} closed: {end}\n"));
+            closings.report(peer, &end);
         }
     })
+}
+
+/// Tells of connections that ended badly, but not of all if there are many: nobody from outside fills the operator's screen
+/// or disk, or stops us with a stderr that takes no more.
+#[derive(Debug, Default)]
+struct Closings(Mutex<ClosingsTold>);
+
+#[derive(Debug, Default)]
+struct ClosingsTold {
+    /// Of the count.
+    since: Option<Instant>,
+    told: u32,
+    left_out: u64,
+}
+
+impl Closings {
+    fn report(&self, peer: SocketAddr, end: &End) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left_out) = told.admit(Instant::now()) else { return };
+        drop(told);
+        if left_out > 0 {
+            say(&format!("broker: {left_out} more connections were closed for such reasons\n"));
+        }
+        say(&format!("broker: connection from {peer} closed: {end}\n"));
+    }
+}
+
+impl ClosingsTold {
+    /// Whether one more is told of, and how many were left out since the last one.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        let since = *self.since.get_or_insert(now);
+        if now.duration_since(since) >= CLOSINGS_EVERY {
+            self.since = Some(now);
+            self.told = 0;
+        }
+        if self.told == CLOSINGS_TOLD_MAX {
+            self.left_out += 1;
+            return None;
+        }
+        self.told += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
 }
 
 async fn serve_tls(connection: Connection, tls: Tls, stream: TcpStream) -> Result<(), End> {
@@ -356,5 +405,15 @@ mod tests {
                 (found, _) => panic!("{text}: {found:?}"),
             }
         }
+    }
+
+    #[test]
+    fn not_every_closing_is_told() {
+        let (mut told, begun) = (ClosingsTold::default(), Instant::now());
+        let admitted = (0..100).filter(|_| told.admit(begun) == Some(0)).count();
+        assert_eq!(admitted, 20);
+        assert_eq!(told.admit(begun + CLOSINGS_EVERY - Duration::from_millis(1)), None);
+        assert_eq!(told.admit(begun + CLOSINGS_EVERY), Some(81));
+        assert_eq!(told.admit(begun + CLOSINGS_EVERY), Some(0));
     }
 }
