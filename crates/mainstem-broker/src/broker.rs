@@ -126,7 +126,7 @@ impl Broker {
     ) -> Result<bool, LogError> {
         let now_ms = self.now_ms;
         let understood = match key[0].as_str() {
-            Some("offset" | "staged") => {
+            Some("group" | "offset" | "staged") => {
                 self.groups.restore(key, value, &self.settings, now_ms).is_some()
             }
             Some("transaction") => self.transactions.restore(key, value).is_some(),
@@ -324,6 +324,11 @@ impl Broker {
         }
         self.waiting.produces.retain(|_, produce| produce.connection != connection);
         self.settle()
+    }
+
+    /// Ends the connection of a request that cannot be answered truly.
+    pub(crate) fn disconnect(&mut self, to: RequestId) {
+        self.actions.push(Action::Disconnect { to });
     }
 
     pub(crate) fn respond(&mut self, to: RequestId, response: Response) {

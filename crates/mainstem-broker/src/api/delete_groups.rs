@@ -1,6 +1,7 @@
 //! DeleteGroups (42): forgets groups without members, with their offsets.
 
 use super::Reply;
+use crate::group::stored;
 use crate::journal::Entry;
 use crate::wire::delete_groups_response::DeletableGroupResult;
 use crate::wire::{DeleteGroupsRequest, DeleteGroupsResponse, StrBytes, make};
@@ -33,6 +34,7 @@ fn delete(broker: &mut Broker, id: &StrBytes, entries: &mut Vec<Entry>) -> Resul
         return Err(ErrorCode::NonEmptyGroup);
     }
     entries.extend(state.offsets.clear(id));
+    entries.push((stored::key(id), None));
     broker.groups.remove(id);
     Ok(())
 }

@@ -89,8 +89,8 @@ pub(crate) struct Group {
     pub(crate) leader: Option<StrBytes>,
     pub(crate) members: BTreeMap<StrBytes, Member>,
     /// In the order of their joining: the first is the leader.
-    order: Vec<StrBytes>,
-    instances: BTreeMap<StrBytes, StrBytes>,
+    pub(super) order: Vec<StrBytes>,
+    pub(super) instances: BTreeMap<StrBytes, StrBytes>,
     /// Ids that were handed out and have not come back, with their deadline.
     pending: BTreeMap<StrBytes, i64>,
     /// When the rebalance goes on without those who have not joined (or, `CompletingRebalance`, not synced).
@@ -101,6 +101,8 @@ pub(crate) struct Group {
     pub(crate) empty_since_ms: i64,
     initial_delay_ms: i64,
     members_max: usize,
+    /// Something changed that a restart must not undo: see `stored`.
+    pub(super) unsaved: bool,
 }
 
 impl Group {
@@ -121,6 +123,7 @@ impl Group {
             empty_since_ms: now_ms,
             initial_delay_ms,
             members_max,
+            unsaved: false,
         }
     }
 
@@ -283,6 +286,7 @@ impl Group {
             self.unsynced.insert(id.clone());
         }
         if self.phase == Phase::Stable && unchanged {
+            self.unsaved = true;
             self.members.insert(id.clone(), member);
             let mut response = self.joined(&id);
             if was_leader && join.can_skip_assignment {
@@ -372,6 +376,7 @@ impl Group {
 
     fn become_empty(&mut self, now_ms: i64) {
         self.phase = Phase::Empty;
+        self.unsaved = true;
         self.empty_since_ms = now_ms;
         self.protocol = None;
         self.leader = None;
@@ -463,6 +468,7 @@ impl Group {
             member.assignment = assignments.remove(&member.id).unwrap_or_default();
         }
         self.phase = Phase::Stable;
+        self.unsaved = true;
         for id in self.order.clone() {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let Some(to) = member.sync.take() else { continue };

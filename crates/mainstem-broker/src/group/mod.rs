@@ -1,6 +1,5 @@
 //! Consumer groups: their members (`classic`) and their committed offsets (`offsets`).
-//! Invariant: a group exists while it has members or offsets. Members live in memory only: after a restart they join again;
-//! offsets come back from the journal.
+//! Invariant: a group exists while it has members or offsets; its members (`stored`) and offsets come back from the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +8,7 @@ use serde_json::Value;
 pub(crate) mod classic;
 mod member;
 pub(crate) mod offsets;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -71,6 +71,15 @@ impl Groups {
 
     /// To be called after a group was touched: keeps its timer, and drops it when nothing is left of it.
     pub(crate) fn settle(&mut self, id: &StrBytes) {
+        self.watch(id);
+        let left = self.groups.get(id);
+        if left.is_some_and(|state| state.group.is_vacant() && state.offsets.is_empty()) {
+            self.remove(id);
+        }
+    }
+
+    /// Keeps the group's timer.
+    fn watch(&mut self, id: &StrBytes) {
         let Some(state) = self.groups.get_mut(id) else { return };
         let deadline = state.group.deadline_ms();
         if deadline != state.timer_ms {
@@ -79,9 +88,6 @@ impl Groups {
             }
             self.timers.extend(deadline.map(|deadline| (deadline, id.clone())));
             state.timer_ms = deadline;
-        }
-        if state.group.is_vacant() && state.offsets.is_empty() {
-            self.remove(id);
         }
     }
 
@@ -102,7 +108,14 @@ impl Groups {
         now_ms: i64,
     ) -> Option<()> {
         let id = StrBytes::from(key.get(1)?.as_str()?);
-        self.get_or_create(&id, settings, now_ms).offsets.restore(key, value)
+        let state = self.get_or_create(&id, settings, now_ms);
+        let restored = match key.get(0)?.as_str() {
+            Some("group") => stored::restore(&mut state.group, value, now_ms),
+            _ => state.offsets.restore(key, value),
+        };
+        // Its members' sessions run from now on.
+        self.watch(&id);
+        restored
     }
 
     pub(crate) fn next_deadline_ms(&self) -> Option<i64> {
@@ -123,10 +136,7 @@ pub(crate) fn tick(broker: &mut Broker) {
         if let Some(state) = broker.groups.get_mut(&id) {
             state.group.tick(now_ms, &mut replies);
         }
-        broker.groups.settle(&id);
-    }
-    for (to, response) in replies {
-        broker.respond(to, response);
+        finish(broker, &id, std::mem::take(&mut replies));
     }
     if broker.groups.next_expiry_ms <= now_ms {
         broker.groups.next_expiry_ms = now_ms + EXPIRY_INTERVAL_MS;
@@ -147,11 +157,17 @@ fn expire_offsets(broker: &mut Broker) {
     }
     for id in touched {
         broker.groups.settle(&id);
+        entries.extend(forgotten(broker, &id));
     }
     if !entries.is_empty() {
         // If the journal takes nothing any more, they are forgotten again after the next start.
         let _ = broker.record(&entries);
     }
+}
+
+/// The entry that forgets a group of which nothing is left.
+fn forgotten(broker: &Broker, id: &StrBytes) -> Option<Entry> {
+    broker.groups.get(id).is_none().then(|| (stored::key(id), None))
 }
 
 /// Runs something on a group that has to exist, and sends what it answers.
@@ -164,11 +180,38 @@ pub(crate) fn with_group<T>(
     let state = broker.groups.get_mut(id).ok_or(ErrorCode::UnknownMemberId)?;
     let mut replies = Replies::new();
     let result = run(&mut state.group, now_ms, &mut replies);
-    broker.groups.settle(id);
-    for (to, response) in replies {
-        broker.respond(to, response);
-    }
+    finish(broker, id, replies);
     Ok(result)
+}
+
+/// Records what a restart must not undo, and answers: an assignment is not handed out before its generation is durable.
+fn finish(broker: &mut Broker, id: &StrBytes, replies: Replies) {
+    let unsaved =
+        broker.groups.get_mut(id).is_some_and(|state| std::mem::take(&mut state.group.unsaved));
+    broker.groups.settle(id);
+    if !unsaved {
+        for (to, response) in replies {
+            broker.respond(to, response);
+        }
+        return;
+    }
+    let entry = match broker.groups.get(id) {
+        Some(state) => stored::entry(id, &state.group),
+        None => (stored::key(id), None),
+    };
+    match broker.record(&[entry]) {
+        Ok(()) => {
+            for (to, response) in replies {
+                broker.respond_durably(to, response);
+            }
+        }
+        // The journal takes nothing more, and has said so: who asked finds a broker that is gone.
+        Err(_) => {
+            for (to, _) in replies {
+                broker.disconnect(to);
+            }
+        }
+    }
 }
 
 /// A topic was deleted: nobody has offsets in it any more. The entries have to be recorded.
@@ -180,6 +223,7 @@ pub(crate) fn forget_topic(broker: &mut Broker, topic: &StrBytes) -> Vec<Entry> 
             entries.extend(state.offsets.forget(&id, |(name, _), _| name == topic));
         }
         broker.groups.settle(&id);
+        entries.extend(forgotten(broker, &id));
     }
     entries
 }

@@ -3,6 +3,7 @@
 mod configs;
 mod disks;
 mod frames;
+mod groups;
 mod records;
 mod reference;
 mod stand;
