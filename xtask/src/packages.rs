@@ -53,9 +53,7 @@ const NEEDS: &[Need] = &[
 ];
 
 /// What only the benchmark needs.
-const BENCH_NEEDS: &[Need] = &[
-    Need { name: "time", package: "time", marks: &[Program("time")] },
-];
+const BENCH_NEEDS: &[Need] = &[Need { name: "time", package: "time", marks: &[Program("time")] }];
 
 /// Everything that building and testing the workspace needs.
 pub(crate) fn require_all() -> Result<()> {

@@ -4,10 +4,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::broker::Data;
 use crate::up::UpArgs;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
 
 use crate::kafka_client::consume::ConsumeArgs;

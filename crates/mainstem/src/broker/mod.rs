@@ -19,9 +19,9 @@ mod host;
 mod listener;
 mod sasl;
 mod server;
-mod tls;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use listener::{Address, ListenerName, ListenerSettings, Protocol};
