@@ -65,7 +65,7 @@ impl Log {
         now_ms: i64,
     ) -> Result<(Self, Recovery), LogError> {
         let site = Site { disk: &*disk, folder };
-        let mut opening = Opening::look(site, settings.index_interval_bytes, now_ms)?;
+        let mut opening = Opening::look(site, settings.index_interval_bytes, clean, now_ms)?;
         let producers = match opening.open_clean(clean)? {
             Some(producers) => producers,
             None => opening.recover(recovery_point)?,
@@ -109,7 +109,12 @@ impl Log {
 
 impl<'a> Opening<'a> {
     /// What is in the folder, without the leftovers of a crash.
-    fn look(site: Site<'a>, interval_bytes: u32, now_ms: i64) -> Result<Self, LogError> {
+    fn look(
+        site: Site<'a>,
+        interval_bytes: u32,
+        clean: bool,
+        now_ms: i64,
+    ) -> Result<Self, LogError> {
         complete_swap(&site)?;
         let mut recovery = Recovery::default();
         let mut bases = Vec::new();
@@ -128,6 +133,10 @@ impl<'a> Opening<'a> {
         match Checkpoint::load(site.disk, site.folder)? {
             None => {}
             Some(Some(stored)) => {
+                // A killed process may have left the file's name unsynced; what it says will be told from now on.
+                if !clean && stored.log_start_offset > 0 {
+                    site.sync_folder()?;
+                }
                 checkpoint = stored;
                 gaps_below = stored.first_dirty_offset;
             }
@@ -136,20 +145,18 @@ impl<'a> Opening<'a> {
                 gaps_below = i64::MAX;
             }
         }
-        let mut segments = VecDeque::with_capacity(bases.len());
+        // What is below the start goes; but as long as there is no snapshot, the producers are to be read there.
         let start = checkpoint.log_start_offset;
-        // Without a snapshot the producers of what was given up are still to be read there.
-        let (gone_below, _) = match bases.get(1).is_some_and(|second| *second <= start) {
-            true => site.newest_snapshot(&snapshots, start)?,
-            false => (i64::MIN, Producers::default()),
-        };
-        for (at, base_offset) in bases.iter().enumerate() {
-            let next = bases.get(at + 1);
-            if next.is_some_and(|next| *next <= gone_below) {
-                remove_segment(&site, *base_offset)?;
-            } else {
-                segments.push_back(Segment::found(site.disk, site.folder, *base_offset)?);
-            }
+        let mut gone = bases.partition_point(|base| *base <= start).saturating_sub(1);
+        if gone > 0 && !site.make_snapshot_durable(bases[gone])? {
+            gone = 0;
+        }
+        for base_offset in bases.drain(..gone) {
+            remove_segment(&site, base_offset)?;
+        }
+        let mut segments = VecDeque::with_capacity(bases.len());
+        for base_offset in bases {
+            segments.push_back(Segment::found(site.disk, site.folder, base_offset)?);
         }
         if let Some(first) = segments.front() {
             checkpoint.log_start_offset = checkpoint.log_start_offset.max(first.base_offset);
@@ -401,6 +408,19 @@ impl<'a> Opening<'a> {
 }
 
 impl Site<'_> {
+    /// Makes sure that the snapshot at an offset outlives a loss of power; false if there is no good one. Nobody knows whether
+    /// the process that stored it had synced it, or whether that sync failed, so it is written again.
+    fn make_snapshot_durable(&self, offset: i64) -> Result<bool, LogError> {
+        let path = snapshot_path(self.folder, offset);
+        let bytes = framed::read_file(self.disk, &path)?;
+        let Some(bytes) = bytes.filter(|bytes| Producers::decode(offset, bytes).is_some()) else {
+            return Ok(false);
+        };
+        framed::write_file(self.disk, &path, &bytes, true).doing("writing", &path)?;
+        self.sync_folder()?;
+        Ok(true)
+    }
+
     fn disk_remove_index(&self, base_offset: i64) -> Result<(), LogError> {
         framed::remove_file(self.disk, &index_path(self.folder, base_offset))
     }

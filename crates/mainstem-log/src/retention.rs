@@ -1,7 +1,7 @@
 //! Giving up the old end of the log: by age, by size, by order of a client; and the rest of the upkeep that time brings.
 //! Invariant: the new start of the log is durable before the first file of it goes, so that a crash in between leaves a log
-//! without a hole, and so are the producers of what goes; nothing at or beyond the high watermark goes. Files are unlinked some time later; handles that readers hold
-//! go on reading them in any case. While a compaction runs, segments stay: it has them as its sources.
+//! without a hole, and so are the producers of what goes; nothing at or beyond the high watermark goes. Files are unlinked
+//! some time later; handles that readers hold go on reading them in any case. While a compaction runs, segments stay: it has them as its sources.
 
 use crate::error::{DiskContext, LogError};
 use crate::index::NO_TIMESTAMP;
@@ -221,6 +221,11 @@ impl Log {
         let mut next = self.producers.next_expiry_ms(self.settings.producer_expiration_ms);
         if let Some((due_ms, _)) = self.unlinks.front() {
             next = next.min(*due_ms);
+        }
+        let start = self.log_start_offset();
+        if !self.compacting && self.segments.get(1).is_some_and(|next| next.base_offset <= start) {
+            // An open or a compaction left segments that the log had given up.
+            next = i64::MIN;
         }
         if self.segments.back().is_some_and(|active| active.size_bytes > 0) {
             next = next.min(self.active_since_ms.saturating_add(self.segment_ms_max()));

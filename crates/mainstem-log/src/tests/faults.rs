@@ -86,12 +86,23 @@ fn only_the_tail_is_scanned() {
     assert!(recovery.scanned_bytes < 34 << 20, "{recovery:?}");
 }
 
+fn some_faults(rng: &mut Rng) -> Faults {
+    Faults {
+        short_per_mille: 100,
+        write_error_per_mille: rng.below(2) * 50,
+        sync_error_per_mille: rng.below(2) * 30,
+        space_bytes: if rng.below(3) == 0 { 2_000 } else { u64::MAX },
+    }
+}
+
 /// One life after another on a disk that fails.
 fn live(seed: u64) {
     let mut rng = Rng::new(seed);
     let faulty = FaultyDisk::new(seed ^ 0xd15c);
     let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
     let mut model: Vec<String> = Vec::new();
+    // Producer and sequence of every batch that has them, by offset.
+    let mut sequences: BTreeMap<usize, (i64, i32)> = BTreeMap::new();
     let (mut durable, mut start, mut point) = (0, 0, 0);
     for life in 0..6 {
         faulty.set_faults(Faults::NONE);
@@ -110,25 +121,29 @@ fn live(seed: u64) {
             assert!(known.is_none_or(|known| known == value), "{context}: offset {offset}");
         }
         check_producers(&mut log, &context);
+        for (id, sequence) in sequences.range(..durable).map(|(_, wrote)| *wrote) {
+            assert!(last_sequence(&log, id) >= sequence, "{context}: {id} forgot {sequence}");
+        }
+        sequences.split_off(&end);
         model.truncate(durable);
         model.resize(model.len().max(start as usize), String::new());
         let known = model.len() - start as usize;
         model.extend(found.into_iter().skip(known).map(|(_, value)| value));
         durable = log.high_watermark() as usize;
-        faulty.set_faults(Faults {
-            short_per_mille: 100,
-            write_error_per_mille: rng.below(2) * 50,
-            sync_error_per_mille: rng.below(2) * 30,
-            space_bytes: if rng.below(3) == 0 { 2_000 } else { u64::MAX },
-        });
+        faulty.set_faults(some_faults(&mut rng));
         faulty.stop_after(20 + rng.below(150));
         for _ in 0..60 {
             match rng.below(10) {
                 0..5 => {
                     let value = format!("{seed}.{life}.{}", rng.below(1 << 40));
                     let batch = next_batch(&log, rng.below(4) as i64, &value);
+                    let header = batch.header();
                     if let Ok(appended) = log.append(&batch, 1_000) {
                         assert_eq!(appended.base_offset as usize, model.len(), "{context}");
+                        if header.producer_id >= 0 {
+                            let wrote = (header.producer_id, header.base_sequence);
+                            sequences.insert(model.len(), wrote);
+                        }
                         model.push(value);
                     }
                     if let Ok(Some(_)) =
@@ -166,8 +181,9 @@ fn live(seed: u64) {
 
 #[test]
 fn nothing_below_the_high_watermark_is_lost() {
-    // 12: an aborted transaction from before the log's start; 3987: a name that a killed process left unsynced.
-    for seed in (0..300).chain([3987]) {
+    // 12: an aborted transaction from before the log's start; 3987: a name that a killed process left unsynced; 995: the
+    // producers of deleted records, in a snapshot that a killed process left unsynced.
+    for seed in (0..300).chain([3987, 995]) {
         live(seed);
     }
 }
@@ -205,12 +221,16 @@ fn from_start(log: &mut Log) -> Vec<(i64, String)> {
     found
 }
 
+/// -1 if the producer is not known.
+fn last_sequence(log: &Log, id: i64) -> i32 {
+    log.producers().find(|p| p.producer_id == id).map_or(-1, |p| p.last_sequence)
+}
+
 /// The next batch of producer 0 (none), 1 (idempotent), 2 or 3 (transactional).
 fn next_batch(log: &Log, id: i64, value: &str) -> RecordBatch {
     let mut builder = BatchBuilder::new(Compression::None);
     if id > 0 {
-        let last = log.producers().find(|p| p.producer_id == id).map_or(-1, |p| p.last_sequence);
-        builder = builder.with_producer(id, 0, last + 1);
+        builder = builder.with_producer(id, 0, last_sequence(log, id) + 1);
     }
     if id > 1 {
         builder = builder.transactional();
@@ -283,5 +303,43 @@ fn producers_outlive_the_records_that_they_wrote() {
         let e = log.append(&produced(1, 0, 5, 1, false), 1_000).unwrap_err();
         assert!(matches!(e, AppendError::OutOfOrderSequence { expected: 2, .. }), "{seed}: {e}");
         assert_eq!(log.append(&produced(1, 0, 2, 1, false), 1_000).unwrap().base_offset, 22);
+    }
+}
+
+/// What the simulation found: a process killed within DeleteRecords leaves names and snapshots that are not durable, the next one
+/// showed the new start, and removed records whose producers it took from such a snapshot; then the power went.
+#[test]
+fn what_is_shown_after_a_kill_within_a_deletion_outlives_a_loss_of_power() {
+    // How far the deletion gets, what of the log the next process trusts, and whether it syncs the log.
+    let rows = (0..16).flat_map(|operations| {
+        [(operations, 0, false), (operations, 0, true), (operations, 22, false)]
+    });
+    for (seed, (operations, point, syncs)) in
+        (0..20).flat_map(|seed| rows.clone().map(move |row| (seed, row)))
+    {
+        let context = format!("seed {seed}, {operations} operations, {point}, {syncs}");
+        let faulty = FaultyDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let (mut log, _) = open(&disk, &small());
+        log.append(&produced(1, 0, 0, 2, false), 1_000).unwrap();
+        for sequence in 0..20 {
+            log.append(&produced(2, 0, sequence, 1, false), 1_000).unwrap();
+        }
+        sync(&mut log);
+        faulty.stop_after(operations);
+        drop(log.delete_records(15, 1_000));
+        faulty.kill();
+        let (mut log, _) =
+            Log::open(Arc::clone(&disk), "t/0", small(), point, false, 1_000).unwrap();
+        let start = log.log_start_offset();
+        if syncs {
+            log.append(&produced(2, 0, 20, 1, false), 1_000).unwrap();
+            sync(&mut log);
+        }
+        faulty.crash();
+        let (mut log, _) = open(&disk, &small());
+        assert!(log.log_start_offset() >= start, "{context}: {start}");
+        let again = log.append(&produced(1, 0, 0, 2, false), 1_000);
+        assert!(again.is_ok_and(|appended| appended.duplicate), "{context}");
     }
 }
