@@ -88,7 +88,7 @@ pub enum Show {
     Database,
 }
 
-/// [NOT] LIKE 'pattern' of SHOW.
+/// `[NOT] LIKE 'pattern'` of SHOW.
 #[derive(Debug, Clone)]
 pub struct LikePattern {
     /// NOT.

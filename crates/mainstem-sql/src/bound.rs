@@ -136,7 +136,7 @@ impl Bound {
         }
     }
 
-    /// The column, also behind the test that it has a value ([`NOT_NULL`]).
+    /// The column, also behind the test that it has a value (`NOT_NULL`).
     pub fn as_checked_column(&self) -> Option<usize> {
         match &self.kind {
             BoundKind::Call { name, args, .. } if name == NOT_NULL => args[0].as_column(),

@@ -84,10 +84,6 @@ impl Model {
         &self.topics[place.topic].name
     }
 
-    pub(crate) fn topic_at(&self, name: &str) -> Option<usize> {
-        self.topics.iter().position(|topic| topic.name == name)
-    }
-
     pub(crate) fn name(&self, place: Place) -> String {
         format!("{}-{}", self.topics[place.topic].name, place.partition)
     }

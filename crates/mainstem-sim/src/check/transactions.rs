@@ -10,7 +10,6 @@ use super::{Model, Place, Uid};
 /// One transaction, as its owner knows it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Transaction {
-    pub(crate) owner: String,
     /// Acknowledged before its end was asked for.
     pub(crate) records: Vec<Uid>,
     pub(crate) commit_asked: bool,
@@ -32,9 +31,8 @@ impl Model {
         &mut self.transactions.all[number]
     }
 
-    pub(crate) fn begin_transaction(&mut self, owner: &str) -> usize {
-        let transaction = Transaction { owner: owner.to_owned(), ..Transaction::default() };
-        self.transactions.all.push(transaction);
+    pub(crate) fn begin_transaction(&mut self) -> usize {
+        self.transactions.all.push(Transaction::default());
         self.transactions.all.len() - 1
     }
 

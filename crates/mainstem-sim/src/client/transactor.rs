@@ -100,7 +100,7 @@ impl Transactor {
 
     /// Makes the records of a transaction; with an input, one for each that was read.
     fn begin(&mut self, cx: &mut Cx<'_>, taken: Option<(i64, i64, usize)>) {
-        self.number = cx.model.begin_transaction(&self.id);
+        self.number = cx.model.begin_transaction();
         self.commit = cx.calm || !cx.once_in(4);
         self.writing = 0;
         let mut places: Vec<Place> = Vec::new();
