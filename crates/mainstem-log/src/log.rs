@@ -335,9 +335,24 @@ impl Log {
 
     /// Closes the active segment and begins the next. After an error the old one is still the active one.
     pub(crate) fn roll(&mut self, now_ms: i64) -> Result<(), LogError> {
+        self.sync_active_end()?;
         self.store_active_index()?;
         self.store_snapshot()?;
         self.add_segment(now_ms)
+    }
+
+    /// Only the end of the last segment is looked at after a crash.
+    fn sync_active_end(&mut self) -> Result<(), LogError> {
+        let Some(active) = self.segments.back_mut().filter(|active| !active.end_synced) else {
+            return Ok(());
+        };
+        let path = log_path(&self.folder, active.base_offset);
+        let synced = active.file(&*self.disk, &self.folder)?.sync();
+        active.end_synced = synced.is_ok();
+        if let Err(e) = &synced {
+            self.poison(format!("a sync failed: {e}"));
+        }
+        synced.doing("syncing", &path)
     }
 
     fn add_segment(&mut self, now_ms: i64) -> Result<(), LogError> {

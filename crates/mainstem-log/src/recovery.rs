@@ -223,8 +223,13 @@ impl<'a> Opening<'a> {
         let producers = self.replay_producers()?;
         if self.recovery.scanned_bytes > 0 || self.recovery.truncated_bytes > 0 {
             self.sync(first)?;
-        } else if self.names_changed {
-            self.site.sync_folder()?;
+        } else {
+            if let Some(active) = self.segments.back_mut() {
+                active.end_synced = false;
+            }
+            if self.names_changed {
+                self.site.sync_folder()?;
+            }
         }
         Ok(producers)
     }

@@ -30,6 +30,9 @@ pub(crate) struct Segment {
     pub(crate) synced_bytes: u64,
     /// Whether the file's name is durable.
     pub(crate) name_synced: bool,
+    /// Whether it is durable that nothing comes after the last batch. A process that was killed may have cut off a batch
+    /// that it wrote in part, and a loss of power would bring that back.
+    pub(crate) end_synced: bool,
     /// The greatest timestamp of a closed segment, once its index was loaded.
     pub(crate) newest_ms: Option<i64>,
     file: Option<Arc<dyn DiskFile>>,
@@ -56,6 +59,7 @@ impl Segment {
             size_bytes: 0,
             synced_bytes: 0,
             name_synced: false,
+            end_synced: true,
             newest_ms: None,
             file: Some(file),
             index: Some(Index::new(base_offset)),
@@ -73,6 +77,7 @@ impl Segment {
             size_bytes,
             synced_bytes: size_bytes,
             name_synced: true,
+            end_synced: true,
             newest_ms: None,
             file: None,
             index: None,
@@ -87,6 +92,7 @@ impl Segment {
             size_bytes: index.size_bytes,
             synced_bytes: index.size_bytes,
             name_synced: true,
+            end_synced: true,
             newest_ms: Some(index.max_timestamp),
             file: None,
             index: Some(index),
@@ -150,8 +156,8 @@ impl Segment {
         self.file.is_some()
     }
 
-    /// Writes one batch at the end. After an error the file is as long as before, or, if that failed too, `Err(Some(..))`
-    /// says that it is not.
+    /// Writes one batch at the end. After an error the file is as long as before, durably: what was written of the batch would
+    /// else come back with a loss of power, when other segments follow. If that failed, too, `Err(Some(..))` says so.
     pub(crate) fn write(
         &mut self,
         disk: &dyn Disk,
@@ -168,12 +174,21 @@ impl Segment {
                 Ok(())
             }
             Err(source) => {
-                let undone = file.set_size(position);
+                let undone = cut_off(&**file, position);
                 let e = LogError::Disk { doing: "appending to", path: path_of_error, source };
                 Err((e, undone.err()))
             }
         }
     }
+}
+
+/// Durably removes what a file has beyond a position.
+fn cut_off(file: &dyn DiskFile, position: u64) -> io::Result<()> {
+    if file.size_bytes()? == position {
+        return Ok(());
+    }
+    file.set_size(position)?;
+    file.sync()
 }
 
 /// Why a walk stopped early.

@@ -89,7 +89,8 @@ impl Log {
         }
         let mut files = Vec::new();
         for segment in &mut self.segments {
-            if segment.synced_bytes == segment.size_bytes && segment.name_synced {
+            let written = segment.synced_bytes == segment.size_bytes;
+            if written && segment.name_synced && segment.end_synced {
                 continue;
             }
             let (base_offset, size_bytes) = (segment.base_offset, segment.size_bytes);
@@ -153,6 +154,7 @@ impl Log {
                 let segment = &mut self.segments[at];
                 segment.synced_bytes = segment.synced_bytes.max(file.size_bytes);
                 segment.name_synced = true;
+                segment.end_synced = true;
             }
         }
         self.recovery_point = self.recovery_point.max(ticket.covers);

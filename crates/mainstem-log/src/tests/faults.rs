@@ -343,3 +343,41 @@ fn what_is_shown_after_a_kill_within_a_deletion_outlives_a_loss_of_power() {
         assert!(again.is_ok_and(|appended| appended.duplicate), "{context}");
     }
 }
+
+/// What the simulation found (seed 4626): a batch was written in part and cut off again, the segment was closed, and a loss of
+/// power brought the part back, where nobody looked for it.
+#[test]
+fn a_batch_that_was_cut_off_does_not_come_back() {
+    // Operations until the process is killed: with the write, within the cut, after it; or it goes on.
+    for (seed, operations) in
+        (0..40).flat_map(|seed| [1, 2, 3, 4, u64::MAX].map(|operations| (seed, operations)))
+    {
+        let context = format!("seed {seed}, {operations} operations");
+        let faulty = FaultyDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let again =
+            |point| Log::open(Arc::clone(&disk), "t/0", small(), point, false, 1_000).unwrap().0;
+        let mut log = again(0);
+        for sequence in 0..2 {
+            log.append(&produced(1, 0, sequence, 1, false), 1_000).unwrap();
+        }
+        sync(&mut log);
+        let full = Faults { space_bytes: log.size_bytes() + 70, ..Faults::NONE };
+        faulty.set_faults(full);
+        faulty.stop_after(operations);
+        log.append(&produced(1, 0, 2, 1, false), 1_000).unwrap_err();
+        faulty.set_faults(Faults::NONE);
+        if operations != u64::MAX {
+            faulty.kill();
+            log = again(log.recovery_point());
+        }
+        log.roll(1_000).unwrap();
+        log.append(&produced(1, 0, 2, 1, false), 1_000).unwrap();
+        let point = log.recovery_point();
+        faulty.crash();
+        let mut log = again(point);
+        let end = log.log_end_offset();
+        let found: Vec<i64> = values(&mut log, 0).iter().map(|(offset, _)| *offset).collect();
+        assert!(end >= 2 && found.iter().copied().eq(0..end), "{context}: {found:?}, end {end}");
+    }
+}
