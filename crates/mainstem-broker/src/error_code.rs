@@ -1,4 +1,4 @@
-//! Kafka's error codes, as the protocol guide numbers them (https://kafka.apache.org/protocol#protocol_error_codes), and the
+//! Kafka's error codes, as the protocol guide numbers them (<https://kafka.apache.org/protocol#protocol_error_codes>), and the
 //! one place where errors of the log become codes.
 
 macro_rules! error_codes {

@@ -1,6 +1,6 @@
 //! Every API that is spoken: its number, the versions, what reads and writes it, and the arm that handles it.
 //! Invariant: a line in the table and an arm in `dispatch` per API; ApiVersions advertises exactly this table. A handler
-//! returns its answer, or [`Later`](Reply::Later) after it has stored the call where something will answer it.
+//! returns its answer, or `Reply::Later` after it has stored the call where something will answer it.
 
 use std::ops::RangeInclusive;
 
