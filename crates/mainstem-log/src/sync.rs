@@ -149,6 +149,10 @@ impl Log {
             self.poison(format!("a sync failed: {e}"));
             return;
         }
+        // Another sync of the file may have failed meanwhile, of an append that was undone: this one cannot know what it missed.
+        if self.poisoned.is_some() {
+            return;
+        }
         for file in &ticket.files {
             if let Ok(at) = self.segments.binary_search_by_key(&file.segment, |s| s.base_offset) {
                 let segment = &mut self.segments[at];
