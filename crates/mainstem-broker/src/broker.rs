@@ -212,7 +212,9 @@ impl Broker {
             Work::Log { log: LogId::Journal, ticket, .. } => {
                 self.journal.syncing = false;
                 self.journal.log.end_sync(ticket, result);
-                if let Some(why) = failed {
+                // It may have been poisoned while the sync ran: then nothing will ever be durable either.
+                let poisoned = self.journal.log.poisoned().map(str::to_owned);
+                if let Some(why) = failed.or(poisoned) {
                     self.journal_failed(&why);
                 }
                 self.synced_further(LogId::Journal);
@@ -223,7 +225,8 @@ impl Broker {
                 };
                 partition.syncing = false;
                 partition.log.end_sync(ticket, result);
-                match failed {
+                let poisoned = partition.log.poisoned().map(str::to_owned);
+                match failed.or(poisoned) {
                     Some(why) => self.partition_failed(topic, index, &why),
                     None if names.is_some() => self.topics.folder_synced(topic),
                     None => {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstem_core::disk::Disk;
-use mainstem_log::FaultyDisk;
+use mainstem_log::{Faults, FaultyDisk};
 
 use super::stand::{Stand, batch, produce};
 use crate::wire::*;
@@ -208,4 +208,37 @@ fn records_of_a_topic_are_promised_when_the_topic_is() {
     stand.perform(actions);
     let answer = stand.answer::<ProduceRequest>(id).unwrap();
     assert_eq!(answer.responses[0].partition_responses[0].error_code, STORAGE);
+}
+
+/// The undoing of an append that failed can fail, too: what was written before it is not promised then, though its own sync
+/// succeeds, and its producer hears of it.
+#[test]
+fn a_log_that_fails_during_a_sync_answers_those_who_wait() {
+    let mut lost = 0;
+    for seed in 0..40 {
+        let disk = FaultyDisk::new(seed);
+        let mut stand = Stand::with(Settings::default(), Arc::new(disk.clone())).unwrap();
+        stand.topic("t", 1, &[]);
+        stand.hold = true;
+        let records = || batch(0, &[("k", "a")]);
+        let first = stand.send(9, &produce(-1, "t", 0, records()));
+        // A part of the records is written, then no more.
+        let broken = Faults {
+            short_per_mille: 500,
+            write_error_per_mille: 500,
+            sync_error_per_mille: 1000,
+            ..Faults::NONE
+        };
+        disk.set_faults(broken);
+        let second = stand.send(9, &produce(-1, "t", 0, records()));
+        disk.set_faults(Faults::NONE);
+        stand.hold = false;
+        stand.sync();
+        let code =
+            |response: ProduceResponse| response.responses[0].partition_responses[0].error_code;
+        assert!(stand.answer::<ProduceRequest>(second).is_some(), "seed {seed}");
+        let first = stand.answer::<ProduceRequest>(first).map(code).expect("it is answered");
+        lost += usize::from(first == STORAGE);
+    }
+    assert!(lost > 0, "some part of an append was written, and could not be undone");
 }
