@@ -185,8 +185,8 @@ fn deleted_topics_are_gone_and_what_waits_for_them_is_told() {
     by_id.topics[0].topic_id = id;
     let by_id = stand.send(13, &by_id);
     stand.hold = true;
-    let records = super::stand::batch(0, &[("k", "w")]);
-    let waits = stand.send(9, &super::stand::produce(-1, "t", 1, records));
+    let records = batch(0, &[("k", "w")]);
+    let waits = stand.send(9, &produce(-1, "t", 1, records));
     let deletes = stand.send(5, &delete(&["t", "nothing", "t"]));
 
     let fetched = stand.answer::<FetchRequest>(by_name).unwrap();
