@@ -431,7 +431,7 @@ impl Broker {
             self.actions.push(Action::Sync(SyncTask { work }));
         }
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
-        let promised = partition.check_promised(self.journal.log.high_watermark()).is_ok();
+        let promised = partition.promised_from <= self.journal.log.high_watermark();
         if !promised && partition.is_waited_for() {
             self.unpromised.insert(id);
         }

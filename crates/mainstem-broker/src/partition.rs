@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, VecDeque};
 
 use mainstem_log::Log;
 
-use crate::ErrorCode;
 use crate::call::RequestId;
 use crate::upkeep::Upkeep;
 
@@ -38,15 +37,6 @@ impl Partition {
             watchers: BTreeSet::new(),
             acks: VecDeque::new(),
             shown,
-        }
-    }
-
-    /// Nothing of a topic is shown before the topic is durable itself: until then it is not there for readers, as it may never
-    /// have been after a loss of power.
-    pub(crate) fn check_promised(&self, journal_end: i64) -> Result<(), ErrorCode> {
-        match self.promised_from <= journal_end {
-            true => Ok(()),
-            false => Err(ErrorCode::UnknownTopicOrPartition),
         }
     }
 

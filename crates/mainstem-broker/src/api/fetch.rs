@@ -210,9 +210,7 @@ fn read(
     isolation: Isolation,
     first: bool,
 ) -> Result<(PartitionData, Vec<FileRange>), ErrorCode> {
-    let journal_end = broker.journal.log.high_watermark();
     let partition = broker.topics.partition_mut(topic, asked.partition)?;
-    partition.check_promised(journal_end)?;
     check_leader_epoch(asked.current_leader_epoch)?;
     let own = u32::try_from(asked.partition_max_bytes).unwrap_or(0);
     let limit = u32::try_from(left).unwrap_or(u32::MAX).min(own);

@@ -62,10 +62,7 @@ fn find(
     asked: &ListOffsetsPartition,
     committed: bool,
 ) -> Result<(i64, i64), ErrorCode> {
-    let journal_end = broker.journal.log.high_watermark();
-    let partition = broker.topics.partition_mut(topic, asked.partition_index)?;
-    partition.check_promised(journal_end)?;
-    let log = &mut partition.log;
+    let log = &mut broker.topics.partition_mut(topic, asked.partition_index)?.log;
     fetch::check_leader_epoch(asked.current_leader_epoch)?;
     let end = if committed { log.last_stable_offset() } else { log.high_watermark() };
     let record = match asked.timestamp {
