@@ -24,6 +24,7 @@ mod pump;
 mod range;
 mod sink;
 mod source;
+mod splits;
 mod startup;
 mod topics;
 

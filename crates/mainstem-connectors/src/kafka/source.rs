@@ -22,6 +22,7 @@ use super::pump::{
     SourceConsumer,
 };
 use super::range::{Offsets, ScanRange};
+use super::splits::FoundSplits;
 use super::startup::{Bounded, Startup};
 use super::{Flavor, properties, topics};
 use crate::api::{Fetched, Position, Source, SourceRequest, Split, SplitReader};
@@ -50,9 +51,7 @@ pub(crate) struct KafkaSource {
     acknowledged: Acknowledged,
     consumer: Option<Arc<SourceConsumer>>,
     pump: Option<Arc<Pump>>,
-    known: Vec<Split>,
-    /// What was found first; partitions that turn up later are read from their beginning.
-    first_found: Option<Vec<Split>>,
+    found: FoundSplits,
 }
 
 impl KafkaSource {
@@ -81,8 +80,7 @@ impl KafkaSource {
             acknowledged: Arc::new(Mutex::default()),
             consumer: None,
             pump: None,
-            known: Vec::new(),
-            first_found: None,
+            found: FoundSplits::default(),
             request,
         })
     }
@@ -203,19 +201,8 @@ impl Offsets for KafkaSource {
 #[async_trait]
 impl Source for KafkaSource {
     async fn discover(&mut self) -> Result<Vec<Split>> {
-        let mut splits = Vec::new();
-        for (topic, count) in self.partitions().await? {
-            splits.extend((0..count).map(|p| Split { id: format!("{topic}-{p}") }));
-        }
-        // A topic that was deleted keeps its splits: its readers report it.
-        for split in std::mem::take(&mut self.known) {
-            if !splits.contains(&split) {
-                splits.push(split);
-            }
-        }
-        self.known.clone_from(&splits);
-        self.first_found.get_or_insert_with(|| splits.clone());
-        Ok(splits)
+        let topics = self.partitions().await?;
+        Ok(self.found.found(topics))
     }
 
     fn rediscover_ms(&self) -> Option<i64> {
@@ -232,7 +219,7 @@ impl Source for KafkaSource {
         let start = match position {
             Some(position) => offset_of(position)?,
             None => {
-                let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
+                let late = self.found.is_late(split);
                 range.start(self, &at, late).await?
             }
         };

@@ -18,6 +18,7 @@ use super::super::range::{Offsets, ScanRange};
 use super::super::source::{
     INTERNAL_TOPICS, TopicPartition, Topics, commit_policy, offset_of, parse_topics, position_of,
 };
+use super::super::splits::FoundSplits;
 use super::super::{Flavor, properties, topics};
 use super::blocks::Blocks;
 use super::{EmbeddedTopics, Fetch, OffsetAt, missing, no_broker, require_or_create};
@@ -38,9 +39,7 @@ pub(crate) struct EmbeddedSource {
     commits: bool,
     committed_only: bool,
     discovery_ms: i64,
-    known: Vec<Split>,
-    /// What was found first; partitions that turn up later are read from their beginning.
-    first_found: Option<Vec<Split>>,
+    found: FoundSplits,
 }
 
 impl EmbeddedSource {
@@ -65,8 +64,7 @@ impl EmbeddedSource {
             committed_only: isolation.eq_ignore_ascii_case("read_committed"),
             discovery_ms: discovery_ms.filter(|_| !range.is_bounded()).unwrap_or(0),
             range,
-            known: Vec::new(),
-            first_found: None,
+            found: FoundSplits::default(),
             request,
         })
     }
@@ -143,19 +141,8 @@ impl Offsets for Asked {
 #[async_trait]
 impl Source for EmbeddedSource {
     async fn discover(&mut self) -> Result<Vec<Split>> {
-        let mut splits = Vec::new();
-        for (topic, count) in self.partitions().await? {
-            splits.extend((0..count).map(|p| Split { id: format!("{topic}-{p}") }));
-        }
-        // A topic that was deleted keeps its splits: its readers report it.
-        for split in std::mem::take(&mut self.known) {
-            if !splits.contains(&split) {
-                splits.push(split);
-            }
-        }
-        self.known.clone_from(&splits);
-        self.first_found.get_or_insert_with(|| splits.clone());
-        Ok(splits)
+        let topics = self.partitions().await?;
+        Ok(self.found.found(topics))
     }
 
     fn rediscover_ms(&self) -> Option<i64> {
@@ -172,7 +159,7 @@ impl Source for EmbeddedSource {
         let start = match position {
             Some(position) => offset_of(position)?,
             None => {
-                let late = self.first_found.as_ref().is_some_and(|first| !first.contains(split));
+                let late = self.found.is_late(split);
                 range.start(&mut asked, &at, late).await?
             }
         };
