@@ -1,6 +1,7 @@
 //! OffsetCommit (8): by members of a generation, or (generation -1) by clients that only keep offsets in a group.
 
 use super::Reply;
+use crate::group;
 use crate::group::offsets::{Committed, Place, commit_entry};
 use crate::wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::wire::offset_commit_response::{
@@ -9,19 +10,14 @@ use crate::wire::offset_commit_response::{
 use crate::wire::{OffsetCommitRequest, OffsetCommitResponse, make};
 use crate::{Broker, Call, ErrorCode};
 
-pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommitRequest) -> Reply {
-    if call.version >= 10 {
-        for topic in &mut request.topics {
-            topic.name = broker.topics.name_of(topic.topic_id).cloned().unwrap_or_default();
-        }
-    }
+pub(super) fn handle(broker: &mut Broker, call: &Call, request: OffsetCommitRequest) -> Reply {
     let allowed = check(broker, &request);
     let mut accepted: Vec<(Place, Committed)> = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            let entry = allowed.and_then(|()| commit(broker, topic, partition, call.version));
+            let entry = allowed.and_then(|()| commit(broker, topic, partition));
             let code = entry.as_ref().err().copied().unwrap_or(ErrorCode::None);
             accepted.extend(entry);
             partitions.push(make(|answer: &mut OffsetCommitResponsePartition| {
@@ -31,7 +27,6 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: OffsetCommit
         }
         topics.push(make(|answer: &mut OffsetCommitResponseTopic| {
             answer.name = topic.name.clone();
-            answer.topic_id = topic.topic_id;
             answer.partitions = partitions;
         }));
     }
@@ -74,21 +69,8 @@ fn commit(
     broker: &Broker,
     topic: &OffsetCommitRequestTopic,
     partition: &OffsetCommitRequestPartition,
-    version: i16,
 ) -> Result<(Place, Committed), ErrorCode> {
-    if version >= 10 && topic.name.is_empty() {
-        return Err(ErrorCode::UnknownTopicId);
-    }
-    broker.topics.partition(&topic.name, partition.partition_index)?;
-    let metadata = partition.committed_metadata.clone().unwrap_or_default();
-    if metadata.len() > broker.settings.offset_metadata_bytes_max {
-        return Err(ErrorCode::OffsetMetadataTooLarge);
-    }
-    let committed = Committed {
-        offset: partition.committed_offset,
-        leader_epoch: partition.committed_leader_epoch,
-        metadata,
-        at_ms: broker.now_ms,
-    };
-    Ok(((topic.name.clone(), partition.partition_index), committed))
+    let place = (topic.name.clone(), partition.partition_index);
+    let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+    group::to_commit(broker, place, offset, epoch, partition.committed_metadata.as_ref())
 }

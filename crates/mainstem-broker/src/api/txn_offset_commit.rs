@@ -2,6 +2,7 @@
 //! member of which generation it is, and one that is no longer a member is refused (KIP-447).
 
 use super::Reply;
+use crate::group;
 use crate::group::offsets::{Committed, Place, stage_entry};
 use crate::transaction::owned;
 use crate::transaction::state::Stage;
@@ -85,16 +86,7 @@ fn stage(
     topic: &TxnOffsetCommitRequestTopic,
     partition: &TxnOffsetCommitRequestPartition,
 ) -> Result<(Place, Committed), ErrorCode> {
-    broker.topics.partition(&topic.name, partition.partition_index)?;
-    let metadata = partition.committed_metadata.clone().unwrap_or_default();
-    if metadata.len() > broker.settings.offset_metadata_bytes_max {
-        return Err(ErrorCode::OffsetMetadataTooLarge);
-    }
-    let committed = Committed {
-        offset: partition.committed_offset,
-        leader_epoch: partition.committed_leader_epoch,
-        metadata,
-        at_ms: broker.now_ms,
-    };
-    Ok(((topic.name.clone(), partition.partition_index), committed))
+    let place = (topic.name.clone(), partition.partition_index);
+    let (offset, epoch) = (partition.committed_offset, partition.committed_leader_epoch);
+    group::to_commit(broker, place, offset, epoch, partition.committed_metadata.as_ref())
 }

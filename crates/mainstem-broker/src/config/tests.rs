@@ -90,7 +90,7 @@ fn what_is_wrong_is_refused() {
             "1",
             "unknown topic config name: retention.sm; did you mean retention.ms?",
         ),
-        ("dummy.doesntexist", "x", "unknown topic config name: dummy.doesntexist"),
+        ("no.such.config", "x", "unknown topic config name: no.such.config"),
         (
             "retention.ms",
             "soon",

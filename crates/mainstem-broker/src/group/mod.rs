@@ -17,7 +17,7 @@ use crate::journal::Entry;
 use crate::wire::StrBytes;
 use crate::{ErrorCode, Settings};
 use classic::{Group, Phase, Replies};
-use offsets::Offsets;
+use offsets::{Committed, Offsets, Place};
 
 /// How often offsets of empty groups are looked through for those that are too old.
 const EXPIRY_INTERVAL_MS: i64 = 600_000;
@@ -212,6 +212,22 @@ fn finish(broker: &mut Broker, id: &StrBytes, replies: Replies) {
             }
         }
     }
+}
+
+/// What a client asks to be committed, if it may be.
+pub(crate) fn to_commit(
+    broker: &Broker,
+    place: Place,
+    offset: i64,
+    leader_epoch: i32,
+    metadata: Option<&StrBytes>,
+) -> Result<(Place, Committed), ErrorCode> {
+    broker.topics.partition(&place.0, place.1)?;
+    let metadata = metadata.cloned().unwrap_or_default();
+    if metadata.len() > broker.settings.offset_metadata_bytes_max {
+        return Err(ErrorCode::OffsetMetadataTooLarge);
+    }
+    Ok((place, Committed { offset, leader_epoch, metadata, at_ms: broker.now_ms }))
 }
 
 /// A topic was deleted: nobody has offsets in it any more. The entries have to be recorded.

@@ -243,7 +243,7 @@ fn the_broker_is_altered_while_it_runs() {
 fn topics_with_wrong_configurations_are_not_made() {
     let mut stand = Stand::new();
     for configs in [
-        &[("dummy.doesntexist", "x")][..],
+        &[("no.such.config", "x")][..],
         &[("retention.ms", "soon")],
         &[("min.compaction.lag.ms", "9"), ("max.compaction.lag.ms", "8")],
     ] {
