@@ -76,7 +76,7 @@ fn main() {
         record.payload = Some(&value[..value.len().min(bytes as usize)]);
         while let Err((error, back)) = producer.send(record) {
             assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull));
-            thread::sleep(Duration::from_millis(1));
+            producer.poll(Duration::from_millis(1));
             record = back;
         }
         written += 1;

@@ -319,7 +319,8 @@ impl<'a> Producing<'a> {
                 if stopping.asked() {
                     return Err(Ended::Stopped);
                 }
-                std::thread::sleep(Duration::from_millis(1));
+                // Until an answer makes room.
+                self.producer.poll(Duration::from_millis(1));
                 record = back;
             }
         }
