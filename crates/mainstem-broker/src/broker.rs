@@ -431,8 +431,8 @@ impl Broker {
             self.actions.push(Action::Sync(SyncTask { work }));
         }
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
-        let promised = partition.promised_from <= self.journal.log.high_watermark();
-        if !promised && partition.is_waited_for() {
+        let promised = partition.is_promised(self.journal.log.high_watermark());
+        if !promised && (partition.is_waited_for() || !partition.watchers.is_empty()) {
             self.unpromised.insert(id);
         }
         while promised && let Some(to) = partition.acked() {
@@ -448,7 +448,7 @@ impl Broker {
             self.partition_failed(topic, index, &why);
         }
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
-        if partition.moved() {
+        if promised && partition.moved() {
             for id in partition.watchers.clone() {
                 fetch::try_answer(self, id);
             }

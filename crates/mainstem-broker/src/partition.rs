@@ -40,6 +40,12 @@ impl Partition {
         }
     }
 
+    /// Nothing of a topic is shown before the topic itself is durable: until the journal has reached `journal_end` its partitions
+    /// look empty, as after a loss of power they may never have been.
+    pub(crate) fn is_promised(&self, journal_end: i64) -> bool {
+        self.promised_from <= journal_end
+    }
+
     /// The producer `to` waits until everything appended so far is durable.
     pub(crate) fn ack_later(&mut self, to: RequestId) {
         self.acks.push_back((self.log.log_end_offset(), to));

@@ -84,9 +84,15 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, mut request: FetchRequest
     if answer.failed || answer.bytes >= enough(broker, &request) || request.max_wait_ms <= 0 {
         return answer.into();
     }
-    for (name, partition) in partitions(&request) {
-        if let Ok(partition) = broker.topics.partition_mut(name, partition.partition) {
-            partition.watchers.insert(call.id);
+    let journal_end = broker.journal.log.high_watermark();
+    for (name, asked) in partitions(&request) {
+        let Ok(partition) = broker.topics.partition_mut(name, asked.partition) else { continue };
+        partition.watchers.insert(call.id);
+        // One that is not promised yet is looked at again when the journal has been synced.
+        if !partition.is_promised(journal_end)
+            && let Some(id) = broker.topics.by_name(name).map(|topic| topic.id)
+        {
+            broker.touch(id, asked.partition);
         }
     }
     let deadline_ms = broker.now_ms.saturating_add(i64::from(request.max_wait_ms));
@@ -210,8 +216,12 @@ fn read(
     isolation: Isolation,
     first: bool,
 ) -> Result<(PartitionData, Vec<FileRange>), ErrorCode> {
+    let journal_end = broker.journal.log.high_watermark();
     let partition = broker.topics.partition_mut(topic, asked.partition)?;
     check_leader_epoch(asked.current_leader_epoch)?;
+    if !partition.is_promised(journal_end) {
+        return Ok((empty(asked, partition.log.log_start_offset(), isolation), Vec::new()));
+    }
     let own = u32::try_from(asked.partition_max_bytes).unwrap_or(0);
     let limit = u32::try_from(left).unwrap_or(u32::MAX).min(own);
     let mut read = partition.log.read(asked.fetch_offset, limit, isolation).map_err(code_of)?;
@@ -254,6 +264,18 @@ fn code_of(error: ReadError) -> ErrorCode {
         ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         ReadError::Log(_) => ErrorCode::KafkaStorageError,
     }
+}
+
+/// What is said of a partition as long as its topic is not durable.
+fn empty(asked: &FetchPartition, start: i64, isolation: Isolation) -> PartitionData {
+    make(|data: &mut PartitionData| {
+        data.partition_index = asked.partition;
+        data.high_watermark = start;
+        data.last_stable_offset = start;
+        data.log_start_offset = start;
+        data.records = Some(bytes::Bytes::new());
+        data.aborted_transactions = (isolation == Isolation::ReadCommitted).then(Vec::new);
+    })
 }
 
 fn failed(asked: &FetchPartition, code: ErrorCode) -> PartitionData {

@@ -62,9 +62,16 @@ fn find(
     asked: &ListOffsetsPartition,
     committed: bool,
 ) -> Result<(i64, i64), ErrorCode> {
-    let log = &mut broker.topics.partition_mut(topic, asked.partition_index)?.log;
+    let journal_end = broker.journal.log.high_watermark();
+    let partition = broker.topics.partition_mut(topic, asked.partition_index)?;
+    let promised = partition.is_promised(journal_end);
+    let log = &mut partition.log;
     fetch::check_leader_epoch(asked.current_leader_epoch)?;
-    let end = if committed { log.last_stable_offset() } else { log.high_watermark() };
+    let end = match (promised, committed) {
+        (false, _) => log.log_start_offset(),
+        (true, true) => log.last_stable_offset(),
+        (true, false) => log.high_watermark(),
+    };
     let record = match asked.timestamp {
         LATEST => return Ok((-1, end)),
         EARLIEST | EARLIEST_LOCAL => return Ok((-1, log.log_start_offset())),

@@ -344,3 +344,24 @@ fn folders_are_described_with_sizes() {
         assert_eq!(sizes, [false, true]);
     }
 }
+
+#[test]
+fn nothing_is_shown_of_a_topic_that_is_not_durable() {
+    let mut stand = Stand::new();
+    stand.hold = true;
+    let creates = stand.send(7, &create(&[("t", 1, &[])]));
+    let produces = stand.send(9, &produce(-1, "t", 0, batch(0, &[("k", "a")])));
+    // The records are durable, and the topic is not: after a loss of power nobody knows of it.
+    let journal = stand.held.pop_front().unwrap();
+    stand.sync();
+    assert_eq!(stand.values("t", 0, 0), (0, vec![]));
+    let waits = stand.send(12, &fetch(&[("t", 0, 0)], 60_000, 1));
+    assert!(stand.answer::<ProduceRequest>(produces).is_none());
+    assert!(stand.answer::<FetchRequest>(waits).is_none());
+    stand.held.push_back(journal);
+    stand.sync();
+    assert!(stand.answer::<CreateTopicsRequest>(creates).is_some());
+    assert!(stand.answer::<ProduceRequest>(produces).is_some());
+    assert!(stand.answer::<FetchRequest>(waits).is_some(), "it is woken");
+    assert_eq!(stand.values("t", 0, 0), (0, vec!["a".to_owned()]));
+}
