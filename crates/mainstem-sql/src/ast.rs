@@ -261,6 +261,8 @@ pub struct Select {
     pub selection: Option<Expr>,
     pub group_by: Vec<GroupItem>,
     pub having: Option<Expr>,
+    /// WINDOW name AS (...), ...
+    pub windows: Vec<(Ident, WindowDef)>,
     pub qualify: Option<Expr>,
     pub span: Span,
 }
@@ -517,6 +519,13 @@ pub enum ExprKind {
         right: (Expr, Expr),
     },
     Function(Call),
+    /// `call [IGNORE | RESPECT NULLS] OVER window`.
+    Over {
+        call: Call,
+        /// True for IGNORE NULLS, false for RESPECT NULLS.
+        ignore_nulls: Option<bool>,
+        window: OverWindow,
+    },
     Array(Vec<Expr>),
     Map(Vec<Expr>),
     Row(Vec<Expr>),
@@ -560,5 +569,47 @@ pub struct Call {
     pub star: bool,
     pub distinct: bool,
     pub filter: Option<Expr>,
-    pub over: Option<Span>,
+}
+
+/// What stands behind OVER.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum OverWindow {
+    /// A window of the WINDOW clause.
+    Named(Ident),
+    Inline(WindowDef),
+}
+
+/// `([base] [PARTITION BY ...] [ORDER BY ...] [frame])`
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub struct WindowDef {
+    /// The window of the WINDOW clause that it refines.
+    pub base: Option<Ident>,
+    pub partition_by: Vec<Expr>,
+    pub order_by: Vec<OrderItem>,
+    pub frame: Option<Frame>,
+    pub span: Span,
+}
+
+/// `ROWS | RANGE BETWEEN start AND end`; without BETWEEN, the end is CURRENT ROW.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub struct Frame {
+    /// ROWS, not RANGE.
+    pub rows: bool,
+    pub start: FrameBound,
+    pub end: FrameBound,
+    pub span: Span,
+}
+
+/// Where a frame starts or ends.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "named by the clause")]
+pub enum FrameBound {
+    UnboundedPreceding,
+    Preceding(Expr),
+    CurrentRow,
+    Following(Expr),
+    UnboundedFollowing,
 }

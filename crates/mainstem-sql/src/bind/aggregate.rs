@@ -9,7 +9,7 @@ use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::aggregate::{AggregateCall, builtin};
 
 use super::expr::ExprBinder;
-use crate::ast::{Call, Expr, ExprKind};
+use crate::ast::{Call, Expr, ExprKind, OverWindow};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::rel::RelField;
@@ -115,6 +115,13 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
         ExprKind::Overlaps { left, right } => go(&[&left.0, &left.1, &right.0, &right.1]),
         ExprKind::Function(call) => {
             go(&call.args.iter().chain(&call.filter).collect::<Vec<_>>());
+        }
+        ExprKind::Over { call, window, .. } => {
+            go(&call.args.iter().chain(&call.filter).collect::<Vec<_>>());
+            if let OverWindow::Inline(window) = window {
+                go(&window.partition_by.iter().collect::<Vec<_>>());
+                go(&window.order_by.iter().map(|item| &item.expr).collect::<Vec<_>>());
+            }
         }
         ExprKind::Array(items) | ExprKind::Map(items) | ExprKind::Row(items) => {
             go(&items.iter().collect::<Vec<_>>());

@@ -127,6 +127,7 @@ impl<'a> ExprBinder<'a> {
                 }
                 self.cast(self.bind(expr)?, data_type, mode, span)
             }
+            ExprKind::Over { .. } => Err(SqlError::unsupported("OVER (...)", span)),
             _ => self.call_form(expr),
         }
     }

@@ -176,7 +176,7 @@ impl Parser {
         Ok(make(ExprKind::Is { expr: left, test, negated }, self.span_from(start)))
     }
 
-    fn concat(&mut self) -> SqlResult<Expr> {
+    pub(super) fn concat(&mut self) -> SqlResult<Expr> {
         let mut left = self.additive()?;
         while self.take_symbol("||") {
             left = binary(BinaryOp::Concat, left, self.additive()?);
@@ -449,7 +449,6 @@ impl Parser {
             star: false,
             distinct: false,
             filter: None,
-            over: None,
         })
     }
 
@@ -539,7 +538,6 @@ impl Parser {
             star: false,
             distinct: false,
             filter: None,
-            over: None,
         };
         if self.take_symbol("*") {
             call.star = true;
@@ -560,11 +558,7 @@ impl Parser {
             call.filter = Some(self.expr()?);
             self.expect_symbol(")")?;
         }
-        if self.is_word("OVER") {
-            call.over = Some(self.span());
-            return Err(SqlError::unsupported("OVER (...)", self.span()));
-        }
-        Ok(ExprKind::Function(call))
+        self.over(call)
     }
 
     fn json_call(&mut self, word: &str) -> SqlResult<ExprKind> {

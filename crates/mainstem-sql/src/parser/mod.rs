@@ -1,9 +1,11 @@
 //! Flink SQL text to syntax, by recursive descent.
 //! Invariant: keywords are recognised where the grammar asks for them, so most of them stay usable as names; an
 //! error names what was found and what was expected. Nesting is bounded, so hostile input cannot exhaust the stack.
-//! The parts: this file walks tokens, `statement` reads statements, `query` SELECT, `expr` expressions, `types` types.
+//! The parts: this file walks tokens, `statement` reads statements, `query` SELECT, `expr` expressions, `over` the
+//! OVER and WINDOW clauses, `types` types.
 
 mod expr;
+mod over;
 mod query;
 mod statement;
 #[cfg(test)]

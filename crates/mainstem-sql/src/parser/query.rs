@@ -63,7 +63,7 @@ impl Parser {
         }
     }
 
-    fn order_item(&mut self) -> SqlResult<OrderItem> {
+    pub(super) fn order_item(&mut self) -> SqlResult<OrderItem> {
         let expr = self.expr()?;
         let descending = self.take_word("DESC");
         if !descending {
@@ -146,12 +146,10 @@ impl Parser {
         let group_by =
             if self.take_words(&["GROUP", "BY"]) { self.group_items()? } else { Vec::new() };
         let having = if self.take_word("HAVING") { Some(self.expr()?) } else { None };
-        if self.is_word("WINDOW") {
-            return Err(SqlError::unsupported("the WINDOW clause", self.span()));
-        }
+        let windows = self.window_clause()?;
         let qualify = if self.take_word("QUALIFY") { Some(self.expr()?) } else { None };
         let span = self.span_from(start);
-        Ok(Select { distinct, items, from, selection, group_by, having, qualify, span })
+        Ok(Select { distinct, items, from, selection, group_by, having, windows, qualify, span })
     }
 
     fn select_item(&mut self) -> SqlResult<SelectItem> {
