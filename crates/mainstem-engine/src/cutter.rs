@@ -11,6 +11,7 @@ use mainstem_core::ingest::Payload;
 
 use crate::ops::watermark::SplitEvents;
 use crate::port::{Event, InputPort};
+use crate::rehearsal::Rehearsal;
 use crate::signal::Signal;
 use crate::worker::StepHeader;
 
@@ -55,6 +56,8 @@ pub(crate) struct Cutter {
     pub(crate) started: bool,
     /// Processing time never goes back.
     pub(crate) now_ms: i64,
+    /// A test says where steps are cut.
+    pub(crate) rehearsal: Option<Rehearsal>,
 }
 
 impl Cutter {
@@ -96,7 +99,12 @@ impl Cutter {
         }
     }
 
-    fn take(&self) -> Cut {
+    fn take(&mut self) -> Cut {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            let (sources, all) = rehearsal.take(&self.ports);
+            let header = StepHeader { now_ms: self.now_ms, sources };
+            return Cut { header, payloads: deal(all, self.workers), last: false };
+        }
         let mut header = StepHeader { now_ms: self.now_ms, sources: Vec::new() };
         let mut all = Vec::new();
         for (source, port) in self.ports.iter().enumerate() {

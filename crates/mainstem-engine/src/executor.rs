@@ -19,6 +19,8 @@ use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::port::{InputPort, OutputPort};
 use crate::progress::{Counters, Progress};
+pub use crate::rehearsal::Cuts;
+use crate::rehearsal::Rehearsal;
 use crate::signal::{Barrier, Signal};
 use crate::worker::{StepHeader, Worker};
 
@@ -55,12 +57,19 @@ pub struct Settings {
     pub step_bytes_max: usize,
     /// Names the threads: `pipeline/0`.
     pub name: String,
+    /// Where steps are cut.
+    pub cuts: Cuts,
 }
 
 impl Settings {
     /// The usual sizes.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { step_rows_max: 1 << 16, step_bytes_max: 8 << 20, name: name.into() }
+        Self {
+            step_rows_max: 1 << 16,
+            step_bytes_max: 8 << 20,
+            name: name.into(),
+            cuts: Cuts::AsItComes,
+        }
     }
 }
 
@@ -176,6 +185,7 @@ impl Executor {
             finished: vec![false; plan.sources],
             started: false,
             now_ms: i64::MIN,
+            rehearsal: Rehearsal::new(settings.cuts, plan.sources),
         });
         let mut loops = Vec::with_capacity(workers);
         for index in (0..workers).rev() {

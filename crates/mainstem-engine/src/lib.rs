@@ -20,6 +20,7 @@ mod ops;
 pub mod plan;
 pub mod port;
 pub mod progress;
+mod rehearsal;
 mod signal;
 pub mod window;
 mod worker;

@@ -9,6 +9,7 @@ use crate::up::UpArgs;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
+use mainstem_engine::executor::Cuts;
 
 use crate::kafka_client::consume::ConsumeArgs;
 use crate::kafka_client::group::{self, GroupCommand};
@@ -120,6 +121,9 @@ pub(crate) struct RunArgs {
     /// No progress and no summary on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// For tests: hold the input until it has ended, then cut it into steps: `rows`, or `random:SEED`
+    #[arg(long, hide = true, value_name = "WHERE", value_parser = parse_cuts)]
+    pub(crate) cuts: Option<Cuts>,
 }
 
 /// How rows are printed on stdout.
@@ -253,6 +257,15 @@ pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
         return Err(format!("'{name}' is not a name: letters, digits and _ only"));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_cuts(text: &str) -> Result<Cuts, String> {
+    let seed = text.strip_prefix("random:").and_then(|seed| seed.parse().ok());
+    match (text, seed) {
+        ("rows", _) => Ok(Cuts::EachRow),
+        (_, Some(seed)) => Ok(Cuts::Random { seed }),
+        _ => Err("write it as rows or random:SEED".into()),
+    }
 }
 
 fn parse_rate(text: &str) -> Result<u64, String> {

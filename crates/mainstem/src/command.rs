@@ -3,6 +3,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use mainstem_engine::executor::Cuts;
 use mainstem_sql::error::SqlError;
 use mainstem_sql::job::{Job, Step};
 use mainstem_sql::parser::parse_statements;
@@ -46,6 +47,7 @@ fn run(arguments: &RunArgs) -> Outcome {
         output: arguments.output.unwrap_or(usual),
         quiet: arguments.quiet,
         embedded: Embedded::default(),
+        cuts: arguments.cuts.unwrap_or_default(),
     };
     let data = arguments.data.clone().unwrap_or(Data::Memory);
     run_script(script::read(&arguments.script)?, &settings, data)
@@ -56,9 +58,14 @@ fn generate(arguments: &GenArgs) -> Outcome {
         RowFormat::Json => OutputKind::Json,
         RowFormat::Csv => OutputKind::Csv,
     };
-    let quiet = arguments.quiet;
-    let embedded = Embedded::default();
-    let settings = Settings { parallelism: None, close_windows: false, output, quiet, embedded };
+    let settings = Settings {
+        parallelism: None,
+        close_windows: false,
+        output,
+        quiet: arguments.quiet,
+        embedded: Embedded::default(),
+        cuts: Cuts::AsItComes,
+    };
     run_script(generate::script(arguments)?, &settings, Data::Memory)
 }
 
@@ -159,6 +166,7 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         output: OutputKind::Tsv,
         quiet: true,
         embedded: Embedded::default(),
+        cuts: Cuts::AsItComes,
     };
     prepare(script::plan(sources)?, &settings)?;
     for (name, count) in counts {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use mainstem_core::Error;
+use mainstem_engine::executor::Cuts;
 
 use crate::broker::{
     Address, Data, Embedded, ListenerName, ListenerSettings, Protocol, Server, ServerSettings, Tls,
@@ -158,6 +159,7 @@ impl UpArgs {
             output: OutputKind::Changelog,
             quiet: self.quiet,
             embedded: Embedded::default(),
+            cuts: Cuts::AsItComes,
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) async fn run(
     let terminal = Arc::clone(&prepared.terminal);
     let prints = prepared.edges.sinks.iter().any(|sink| sink.stdout);
     let started = tokio::select! {
-        started = start(prepared) => started?,
+        started = start(prepared, settings) => started?,
         () = interrupts.first() => {
             return Err(Failure::Interrupted("stopped before it had started"));
         }
@@ -91,7 +91,10 @@ pub(super) async fn run(
 }
 
 /// Opens sinks and dead-letter targets, then starts the engine and the tasks around it.
-async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> {
+async fn start(
+    prepared: Prepared,
+    settings: &Settings,
+) -> Outcome<(Running, Parts, Arc<AtomicU64>)> {
     let Prepared { job, edges, workers, environment, .. } = prepared;
     let tables: Vec<_> = edges.sources.iter().map(|source| source.table.clone()).collect();
     let letters = DeadLetterTargets::open(&tables, &environment).await;
@@ -137,7 +140,7 @@ async fn start(prepared: Prepared) -> Outcome<(Running, Parts, Arc<AtomicU64>)> 
         workers,
         clock: Arc::clone(&environment.clock),
         dead_letters: receive,
-        settings: executor::Settings::new("worker"),
+        settings: executor::Settings { cuts: settings.cuts, ..executor::Settings::new("worker") },
     });
     let running = running.map_err(Failure::Runtime)?;
     let parts = Parts {

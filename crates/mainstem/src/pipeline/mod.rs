@@ -27,6 +27,7 @@ use std::sync::Arc;
 use mainstem_connectors::api::Environment;
 use mainstem_connectors::kafka::embedded::is_embedded;
 use mainstem_core::{Error, ErrorKind};
+use mainstem_engine::executor::Cuts;
 use mainstem_sql::job::{Job, SinkTarget};
 
 use crate::broker::Embedded;
@@ -51,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     /// The door to the broker of this process; it is opened before a job that needs it is run.
     pub(crate) embedded: Embedded,
+    /// Where steps are cut; tests choose.
+    pub(crate) cuts: Cuts,
 }
 
 /// A job with its ends, ready to be started.

@@ -1,135 +1,153 @@
-//! Queries against a real Flink: every `tests/scenario/*.sql` holds tables and one SELECT; beside it, `.flink` is what
-//! a real Flink answered (`cargo xtask oracle tests/scenario/*.sql` asks again). Ours runs each file at several
-//! parallelisms; the folded result, a multiset of rows, must be Flink's. Where Flink refuses, so must we.
+//! Queries against a real Flink: `tests/scenario` and `tests/conformance` hold files of tables and one SELECT; beside each,
+//! `.flink` is what a real Flink answered (`cargo xtask oracle FILES` asks again). Ours runs each file in several ways:
+//! at several parallelisms, and with its input cut into steps row by row and at random. The folded result, a multiset
+//! of rows, must be Flink's each time. Where Flink refuses, so must we. tests/conformance/README.md says how to add one.
+//!
+//! `cargo xtask fuzz-sql` uses the same runner on files that it made up, see [`Rules::of_environment`].
+
+mod answer;
+mod lists;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Rows with how often they are there.
-type Rows = BTreeMap<String, i64>;
+use answer::{Answer, difference, golden};
+use lists::Lists;
+use runs::{Run, ours, runs};
 
-enum Answer {
-    Rows(Rows),
+/// The files of the repository, or those that somebody names.
+struct Rules {
+    files: Vec<PathBuf>,
+    /// The files are random: who refuses one is counted, not wrong, and without Flink's answer ours in one cut counts.
+    random: bool,
+}
+
+/// What came of a file.
+enum Verdict {
+    Right,
+    /// Refused, as is allowed for this file, with this text.
     Refused(String),
+    Wrong(String),
 }
 
-fn change(rows: &mut Rows, kind: &str, row: String) {
-    let weight = if matches!(kind, "+I" | "+U") { 1 } else { -1 };
-    let count = rows.entry(row).or_default();
-    *count += weight;
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().expect("the workspace is there")
 }
 
-/// A number with many digits behind the point, to 12 significant ones: the last digits of a sum of DOUBLEs depend on
-/// the order of the rows, which neither engine promises.
-fn rounded(value: &str) -> String {
-    match (value.split_once('.'), value.parse::<f64>()) {
-        (Some((_, fraction)), Ok(number)) if fraction.len() >= 6 => format!("{number:.11e}"),
-        _ => value.to_owned(),
+impl Rules {
+    /// `MAINSTEM_SCENARIOS`: files and folders, a list like PATH. `MAINSTEM_SCENARIOS_RANDOM`: they are random.
+    fn of_environment() -> Self {
+        let named = std::env::var_os("MAINSTEM_SCENARIOS");
+        let random = std::env::var_os("MAINSTEM_SCENARIOS_RANDOM").is_some();
+        let places: Vec<PathBuf> = match &named {
+            Some(named) => std::env::split_paths(named).collect(),
+            None => ["tests/scenario", "tests/conformance"].map(|f| root().join(f)).to_vec(),
+        };
+        let mut files = Vec::new();
+        places.iter().for_each(|place| find(place, &mut files));
+        files.sort();
+        Self { files, random }
     }
-}
 
-fn settled(mut rows: Rows) -> Answer {
-    rows.retain(|_, count| *count != 0);
-    Answer::Rows(rows)
-}
-
-fn golden(text: &str) -> Answer {
-    let mut rows = Rows::new();
-    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with("-- ")) {
-        if let Some(error) = line.strip_prefix("error: ") {
-            return Answer::Refused(error.to_owned());
+    fn judge(&self, file: &Path, lists: &Lists) -> Verdict {
+        let sql = std::fs::read_to_string(file).expect("a scenario is text");
+        let in_order = sql.lines().any(|line| line.trim() == "-- compared: in order");
+        let text = std::fs::read_to_string(file.with_extension("flink"));
+        let expected = match text {
+            Ok(text) => golden(&text, in_order),
+            Err(_) if self.random => ours(file, &Run::PLAIN, in_order),
+            Err(e) => {
+                let name = file.display();
+                return Verdict::Wrong(format!("{name}: {e}; run cargo xtask oracle on it"));
+            }
+        };
+        for run in runs(file, &sql) {
+            let answer = ours(file, &run, in_order);
+            let verdict = match self.random {
+                true => judge_random(&expected, &answer),
+                false => lists.judge(file, &expected, &answer),
+            };
+            match verdict {
+                Verdict::Right => {}
+                Verdict::Refused(reason) => return Verdict::Refused(reason),
+                Verdict::Wrong(text) => {
+                    return Verdict::Wrong(format!("{} ({run})\n{text}", file.display()));
+                }
+            }
         }
-        let (kind, row) = line.split_once(' ').expect("a change and its values");
-        change(&mut rows, kind, row.split(" | ").map(rounded).collect::<Vec<_>>().join(" | "));
+        Verdict::Right
     }
-    settled(rows)
 }
 
-fn ours(file: &Path, parallelism: &str) -> Answer {
-    let folder = file.parent().expect("a file in a folder").display();
-    let output = Command::new(env!("CARGO_BIN_EXE_mainstem"))
-        .args(["run", "--quiet", "--output", "tsv", "--parallelism", parallelism])
-        .arg("--var")
-        .arg(format!("DIR={folder}"))
-        .arg(file)
-        .output()
-        .expect("the binary runs");
-    if !output.status.success() {
-        return Answer::Refused(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let mut lines = text.lines();
-    let changelog = lines.next().is_some_and(|header| header.split('\t').next() == Some("op"));
-    let mut rows = Rows::new();
-    for line in lines {
-        let (kind, row) =
-            if changelog { line.split_once('\t').expect("op, then values") } else { ("+I", line) };
-        let values: Vec<String> = row
-            .split('\t')
-            .map(|v| if v == "\\N" { "NULL".to_owned() } else { rounded(v) })
-            .collect();
-        change(&mut rows, kind, values.join(" | "));
-    }
-    settled(rows)
-}
-
-fn difference(flink: &Answer, ours: &Answer) -> Option<String> {
-    match (flink, ours) {
-        (Answer::Refused(_), Answer::Refused(_)) => None,
-        (Answer::Refused(error), Answer::Rows(_)) => Some(format!("Flink refuses: {error}")),
-        (Answer::Rows(_), Answer::Refused(error)) => Some(format!("we refuse: {error}")),
-        (Answer::Rows(flink), Answer::Rows(ours)) => {
-            let missing: Vec<String> = flink
-                .iter()
-                .filter(|(row, n)| ours.get(*row) != Some(n))
-                .map(|(row, n)| format!("  flink {n} x {row}"))
-                .collect();
-            let extra: Vec<String> = ours
-                .iter()
-                .filter(|(row, n)| flink.get(*row) != Some(n))
-                .map(|(row, n)| format!("  ours  {n} x {row}"))
-                .collect();
-            let shown: Vec<String> =
-                missing.into_iter().take(4).chain(extra.into_iter().take(4)).collect();
-            (!shown.is_empty()).then(|| shown.join("\n"))
+/// A query of a random file may be one that Flink or this version does not run.
+fn judge_random(expected: &Answer, answer: &Answer) -> Verdict {
+    match (expected, answer) {
+        (_, Answer::Refused(ours)) if ours.contains("panicked") || ours.contains("bug in") => {
+            Verdict::Wrong(format!("we fail: {ours}"))
         }
+        (_, Answer::Refused(ours)) if ours.contains("is not supported") => {
+            Verdict::Refused(format!("here: {}", first_line(ours)))
+        }
+        (Answer::Refused(flink), Answer::Rows(_)) if lists::is_refusal(flink) => {
+            Verdict::Refused(format!("by Flink: {flink}"))
+        }
+        _ => match difference(expected, answer) {
+            None => Verdict::Right,
+            Some(text) => Verdict::Wrong(text),
+        },
     }
 }
 
-/// All scenarios, or those that `MAINSTEM_SCENARIOS` names (a list like PATH).
-fn files() -> Vec<PathBuf> {
-    if let Some(named) = std::env::var_os("MAINSTEM_SCENARIOS") {
-        return std::env::split_paths(&named).collect();
+/// Without the name of the file, so that the same reasons are the same text.
+fn first_line(error: &str) -> &str {
+    error.lines().find(|line| line.contains("error")).or(error.lines().next()).unwrap_or(error)
+}
+
+fn find(place: &Path, files: &mut Vec<PathBuf>) {
+    if place.is_dir() {
+        for entry in std::fs::read_dir(place).expect("readable") {
+            find(&entry.expect("readable").path(), files);
+        }
+    } else if place.extension().is_some_and(|e| e == "sql") {
+        files.push(place.to_path_buf());
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenario");
-    let folder = folder.canonicalize().expect("the folder is part of the repository");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .expect("readable")
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|e| e == "sql"))
-        .collect();
-    files.sort();
-    files
 }
 
 #[test]
 fn scenarios_have_flinks_answers() {
-    let files = files();
-    assert!(!files.is_empty(), "there are scenarios");
-    let mut wrong = Vec::new();
-    for file in &files {
-        let text = std::fs::read_to_string(file.with_extension("flink")).unwrap_or_else(|e| {
-            panic!("{}: {e}; run cargo xtask oracle on it", file.display());
-        });
-        let flink = golden(&text);
-        for parallelism in ["1", "2", "3"] {
-            if let Some(text) = difference(&flink, &ours(file, parallelism)) {
-                let name = file.file_name().expect("a file").to_string_lossy();
-                wrong.push(format!("{name} (parallelism {parallelism})\n{text}"));
-                break;
+    let rules = Rules::of_environment();
+    let lists = Lists::read(&root().join("tests/conformance"));
+    assert!(!rules.files.is_empty(), "there are scenarios");
+    let next = AtomicUsize::new(0);
+    let wrong = Mutex::new(BTreeMap::new());
+    let refused: Mutex<BTreeMap<String, usize>> = Mutex::default();
+    let work = || {
+        while let Some(file) = rules.files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match rules.judge(file, &lists) {
+                Verdict::Right => {}
+                Verdict::Refused(reason) => {
+                    *refused.lock().expect("no panic").entry(reason).or_default() += 1;
+                }
+                Verdict::Wrong(text) => drop(wrong.lock().expect("no panic").insert(file, text)),
             }
         }
+    };
+    std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..workers {
+            scope.spawn(work);
+        }
+    });
+    for (reason, count) in refused.into_inner().expect("no panic") {
+        println!("{count} x refused {reason}");
     }
-    assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), files.len(), wrong.join("\n"));
+    let wrong = wrong.into_inner().expect("no panic");
+    let shown: Vec<&str> = wrong.values().take(40).map(String::as_str).collect();
+    let total = rules.files.len();
+    println!("{total} scenarios, {} differ", wrong.len());
+    assert!(wrong.is_empty(), "{} of {total} differ\n{}", wrong.len(), shown.join("\n"));
 }

@@ -1,0 +1,125 @@
+//! Flink's answer and ours in one form, and where they part.
+//! Invariant: a changelog is folded: what counts is the multiset of rows in the end, and, where a file asks for it,
+//! the order of rows that are only ever added.
+
+use std::collections::BTreeMap;
+
+/// Rows with how often they are there.
+type Rows = BTreeMap<String, i64>;
+
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Names of the columns: for Flink with the type behind each.
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Rows,
+    /// The rows as they came, if their order counts.
+    pub(super) sequence: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum Answer {
+    Rows(Table),
+    Refused(String),
+}
+
+/// Puts changes together.
+struct Fold {
+    table: Table,
+    in_order: bool,
+}
+
+impl Fold {
+    fn new(columns: Vec<String>, in_order: bool) -> Self {
+        let table = Table { columns, rows: Rows::new(), sequence: Vec::new() };
+        Self { table, in_order }
+    }
+
+    fn change<'a>(&mut self, kind: &str, values: impl Iterator<Item = &'a str>) {
+        let row = values.map(rounded).collect::<Vec<_>>().join(" | ");
+        let weight = if matches!(kind, "+I" | "+U") { 1 } else { -1 };
+        if self.in_order {
+            self.table.sequence.push(row.clone());
+        }
+        *self.table.rows.entry(row).or_default() += weight;
+    }
+
+    fn answer(mut self) -> Answer {
+        self.table.rows.retain(|_, count| *count != 0);
+        Answer::Rows(self.table)
+    }
+}
+
+/// A number with many digits behind the point, to 12 significant ones: the last digits of a sum of DOUBLEs depend on
+/// the order of the rows, which neither engine promises.
+fn rounded(value: &str) -> String {
+    match (value.split_once('.'), value.parse::<f64>()) {
+        (Some((_, fraction)), Ok(number)) if fraction.len() >= 6 => format!("{number:.11e}"),
+        _ => value.to_owned(),
+    }
+}
+
+/// What a golden file says.
+pub(super) fn golden(text: &str, in_order: bool) -> Answer {
+    let columns = text.lines().find_map(|line| line.strip_prefix("-- columns: "));
+    let columns = columns.map(|line| line.split(" | ").map(str::to_owned).collect());
+    let mut fold = Fold::new(columns.unwrap_or_default(), in_order);
+    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with("-- ")) {
+        if let Some(error) = line.strip_prefix("error: ") {
+            return Answer::Refused(error.to_owned());
+        }
+        let (kind, row) = line.split_once(' ').expect("a change and its values");
+        fold.change(kind, row.split(" | "));
+    }
+    fold.answer()
+}
+
+/// What our program printed.
+pub(super) fn printed(text: &str, in_order: bool) -> Answer {
+    let mut lines = text.lines();
+    let mut columns: Vec<String> =
+        lines.next().unwrap_or_default().split('\t').map(str::to_owned).collect();
+    let changelog = columns.first().is_some_and(|name| name == "op");
+    if changelog {
+        columns.remove(0);
+    }
+    let mut fold = Fold::new(columns, in_order);
+    for line in lines {
+        let (kind, row) =
+            if changelog { line.split_once('\t').expect("op, then values") } else { ("+I", line) };
+        fold.change(kind, row.split('\t').map(|v| if v == "\\N" { "NULL" } else { v }));
+    }
+    fold.answer()
+}
+
+/// How the answers differ, in a few lines.
+pub(super) fn difference(expected: &Answer, ours: &Answer) -> Option<String> {
+    let (expected, ours) = match (expected, ours) {
+        (Answer::Refused(_), Answer::Refused(_)) => return None,
+        (Answer::Refused(error), Answer::Rows(_)) => {
+            return Some(format!("Flink refuses: {error}"));
+        }
+        (Answer::Rows(_), Answer::Refused(error)) => return Some(format!("we refuse: {error}")),
+        (Answer::Rows(expected), Answer::Rows(ours)) => (expected, ours),
+    };
+    let same_names = expected.columns.len() == ours.columns.len()
+        && expected.columns.iter().zip(&ours.columns).all(|(with_type, name)| {
+            with_type
+                .strip_prefix(name.as_str())
+                .is_some_and(|t| t.is_empty() || t.starts_with(' '))
+        });
+    if !same_names {
+        return Some(format!("  columns {:?}\n  ours    {:?}", expected.columns, ours.columns));
+    }
+    let only = |these: &Rows, others: &Rows, who: &str| -> Vec<String> {
+        let differ = these.iter().filter(|(row, n)| others.get(*row) != Some(n));
+        differ.take(4).map(|(row, n)| format!("  {who} {n} x {row}")).collect()
+    };
+    let mut shown = only(&expected.rows, &ours.rows, "expected");
+    shown.extend(only(&ours.rows, &expected.rows, "ours    "));
+    let parts = expected.sequence.iter().zip(&ours.sequence).position(|(a, b)| a != b);
+    if let (true, Some(at)) = (shown.is_empty(), parts) {
+        let (row, other) = (&expected.sequence[at], &ours.sequence[at]);
+        shown.push(format!("  expected row {at}: {row}\n  ours     row {at}: {other}"));
+    }
+    (!shown.is_empty()).then(|| shown.join("\n"))
+}
