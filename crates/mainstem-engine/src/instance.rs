@@ -13,6 +13,8 @@ use crate::operator::Operator;
 use crate::ops::aggregate::{Aggregate, AggregatePlan};
 use crate::ops::join::{Join, JoinPlan};
 use crate::ops::limit::Limit;
+use crate::ops::session_window::aggregate::{SessionAggregate, SessionAggregatePlan};
+use crate::ops::session_window::table::{SessionTable, SessionTablePlan};
 use crate::ops::sort::Sort;
 use crate::ops::stateless::{Filter, Project, UnionAll, Values};
 use crate::ops::unnest::Unnest;
@@ -86,6 +88,27 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::WindowAggregate { .. } => {
             Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
         }
+        NodeKind::SessionTable { session, time, keys } => {
+            Box::new(SessionTable::new(&SessionTablePlan {
+                session: session.clone(),
+                time: *time,
+                keys: keys.clone(),
+                input: input(0).output.clone(),
+                changelog: input(0).changelog,
+                time_type: last_type(node)?,
+            })?)
+        }
+        NodeKind::SessionAggregate { session, time, keys, aggregates } => {
+            Box::new(SessionAggregate::new(&SessionAggregatePlan {
+                session: session.clone(),
+                time: *time,
+                keys: keys.clone(),
+                aggregates: aggregates.clone(),
+                input: input(0).output.clone(),
+                changelog: input(0).changelog,
+                time_type: last_type(node)?,
+            })?)
+        }
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
         NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
         NodeKind::Join { kind, left_keys, right_keys, residual } => {
@@ -97,6 +120,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
                 changelog: [input(0).changelog, input(1).changelog],
             })?)
         }
+        NodeKind::Over { .. } => return Err(Error::internal("OVER has no operator yet")),
         NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };

@@ -17,6 +17,7 @@ mod instance;
 mod key_table;
 pub mod operator;
 mod ops;
+pub mod over;
 pub mod plan;
 pub mod port;
 pub mod progress;

@@ -9,7 +9,8 @@ use mainstem_core::egress::ChangelogMode;
 
 use crate::aggregate::AggregateCall;
 use crate::expr::ExprRef;
-use crate::window::WindowSpec;
+use crate::over::OverCall;
+use crate::window::{SessionSpec, WindowSpec};
 
 /// A dataflow. Outputs are the `Sink` nodes.
 #[derive(Debug, Clone, Default)]
@@ -122,6 +123,32 @@ pub enum NodeKind {
         /// The calls.
         aggregates: Vec<AggregateCall>,
     },
+    /// The table function SESSION: all input columns, then `window_start`, `window_end`, `window_time` as in
+    /// `WindowTable`. A row comes out when its session closes: when the progress of time reaches its end - 1 ms, the gap
+    /// after its last row. A row exactly one gap after another is in its session. A row is late, and dropped and
+    /// counted, if it touches no open session and its own would be closed before this step. Keeps the rows of open
+    /// sessions. Weights are kept; a row that is taken back does not make a session shorter.
+    SessionTable {
+        /// The gap.
+        session: SessionSpec,
+        /// Which time.
+        time: TimeSource,
+        /// PARTITION BY: each key has its own sessions.
+        keys: Vec<usize>,
+    },
+    /// GROUP BY over sessions of the keys: what a `WindowAggregate` over a `SessionTable` of the same keys gives, of
+    /// which it keeps one accumulator per key and open session instead of the rows. Output columns: keys, aggregates,
+    /// then window_start, window_end, window_time.
+    SessionAggregate {
+        /// The gap.
+        session: SessionSpec,
+        /// Which time.
+        time: TimeSource,
+        /// Group columns besides the window; each key has its own sessions.
+        keys: Vec<usize>,
+        /// The calls.
+        aggregates: Vec<AggregateCall>,
+    },
     /// GROUP BY without a window: a changelog, per key -old +new when the result changed within the step. Output
     /// columns: keys, aggregates. Without keys and as SQL's global aggregate (`global`), there is always exactly one
     /// row once the first input row came (as Flink's streaming mode), never removed. A group whose rows all went is removed.
@@ -151,6 +178,25 @@ pub enum NodeKind {
         right_keys: Vec<usize>,
         /// Over the columns of input 0 followed by those of input 1; part of the join condition.
         residual: Option<ExprRef>,
+    },
+    /// OVER: all input columns, then one a call; every row of the input comes out once.
+    /// With `time`, over append-only input whose first order column is that time, ascending, and calls that look back
+    /// only: a row waits until the watermark passes its time (event time) or comes out in its step (processing time),
+    /// and is never taken back. A row is late, dropped and counted, if the watermark had passed it before the step
+    /// (frames that start at the partition's start), or if a row of its partition and time or a later one came out
+    /// before (bounded frames). Kept: rows that wait; per partition either accumulators, for ever, or the rows of the
+    /// frame, those of RANGE freed when the watermark passes them.
+    /// Without `time`: a changelog, per row -old +new when its result changed in the step; kept are all input rows
+    /// with their results. Rows that are equal in the order stand in the order in which they came.
+    Over {
+        /// Partition columns.
+        partition: Vec<usize>,
+        /// Column, descending, NULLs first.
+        order: Vec<(usize, bool, bool)>,
+        /// Set if rows come out once, in the order of time.
+        time: Option<TimeSource>,
+        /// The columns it adds.
+        calls: Vec<OverCall>,
     },
     /// The first `count` rows after `offset`; append-only input, worker 0.
     Limit {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
-use mainstem_engine::plan::{NodeKind, Plan};
+use mainstem_engine::over::{Frame, OverCall};
+use mainstem_engine::plan::{NodeKind, Plan, TimeSource};
 use mainstem_engine::window::WindowKind;
 
 use crate::catalog::Table;
@@ -75,11 +76,33 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
         NodeKind::Join { .. } => {
             "all rows of both inputs, kept until they are retracted".to_owned()
         }
+        NodeKind::Over { time, calls, .. } => over_state(*time, calls).to_owned(),
         NodeKind::UpsertNormalize { .. } => "the last row of each key".to_owned(),
         NodeKind::Sort { limit: None, .. } => "all rows until the end of input".to_owned(),
         NodeKind::Sort { limit: Some(limit), .. } => format!("{limit} rows"),
         _ => return None,
     })
+}
+
+/// What OVER keeps, and what bounds it.
+fn over_state(time: Option<TimeSource>, calls: &[OverCall]) -> &'static str {
+    let frames = calls.iter().filter_map(|call| call.function.frame());
+    let bounded = |f: Frame| f.start.is_some();
+    match time {
+        None => "all rows of the input and their results, kept until they are retracted",
+        Some(_)
+            if frames.clone().all(|f| bounded(f) && !f.rows)
+                && frames.clone().count() == calls.len() =>
+        {
+            "rows until the watermark passes them, and as long after that as RANGE reaches"
+        }
+        Some(_) if frames.clone().any(bounded) => {
+            "rows until the watermark passes them; the rows of a frame per partition, kept for ever"
+        }
+        Some(_) => {
+            "rows until the watermark passes them; one accumulator per partition, kept for ever"
+        }
+    }
 }
 
 /// `SUM(price) FILTER (...)` by column names.

@@ -2,6 +2,8 @@
 //! Invariant: a table that several queries of a job read is read once, with all columns that any of them needs; what
 //! a sink cannot take is refused here, before anything starts.
 
+mod over;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::explain;
 use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::{Reading, over_narrow};
 use crate::optimize::{Around, known, optimize};
-use crate::rel::{Rel, RelField, RelKind, WindowSource};
+use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource};
 use crate::source::Span;
 
 /// One query of a job and where its rows go.
@@ -99,6 +101,7 @@ fn goes_by_watermarks(rel: &Rel) -> bool {
             WindowSource::Assign(windows) => windows.time.is_some(),
             WindowSource::Attached { processing_time, .. } => !processing_time,
         },
+        RelKind::Over { time, .. } => *time == Some(TimeAttribute::Event),
         RelKind::Project { exprs, .. } => exprs.iter().any(asks),
         RelKind::Filter { predicate, .. } => asks(predicate),
         _ => false,
@@ -225,6 +228,7 @@ impl Lowering<'_> {
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
             RelKind::Join { .. } => self.join(rel),
+            RelKind::Over { .. } => self.over(rel),
             RelKind::Sort { input, keys, limit } => {
                 let node = self.rel(input)?;
                 let node = self.exchange(node, Vec::new(), &types);

@@ -9,6 +9,7 @@ use arrow_array::ArrayRef;
 use mainstem_core::DataType;
 use mainstem_core::table::Options;
 use mainstem_engine::aggregate::AggregateCall;
+use mainstem_engine::over::OverCall;
 use mainstem_engine::plan::JoinKind;
 use mainstem_engine::window::WindowSpec;
 
@@ -168,6 +169,19 @@ pub enum RelKind {
         /// Over left columns then right columns.
         residual: Option<Bound>,
     },
+    /// OVER: input columns, then one a call.
+    Over {
+        /// Input.
+        input: Box<Rel>,
+        /// Partition columns.
+        partition: Vec<usize>,
+        /// Column, descending, NULLs first.
+        order: Vec<(usize, bool, bool)>,
+        /// Set if the first order column is a time attribute, ascending.
+        time: Option<TimeAttribute>,
+        /// The columns it adds.
+        calls: Vec<OverCall>,
+    },
     /// ORDER BY, emitted at the end of input.
     Sort {
         /// Input.
@@ -220,6 +234,7 @@ impl Rel {
             | RelKind::Aggregate { input, .. }
             | RelKind::WindowAggregate { input, .. }
             | RelKind::Unnest { input, .. }
+            | RelKind::Over { input, .. }
             | RelKind::Sort { input, .. }
             | RelKind::Limit { input, .. } => vec![input],
             RelKind::UnionAll { inputs } => inputs.iter().collect(),
@@ -238,7 +253,7 @@ impl Rel {
     pub fn upsert_key(&self) -> Option<Vec<usize>> {
         match &self.kind {
             RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
-            RelKind::Filter { input, .. } => input.upsert_key(),
+            RelKind::Filter { input, .. } | RelKind::Over { input, .. } => input.upsert_key(),
             RelKind::Project { input, exprs } => {
                 let moved =
                     |key: usize| exprs.iter().position(|e| e.as_checked_column() == Some(key));

@@ -56,6 +56,7 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         | RelKind::Aggregate { input, .. }
         | RelKind::WindowAggregate { input, .. }
         | RelKind::Unnest { input, .. }
+        | RelKind::Over { input, .. }
         | RelKind::Sort { input, .. }
         | RelKind::Limit { input, .. } => apply(input),
         RelKind::Join { left, right, .. } => {

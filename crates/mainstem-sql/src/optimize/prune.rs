@@ -65,6 +65,7 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let kind = RelKind::Unnest { input, column, flatten, with_ordinality, outer };
             Rel { kind, fields: kept }.select(&places(wanted, &outputs))
         }
+        kind @ RelKind::Over { .. } => over(kind, &fields, wanted),
         kind @ RelKind::Join { .. } => join(kind, &fields, wanted),
         RelKind::Sort { input, keys, limit } => {
             let needed = union(wanted, keys.iter().map(|k| k.0).collect());
@@ -170,6 +171,34 @@ fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
         }
     };
     Rel { kind, fields: kept_fields }.select(&places(wanted, &outputs))
+}
+
+fn over(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
+    let RelKind::Over { input, partition, order, time, calls } = kind else {
+        unreachable!("called for OVER only")
+    };
+    let width = input.fields.len();
+    let mut kept_calls: Vec<usize> = (0..calls.len()).collect();
+    kept_calls.retain(|i| wanted.contains(&(width + i)));
+    if kept_calls.is_empty() {
+        return prune(*input, wanted);
+    }
+    let mut needed: BTreeSet<usize> = wanted.iter().copied().filter(|w| *w < width).collect();
+    needed.extend(&partition);
+    needed.extend(order.iter().map(|key| key.0));
+    kept_calls.iter().for_each(|&i| needed.extend(calls[i].function.columns()));
+    let needed: Vec<usize> = needed.into_iter().collect();
+    let outputs: Vec<usize> =
+        needed.iter().copied().chain(kept_calls.iter().map(|i| width + i)).collect();
+    let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
+    let at = place_in(&needed);
+    let partition = partition.into_iter().map(&at).collect();
+    let order = order.into_iter().map(|(c, d, n)| (at(c), d, n)).collect();
+    let mut calls: Vec<_> = kept_calls.iter().map(|&i| calls[i].clone()).collect();
+    calls.iter_mut().for_each(|call| call.function.remap(&at));
+    let input = Box::new(prune(*input, &needed));
+    let kind = RelKind::Over { input, partition, order, time, calls };
+    Rel { kind, fields: kept }.select(&places(wanted, &outputs))
 }
 
 fn join(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {

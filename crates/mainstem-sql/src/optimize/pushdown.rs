@@ -60,6 +60,19 @@ fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             let input = Box::new(filtered(*input, down));
             keep(Rel { kind: RelKind::WindowTable { input, windows }, fields }, stay)
         }
+        RelKind::Over { input, partition, order, time, calls } => {
+            // Whole partitions may be left out below.
+            let whole = |p: &Bound| {
+                let read = columns_of(p);
+                p.is_deterministic()
+                    && !read.is_empty()
+                    && read.iter().all(|c| partition.contains(c))
+            };
+            let (down, stay) = split(parts, whole);
+            let input = Box::new(filtered(*input, down));
+            let kind = RelKind::Over { input, partition, order, time, calls };
+            keep(Rel { kind, fields }, stay)
+        }
         RelKind::UnionAll { inputs } => {
             let (down, stay) = split(parts, Bound::is_deterministic);
             let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();
