@@ -66,6 +66,22 @@ pub enum BoundKind {
     Coalesce(Vec<Bound>),
     /// AND (true) or OR (false) of two.
     Logic(bool, Box<Bound>, Box<Bound>),
+    /// What is settled before the query around it is bound: no relation that is bound as a whole has one.
+    Placeholder(Placeholder),
+}
+
+/// Stands in an expression while the query around it is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholder {
+    /// A column of a query around this sub-query.
+    Outer {
+        /// How many queries are around that one.
+        depth: usize,
+        /// Its column.
+        column: usize,
+    },
+    /// The value of a sub-query: its place in the list of those that the clause uses.
+    Subquery(usize),
 }
 
 impl fmt::Debug for Bound {
@@ -84,6 +100,7 @@ impl fmt::Debug for BoundKind {
             BoundKind::Case { .. } => "Case",
             BoundKind::Coalesce(_) => "Coalesce",
             BoundKind::Logic(..) => "Logic",
+            BoundKind::Placeholder(_) => "Placeholder",
         };
         f.write_str(kind)
     }
@@ -146,13 +163,29 @@ impl Bound {
 
     pub(crate) fn children(&self) -> Vec<&Bound> {
         match &self.kind {
-            BoundKind::Column(_) | BoundKind::Literal(_) => Vec::new(),
+            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Placeholder(_) => Vec::new(),
             BoundKind::Field { base, .. } => vec![base],
             BoundKind::Call { args, .. } | BoundKind::Coalesce(args) => args.iter().collect(),
             BoundKind::Case { branches, otherwise } => {
                 branches.iter().flat_map(|(c, v)| [c, v]).chain([otherwise.as_ref()]).collect()
             }
             BoundKind::Logic(_, left, right) => vec![left, right],
+        }
+    }
+
+    /// True if `test` holds for it or for a part of it.
+    pub(crate) fn any(&self, test: &dyn Fn(&Bound) -> bool) -> bool {
+        test(self) || self.children().into_iter().any(|child| child.any(test))
+    }
+
+    /// The same expression with each placeholder replaced.
+    #[must_use]
+    pub(crate) fn map_placeholders(&self, replace: &dyn Fn(Placeholder) -> Option<Bound>) -> Bound {
+        match &self.kind {
+            BoundKind::Placeholder(placeholder) => {
+                replace(*placeholder).unwrap_or_else(|| self.clone())
+            }
+            _ => self.map_children(&mut |b| b.map_placeholders(replace)),
         }
     }
 
@@ -197,6 +230,7 @@ impl Bound {
             BoundKind::Logic(and, left, right) => {
                 BoundKind::Logic(*and, Box::new(map(left)), Box::new(map(right)))
             }
+            BoundKind::Placeholder(placeholder) => BoundKind::Placeholder(*placeholder),
         };
         Bound { kind, data_type: self.data_type.clone() }
     }
@@ -287,6 +321,7 @@ impl Bound {
                 if *and { "AND" } else { "OR" },
                 right.fingerprint()
             ),
+            BoundKind::Placeholder(placeholder) => format!("{placeholder:?}"),
         }
     }
 
@@ -313,13 +348,18 @@ impl Bound {
             }
             BoundKind::Coalesce(args) => evaluate::coalesce(args, &self.data_type, batch, cx),
             BoundKind::Logic(and, left, right) => evaluate::logic(*and, left, right, batch, cx),
+            BoundKind::Placeholder(_) => Err(Error::internal("a sub-query was not settled")),
         }
     }
 
     /// Its value if it is a constant expression that can be computed now.
     #[must_use]
     pub fn fold(self) -> Bound {
-        let constant = !matches!(self.kind, BoundKind::Column(_) | BoundKind::Literal(_))
+        let leaf = matches!(
+            self.kind,
+            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Placeholder(_)
+        );
+        let constant = !leaf
             && self.is_deterministic()
             && self.children().into_iter().all(|c| c.as_literal().is_some());
         if !constant {

@@ -9,11 +9,11 @@ use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::aggregate::{AggregateCall, builtin};
 
 use super::expr::ExprBinder;
+use super::scope::Surroundings;
 use crate::ast::{Call, Expr, ExprKind, OverWindow};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::rel::RelField;
-use crate::session::Session;
 use crate::source::Span;
 
 /// Names of Flink's aggregate functions, so that one that is missing is refused as such.
@@ -148,11 +148,13 @@ impl Grouping {
     /// The column of the aggregation's result that `expr` stands for; `None` if its parts have to be looked at.
     pub(super) fn resolve(
         this: &RefCell<Self>,
-        session: &Session,
+        binder: &ExprBinder<'_>,
         expr: &Expr,
     ) -> SqlResult<Option<Bound>> {
         let input = Rc::clone(&this.borrow().input);
-        let below = ExprBinder::new(session, &input);
+        let scope = binder.around.scope.clone();
+        let around = Surroundings { scope, subqueries: None };
+        let below = ExprBinder { session: binder.session, fields: &input, grouping: None, around };
         if let ExprKind::Function(call) = expr.kind.as_ref() {
             if is_aggregate(call) {
                 return this.borrow_mut().call(&below, call, expr.span).map(Some);

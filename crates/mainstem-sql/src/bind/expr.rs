@@ -9,6 +9,7 @@ use arrow_array::{
 use mainstem_core::{DataType, TypeKind};
 
 use super::aggregate::Grouping;
+use super::scope::Surroundings;
 use super::unknown_column;
 use crate::ast::{Expr, ExprKind, Ident, IsTest};
 use crate::bound::{Bound, BoundKind};
@@ -28,16 +29,18 @@ pub(super) struct ExprBinder<'a> {
     pub(super) fields: &'a [RelField],
     /// Set while the select list of an aggregation is bound.
     pub(super) grouping: Option<&'a RefCell<Grouping>>,
+    /// Queries around this one, sub-queries in it.
+    pub(super) around: Surroundings,
 }
 
 impl<'a> ExprBinder<'a> {
     pub(super) fn new(session: &'a Session, fields: &'a [RelField]) -> Self {
-        Self { session, fields, grouping: None }
+        Self { session, fields, grouping: None, around: Surroundings::default() }
     }
 
     pub(super) fn bind(&self, expr: &Expr) -> SqlResult<Bound> {
         if let Some(grouping) = self.grouping
-            && let Some(bound) = Grouping::resolve(grouping, self.session, expr)?
+            && let Some(bound) = Grouping::resolve(grouping, self, expr)?
         {
             return Ok(bound);
         }
@@ -112,7 +115,7 @@ impl<'a> ExprBinder<'a> {
             }
             ExprKind::InList { expr, list, negated } => self.in_list(expr, list, *negated, span),
             ExprKind::InSubquery { .. } | ExprKind::Exists(_) | ExprKind::Subquery(_) => {
-                Err(SqlError::unsupported("a sub-query in an expression", span))
+                self.subquery(expr)
             }
             ExprKind::Like { expr, pattern, escape, negated, similar } => {
                 self.like(expr, pattern, escape.as_ref(), *negated, *similar, span)
@@ -136,7 +139,8 @@ impl<'a> ExprBinder<'a> {
         Unit::parse(name).ok_or_else(|| SqlError::new(format!("unknown time unit '{name}'"), span))
     }
 
-    fn column(&self, parts: &[Ident], span: Span) -> SqlResult<Bound> {
+    /// The column that a name starts with, and how many of its parts name it; `None`: there is none.
+    pub(super) fn place(&self, parts: &[Ident], span: Span) -> SqlResult<Option<(usize, usize)>> {
         let qualified = |i: usize| {
             parts.len() > 1
                 && self.fields[i].qualifier.as_deref() == Some(parts[0].value.as_str())
@@ -149,14 +153,23 @@ impl<'a> ExprBinder<'a> {
         } else {
             (found, 2)
         };
-        let index = match found.as_slice() {
-            [index] => *index,
-            [] => return self.no_such_column(parts, span),
+        match found.as_slice() {
+            [index] => Ok(Some((*index, used))),
+            [] => Ok(None),
             _ => {
                 let hint = "qualify it with the table's name or alias";
                 let message = format!("column '{}' is ambiguous", parts[used - 1].value);
-                return Err(SqlError::new(message, span).with_hint(hint));
+                Err(SqlError::new(message, span).with_hint(hint))
             }
+        }
+    }
+
+    fn column(&self, parts: &[Ident], span: Span) -> SqlResult<Bound> {
+        let Some((index, used)) = self.place(parts, span)? else {
+            return match self.around.outer_column(self, parts, span)? {
+                Some(bound) => Ok(bound),
+                None => self.no_such_column(parts, span),
+            };
         };
         let mut bound = Bound::column(index, self.fields[index].data_type.clone());
         for name in &parts[used..] {

@@ -15,6 +15,8 @@ mod interval_cast;
 mod json;
 mod like;
 mod query;
+mod scope;
+mod subquery;
 mod window;
 
 pub use create_as::bind_create_as;
@@ -47,6 +49,8 @@ struct Binder<'a> {
     context: Context<'a>,
     ctes: Vec<(String, Rel)>,
     view_depth: usize,
+    /// The query around the sub-query that is bound.
+    scope: Option<std::rc::Rc<scope::Scope>>,
 }
 
 /// An expression that reads no column.
@@ -56,7 +60,7 @@ pub fn bind_constant(session: &Session, expr: &crate::ast::Expr) -> SqlResult<cr
 
 /// A query as a relation.
 pub fn bind_query(context: Context<'_>, query: &crate::ast::Query) -> SqlResult<Rel> {
-    Binder { context, ctes: Vec::new(), view_depth: 0 }.query(query)
+    Binder { context, ctes: Vec::new(), view_depth: 0, scope: None }.query(query)
 }
 
 /// The error for a column that does not exist, with the nearest one that does.

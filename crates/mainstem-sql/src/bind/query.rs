@@ -12,6 +12,7 @@ use mainstem_engine::plan::JoinKind;
 use super::aggregate::has_aggregate;
 use super::ddl::check_usable;
 use super::expr::ExprBinder;
+use super::scope::Surroundings;
 use super::{Binder, VIEW_DEPTH_MAX};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
@@ -30,7 +31,8 @@ impl<'a> Binder<'a> {
     where
         'a: 'f,
     {
-        ExprBinder::new(self.context.session, fields)
+        let around = Surroundings { scope: self.scope.clone(), subqueries: None };
+        ExprBinder { session: self.context.session, fields, grouping: None, around }
     }
 
     pub(super) fn query(&mut self, query: &Query) -> SqlResult<Rel> {
@@ -231,7 +233,8 @@ impl<'a> Binder<'a> {
         let input_fields = input.fields.clone();
         let (grouping, window) = self.grouping(select, &input_fields)?;
         let grouping = RefCell::new(grouping);
-        let binder = ExprBinder { session, fields: &[], grouping: Some(&grouping) };
+        let around = Surroundings { scope: self.scope.clone(), subqueries: None };
+        let binder = ExprBinder { session, fields: &[], grouping: Some(&grouping), around };
         let (exprs, fields) = select_list(&binder, select, &input_fields)?;
         let having = select.having.as_ref().map(|h| binder.condition(h, "HAVING")).transpose()?;
         let mut rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
@@ -307,10 +310,12 @@ impl<'a> Binder<'a> {
                     return Err(SqlError::new(message, last.span));
                 }
                 let hidden = std::mem::take(&mut self.ctes);
+                let scope = self.scope.take();
                 self.view_depth += 1;
                 let rel = self.query(&view.query);
                 self.view_depth -= 1;
                 self.ctes = hidden;
+                self.scope = scope;
                 let names: Vec<Ident> = view
                     .columns
                     .iter()

@@ -1,0 +1,99 @@
+//! What an expression may refer to besides the columns of its own FROM: the queries around a sub-query, the
+//! sub-queries of its clause.
+//! Invariant: a name is looked for in the own FROM first, then outwards, query by query; the first that has it wins.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::expr::ExprBinder;
+use crate::ast::Ident;
+use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::error::SqlResult;
+use crate::operators::BinaryOp;
+use crate::rel::{Rel, RelField};
+use crate::source::Span;
+
+/// A query around a sub-query.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// What the sub-query sees of it.
+    pub(super) fields: Vec<RelField>,
+    /// How many queries are around it.
+    pub(super) depth: usize,
+    /// The query around it.
+    pub(super) parent: Option<Rc<Scope>>,
+}
+
+/// What an expression may refer to besides columns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    /// The innermost query around the one that is bound.
+    pub(super) scope: Option<Rc<Scope>>,
+    /// The sub-queries of the clause that is bound.
+    pub(super) subqueries: Option<Rc<Subqueries>>,
+}
+
+/// The sub-queries of a clause, bound.
+#[derive(Debug)]
+pub(super) struct Subqueries {
+    /// By the place of their expression.
+    pub(super) bound: Vec<(Span, Rel)>,
+    /// As the expressions of the clause use them.
+    pub(super) used: RefCell<Vec<Used>>,
+    /// How many queries are around the clause's own.
+    pub(super) depth: usize,
+}
+
+/// A sub-query in an expression.
+#[derive(Debug, Clone)]
+pub(super) struct Used {
+    /// Which of `bound`.
+    pub(super) index: usize,
+    /// What is asked of it.
+    pub(super) test: Test,
+    /// What is compared with its columns.
+    pub(super) operands: Vec<Bound>,
+    /// Where.
+    pub(super) span: Span,
+}
+
+/// What an expression asks of a sub-query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Test {
+    /// Whether there is a row.
+    Exists,
+    /// The value of the only row.
+    Scalar,
+    /// Whether the operands equal a row.
+    In,
+    /// Whether the comparison holds for some row.
+    Some(BinaryOp),
+}
+
+impl Surroundings {
+    /// The column of a query around this one that a name stands for.
+    pub(super) fn outer_column(
+        &self,
+        binder: &ExprBinder<'_>,
+        parts: &[Ident],
+        span: Span,
+    ) -> SqlResult<Option<Bound>> {
+        let mut scope = self.scope.as_ref();
+        while let Some(around) = scope {
+            let binder = ExprBinder::new(binder.session, &around.fields);
+            if let Some((column, used)) = binder.place(parts, span)? {
+                let placeholder = Placeholder::Outer { depth: around.depth, column };
+                let mut bound = Bound {
+                    kind: BoundKind::Placeholder(placeholder),
+                    data_type: around.fields[column].data_type.clone(),
+                };
+                for name in &parts[used..] {
+                    bound = binder.field(bound, name)?;
+                }
+                return Ok(Some(bound));
+            }
+            scope = around.parent.as_ref();
+        }
+        Ok(None)
+    }
+}
