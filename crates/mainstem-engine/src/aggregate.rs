@@ -56,6 +56,16 @@ pub trait Accumulator: Send {
     /// The partial states of `groups`, in that order.
     fn state(&self, groups: &[u32]) -> Result<Vec<ArrayRef>>;
 
+    /// Moves the state of group `from[i]` into group `to[i]` of this accumulator and forgets `from`; no group is in
+    /// both. What `from` took in counts as having come after what `to` did. Every accumulator can do this, whether
+    /// its partial states can be handed out or not.
+    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        let states = self.state(from)?;
+        self.merge(&states, to, group_count)?;
+        self.clear(from);
+        Ok(())
+    }
+
     /// The results of `groups`, in that order.
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef>;
 

@@ -13,8 +13,9 @@ use crate::operator::Operator;
 use crate::ops::aggregate::{Aggregate, AggregatePlan};
 use crate::ops::join::{Join, JoinPlan};
 use crate::ops::limit::Limit;
-use crate::ops::session_window::aggregate::{SessionAggregate, SessionAggregatePlan};
-use crate::ops::session_window::table::{SessionTable, SessionTablePlan};
+use crate::ops::session_window::SessionPlan;
+use crate::ops::session_window::aggregate::SessionAggregate;
+use crate::ops::session_window::table::SessionTable;
 use crate::ops::sort::Sort;
 use crate::ops::stateless::{Filter, Project, UnionAll, Values};
 use crate::ops::unnest::Unnest;
@@ -88,26 +89,8 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::WindowAggregate { .. } => {
             Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
         }
-        NodeKind::SessionTable { session, time, keys } => {
-            Box::new(SessionTable::new(&SessionTablePlan {
-                session: session.clone(),
-                time: *time,
-                keys: keys.clone(),
-                input: input(0).output.clone(),
-                changelog: input(0).changelog,
-                time_type: last_type(node)?,
-            })?)
-        }
-        NodeKind::SessionAggregate { session, time, keys, aggregates } => {
-            Box::new(SessionAggregate::new(&SessionAggregatePlan {
-                session: session.clone(),
-                time: *time,
-                keys: keys.clone(),
-                aggregates: aggregates.clone(),
-                input: input(0).output.clone(),
-                changelog: input(0).changelog,
-                time_type: last_type(node)?,
-            })?)
+        NodeKind::SessionTable { .. } | NodeKind::SessionAggregate { .. } => {
+            sessions(node, input(0))?
         }
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
         NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
@@ -125,6 +108,29 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };
     Ok(Instance::Operator(operator))
+}
+
+/// The table function SESSION, or an aggregate over sessions.
+fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
+    let (session, time, keys, aggregates) = match &node.kind {
+        NodeKind::SessionTable { session, time, keys } => (session, time, keys, None),
+        NodeKind::SessionAggregate { session, time, keys, aggregates } => {
+            (session, time, keys, Some(aggregates))
+        }
+        _ => return Err(Error::internal("not over sessions")),
+    };
+    let plan = SessionPlan {
+        session: session.clone(),
+        time: *time,
+        keys: keys.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+        time_type: last_type(node)?,
+    };
+    Ok(match aggregates {
+        None => Box::new(SessionTable::new(&plan)?),
+        Some(aggregates) => Box::new(SessionAggregate::new(&plan, aggregates)?),
+    })
 }
 
 fn last_type(node: &Node) -> Result<ArrowType> {

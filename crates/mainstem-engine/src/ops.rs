@@ -7,6 +7,7 @@ mod join_side;
 pub(crate) mod limit;
 mod panes;
 mod rows;
+pub(crate) mod session_window;
 mod slices;
 pub(crate) mod sort;
 pub(crate) mod stateless;

@@ -35,6 +35,26 @@ pub struct WindowSpec {
     pub zone: Option<Arc<dyn LocalTime>>,
 }
 
+/// Sessions: rows of one key that are at most `gap_ms` apart are in one window, from the first row to the gap after the
+/// last one.
+#[derive(Debug, Clone)]
+pub struct SessionSpec {
+    /// How long a session waits for its next row.
+    pub gap_ms: i64,
+    /// As in [`WindowSpec`].
+    pub zone: Option<Arc<dyn LocalTime>>,
+}
+
+impl SessionSpec {
+    /// Refuses gaps that are not positive.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.gap_ms <= 0 {
+            return Err(Error::user("the gap of a session must be positive"));
+        }
+        Ok(())
+    }
+}
+
 /// A window, or a piece of one: local wall times in ms, the end exclusive. Ordered by its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {

@@ -94,6 +94,14 @@ impl Calls {
         Ok(())
     }
 
+    /// Moves the states of the groups `from` to the groups `to`, among which none of `from` is.
+    pub(super) fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        for accumulator in &mut self.accumulators {
+            accumulator.absorb(from, to, group_count)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn finish(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
         self.accumulators.iter().map(|accumulator| accumulator.finish(groups)).collect()
     }

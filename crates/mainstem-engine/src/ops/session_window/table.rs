@@ -1,0 +1,124 @@
+//! The table function SESSION: each row with its session, when the session closes.
+//! Invariant: rows are kept until the progress of time reaches the end of their session - 1 ms, and come out with its
+//! final bounds, in the order in which they came. Weights are kept as they came.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array};
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::super::rows::Rows;
+use super::SessionPlan;
+use super::sessions::{Sessions, without_late};
+use crate::operator::{Inputs, Operator, StepContext, Watermark};
+
+const OUTPUT_ROWS: usize = 16_384;
+
+pub(crate) struct SessionTable {
+    sessions: Sessions,
+    /// The input's columns, for changelogs with the weight behind them.
+    rows: Rows,
+    /// The rows of each session.
+    members: Vec<Vec<u32>>,
+    changelog: bool,
+    time_type: ArrowType,
+}
+
+impl SessionTable {
+    pub(crate) fn new(plan: &SessionPlan) -> Result<Self> {
+        let mut types = plan.input.clone();
+        types.extend(plan.changelog.then_some(ArrowType::Int64));
+        Ok(Self {
+            sessions: Sessions::new(plan)?,
+            rows: Rows::new(&types),
+            members: Vec::new(),
+            changelog: plan.changelog,
+            time_type: plan.time_type.clone(),
+        })
+    }
+
+    fn keep(&mut self, batches: Vec<Batch>, before: Watermark, cx: &mut StepContext) -> Result<()> {
+        let (assigned, merged) = self.sessions.assign(batches, before, cx)?;
+        let bound = self.sessions.bound();
+        self.members.resize_with(self.members.len().max(bound), Vec::new);
+        for (&from, &to) in merged.from.iter().zip(&merged.to) {
+            let moved = std::mem::take(&mut self.members[from as usize]);
+            self.members[to as usize].extend(moved);
+        }
+        for (batch, sessions) in assigned {
+            let (batch, sessions) = without_late(batch, sessions)?;
+            if batch.is_empty() {
+                continue;
+            }
+            let first = self.rows.push(&self.with_weights(batch))?;
+            for (row, &session) in (first..).zip(&sessions) {
+                self.members[session as usize].push(row);
+            }
+        }
+        self.sessions.end_step();
+        Ok(())
+    }
+
+    fn with_weights(&self, batch: Batch) -> Batch {
+        if !self.changelog {
+            return batch;
+        }
+        let rows = batch.rows();
+        let weights: Int64Array = (0..rows).map(|row| batch.weight(row)).collect();
+        let mut columns = batch.into_columns();
+        columns.push(Arc::new(weights));
+        Batch::new(columns, rows)
+    }
+
+    /// Emits the rows of the sessions that `progress` closes.
+    fn close(&mut self, progress: Watermark) -> Result<Vec<Batch>> {
+        let closed = self.sessions.close(progress);
+        if closed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut rows, mut sessions) = (Vec::new(), Vec::new());
+        for &session in &closed {
+            let own = std::mem::take(&mut self.members[session as usize]);
+            sessions.extend(std::iter::repeat_n(session, own.len()));
+            rows.extend(own);
+        }
+        let mut output = Vec::with_capacity(rows.len().div_ceil(OUTPUT_ROWS));
+        for (rows, sessions) in rows.chunks(OUTPUT_ROWS).zip(sessions.chunks(OUTPUT_ROWS)) {
+            let mut columns: Vec<ArrayRef> = self.rows.gather(rows)?;
+            let weights = if self.changelog { columns.pop() } else { None };
+            columns.extend(self.sessions.window_columns(sessions, &self.time_type)?);
+            let weights = weights.map(|w| w.as_primitive::<Int64Type>().values().clone());
+            output.push(Batch::with_weights(columns, rows.len(), weights));
+        }
+        self.sessions.forget(&closed);
+        if self.rows.release(rows.len()) {
+            self.rows.rewrite(self.members.iter_mut().flatten())?;
+        }
+        Ok(output)
+    }
+}
+
+impl Operator for SessionTable {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let (before, progress) = self.sessions.bounds(cx);
+        let batches = inputs.into_iter().flat_map(|arrivals| arrivals.batches).collect();
+        self.keep(batches, before, cx)?;
+        self.close(progress)
+    }
+
+    fn next_timer_ms(&self) -> Option<i64> {
+        self.sessions.next_timer_ms()
+    }
+
+    fn state_rows(&self) -> usize {
+        self.members.iter().map(Vec::len).sum()
+    }
+
+    fn state_bytes(&self) -> usize {
+        let members = self.members.iter().map(|rows| rows.capacity() * 4 + 24).sum::<usize>();
+        self.sessions.size_bytes() + self.rows.size_bytes() + members
+    }
+}
