@@ -336,6 +336,8 @@ pub struct TableArg {
     pub name: Option<Ident>,
     /// The value.
     pub value: TableArgValue,
+    /// PARTITION BY behind a table.
+    pub partition_by: Vec<Ident>,
 }
 
 /// What an argument of a table function can be.

@@ -10,7 +10,7 @@ use mainstem_engine::window::WindowKind;
 
 use crate::catalog::Table;
 use crate::narrow::Reading;
-use crate::rel::{RelField, Windows};
+use crate::rel::{RelField, Sessions, Windows};
 
 /// One tree a sink; a node that several read is printed once and referred to later.
 pub(crate) fn explain(plan: &Plan) -> Vec<String> {
@@ -67,6 +67,13 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
     Some(match &node.kind {
         NodeKind::WindowAggregate { .. } => {
             "one accumulator per key and open slice, freed when the watermark passes".to_owned()
+        }
+        NodeKind::SessionAggregate { .. } => {
+            "one accumulator per key and open session, freed when the watermark passes its end"
+                .to_owned()
+        }
+        NodeKind::SessionTable { .. } => {
+            "the rows of open sessions, freed when the watermark passes their end".to_owned()
         }
         NodeKind::Aggregate { keys, .. } if keys.is_empty() => "one accumulator".to_owned(),
         NodeKind::Aggregate { .. } if retracts => {
@@ -126,6 +133,12 @@ pub(crate) fn windows(windows: &Windows) -> String {
             format!("CUMULATE(max_size=[{max_size_ms} ms], step=[{step_ms} ms]{time})")
         }
     }
+}
+
+/// `SESSION(gap=[3000 ms])`.
+pub(crate) fn sessions(sessions: &Sessions) -> String {
+    let time = if sessions.time.is_some() { "" } else { ", proctime" };
+    format!("SESSION(gap=[{} ms]{time})", sessions.spec.gap_ms)
 }
 
 /// `TableSourceScan(rides, fields=[a, b(c, d)], filter=[...])`: of the ROW b, the fields c and d.

@@ -3,6 +3,7 @@
 //! a sink cannot take is refused here, before anything starts.
 
 mod over;
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,9 +100,11 @@ fn goes_by_watermarks(rel: &Rel) -> bool {
     match &rel.kind {
         RelKind::WindowAggregate { windows, .. } => match windows {
             WindowSource::Assign(windows) => windows.time.is_some(),
+            WindowSource::Sessions(sessions) => sessions.time.is_some(),
             WindowSource::Attached { processing_time, .. } => !processing_time,
         },
         RelKind::Over { time, .. } => *time == Some(TimeAttribute::Event),
+        RelKind::SessionTable { sessions, .. } => sessions.time.is_some(),
         RelKind::Project { exprs, .. } => exprs.iter().any(asks),
         RelKind::Filter { predicate, .. } => asks(predicate),
         _ => false,
@@ -209,6 +212,7 @@ impl Lowering<'_> {
                 let changelog = self.changelog(node);
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
+            RelKind::SessionTable { .. } => self.session_table(rel),
             RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. } => self.aggregate(rel),
             RelKind::UnionAll { inputs } => {
                 let nodes = inputs.iter().map(|i| self.rel(i)).collect::<SqlResult<Vec<_>>>()?;
@@ -281,6 +285,11 @@ impl Lowering<'_> {
         let key_names: Vec<&str> = keys.iter().map(|k| input.fields[*k].name.as_str()).collect();
         let detail = format!("group by [{}], {}", key_names.join(", "), calls.join(", "));
         let (kind, name, changelog) = match &rel.kind {
+            RelKind::WindowAggregate { windows: WindowSource::Sessions(sessions), .. } => {
+                let kind = sessions::aggregate(sessions, keys, aggregates);
+                let text = explain::sessions(sessions);
+                (kind, format!("SessionAggregate({text}, {detail})"), false)
+            }
             RelKind::WindowAggregate { windows, .. } => {
                 let (window, text) = match windows {
                     WindowSource::Assign(windows) => {
@@ -288,12 +297,13 @@ impl Lowering<'_> {
                         let window = WindowInput::Assign { window: windows.spec.clone(), time };
                         (window, explain::windows(windows))
                     }
-                    WindowSource::Attached { start, end, processing_time } => {
+                    WindowSource::Sessions(_) => unreachable!("in the arm above"),
+                    WindowSource::Attached { start, end, processing_time, zone } => {
                         let window = WindowInput::Attached {
                             start: *start,
                             end: *end,
                             processing_time: *processing_time,
-                            zone: None,
+                            zone: zone.clone(),
                         };
                         (window, "windows of the input".to_owned())
                     }

@@ -11,7 +11,7 @@ use mainstem_core::table::Options;
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::OverCall;
 use mainstem_engine::plan::JoinKind;
-use mainstem_engine::window::WindowSpec;
+use mainstem_engine::window::{SessionSpec, WindowSpec};
 
 use crate::bound::Bound;
 use crate::catalog::Table;
@@ -74,6 +74,15 @@ pub struct Windows {
     pub time: Option<usize>,
 }
 
+/// The sessions of a relation, and the time they are over.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// The gap that ends one.
+    pub spec: SessionSpec,
+    /// The time column of the input; `None` for processing time.
+    pub time: Option<usize>,
+}
+
 /// What a relation is.
 #[derive(Debug, Clone)]
 pub enum RelKind {
@@ -115,6 +124,15 @@ pub enum RelKind {
         input: Box<Rel>,
         /// Which windows.
         windows: Windows,
+    },
+    /// The table function SESSION: as `WindowTable`, of sessions of each key.
+    SessionTable {
+        /// Input.
+        input: Box<Rel>,
+        /// The gap and the time.
+        sessions: Sessions,
+        /// PARTITION BY.
+        keys: Vec<usize>,
     },
     /// GROUP BY over changing results.
     Aggregate {
@@ -207,6 +225,8 @@ pub enum RelKind {
 pub enum WindowSource {
     /// Computed from a time column.
     Assign(Windows),
+    /// Sessions of the aggregate's keys.
+    Sessions(Sessions),
     /// Columns that a window table function or a window aggregate below made.
     Attached {
         /// window_start.
@@ -215,6 +235,8 @@ pub enum WindowSource {
         end: usize,
         /// Over processing time.
         processing_time: bool,
+        /// Bounds are wall times of this zone.
+        zone: Option<Arc<dyn mainstem_engine::window::LocalTime>>,
     },
 }
 
@@ -231,6 +253,7 @@ impl Rel {
             RelKind::Project { input, .. }
             | RelKind::Filter { input, .. }
             | RelKind::WindowTable { input, .. }
+            | RelKind::SessionTable { input, .. }
             | RelKind::Aggregate { input, .. }
             | RelKind::WindowAggregate { input, .. }
             | RelKind::Unnest { input, .. }

@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::DurationMillisecondType;
 use chrono::{Offset, TimeZone};
 use mainstem_core::{DataType, TypeKind};
-use mainstem_engine::window::{LocalTime, WindowKind, WindowSpec};
+use mainstem_engine::window::{LocalTime, SessionSpec, WindowKind, WindowSpec};
 
 use super::Binder;
 use super::aggregate::{Grouping, Key, legacy_text};
@@ -15,7 +15,9 @@ use super::unknown_column;
 use crate::ast::{Expr, ExprKind, GroupItem, Ident, Select, TableArg, TableArgValue};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
-use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowRole, WindowSource, Windows};
+use crate::rel::{
+    Rel, RelField, RelKind, Sessions, TimeAttribute, WindowRole, WindowSource, Windows,
+};
 use crate::source::Span;
 
 /// The windows of a GROUP BY, if it has any.
@@ -23,9 +25,9 @@ pub(super) enum GroupWindow {
     /// None: a changelog.
     None,
     /// GROUP BY TUMBLE(ts, ...): a time column of the projection below.
-    Legacy(Windows),
+    Legacy(WindowSource),
     /// GROUP BY window_start, window_end: keys (of the grouping) that are those columns.
-    Attached { start: usize, end: usize, processing_time: bool },
+    Attached { start: usize, end: usize },
 }
 
 #[derive(Debug)]
@@ -55,8 +57,13 @@ impl LocalTime for Zone {
     }
 }
 
-const SHAPES: &[(&str, &[&str])] =
-    &[("TUMBLE", &["SIZE"]), ("HOP", &["SLIDE", "SIZE"]), ("CUMULATE", &["STEP", "SIZE"])];
+/// The arguments behind table and time column; all but SESSION also take an offset.
+const SHAPES: &[(&str, &[&str])] = &[
+    ("TUMBLE", &["SIZE"]),
+    ("HOP", &["SLIDE", "SIZE"]),
+    ("CUMULATE", &["STEP", "SIZE"]),
+    ("SESSION", &["GAP"]),
+];
 
 fn timestamp() -> DataType {
     TypeKind::Timestamp { precision: 3 }.not_null()
@@ -72,24 +79,27 @@ impl Binder<'_> {
     ) -> SqlResult<Rel> {
         let upper = name.value.to_ascii_uppercase();
         let Some((_, shape)) = SHAPES.iter().find(|(n, _)| *n == upper) else {
-            if upper == "SESSION" {
-                return Err(SqlError::unsupported("the window function SESSION", name.span));
-            }
             return Err(SqlError::new(
                 format!("unknown table function '{}'", name.value),
                 name.span,
             )
-            .with_hint("there is TUMBLE, HOP and CUMULATE"));
+            .with_hint("there is TUMBLE, HOP, CUMULATE and SESSION"));
         };
         let mut order = vec!["DATA", "TIMECOL"];
         order.extend_from_slice(shape);
-        order.push("OFFSET");
+        let session = upper == "SESSION";
+        if !session {
+            order.push("OFFSET");
+        }
         let named = by_name(args, &order, &upper, span)?;
         let usage = || {
-            format!(
-                "usage: {upper}(TABLE t, DESCRIPTOR(ts), {}[, offset])",
-                shape.join(", ").to_lowercase()
-            )
+            let shape = shape.join(", ").to_lowercase();
+            if session {
+                return format!(
+                    "usage: SESSION(TABLE t [PARTITION BY k], DESCRIPTOR(ts), {shape})"
+                );
+            }
+            format!("usage: {upper}(TABLE t, DESCRIPTOR(ts), {shape}[, offset])")
         };
         let input = match named[0] {
             Some(TableArgValue::Table(table)) => self.named(table, &[])?,
@@ -116,15 +126,39 @@ impl Binder<'_> {
                 None => None,
             });
         }
-        let offset = sizes.pop().flatten().unwrap_or(0);
+        let offset = if session { 0 } else { sizes.pop().flatten().unwrap_or(0) };
         let Some(sizes) = sizes.into_iter().collect::<Option<Vec<i64>>>() else {
             return Err(
                 SqlError::new(format!("{upper} has too few arguments"), span).with_hint(usage())
             );
         };
+        let partition = partition(args, &input.fields)?;
+        if session {
+            let sessions = self.sessions(sizes[0], &input.fields, index, column.span)?;
+            return Ok(session_table(input, sessions, partition));
+        }
+        if !partition.is_empty() {
+            return Err(SqlError::new(format!("{upper} takes no PARTITION BY"), span)
+                .with_hint("its windows are the same for all rows; group by the column instead"));
+        }
         let kind = window_kind(&upper, &sizes, span)?;
         let windows = self.windows(kind, offset, &input.fields, index, column.span)?;
         Ok(window_table(input, windows))
+    }
+
+    /// Sessions over column `index`, which must be a time attribute.
+    fn sessions(
+        &self,
+        gap_ms: i64,
+        fields: &[RelField],
+        index: usize,
+        span: Span,
+    ) -> SqlResult<Sessions> {
+        if gap_ms <= 0 {
+            return Err(SqlError::new("the gap of a session must be positive", span));
+        }
+        let (time, zone) = self.time_attribute(fields, index, span)?;
+        Ok(Sessions { spec: SessionSpec { gap_ms, zone }, time })
     }
 
     /// Windows over column `index`, which must be a time attribute.
@@ -136,6 +170,17 @@ impl Binder<'_> {
         index: usize,
         span: Span,
     ) -> SqlResult<Windows> {
+        let (time, zone) = self.time_attribute(fields, index, span)?;
+        Ok(Windows { spec: WindowSpec { kind, offset_ms, zone }, time })
+    }
+
+    /// Column `index` as event time, or `None` for processing time, and the zone of its windows.
+    fn time_attribute(
+        &self,
+        fields: &[RelField],
+        index: usize,
+        span: Span,
+    ) -> SqlResult<(Option<usize>, Option<Arc<dyn LocalTime>>)> {
         let field = &fields[index];
         let time = match field.time {
             Some(TimeAttribute::Event) => Some(index),
@@ -151,11 +196,14 @@ impl Binder<'_> {
                 )));
             }
         };
-        let local = matches!(field.data_type.kind, TypeKind::TimestampLtz { .. });
+        Ok((time, self.zone_of(&field.data_type)))
+    }
+
+    /// The zone in which windows over a time of this type have their bounds; `None` for UTC or no zone.
+    fn zone_of(&self, time: &DataType) -> Option<Arc<dyn LocalTime>> {
+        let local = matches!(time.kind, TypeKind::TimestampLtz { .. });
         let zone = self.context.session.time_zone;
-        let zone: Option<Arc<dyn LocalTime>> =
-            (local && zone != chrono_tz::UTC).then(|| Arc::new(Zone(zone)) as Arc<dyn LocalTime>);
-        Ok(Windows { spec: WindowSpec { kind, offset_ms, zone }, time })
+        (local && zone != chrono_tz::UTC).then(|| Arc::new(Zone(zone)) as Arc<dyn LocalTime>)
     }
 
     /// A day-time interval as ms.
@@ -212,21 +260,18 @@ impl Binder<'_> {
                 let name = call.name.last().value.to_ascii_uppercase();
                 let text = legacy_text(&binder, &name, &call.args)?;
                 grouping.legacy_window = Some((text, grouping.keys.len()));
-                push_legacy_keys(&mut grouping, &windows, input);
+                push_legacy_keys(&mut grouping, time_of(&windows), input);
                 GroupWindow::Legacy(windows)
             }
-            None => attached(&grouping.keys, input),
+            None => attached(&grouping.keys),
         };
         Ok((grouping, window))
     }
 
-    fn legacy_window(&self, expr: &Expr, input: &[RelField]) -> SqlResult<Option<Windows>> {
+    fn legacy_window(&self, expr: &Expr, input: &[RelField]) -> SqlResult<Option<WindowSource>> {
         let ExprKind::Function(call) = expr.kind.as_ref() else { return Ok(None) };
         let name = call.name.last().value.to_ascii_uppercase();
-        if name == "SESSION" {
-            return Err(SqlError::unsupported("the group window SESSION", expr.span));
-        }
-        let shape = ["TUMBLE", "HOP"].contains(&name.as_str());
+        let shape = ["TUMBLE", "HOP", "SESSION"].contains(&name.as_str());
         if !shape || call.args.len() < 2 {
             return Ok(None);
         }
@@ -239,6 +284,10 @@ impl Binder<'_> {
         };
         let sizes =
             call.args[1..].iter().map(|a| self.interval_ms(a)).collect::<SqlResult<Vec<_>>>()?;
+        if let ("SESSION", [gap_ms]) = (name.as_str(), sizes.as_slice()) {
+            let sessions = self.sessions(*gap_ms, input, index, call.args[0].span)?;
+            return Ok(Some(WindowSource::Sessions(sessions)));
+        }
         let (sizes, offset) = match (name.as_str(), sizes.as_slice()) {
             ("TUMBLE", [size]) | ("TUMBLE", [size, _]) => (vec![*size], sizes.get(1).copied()),
             ("HOP", [slide, size]) | ("HOP", [slide, size, _]) => {
@@ -247,7 +296,8 @@ impl Binder<'_> {
             _ => return Err(SqlError::new(format!("{name} has too many arguments"), expr.span)),
         };
         let kind = window_kind(&name, &sizes, expr.span)?;
-        self.windows(kind, offset.unwrap_or(0), input, index, call.args[0].span).map(Some)
+        let windows = self.windows(kind, offset.unwrap_or(0), input, index, call.args[0].span)?;
+        Ok(Some(WindowSource::Assign(windows)))
     }
 
     /// The aggregation: result columns are the keys in order, then the calls.
@@ -273,18 +323,24 @@ impl Binder<'_> {
         let key_fields: Vec<RelField> = this.keys.iter().map(|k| k.field.clone()).collect();
         let source = match window {
             GroupWindow::None => None,
-            GroupWindow::Legacy(mut windows) => {
-                if let Some(column) = windows.time {
-                    let time = Bound::column(column, input.fields[column].data_type.clone());
-                    windows.time = Some(this.project(time));
+            GroupWindow::Legacy(mut source) => {
+                if let WindowSource::Assign(Windows { time: Some(column), .. })
+                | WindowSource::Sessions(Sessions { time: Some(column), .. }) = &mut source
+                {
+                    let time = Bound::column(*column, input.fields[*column].data_type.clone());
+                    *column = this.project(time);
                 }
-                Some(WindowSource::Assign(windows))
+                Some(source)
             }
-            GroupWindow::Attached { start, end, processing_time } => Some(WindowSource::Attached {
-                start: key_columns[start],
-                end: key_columns[end],
-                processing_time,
-            }),
+            GroupWindow::Attached { start, end } => {
+                let column = this.keys[start].expr.as_column();
+                let origin = column.and_then(|c| origin(&input, c));
+                let processing_time =
+                    origin.as_ref().is_some_and(|f| f.time == Some(TimeAttribute::Processing));
+                let zone = origin.and_then(|time| self.zone_of(&time.data_type));
+                let (start, end) = (key_columns[start], key_columns[end]);
+                Some(WindowSource::Attached { start, end, processing_time, zone })
+            }
         };
         let input = pre_projection(input, this.projected);
         let Some(source) = source else {
@@ -318,7 +374,7 @@ fn window_aggregate(
                 || column == end
                 || input.fields[column].window == Some(WindowRole::Time)
         }
-        WindowSource::Assign(_) => false,
+        WindowSource::Assign(_) | WindowSource::Sessions(_) => false,
     };
     let keys: Vec<usize> = key_columns.iter().copied().filter(|&c| !is_window(c)).collect();
     let first_window = keys.len() + calls.len();
@@ -342,14 +398,17 @@ fn window_aggregate(
     }
     places.extend(keys.len()..first_window);
     let time_type = match &source {
-        WindowSource::Assign(Windows { time: Some(column), .. }) => {
+        WindowSource::Assign(Windows { time: Some(column), .. })
+        | WindowSource::Sessions(Sessions { time: Some(column), .. }) => {
             input.fields[*column].data_type.with_nullable(false)
         }
         WindowSource::Attached { .. } => {
             let time = key_fields.iter().find(|f| f.window == Some(WindowRole::Time));
             time.map_or_else(timestamp, |f| f.data_type.clone())
         }
-        WindowSource::Assign(_) => TypeKind::TimestampLtz { precision: 3 }.not_null(),
+        WindowSource::Assign(_) | WindowSource::Sessions(_) => {
+            TypeKind::TimestampLtz { precision: 3 }.not_null()
+        }
     };
     let mut fields: Vec<RelField> =
         keys.iter().map(|&c| RelField { qualifier: None, ..input.fields[c].clone() }).collect();
@@ -397,8 +456,8 @@ fn pre_projection(input: Rel, exprs: Vec<Bound>) -> Rel {
 }
 
 /// window_start, window_end and window_time of a legacy window, as keys behind the others.
-fn push_legacy_keys(grouping: &mut Grouping, windows: &Windows, input: &[RelField]) {
-    let (time_type, attribute) = match windows.time {
+fn push_legacy_keys(grouping: &mut Grouping, time: Option<usize>, input: &[RelField]) {
+    let (time_type, attribute) = match time {
         Some(index) => (input[index].data_type.with_nullable(false), TimeAttribute::Event),
         None => (TypeKind::TimestampLtz { precision: 3 }.not_null(), TimeAttribute::Processing),
     };
@@ -415,14 +474,10 @@ fn push_legacy_keys(grouping: &mut Grouping, windows: &Windows, input: &[RelFiel
     }
 }
 
-fn attached(keys: &[Key], input: &[RelField]) -> GroupWindow {
+fn attached(keys: &[Key]) -> GroupWindow {
     let find = |role| keys.iter().position(|k| k.field.window == Some(role));
     match (find(WindowRole::Start), find(WindowRole::End)) {
-        (Some(start), Some(end)) => {
-            let time = input.iter().find(|f| f.window == Some(WindowRole::Time));
-            let processing_time = time.is_some_and(|f| f.time == Some(TimeAttribute::Processing));
-            GroupWindow::Attached { start, end, processing_time }
-        }
+        (Some(start), Some(end)) => GroupWindow::Attached { start, end },
         _ => GroupWindow::None,
     }
 }
@@ -455,8 +510,60 @@ fn window_kind(name: &str, sizes: &[i64], span: Span) -> SqlResult<WindowKind> {
     }
 }
 
+/// The time column of windows that are computed; `None` for processing time.
+fn time_of(source: &WindowSource) -> Option<usize> {
+    match source {
+        WindowSource::Assign(windows) => windows.time,
+        WindowSource::Sessions(sessions) => sessions.time,
+        WindowSource::Attached { .. } => None,
+    }
+}
+
+/// The columns of PARTITION BY.
+fn partition(args: &[TableArg], fields: &[RelField]) -> SqlResult<Vec<usize>> {
+    let columns = args.iter().flat_map(|arg| &arg.partition_by);
+    columns
+        .map(|column| {
+            let found = fields.iter().position(|f| f.name == column.value);
+            found.ok_or_else(|| unknown_column(&column.value, fields, column.span))
+        })
+        .collect()
+}
+
+/// `window_time` as the window function made it from which column `column`, a bound of a window, comes.
+fn origin(rel: &Rel, column: usize) -> Option<RelField> {
+    let time = || rel.fields.iter().find(|f| f.window == Some(WindowRole::Time)).cloned();
+    match &rel.kind {
+        RelKind::WindowTable { .. }
+        | RelKind::SessionTable { .. }
+        | RelKind::WindowAggregate { .. } => time(),
+        RelKind::Project { input, exprs } => origin(input, exprs.get(column)?.as_column()?),
+        RelKind::UnionAll { inputs } => origin(inputs.first()?, column),
+        RelKind::Join { left, right, .. } => match column.checked_sub(left.fields.len()) {
+            None => origin(left, column),
+            Some(column) => origin(right, column),
+        },
+        _ => {
+            let input = *rel.inputs().first()?;
+            let same = input.fields.get(column)?.window == rel.fields.get(column)?.window;
+            if same { origin(input, column) } else { time() }
+        }
+    }
+}
+
+fn session_table(input: Rel, sessions: Sessions, keys: Vec<usize>) -> Rel {
+    let fields = with_window(&input, sessions.time);
+    Rel { kind: RelKind::SessionTable { input: Box::new(input), sessions, keys }, fields }
+}
+
 fn window_table(input: Rel, windows: Windows) -> Rel {
-    let (time_type, attribute) = match windows.time {
+    let fields = with_window(&input, windows.time);
+    Rel { kind: RelKind::WindowTable { input: Box::new(input), windows }, fields }
+}
+
+/// The columns of a window table function over column `time`.
+fn with_window(input: &Rel, time: Option<usize>) -> Vec<RelField> {
+    let (time_type, attribute) = match time {
         Some(index) => (input.fields[index].data_type.with_nullable(false), TimeAttribute::Event),
         None => (TypeKind::TimestampLtz { precision: 3 }.not_null(), TimeAttribute::Processing),
     };
@@ -465,7 +572,7 @@ fn window_table(input: Rel, windows: Windows) -> Rel {
         .iter()
         .map(|f| RelField {
             // The time column itself is no longer what windows go by: window_time is.
-            time: f.time.filter(|t| *t == TimeAttribute::Processing && windows.time.is_some()),
+            time: f.time.filter(|t| *t == TimeAttribute::Processing && time.is_some()),
             window: None,
             ..f.clone()
         })
@@ -478,7 +585,7 @@ fn window_table(input: Rel, windows: Windows) -> Rel {
     fields.push(window(WindowRole::Start, "window_start", timestamp(), None));
     fields.push(window(WindowRole::End, "window_end", timestamp(), None));
     fields.push(window(WindowRole::Time, "window_time", time_type, Some(attribute)));
-    Rel { kind: RelKind::WindowTable { input: Box::new(input), windows }, fields }
+    fields
 }
 
 /// The arguments in the order of `order`, whether given by position or by name.

@@ -53,6 +53,7 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         RelKind::Project { input, .. }
         | RelKind::Filter { input, .. }
         | RelKind::WindowTable { input, .. }
+        | RelKind::SessionTable { input, .. }
         | RelKind::Aggregate { input, .. }
         | RelKind::WindowAggregate { input, .. }
         | RelKind::Unnest { input, .. }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bound::Bound;
-use crate::rel::{Rel, RelField, RelKind, WindowSource, Windows, columns_of};
+use crate::rel::{Rel, RelField, RelKind, Sessions, WindowSource, Windows, columns_of};
 
 /// `rel` with exactly the columns `wanted`, in that order.
 pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
@@ -43,6 +43,21 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
             let input = Box::new(prune(*input, &needed));
             Rel { kind: RelKind::WindowTable { input, windows }, fields: kept }
+                .select(&places(wanted, &outputs))
+        }
+        RelKind::SessionTable { input, mut sessions, keys } => {
+            let width = input.fields.len();
+            let mut needed: BTreeSet<usize> =
+                wanted.iter().copied().filter(|w| *w < width).collect();
+            needed.extend(sessions.time);
+            needed.extend(&keys);
+            let needed: Vec<usize> = needed.into_iter().collect();
+            sessions.time = sessions.time.map(place_in(&needed));
+            let keys = keys.into_iter().map(place_in(&needed)).collect();
+            let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
+            let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
+            let input = Box::new(prune(*input, &needed));
+            Rel { kind: RelKind::SessionTable { input, sessions, keys }, fields: kept }
                 .select(&places(wanted, &outputs))
         }
         kind @ (RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. }) => {
@@ -138,6 +153,7 @@ fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
     }
     match &windows {
         Some(WindowSource::Assign(Windows { time, .. })) => needed.extend(time),
+        Some(WindowSource::Sessions(sessions)) => needed.extend(sessions.time),
         Some(WindowSource::Attached { start, end, .. }) => needed.extend([*start, *end]),
         None => {}
     }
@@ -164,9 +180,13 @@ fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
             let windows = WindowSource::Assign(Windows { spec, time: time.map(&at) });
             RelKind::WindowAggregate { input, keys, aggregates, windows }
         }
-        Some(WindowSource::Attached { start, end, processing_time }) => {
-            let windows =
-                WindowSource::Attached { start: at(start), end: at(end), processing_time };
+        Some(WindowSource::Sessions(Sessions { spec, time })) => {
+            let windows = WindowSource::Sessions(Sessions { spec, time: time.map(&at) });
+            RelKind::WindowAggregate { input, keys, aggregates, windows }
+        }
+        Some(WindowSource::Attached { start, end, processing_time, zone }) => {
+            let (start, end) = (at(start), at(end));
+            let windows = WindowSource::Attached { start, end, processing_time, zone };
             RelKind::WindowAggregate { input, keys, aggregates, windows }
         }
     };

@@ -73,6 +73,14 @@ fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             let kind = RelKind::Over { input, partition, order, time, calls };
             keep(Rel { kind, fields }, stay)
         }
+        RelKind::SessionTable { input, sessions, keys } => {
+            // A filter that splits the rows of a key would split its sessions.
+            let by_key =
+                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| keys.contains(c));
+            let (down, stay) = split(parts, by_key);
+            let input = Box::new(filtered(*input, down));
+            keep(Rel { kind: RelKind::SessionTable { input, sessions, keys }, fields }, stay)
+        }
         RelKind::UnionAll { inputs } => {
             let (down, stay) = split(parts, Bound::is_deterministic);
             let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();

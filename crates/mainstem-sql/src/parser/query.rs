@@ -402,6 +402,16 @@ impl Parser {
                 _ => TableArgValue::Expr(expr),
             }
         };
-        Ok(TableArg { name, value })
+        let is_table = matches!(value, TableArgValue::Table(_) | TableArgValue::Query(_));
+        let partition_by = if is_table && self.take_words(&["PARTITION", "BY"]) {
+            if self.is_symbol("(") {
+                self.parenthesized(Self::ident)?
+            } else {
+                vec![self.ident()?]
+            }
+        } else {
+            Vec::new()
+        };
+        Ok(TableArg { name, value, partition_by })
     }
 }
