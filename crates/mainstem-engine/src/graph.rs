@@ -84,7 +84,11 @@ fn check(plan: &Plan) -> Result<()> {
         }
         let wanted = match node.kind {
             NodeKind::Source { .. } | NodeKind::Values { .. } => 0,
-            NodeKind::Join { .. } => 2,
+            NodeKind::Join { .. }
+            | NodeKind::IntervalJoin { .. }
+            | NodeKind::TemporalJoin { .. }
+            | NodeKind::LookupJoin { .. }
+            | NodeKind::WindowJoin { .. } => 2,
             NodeKind::UnionAll => node.inputs.len(),
             _ => 1,
         };

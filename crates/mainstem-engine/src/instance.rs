@@ -11,17 +11,21 @@ use crate::expr::ExprRef;
 use crate::graph::Graph;
 use crate::operator::Operator;
 use crate::ops::aggregate::{Aggregate, AggregatePlan};
+use crate::ops::interval_join::{IntervalJoin, IntervalJoinPlan};
 use crate::ops::join::{Join, JoinPlan};
 use crate::ops::limit::Limit;
+use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::session_window::SessionPlan;
 use crate::ops::session_window::aggregate::SessionAggregate;
 use crate::ops::session_window::table::SessionTable;
 use crate::ops::sort::Sort;
 use crate::ops::stateless::{Filter, Project, UnionAll, Values};
+use crate::ops::temporal_join::{TemporalJoin, TemporalJoinPlan};
 use crate::ops::unnest::Unnest;
 use crate::ops::upsert_normalize::UpsertNormalize;
 use crate::ops::watermark::SourceWatermark;
 use crate::ops::window_aggregate::{WindowAggregate, WindowAggregatePlan};
+use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
 use crate::plan::{Node, NodeKind};
 
@@ -104,6 +108,10 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             })?)
         }
         NodeKind::Over { .. } => return Err(Error::internal("OVER has no operator yet")),
+        NodeKind::IntervalJoin { .. }
+        | NodeKind::TemporalJoin { .. }
+        | NodeKind::LookupJoin { .. }
+        | NodeKind::WindowJoin { .. } => join_by_time(graph, node)?,
         NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };
@@ -131,6 +139,80 @@ fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
         None => Box::new(SessionTable::new(&plan)?),
         Some(aggregates) => Box::new(SessionAggregate::new(&plan, aggregates)?),
     })
+}
+
+fn join_by_time(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
+    let inputs = [0, 1].map(|at| graph.node(node.inputs[at]));
+    let types = inputs.map(|input| input.output.clone());
+    let operator: Box<dyn Operator> = match &node.kind {
+        NodeKind::IntervalJoin {
+            kind,
+            left_keys,
+            right_keys,
+            left_time,
+            right_time,
+            lower_ms,
+            upper_ms,
+            residual,
+        } => Box::new(IntervalJoin::new(&IntervalJoinPlan {
+            kind: *kind,
+            keys: [left_keys.clone(), right_keys.clone()],
+            times: [*left_time, *right_time],
+            lower_ms: *lower_ms,
+            upper_ms: *upper_ms,
+            residual: residual.clone(),
+            inputs: types,
+        })?),
+        NodeKind::TemporalJoin {
+            kind,
+            left_keys,
+            right_keys,
+            left_time,
+            right_time,
+            versions,
+            residual,
+        } => {
+            let [_, right] = types;
+            Box::new(TemporalJoin::new(&TemporalJoinPlan {
+                kind: *kind,
+                keys: [left_keys.clone(), right_keys.clone()],
+                times: [*left_time, *right_time],
+                versions: *versions,
+                residual: residual.clone(),
+                right,
+            })?)
+        }
+        NodeKind::LookupJoin { kind, left_keys, right_keys, residual } => {
+            let [_, right] = types;
+            Box::new(LookupJoin::new(&LookupJoinPlan {
+                kind: *kind,
+                keys: [left_keys.clone(), right_keys.clone()],
+                residual: residual.clone(),
+                right,
+                changelog: inputs[1].changelog,
+            })?)
+        }
+        NodeKind::WindowJoin {
+            kind,
+            left_keys,
+            right_keys,
+            left_window,
+            right_window,
+            processing_time,
+            zone,
+            residual,
+        } => Box::new(WindowJoin::new(&WindowJoinPlan {
+            kind: *kind,
+            keys: [left_keys.clone(), right_keys.clone()],
+            windows: [*left_window, *right_window],
+            processing_time: *processing_time,
+            zone: zone.clone(),
+            residual: residual.clone(),
+            inputs: types,
+        })),
+        _ => return Err(Error::internal("not a join by time")),
+    };
+    Ok(operator)
 }
 
 fn last_type(node: &Node) -> Result<ArrowType> {

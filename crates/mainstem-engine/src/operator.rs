@@ -59,6 +59,12 @@ pub trait Operator: Send {
     /// keeps its split up to the watermark operator.
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>>;
 
+    /// How far time is for those who read its rows, its inputs being at `input` after the step: not as far where rows
+    /// wait in it. The same on every worker; never falls.
+    fn output_watermark(&self, input: Watermark) -> Watermark {
+        input
+    }
+
     /// When it wants a step even if nothing arrives.
     fn next_timer_ms(&self) -> Option<i64> {
         None

@@ -198,6 +198,86 @@ pub enum NodeKind {
         /// The columns it adds.
         calls: Vec<OverCall>,
     },
+    /// Joins two append-only inputs on equal keys (NULL equals nothing) and on
+    /// `lower_ms <= left time - right time <= upper_ms`. Output columns: those of input 0, then those of input 1 (no
+    /// semi and anti joins). Append-only: pairs come out at once, a row without a partner with NULLs when no partner
+    /// can come any more. State: the rows of both inputs that a row after the watermark could still join, freed as
+    /// the watermark passes (processing time: as the clock does). A late row joins what is still kept and is not
+    /// kept itself once its time has passed. Its watermark is held back by as much as its rows' times may lie back.
+    IntervalJoin {
+        /// Inner, Left, Right or Full.
+        kind: JoinKind,
+        /// Key columns of input 0.
+        left_keys: Vec<usize>,
+        /// Key columns of input 1, of the same Arrow types.
+        right_keys: Vec<usize>,
+        /// The time of a row of input 0.
+        left_time: TimeSource,
+        /// The time of a row of input 1, of the same kind.
+        right_time: TimeSource,
+        /// The least difference, left time minus right time.
+        lower_ms: i64,
+        /// The greatest.
+        upper_ms: i64,
+        /// The rest of the condition, over the columns of input 0 followed by those of input 1.
+        residual: Option<ExprRef>,
+    },
+    /// Joins each row of input 0 with the version of the row of input 1 that was valid at its event time: of the rows
+    /// with equal keys the one with the greatest time at or before it. Output columns: those of input 0, then those of
+    /// input 1. A row waits until the watermark of both inputs passes its time; one that comes later joins the versions
+    /// still kept, in the next step. Weights of input 0 pass through. State: waiting rows, and for each key the newest
+    /// version at or before the watermark and all after it; older ones are freed.
+    TemporalJoin {
+        /// Inner or Left.
+        kind: JoinKind,
+        /// Key columns of input 0.
+        left_keys: Vec<usize>,
+        /// Key columns of input 1: what a version is a version of.
+        right_keys: Vec<usize>,
+        /// Timestamp column of input 0.
+        left_time: usize,
+        /// Timestamp column of input 1: from when on a version is valid.
+        right_time: usize,
+        /// How rows of input 1 are versions.
+        versions: Versions,
+        /// The rest of the condition, over the columns of input 0 followed by those of input 1.
+        residual: Option<ExprRef>,
+    },
+    /// Joins each row of input 0 with what input 1 is at its end. Rows of input 0 wait until then; afterwards they
+    /// pass at once. Output columns: those of input 0, then those of input 1. Weights of input 0 pass through. State:
+    /// all rows of input 1, and those of input 0 until it has ended.
+    LookupJoin {
+        /// Inner or Left.
+        kind: JoinKind,
+        /// Key columns of input 0.
+        left_keys: Vec<usize>,
+        /// Key columns of input 1, of the same Arrow types.
+        right_keys: Vec<usize>,
+        /// The rest of the condition, over the columns of input 0 followed by those of input 1.
+        residual: Option<ExprRef>,
+    },
+    /// Joins the rows of two append-only inputs that are in the same window, once, when the progress of time reaches
+    /// `window_end - 1`: a join of the windows' rows, of any kind. Output columns as of [`NodeKind::Join`], append-only.
+    /// A row of a window that was closed before this step is late, and dropped and counted. State: the rows of open
+    /// windows.
+    WindowJoin {
+        /// Which rows without a partner come out.
+        kind: JoinKind,
+        /// Key columns of input 0 besides its window.
+        left_keys: Vec<usize>,
+        /// Key columns of input 1, of the same Arrow types.
+        right_keys: Vec<usize>,
+        /// window_start and window_end of input 0: Timestamp(ms) columns.
+        left_window: (usize, usize),
+        /// The same of input 1.
+        right_window: (usize, usize),
+        /// True if windows are over processing time.
+        processing_time: bool,
+        /// For windows over TIMESTAMP_LTZ in a zone other than UTC.
+        zone: Option<Arc<dyn crate::window::LocalTime>>,
+        /// The rest of the condition, over the columns of input 0 followed by those of input 1.
+        residual: Option<ExprRef>,
+    },
     /// The first `count` rows after `offset`; append-only input, worker 0.
     Limit {
         /// Rows left out.
@@ -242,6 +322,18 @@ pub enum WindowInput {
         /// For windows over TIMESTAMP_LTZ in a zone other than UTC.
         zone: Option<Arc<dyn crate::window::LocalTime>>,
     },
+}
+
+/// How the rows of an input are versions of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// Every row is a version, whenever it comes. A row of negative weight that is directly followed by one with the
+    /// same key is the old half of an update and no version; any other one ends the version of its own time.
+    All,
+    /// The same, but a row older than the newest that came of its key is none, as in keep-last deduplication.
+    KeepLast,
+    /// Upserts: a row of negative weight has a key only and ends the newest version.
+    Upserts,
 }
 
 /// SQL's join kinds.

@@ -183,6 +183,7 @@ impl Worker {
                 let splits = inputs.first_mut().map(|edge| std::mem::take(&mut edge.splits));
                 let inputs: Inputs = inputs.into_iter().map(|edge| edge.arrivals).collect();
                 let batches = operator.step(inputs, &mut cx)?;
+                self.progress[node].watermark = operator.output_watermark(progress.watermark);
                 let splits = splits.filter(|s| s.len() == batches.len()).unwrap_or_default();
                 let arrivals = Arrivals { batches, ..Arrivals::default() };
                 self.edges[node] = Edge { arrivals, splits };

@@ -202,7 +202,7 @@ impl Pairs {
 }
 
 /// The columns of a row without a partner: NULLs for the other side, or, for semi and anti joins, nothing.
-fn pad(
+pub(super) fn pad(
     kind: JoinKind,
     is_left: bool,
     own: Vec<ArrayRef>,

@@ -1,0 +1,405 @@
+//! Joins of two inputs on equal keys and bounded differences of their times.
+//! Invariant: a row is kept in the bucket of its time until no row of the other input that comes in time can be its
+//! partner; then the bucket goes whole, and with it whatever it cost. A pair comes out in the step of its later half; a
+//! row of an outer side that never had a partner comes out with NULLs when its bucket goes, or at once if it is late.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{ArrayRef, UInt32Array};
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Error, Result};
+
+use super::join::pad;
+use super::probe::{Pairs, Probe, split_nulls, unmatched};
+use super::rows::Rows;
+use super::time_queue::{by_bucket, last_time};
+use crate::columns::times_ms;
+use crate::expr::ExprRef;
+use crate::key_table::{ABSENT, KeyTable};
+use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::plan::{JoinKind, TimeSource};
+
+/// Buckets are not narrower than this: many small ones cost more than the rows in them.
+const WIDTH_MS_MIN: i64 = 1_000;
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// What the plan says of an interval join.
+#[derive(Debug, Clone)]
+pub(crate) struct IntervalJoinPlan {
+    pub(crate) kind: JoinKind,
+    pub(crate) keys: [Vec<usize>; 2],
+    pub(crate) times: [TimeSource; 2],
+    /// Of left time minus right time.
+    pub(crate) lower_ms: i64,
+    pub(crate) upper_ms: i64,
+    pub(crate) residual: Option<ExprRef>,
+    pub(crate) inputs: [Vec<ArrowType>; 2],
+}
+
+/// The rows of one input in one span of time.
+#[derive(Debug)]
+struct Bucket {
+    keys: KeyTable,
+    /// The row of each key that came last, and by row the one before it.
+    heads: Vec<u32>,
+    next: Vec<u32>,
+    times: Vec<i64>,
+    /// By row, whether it had a partner; empty where that does not matter.
+    matched: Vec<bool>,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+struct Side {
+    key_columns: Vec<usize>,
+    key_types: Vec<ArrowType>,
+    time: TimeSource,
+    types: Vec<ArrowType>,
+    /// Partners of a row of time t have times from `t - back_ms` to `t + ahead_ms`.
+    back_ms: i64,
+    ahead_ms: i64,
+    /// Rows without a partner come out.
+    outer: bool,
+    width_ms: i64,
+    buckets: BTreeMap<i64, Bucket>,
+}
+
+/// Rows of one side that came in a step, all of them with keys and times.
+struct Fresh {
+    batch: Batch,
+    times: Vec<i64>,
+    matched: Vec<bool>,
+}
+
+impl Bucket {
+    fn new(side: &Side) -> Result<Self> {
+        Ok(Self {
+            keys: KeyTable::new(&side.key_types)?,
+            heads: Vec::new(),
+            next: Vec::new(),
+            times: Vec::new(),
+            matched: Vec::new(),
+            rows: Rows::new(&side.types),
+        })
+    }
+
+    fn insert(&mut self, keys: &Batch, fresh: &Fresh, outer: bool) -> Result<()> {
+        let mut ids = Vec::new();
+        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
+        self.heads.resize(self.heads.len().max(self.keys.bound()), NONE);
+        let first = self.rows.push(&fresh.batch)?;
+        for (row, &id) in (first..).zip(&ids) {
+            self.next.push(std::mem::replace(&mut self.heads[id as usize], row));
+        }
+        self.times.extend_from_slice(&fresh.times);
+        if outer {
+            self.matched.extend_from_slice(&fresh.matched);
+        }
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.keys.size_bytes()
+            + self.rows.size_bytes()
+            + (self.heads.capacity() + self.next.capacity()) * 4
+            + self.times.capacity() * 8
+            + self.matched.capacity()
+    }
+}
+
+impl Side {
+    /// The time of each row, and the rows that have neither key nor time.
+    fn fresh(&self, batch: &Batch, now_ms: i64) -> Result<(Fresh, Option<Batch>)> {
+        let mut needed = self.key_columns.clone();
+        if let TimeSource::EventTime { column } = self.time {
+            needed.push(column);
+        }
+        let (batch, without) = split_nulls(batch, &needed)?;
+        let times = match self.time {
+            TimeSource::EventTime { column } => times_ms(batch.column(column))?.into_owned(),
+            TimeSource::ProcessingTime => vec![now_ms; batch.rows()],
+        };
+        let matched = vec![false; batch.rows()];
+        Ok((Fresh { batch, times, matched }, without))
+    }
+
+    /// Keeps rows whose partners may still come; gives back the others.
+    fn keep(&mut self, fresh: Fresh, passed: Watermark) -> Result<Option<Fresh>> {
+        let late = |time: &i64| passed.is_some_and(|w| time.saturating_add(self.ahead_ms) <= w);
+        let (fresh, late) = match fresh.times.iter().any(late) {
+            false => (fresh, None),
+            true => {
+                let rows = 0..fresh.times.len() as u32;
+                let (late, kept): (Vec<u32>, Vec<u32>) =
+                    rows.partition(|&row| late(&fresh.times[row as usize]));
+                (fresh.take(kept)?, Some(fresh.take(late)?))
+            }
+        };
+        for (bucket, rows) in by_bucket(&fresh.times, self.width_ms) {
+            let whole = rows.len() == fresh.times.len();
+            let part = if whole { None } else { Some(fresh.take(rows)?) };
+            let part = part.as_ref().unwrap_or(&fresh);
+            let keys = part.batch.project(&self.key_columns);
+            let outer = self.outer;
+            if !self.buckets.contains_key(&bucket) {
+                let new = Bucket::new(self)?;
+                self.buckets.insert(bucket, new);
+            }
+            let kept = self.buckets.get_mut(&bucket).expect("put there if it was missing");
+            kept.insert(&keys, part, outer)?;
+        }
+        Ok(late)
+    }
+
+    /// Takes out the buckets that nobody in time can ask for any more.
+    fn expired(&mut self, passed: i64) -> Vec<Bucket> {
+        let mut out = Vec::new();
+        while let Some((&first, _)) = self.buckets.first_key_value()
+            && self.gone_at(first) <= passed
+        {
+            out.extend(self.buckets.remove(&first));
+        }
+        out
+    }
+
+    /// The watermark at which a bucket goes.
+    fn gone_at(&self, bucket: i64) -> i64 {
+        last_time(bucket, self.width_ms).saturating_add(self.ahead_ms)
+    }
+}
+
+impl Fresh {
+    fn take(&self, rows: Vec<u32>) -> Result<Self> {
+        Ok(Self {
+            times: rows.iter().map(|&row| self.times[row as usize]).collect(),
+            matched: rows.iter().map(|&row| self.matched[row as usize]).collect(),
+            batch: self.batch.take(&UInt32Array::from(rows))?,
+        })
+    }
+}
+
+/// Keeps the rows of both inputs by time.
+pub(crate) struct IntervalJoin {
+    kind: JoinKind,
+    residual: Option<ExprRef>,
+    sides: [Side; 2],
+    processing_time: bool,
+    hold_back_ms: i64,
+}
+
+impl IntervalJoin {
+    pub(crate) fn new(plan: &IntervalJoinPlan) -> Result<Self> {
+        let processing_time = match plan.times {
+            [TimeSource::EventTime { .. }, TimeSource::EventTime { .. }] => false,
+            [TimeSource::ProcessingTime, TimeSource::ProcessingTime] => true,
+            _ => return Err(Error::internal("an interval join over two kinds of time")),
+        };
+        let (lower, upper) = (plan.lower_ms, plan.upper_ms);
+        let width_ms = (upper.saturating_sub(lower) / 2).clamp(WIDTH_MS_MIN, i64::MAX / 4);
+        let side = |at: usize, back_ms, ahead_ms, outer| Side {
+            key_columns: plan.keys[at].clone(),
+            key_types: plan.keys[at].iter().map(|&key| plan.inputs[at][key].clone()).collect(),
+            time: plan.times[at],
+            types: plan.inputs[at].clone(),
+            back_ms,
+            ahead_ms,
+            outer,
+            width_ms,
+            buckets: BTreeMap::new(),
+        };
+        let left_outer = matches!(plan.kind, JoinKind::Left | JoinKind::Full);
+        let right_outer = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
+        let lag = upper.max(lower.saturating_neg()).max(0);
+        let for_buckets = if left_outer || right_outer { width_ms } else { 0 };
+        Ok(Self {
+            kind: plan.kind,
+            residual: plan.residual.clone(),
+            sides: [
+                side(0, upper, lower.saturating_neg(), left_outer),
+                side(1, lower.saturating_neg(), upper, right_outer),
+            ],
+            processing_time,
+            hold_back_ms: if processing_time { 0 } else { lag.saturating_add(for_buckets) },
+        })
+    }
+
+    fn absorb(
+        &mut self,
+        at: usize,
+        batch: &Batch,
+        passed: Watermark,
+        cx: &StepContext,
+        output: &mut Vec<Batch>,
+    ) -> Result<()> {
+        let (mut fresh, without) = self.sides[at].fresh(batch, cx.now_ms)?;
+        if let Some(without) = without {
+            self.pad(at, &without, output);
+        }
+        if fresh.batch.is_empty() {
+            return Ok(());
+        }
+        self.ask(at, &mut fresh, cx, output)?;
+        if let Some(late) = self.sides[at].keep(fresh, passed)? {
+            self.pad(at, &unmatched(&late.batch, &late.matched)?, output);
+        }
+        Ok(())
+    }
+
+    /// Joins new rows of one side with what is kept of the other.
+    fn ask(
+        &mut self,
+        at: usize,
+        fresh: &mut Fresh,
+        cx: &StepContext,
+        output: &mut Vec<Batch>,
+    ) -> Result<()> {
+        let [left, right] = &mut self.sides;
+        let (own, other) = if at == 0 { (left, right) } else { (right, left) };
+        let (Some(&least), Some(&greatest)) = (fresh.times.iter().min(), fresh.times.iter().max())
+        else {
+            return Ok(());
+        };
+        let from = |time: i64| time.saturating_sub(own.back_ms);
+        let to = |time: i64| time.saturating_add(own.ahead_ms);
+        let width = own.width_ms;
+        let (first, last) = (from(least).div_euclid(width), to(greatest).div_euclid(width));
+        if first > last {
+            return Ok(());
+        }
+        let probe = Probe { is_left: at == 0, residual: self.residual.as_ref(), eval: cx.eval() };
+        let keys = fresh.batch.project(&own.key_columns);
+        for (&number, bucket) in other.buckets.range_mut(first..=last) {
+            let (begin, end) = (number.saturating_mul(width), last_time(number, width));
+            let rows = 0..fresh.times.len() as u32;
+            let asks = |&row: &u32| {
+                let time = fresh.times[row as usize];
+                from(time) <= end && to(time) >= begin
+            };
+            let asking: Vec<u32> = rows.filter(asks).collect();
+            if asking.is_empty() {
+                continue;
+            }
+            let mut ids = Vec::new();
+            if asking.len() == fresh.times.len() {
+                bucket.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
+            } else {
+                let keys = keys.take(&UInt32Array::from(asking.clone()))?;
+                bucket.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
+            }
+            let mut pairs = Pairs::default();
+            for (&row, &id) in asking.iter().zip(&ids).filter(|(_, id)| **id != ABSENT) {
+                let time = fresh.times[row as usize];
+                let (from, to) = (from(time), to(time));
+                let mut partner = bucket.heads[id as usize];
+                while partner != NONE {
+                    if (from..=to).contains(&bucket.times[partner as usize]) {
+                        pairs.push(row as usize, partner);
+                    }
+                    partner = bucket.next[partner as usize];
+                }
+                if pairs.is_full() {
+                    settle(&probe, fresh, bucket, std::mem::take(&mut pairs), output)?;
+                }
+            }
+            settle(&probe, fresh, bucket, pairs, output)?;
+        }
+        Ok(())
+    }
+
+    fn pad(&self, at: usize, batch: &Batch, output: &mut Vec<Batch>) {
+        if self.sides[at].outer && !batch.is_empty() {
+            let columns = self.padded(at, batch.columns().to_vec(), batch.rows());
+            output.push(Batch::new(columns, batch.rows()));
+        }
+    }
+
+    fn padded(&self, at: usize, columns: Vec<ArrayRef>, rows: usize) -> Vec<ArrayRef> {
+        pad(self.kind, at == 0, columns, &self.sides[1 - at].types, rows)
+    }
+
+    /// Frees what has passed; rows of it that never had a partner come out.
+    fn expire(&mut self, passed: i64, output: &mut Vec<Batch>) -> Result<()> {
+        for at in 0..2 {
+            for bucket in self.sides[at].expired(passed) {
+                let alone: Vec<u32> = (0u32..)
+                    .zip(&bucket.matched)
+                    .filter(|(_, m)| !**m)
+                    .map(|(row, _)| row)
+                    .collect();
+                if !alone.is_empty() {
+                    let columns = self.padded(at, bucket.rows.gather(&alone)?, alone.len());
+                    output.push(Batch::new(columns, alone.len()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts pairs out and notes that both rows had a partner.
+fn settle(
+    probe: &Probe<'_>,
+    fresh: &mut Fresh,
+    bucket: &mut Bucket,
+    mut pairs: Pairs,
+    output: &mut Vec<Batch>,
+) -> Result<()> {
+    if pairs.rows.is_empty() {
+        return Ok(());
+    }
+    let joined = probe.join(&fresh.batch, &mut pairs, &|rows| bucket.rows.gather(rows))?;
+    if joined.is_empty() {
+        return Ok(());
+    }
+    output.push(joined);
+    pairs.rows.iter().for_each(|&row| fresh.matched[row as usize] = true);
+    if !bucket.matched.is_empty() {
+        pairs.partners.iter().for_each(|&row| bucket.matched[row as usize] = true);
+    }
+    Ok(())
+}
+
+impl Operator for IntervalJoin {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let mut output = Vec::new();
+        // The clock has passed all times before now; rows of this step are of now.
+        let clock = (!cx.end_of_input).then_some(cx.now_ms - 1).unwrap_or(i64::MAX);
+        let before = if self.processing_time { None } else { cx.watermark_before };
+        for (at, input) in inputs.into_iter().enumerate() {
+            for batch in input.batches.into_iter().filter(|batch| !batch.is_empty()) {
+                self.absorb(at, &batch, before, cx, &mut output)?;
+            }
+        }
+        let passed = if self.processing_time { Some(clock) } else { cx.watermark };
+        if let Some(passed) = passed {
+            self.expire(passed, &mut output)?;
+        }
+        Ok(output)
+    }
+
+    fn output_watermark(&self, input: Watermark) -> Watermark {
+        match input {
+            Some(i64::MAX) => input,
+            _ => input.map(|watermark| watermark.saturating_sub(self.hold_back_ms)),
+        }
+    }
+
+    fn next_timer_ms(&self) -> Option<i64> {
+        if !self.processing_time {
+            return None;
+        }
+        let first = |side: &Side| side.buckets.keys().next().map(|&b| side.gone_at(b));
+        self.sides.iter().filter_map(first).min().map(|time| time.saturating_add(1))
+    }
+
+    fn state_rows(&self) -> usize {
+        let buckets = self.sides.iter().flat_map(|side| side.buckets.values());
+        buckets.map(|bucket| bucket.times.len()).sum()
+    }
+
+    fn state_bytes(&self) -> usize {
+        let buckets = self.sides.iter().flat_map(|side| side.buckets.values());
+        buckets.map(Bucket::size_bytes).sum()
+    }
+}
