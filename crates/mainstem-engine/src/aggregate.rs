@@ -2,14 +2,17 @@
 //! Invariant: a group is a small integer that the operator hands out; an accumulator keeps one Vec per piece of
 //! state, never one object per group.
 
+mod bags;
 mod builtin;
 mod count;
 mod distinct;
 mod extreme;
 mod first_last;
-mod listagg;
+mod lists;
+mod percentile;
 mod rows;
 mod sum;
+mod values;
 
 use std::sync::Arc;
 
@@ -17,11 +20,13 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::Result;
 
+pub use bags::{collect, json_objectagg, single_value};
 pub use builtin::builtin;
 pub use count::count;
 pub use extreme::{max, min};
 pub use first_last::{first_value, last_value};
-pub use listagg::listagg;
+pub use lists::{array_agg, json_arrayagg, listagg};
+pub use percentile::percentile;
 pub use sum::{avg, sum, sum0};
 
 /// An aggregate function with its argument types fixed by the binder.
@@ -35,6 +40,11 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
 
     /// The Arrow types of [`Accumulator::state`]; `None` if states of this function cannot be merged.
     fn state_types(&self) -> Option<Vec<ArrowType>>;
+
+    /// True if rows whose argument is NULL count, which DISTINCT has to know.
+    fn takes_nulls(&self) -> bool {
+        false
+    }
 }
 
 /// The state of one aggregate call over all groups of one operator instance.
@@ -93,7 +103,11 @@ impl AggregateCall {
     /// The accumulator of this call, with DISTINCT applied.
     pub(crate) fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator> {
         let inner = self.function.accumulator(retractable);
-        if self.distinct { Box::new(distinct::Distinct::new(inner)) } else { inner }
+        if self.distinct {
+            Box::new(distinct::Distinct::new(inner, self.function.takes_nulls()))
+        } else {
+            inner
+        }
     }
 
     /// The types of its partial states, if they can be merged.

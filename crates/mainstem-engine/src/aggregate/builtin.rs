@@ -6,7 +6,10 @@ use std::sync::Arc;
 use mainstem_core::{DataType, TypeKind};
 
 use super::AggregateFunction;
-use super::{avg, count, first_value, last_value, listagg, max, min, sum, sum0};
+use super::{
+    array_agg, avg, collect, count, first_value, last_value, listagg, max, min, single_value, sum,
+    sum0,
+};
 
 /// Finds a function by its SQL name (any case) and the types of its arguments, with its return type. `None` if there
 /// is no such function or it does not take these types.
@@ -27,8 +30,17 @@ pub fn builtin(name: &str, args: &[DataType]) -> Option<(Arc<dyn AggregateFuncti
         }
         ("MIN", 1) => Some((min(&arrow)?, same)),
         ("MAX", 1) => Some((max(&arrow)?, same)),
-        ("FIRST_VALUE", 1) => Some((first_value(&arrow)?, same)),
-        ("LAST_VALUE", 1) => Some((last_value(&arrow)?, same)),
+        ("FIRST_VALUE", 1) => Some((first_value(&arrow, false)?, same)),
+        ("LAST_VALUE", 1) => Some((last_value(&arrow, false)?, same)),
+        ("SINGLE_VALUE", 1) => Some((single_value(&arrow)?, same)),
+        ("COLLECT", 1) => {
+            let output = TypeKind::Multiset(Box::new(input.clone())).not_null();
+            Some((collect(&arrow, &output.to_arrow())?, output))
+        }
+        ("ARRAY_AGG", 1) => {
+            let output = TypeKind::Array(Box::new(input.clone())).nullable();
+            Some((array_agg(&arrow, &output.to_arrow(), true)?, output))
+        }
         ("LISTAGG", 1 | 2) if args.iter().all(|arg| arg.kind.is_string()) => {
             Some((listagg(), DataType::string()))
         }

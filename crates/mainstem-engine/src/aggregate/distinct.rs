@@ -33,6 +33,8 @@ const STRANGER: Member = Member { weight: 0, previous: NONE, next: NONE, linked:
 /// Wraps `inner` (retractable if this is) for calls with DISTINCT.
 pub(crate) struct Distinct {
     inner: Box<dyn Accumulator>,
+    /// NULL is a value.
+    takes_nulls: bool,
     values: Option<KeyTable>,
     /// By id of the value.
     members: Vec<Member>,
@@ -42,12 +44,20 @@ pub(crate) struct Distinct {
 }
 
 impl Distinct {
-    pub(crate) fn new(inner: Box<dyn Accumulator>) -> Self {
-        Self { inner, values: None, members: Vec::new(), heads: Vec::new(), ids: Vec::new() }
+    pub(crate) fn new(inner: Box<dyn Accumulator>, takes_nulls: bool) -> Self {
+        Self {
+            inner,
+            takes_nulls,
+            values: None,
+            members: Vec::new(),
+            heads: Vec::new(),
+            ids: Vec::new(),
+        }
     }
 
     /// The group and the arguments of the rows that count, and their weights.
     fn select(
+        &self,
         args: &[ArrayRef],
         groups: &[u32],
         row_filter: Option<&BooleanArray>,
@@ -55,7 +65,8 @@ impl Distinct {
     ) -> Result<(Vec<ArrayRef>, Option<Vec<i64>>)> {
         let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.to_vec()));
         let columns = std::iter::once(group_column).chain(args.iter().cloned());
-        let Some(mask) = selection(args, row_filter) else {
+        let counted = if self.takes_nulls { &[] } else { args };
+        let Some(mask) = selection(counted, row_filter) else {
             return Ok((columns.collect(), weights.map(<[i64]>::to_vec)));
         };
         let weights = weights.map(|w| mask.set_indices().map(|row| w[row]).collect());
@@ -108,7 +119,7 @@ impl Accumulator for Distinct {
         if self.heads.len() < group_count {
             self.heads.resize(group_count, NONE);
         }
-        let (columns, row_weights) = Self::select(args, groups, row_filter, weights)?;
+        let (columns, row_weights) = self.select(args, groups, row_filter, weights)?;
         let rows = columns[0].len();
         let mut ids = std::mem::take(&mut self.ids);
         let table = match &mut self.values {
@@ -160,6 +171,30 @@ impl Accumulator for Distinct {
 
     fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
         not_mergeable("a DISTINCT aggregate")
+    }
+
+    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        let (mut ids, mut groups, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for (&from, &to) in from.iter().zip(to) {
+            let mut id = self.heads.get(from as usize).copied().unwrap_or(NONE);
+            let first = ids.len();
+            while id != NONE {
+                let Member { weight, next, .. } = self.members[id as usize];
+                ids.push(id);
+                groups.push(to);
+                weights.push(weight);
+                id = next;
+            }
+            // The list has the latest value first.
+            ids[first..].reverse();
+            weights[first..].reverse();
+        }
+        let args = match &self.values {
+            Some(values) if !ids.is_empty() => values.emit(&ids)?.split_off(1),
+            _ => return Ok(()),
+        };
+        self.clear(from);
+        self.update(&args, &groups, group_count, None, Some(&weights))
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {

@@ -386,6 +386,23 @@ impl Accumulator for Multisets {
         not_mergeable("MIN or MAX under retraction")
     }
 
+    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        grow(&mut self.groups, group_count);
+        for (&from, &to) in from.iter().zip(to) {
+            let values = std::mem::take(&mut self.groups[from as usize]);
+            let group = &mut self.groups[to as usize];
+            for (value, weight) in values {
+                let sum = group.get(&value).copied().unwrap_or(0) + weight;
+                if sum == 0 {
+                    group.remove(&value);
+                } else {
+                    group.insert(value, sum);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let best: Vec<Option<&Ordered>> = groups.iter().map(|&group| self.best(group)).collect();
         let bytes = || {

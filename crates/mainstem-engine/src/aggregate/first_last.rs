@@ -1,37 +1,72 @@
-//! FIRST_VALUE and LAST_VALUE by order of arrival; NULLs are passed over, as Flink does.
-//! Invariant: a group keeps one value, in arrow-row's encoding. Does not understand retraction, and does not merge:
-//! partial states carry no order of arrival.
+//! FIRST_VALUE and LAST_VALUE by order of arrival; NULLs are passed over unless they are asked for.
+//! Invariant: append-only state is one value a group with its place in the order of arrival; under retraction it is
+//! every value in that order, of which the earliest equal one goes. Partial states cannot be handed out: the order of
+//! arrival is this accumulator's own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_empty_array};
-use arrow_row::{RowConverter, SortField};
+use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
-use mainstem_core::{Error, Result};
+use mainstem_core::Result;
 
 use super::rows::{each_row, grow, not_mergeable, selection};
+use super::values::Values;
 use super::{Accumulator, AggregateFunction};
+use crate::key_table::ABSENT;
 
-/// FIRST_VALUE over `input`; `None` for a type that cannot be kept.
-pub fn first_value(input: &ArrowType) -> Option<Arc<dyn AggregateFunction>> {
-    kept(input, false)
+/// FIRST_VALUE over `input`, over NULLs too if `takes_nulls`; `None` for a type that cannot be kept.
+pub fn first_value(input: &ArrowType, takes_nulls: bool) -> Option<Arc<dyn AggregateFunction>> {
+    kept(input, false, takes_nulls)
 }
 
-/// LAST_VALUE over `input`; `None` for a type that cannot be kept.
-pub fn last_value(input: &ArrowType) -> Option<Arc<dyn AggregateFunction>> {
-    kept(input, true)
+/// LAST_VALUE over `input`, over NULLs too if `takes_nulls`; `None` for a type that cannot be kept.
+pub fn last_value(input: &ArrowType, takes_nulls: bool) -> Option<Arc<dyn AggregateFunction>> {
+    kept(input, true, takes_nulls)
 }
 
-fn kept(input: &ArrowType, last: bool) -> Option<Arc<dyn AggregateFunction>> {
-    RowConverter::supports_fields(&[SortField::new(input.clone())])
-        .then(|| Arc::new(Kept { input: input.clone(), last }) as Arc<dyn AggregateFunction>)
+fn kept(input: &ArrowType, last: bool, takes_nulls: bool) -> Option<Arc<dyn AggregateFunction>> {
+    let input = input.clone();
+    Values::takes(&input)
+        .then(|| Arc::new(Kept { input, last, takes_nulls }) as Arc<dyn AggregateFunction>)
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     input: ArrowType,
     last: bool,
+    takes_nulls: bool,
+}
+
+impl Kept {
+    fn values(&self) -> Values {
+        Values::new(std::slice::from_ref(&self.input))
+            .expect("the constructor has checked the type")
+    }
+
+    fn selection(
+        &self,
+        args: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Option<arrow_buffer::BooleanBuffer> {
+        selection(if self.takes_nulls { &[] } else { args }, filter)
+    }
+
+    /// A column of the given values, NULL for [`ABSENT`].
+    fn column(&self, values: &Values, shown: &[u32]) -> Result<ArrayRef> {
+        let numbers: Vec<u32> = shown.iter().copied().filter(|&value| value != ABSENT).collect();
+        if numbers.is_empty() {
+            return Ok(arrow_array::new_null_array(&self.input, shown.len()));
+        }
+        let column = values.columns(&numbers)?.remove(0);
+        if numbers.len() == shown.len() {
+            return Ok(column);
+        }
+        let mut next = 0..numbers.len() as u32;
+        let places = shown.iter().map(|&value| if value == ABSENT { None } else { next.next() });
+        Ok(take(&column, &places.collect::<UInt32Array>(), None)?)
+    }
 }
 
 impl AggregateFunction for Kept {
@@ -40,102 +75,271 @@ impl AggregateFunction for Kept {
     }
 
     fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator> {
-        Box::new(KeptValues {
-            input: self.input.clone(),
-            last: self.last,
-            retractable,
-            converter: RowConverter::new(vec![SortField::new(self.input.clone())])
-                .expect("the constructor has checked the type"),
-            groups: Vec::new(),
-            chosen: Vec::new(),
-        })
+        let (function, values) = (self.clone(), self.values());
+        if retractable {
+            return Box::new(Histories {
+                function,
+                values,
+                by_arrival: BTreeMap::new(),
+                by_value: BTreeSet::new(),
+                owed: BTreeMap::new(),
+                arrivals: 0,
+            });
+        }
+        Box::new(Chosen { function, values, groups: Vec::new(), arrivals: 0 })
     }
 
     fn state_types(&self) -> Option<Vec<ArrowType>> {
         None
     }
+
+    fn takes_nulls(&self) -> bool {
+        self.takes_nulls
+    }
 }
 
-struct KeptValues {
-    input: ArrowType,
-    last: bool,
-    retractable: bool,
-    converter: RowConverter,
-    groups: Vec<Option<Box<[u8]>>>,
-    /// Scratch: the row of this batch that each group keeps, plus one.
-    chosen: Vec<u32>,
+/// The value of each group that has come first or last, and when.
+struct Chosen {
+    function: Kept,
+    values: Values,
+    groups: Vec<Option<(u64, u32)>>,
+    arrivals: u64,
 }
 
-impl Accumulator for KeptValues {
+impl Accumulator for Chosen {
     fn update(
         &mut self,
         args: &[ArrayRef],
         groups: &[u32],
         group_count: usize,
         filter: Option<&BooleanArray>,
-        weights: Option<&[i64]>,
+        _weights: Option<&[i64]>,
     ) -> Result<()> {
-        if self.retractable && weights.is_some_and(|w| w.iter().any(|&w| w < 0)) {
-            return Err(Error::user("FIRST_VALUE and LAST_VALUE cannot take back rows")
-                .with_hint("use MIN or MAX, or aggregate before the join or aggregation below"));
-        }
         grow(&mut self.groups, group_count);
-        grow(&mut self.chosen, group_count);
-        let mask = selection(args, filter);
-        let mut touched = Vec::new();
+        let mask = self.function.selection(args, filter);
+        // The rows that decide, in a batch of many rows a group.
+        let mut rows: Vec<(u32, u32)> = Vec::new();
+        let (chosen, last) = (&mut self.groups, self.function.last);
+        let first_arrival = self.arrivals;
         each_row(groups, mask.as_ref(), None, |row, group, _| {
-            if !self.last && self.groups[group].is_some() {
-                return;
-            }
-            let chosen = &mut self.chosen[group];
-            if *chosen == 0 {
-                touched.push(group as u32);
-            }
-            if *chosen == 0 || self.last {
-                *chosen = row as u32 + 1;
+            let arrival = first_arrival + row as u64;
+            match &mut chosen[group] {
+                Some(_) if !last => {}
+                Some((held, at)) if *held >= first_arrival => {
+                    rows[*at as usize].0 = row as u32;
+                    *held = arrival;
+                }
+                held => {
+                    let before = held.map_or(ABSENT, |(_, value)| value);
+                    *held = Some((arrival, rows.len() as u32));
+                    rows.push((row as u32, before));
+                }
             }
         });
-        let rows: UInt32Array =
-            touched.iter().map(|&g| std::mem::take(&mut self.chosen[g as usize]) - 1).collect();
-        let encoded = self.converter.convert_columns(&[take(&args[0], &rows, None)?])?;
-        for (&group, row) in touched.iter().zip(encoded.iter()) {
-            self.groups[group as usize] = Some(row.data().into());
+        self.arrivals += groups.len() as u64;
+        let deciding: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
+        let numbers = self.values.intern(&[take(&args[0], &deciding, None)?], None)?;
+        for (&number, &(row, before)) in numbers.iter().zip(&rows) {
+            if let Some((_, value)) = &mut self.groups[groups[row as usize] as usize] {
+                *value = number;
+            }
+            self.values.hold(number);
+            if before != ABSENT {
+                self.values.let_go(before);
+            }
         }
+        self.values.sweep();
         Ok(())
     }
 
     fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable("FIRST_VALUE or LAST_VALUE")
+        not_mergeable(self.function.name())
     }
 
     fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable("FIRST_VALUE or LAST_VALUE")
+        not_mergeable(self.function.name())
+    }
+
+    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        grow(&mut self.groups, group_count);
+        for (&from, &to) in from.iter().zip(to) {
+            let Some((arrival, value)) = self.groups[from as usize].take() else { continue };
+            let held = &mut self.groups[to as usize];
+            match *held {
+                Some((other, _)) if (other < arrival) != self.function.last => {
+                    self.values.let_go(value);
+                }
+                other => {
+                    *held = Some((arrival, value));
+                    if let Some((_, value)) = other {
+                        self.values.let_go(value);
+                    }
+                }
+            }
+        }
+        self.values.sweep();
+        Ok(())
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
-        if groups.is_empty() {
-            return Ok(new_empty_array(&self.input));
-        }
-        let none = arrow_array::new_null_array(&self.input, 1);
-        let none = self.converter.convert_columns(&[none])?;
-        let parser = self.converter.parser();
-        let rows = groups.iter().map(|&g| match self.groups.get(g as usize) {
-            Some(Some(bytes)) => parser.parse(bytes),
-            _ => none.row(0),
-        });
-        Ok(self.converter.convert_rows(rows)?.remove(0))
+        let shown = |&group: &u32| {
+            self.groups.get(group as usize).copied().flatten().map_or(ABSENT, |(_, value)| value)
+        };
+        self.function.column(&self.values, &groups.iter().map(shown).collect::<Vec<_>>())
     }
 
     fn clear(&mut self, groups: &[u32]) {
         for &group in groups {
-            if let Some(state) = self.groups.get_mut(group as usize) {
-                *state = None;
+            if let Some((_, value)) = self.groups.get_mut(group as usize).and_then(Option::take) {
+                self.values.let_go(value);
+            }
+        }
+        self.values.sweep();
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<Option<(u64, u32)>>() + self.values.size_bytes()
+    }
+}
+
+/// All values of each group in order of arrival.
+struct Histories {
+    function: Kept,
+    values: Values,
+    /// (group, arrival) to value.
+    by_arrival: BTreeMap<(u32, u64), u32>,
+    /// (group, value, arrival).
+    by_value: BTreeSet<(u32, u32, u64)>,
+    /// (group, value): how often it was taken back before it came.
+    owed: BTreeMap<(u32, u32), u32>,
+    arrivals: u64,
+}
+
+impl Histories {
+    fn add(&mut self, group: u32, value: u32, arrival: u64) {
+        if self.settle_debt(group, value) {
+            return;
+        }
+        self.by_arrival.insert((group, arrival), value);
+        self.by_value.insert((group, value, arrival));
+        self.values.hold(value);
+    }
+
+    fn settle_debt(&mut self, group: u32, value: u32) -> bool {
+        let Some(count) = self.owed.get_mut(&(group, value)) else { return false };
+        *count -= 1;
+        if *count == 0 {
+            self.owed.remove(&(group, value));
+        }
+        self.values.let_go(value);
+        true
+    }
+
+    fn take_back(&mut self, group: u32, value: u32) {
+        let own = self.by_value.range((group, value, 0)..=(group, value, u64::MAX)).next().copied();
+        match own {
+            Some(entry) => {
+                self.by_value.remove(&entry);
+                self.by_arrival.remove(&(group, entry.2));
+                self.values.let_go(value);
+            }
+            None => {
+                *self.owed.entry((group, value)).or_default() += 1;
+                self.values.hold(value);
             }
         }
     }
 
+    /// Takes everything of a group out: values with their arrival, debts. They are still held.
+    fn take_group(&mut self, group: u32) -> (Vec<(u64, u32)>, Vec<(u32, u32)>) {
+        let own = self.by_arrival.range((group, 0)..=(group, u64::MAX));
+        let items: Vec<(u64, u32)> = own.map(|(&(_, arrival), &value)| (arrival, value)).collect();
+        for &(arrival, value) in &items {
+            self.by_arrival.remove(&(group, arrival));
+            self.by_value.remove(&(group, value, arrival));
+        }
+        let own = self.owed.range((group, 0)..=(group, u32::MAX));
+        let debts: Vec<(u32, u32)> = own.map(|(&(_, value), &count)| (value, count)).collect();
+        debts.iter().for_each(|(value, _)| {
+            self.owed.remove(&(group, *value));
+        });
+        (items, debts)
+    }
+}
+
+impl Accumulator for Histories {
+    fn update(
+        &mut self,
+        args: &[ArrayRef],
+        groups: &[u32],
+        _group_count: usize,
+        filter: Option<&BooleanArray>,
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
+        let mask = self.function.selection(args, filter);
+        let mut numbers = self.values.intern(args, mask.as_ref())?.into_iter();
+        each_row(groups, mask.as_ref(), weights, |_, group, weight| {
+            let value = numbers.next().expect("one number a visited row");
+            for _ in 0..weight {
+                self.arrivals += 1;
+                let arrival = self.arrivals;
+                self.add(group as u32, value, arrival);
+            }
+            for _ in weight..0 {
+                self.take_back(group as u32, value);
+            }
+        });
+        self.values.sweep();
+        Ok(())
+    }
+
+    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
+        not_mergeable(self.function.name())
+    }
+
+    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        not_mergeable(self.function.name())
+    }
+
+    fn absorb(&mut self, from: &[u32], to: &[u32], _group_count: usize) -> Result<()> {
+        for (&from, &to) in from.iter().zip(to) {
+            let (items, debts) = self.take_group(from);
+            for (arrival, value) in items {
+                self.add(to, value, arrival);
+                self.values.let_go(value);
+            }
+            for (value, count) in debts {
+                for _ in 0..count {
+                    self.take_back(to, value);
+                    self.values.let_go(value);
+                }
+            }
+        }
+        self.values.sweep();
+        Ok(())
+    }
+
+    fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
+        let shown = |&group: &u32| {
+            let mut own = self.by_arrival.range((group, 0)..=(group, u64::MAX));
+            let end = if self.function.last { own.next_back() } else { own.next() };
+            end.map_or(ABSENT, |(_, &value)| value)
+        };
+        self.function.column(&self.values, &groups.iter().map(shown).collect::<Vec<_>>())
+    }
+
+    fn clear(&mut self, groups: &[u32]) {
+        for &group in groups {
+            let (items, debts) = self.take_group(group);
+            items.iter().for_each(|(_, value)| self.values.let_go(*value));
+            for (value, count) in debts {
+                (0..count).for_each(|_| self.values.let_go(value));
+            }
+        }
+        self.values.sweep();
+    }
+
     fn size_bytes(&self) -> usize {
-        let held = self.groups.iter().flatten().map(|b| b.len()).sum::<usize>();
-        self.groups.capacity() * size_of::<Option<Box<[u8]>>>() + held
+        self.values.size_bytes() + self.by_arrival.len() * 64 + self.owed.len() * 24
     }
 }
