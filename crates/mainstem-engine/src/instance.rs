@@ -14,6 +14,7 @@ use crate::ops::aggregate::{Aggregate, AggregatePlan};
 use crate::ops::interval_join::{IntervalJoin, IntervalJoinPlan};
 use crate::ops::join::{Join, JoinPlan};
 use crate::ops::limit::Limit;
+use crate::ops::rank::RankPlan;
 use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::session_window::SessionPlan;
 use crate::ops::session_window::aggregate::SessionAggregate;
@@ -21,6 +22,7 @@ use crate::ops::session_window::table::SessionTable;
 use crate::ops::sort::Sort;
 use crate::ops::stateless::{Filter, Project, UnionAll, Values};
 use crate::ops::temporal_join::{TemporalJoin, TemporalJoinPlan};
+use crate::ops::temporal_sort::TemporalSort;
 use crate::ops::unnest::Unnest;
 use crate::ops::upsert_normalize::UpsertNormalize;
 use crate::ops::watermark::SourceWatermark;
@@ -112,7 +114,11 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
         | NodeKind::WindowJoin { .. } => join_by_time(graph, node)?,
+        NodeKind::Rank { .. } => rank(graph, index)?.operator()?,
         NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
+        NodeKind::TemporalSort { time, keys } => {
+            Box::new(TemporalSort::new(*time, keys, &input(0).output)?)
+        }
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };
     Ok(Instance::Operator(operator))
@@ -230,6 +236,28 @@ fn moved_into_filter(graph: &Graph, index: usize) -> Option<Vec<usize>> {
         return None;
     }
     exprs.iter().map(ExprRef::as_ref).map(crate::expr::Expr::as_column).collect()
+}
+
+fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
+    let node = graph.node(index);
+    let NodeKind::Rank { partition, order, latest_first, function, from, to, with_rank, emit } =
+        &node.kind
+    else {
+        return Err(Error::internal("not a rank"));
+    };
+    let input = graph.node(node.inputs[0]);
+    Ok(RankPlan {
+        partition: partition.clone(),
+        order: order.clone(),
+        latest_first: *latest_first,
+        function: *function,
+        from: *from,
+        to: *to,
+        with_rank: *with_rank,
+        emit: emit.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+    })
 }
 
 fn window_aggregate(graph: &Graph, index: usize) -> Result<WindowAggregatePlan> {

@@ -21,6 +21,7 @@ pub mod over;
 pub mod plan;
 pub mod port;
 pub mod progress;
+pub mod rank;
 mod rehearsal;
 mod signal;
 pub mod window;

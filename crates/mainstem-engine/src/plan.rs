@@ -10,6 +10,7 @@ use mainstem_core::egress::ChangelogMode;
 use crate::aggregate::AggregateCall;
 use crate::expr::ExprRef;
 use crate::over::OverCall;
+use crate::rank::{RankEmit, RankEnd, RankFunction};
 use crate::window::{SessionSpec, WindowSpec};
 
 /// A dataflow. Outputs are the `Sink` nodes.
@@ -278,6 +279,30 @@ pub enum NodeKind {
         /// The rest of the condition, over the columns of input 0 followed by those of input 1.
         residual: Option<ExprRef>,
     },
+    /// Of each partition, the rows whose rank in the order is at least `from` and at most `to`: top-N and
+    /// deduplication. Rows that are equal in the order stand in the order in which they came. Output columns: those of
+    /// the input, then, if `with_rank`, the rank (BIGINT). As `emit` says: a changelog of what changed in the step, or
+    /// append-only. Without an order, over append-only input, ROW_NUMBER is append-only too: first come, first out.
+    /// Kept: of append-only input the rows of the wanted ranks (in order of arrival: a counter a partition), for ever;
+    /// of changing input all rows until they are taken back; of windows their rows until they are emitted.
+    Rank {
+        /// Partition columns.
+        partition: Vec<usize>,
+        /// Column, descending, NULLs first.
+        order: Vec<(usize, bool, bool)>,
+        /// Rows that are equal in the order stand the other way round: the last one first. For append-only input.
+        latest_first: bool,
+        /// What the rank is.
+        function: RankFunction,
+        /// The first rank that is wanted, from 1.
+        from: u64,
+        /// The last one.
+        to: RankEnd,
+        /// Adds the rank as a column.
+        with_rank: bool,
+        /// When rows come out.
+        emit: RankEmit,
+    },
     /// The first `count` rows after `offset`; append-only input, worker 0.
     Limit {
         /// Rows left out.
@@ -291,6 +316,15 @@ pub enum NodeKind {
         keys: Vec<(usize, bool, bool)>,
         /// LIMIT after the sort.
         limit: Option<u64>,
+    },
+    /// Rows in the order of their time, each once none can come before it: when the watermark passes its time, or in
+    /// its step by processing time. Append-only input, all on worker 0. A row whose time is not after that of a row
+    /// that came out is late. Kept: rows that wait.
+    TemporalSort {
+        /// Which time; by event time, its column is the first key, ascending.
+        time: TimeSource,
+        /// Column, descending, NULLs first; by processing time, those behind it.
+        keys: Vec<(usize, bool, bool)>,
     },
     /// Output `sink`. Rows reach the encoder as `changelog` says (consolidated within the step).
     Sink {

@@ -13,12 +13,48 @@ use crate::operator::{Inputs, Operator, StepContext, cut};
 
 const OUTPUT_ROWS: usize = 16_384;
 
+/// The order of ORDER BY.
+#[derive(Debug)]
+pub(super) struct SortOrder {
+    columns: Vec<usize>,
+    converter: RowConverter,
+}
+
+impl SortOrder {
+    /// `keys`: column, descending, NULLs first.
+    pub(super) fn new(keys: &[(usize, bool, bool)], types: &[ArrowType]) -> Result<Self> {
+        let field = |&(column, descending, nulls_first): &(usize, bool, bool)| {
+            let options = SortOptions { descending, nulls_first };
+            SortField::new_with_options(types[column].clone(), options)
+        };
+        let fields: Vec<SortField> = keys.iter().map(field).collect();
+        if !RowConverter::supports_fields(&fields) {
+            return Err(Error::user("ORDER BY a column of a type without an order"));
+        }
+        let columns = keys.iter().map(|key| key.0).collect();
+        Ok(Self { columns, converter: RowConverter::new(fields)? })
+    }
+
+    /// The first `limit` rows of `all` in order, equal ones as they stand.
+    pub(super) fn sort(&self, all: &Batch, limit: Option<u64>) -> Result<Batch> {
+        let columns: Vec<_> = self.columns.iter().map(|&c| Arc::clone(all.column(c))).collect();
+        let mut order: Vec<u32> = (0..all.rows() as u32).collect();
+        if !columns.is_empty() {
+            let encoded = self.converter.convert_columns(&columns)?;
+            order.sort_by(|&a, &b| encoded.row(a as usize).cmp(&encoded.row(b as usize)));
+        }
+        if let Some(limit) = limit {
+            order.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        all.take(&UInt32Array::from(order))
+    }
+}
+
 /// Collects rows and sorts them at the end.
 #[derive(Debug)]
 pub(crate) struct Sort {
-    keys: Vec<(usize, bool, bool)>,
+    order: SortOrder,
     limit: Option<u64>,
-    converter: RowConverter,
     rows: Vec<Batch>,
     /// Leaves of a changelog what is there at the end.
     consolidate: Consolidate,
@@ -31,18 +67,9 @@ impl Sort {
         limit: Option<u64>,
         types: &[ArrowType],
     ) -> Result<Self> {
-        let field = |&(column, descending, nulls_first): &(usize, bool, bool)| {
-            let options = SortOptions { descending, nulls_first };
-            SortField::new_with_options(types[column].clone(), options)
-        };
-        let fields: Vec<SortField> = keys.iter().map(field).collect();
-        if !RowConverter::supports_fields(&fields) {
-            return Err(Error::user("ORDER BY a column of a type without an order"));
-        }
         Ok(Self {
-            keys: keys.to_vec(),
+            order: SortOrder::new(keys, types)?,
             limit,
-            converter: RowConverter::new(fields)?,
             rows: Vec::new(),
             consolidate: Consolidate::new(&mainstem_core::egress::ChangelogMode::Retract, types)?,
         })
@@ -51,17 +78,7 @@ impl Sort {
     fn sorted(&mut self) -> Result<Vec<Batch>> {
         let rows = self.consolidate.apply(std::mem::take(&mut self.rows))?;
         let Some(all) = Batch::concat(&rows)? else { return Ok(Vec::new()) };
-        let columns: Vec<_> =
-            self.keys.iter().map(|&(column, _, _)| Arc::clone(all.column(column))).collect();
-        let mut order: Vec<u32> = (0..all.rows() as u32).collect();
-        if !columns.is_empty() {
-            let encoded = self.converter.convert_columns(&columns)?;
-            order.sort_by(|&a, &b| encoded.row(a as usize).cmp(&encoded.row(b as usize)));
-        }
-        if let Some(limit) = self.limit {
-            order.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        let sorted = all.take(&UInt32Array::from(order))?;
+        let sorted = self.order.sort(&all, self.limit)?;
         Ok(cut(&sorted, OUTPUT_ROWS).collect())
     }
 }

@@ -1,0 +1,189 @@
+//! The first row of each partition of append-only input, as a changelog: top-1, and deduplication by event time.
+//! Invariant: one row a partition is kept, for ever. Only what is first at the end of a batch is copied; a step puts
+//! out, per partition, what was first before it (-1) and what is first after it (+1), if they differ.
+
+use arrow_buffer::ScalarBuffer;
+use mainstem_core::{Batch, Result};
+
+use super::RankPlan;
+use super::order::{Encoded, Entry, SortKeys};
+use super::store::{Appended, Store};
+use super::top::rank_column;
+use crate::key_table::KeyTable;
+use crate::operator::{Inputs, Operator, StepContext};
+
+/// The partition has no row yet.
+const NO_ROW: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(super) struct Best {
+    columns: Vec<usize>,
+    table: KeyTable,
+    keys: SortKeys,
+    latest_first: bool,
+    with_rank: bool,
+    /// By partition: its first row, whose number is [`NO_ROW`] if there is none.
+    best: Vec<Entry>,
+    rows: Store,
+    ids: Vec<u32>,
+    /// Scratch, by partition: the row of the batch at hand that is first now, plus one.
+    won: Vec<u32>,
+    /// Scratch, by partition: its place among those that changed in this step, plus one.
+    places: Vec<u32>,
+}
+
+/// A partition whose first row changed, and the row before the step.
+struct Changed {
+    partition: u32,
+    before: u32,
+}
+
+impl Best {
+    pub(super) fn new(plan: &RankPlan) -> Result<Self> {
+        let types: Vec<_> = plan.partition.iter().map(|&i| plan.input[i].clone()).collect();
+        Ok(Self {
+            columns: plan.partition.clone(),
+            table: KeyTable::new(&types)?,
+            keys: SortKeys::new(&plan.order, &plan.input)?,
+            latest_first: plan.latest_first,
+            with_rank: plan.with_rank,
+            best: Vec::new(),
+            rows: Store::new(&plan.input, false)?,
+            ids: Vec::new(),
+            won: Vec::new(),
+            places: Vec::new(),
+        })
+    }
+
+    fn appended(&mut self) -> &mut Appended {
+        match &mut self.rows {
+            Store::Appended(rows) => rows,
+            Store::Interned(_) => unreachable!("made for append-only input"),
+        }
+    }
+
+    /// Returns the rows that are first now; `changed` has their partitions in the same order behind `from`.
+    fn absorb(&mut self, batch: &Batch, changed: &mut Vec<Changed>) -> Result<Option<Batch>> {
+        let keys = batch.project(&self.columns);
+        self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
+        let bound = self.table.bound();
+        let mut absent = Entry::FILLER;
+        absent.set_row(NO_ROW);
+        self.best.resize(self.best.len().max(bound), absent);
+        self.won.resize(self.won.len().max(bound), 0);
+        self.places.resize(self.places.len().max(bound), 0);
+        let encoded = self.keys.encode(batch)?;
+        let mut winners = Vec::new();
+        for row in 0..self.ids.len() {
+            let partition = self.ids[row] as usize;
+            if self.is_better(&encoded, row, partition) {
+                if self.won[partition] == 0 {
+                    winners.push(partition as u32);
+                }
+                self.won[partition] = row as u32 + 1;
+            }
+        }
+        for &partition in &winners {
+            let at = partition as usize;
+            let row = std::mem::take(&mut self.won[at]) as usize - 1;
+            let old = self.best[at].row();
+            if old != NO_ROW {
+                self.keys.forget(old);
+                self.appended().drop_row();
+            }
+            if self.places[at] == 0 {
+                changed.push(Changed { partition, before: old });
+                self.places[at] = changed.len() as u32;
+            }
+            let store = self.appended();
+            let number = store.next();
+            store.keep(row);
+            self.keys.keep(number, &encoded, row);
+            self.best[at] = Entry::new(encoded.prefixes[row], 0, number);
+        }
+        self.appended().end_batch(batch)
+    }
+
+    #[inline]
+    fn is_better(&self, encoded: &Encoded, row: usize, partition: usize) -> bool {
+        let order = match self.won[partition] {
+            0 if self.best[partition].row() == NO_ROW => return true,
+            0 => self.keys.compare_new(encoded, row, &self.best[partition]),
+            won => {
+                let won = won as usize - 1;
+                let by_prefix = encoded.prefixes[row].cmp(&encoded.prefixes[won]);
+                by_prefix.then_with(|| encoded.whole(row).cmp(encoded.whole(won)))
+            }
+        };
+        order.is_lt() || (self.latest_first && order.is_eq())
+    }
+
+    fn with_rank(&self, batch: Batch) -> Batch {
+        if !self.with_rank {
+            return batch;
+        }
+        let (rows, weights) = (batch.rows(), batch.weights().cloned());
+        let mut columns = batch.into_columns();
+        columns.push(rank_column(std::iter::repeat_n(1, rows)));
+        Batch::with_weights(columns, rows, weights)
+    }
+
+    fn end_step(&mut self) -> Result<()> {
+        if !self.appended().end_step() {
+            return Ok(());
+        }
+        let mut live = Vec::new();
+        for entry in self.best.iter_mut().filter(|entry| entry.row() != NO_ROW) {
+            live.push(entry.row());
+            entry.set_row(live.len() as u32 - 1);
+        }
+        self.keys.renumber(&live);
+        self.appended().rewrite(&live)
+    }
+}
+
+impl Operator for Best {
+    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let batches = inputs.into_iter().flat_map(|input| input.batches);
+        let (mut changed, mut fresh, mut count) = (Vec::new(), None, 0);
+        for batch in batches.filter(|batch| !batch.is_empty()) {
+            fresh = self.absorb(&batch, &mut changed)?;
+            count += 1;
+        }
+        let old: Vec<u32> = changed.iter().map(|c| c.before).filter(|&r| r != NO_ROW).collect();
+        let mut output = Vec::new();
+        if !old.is_empty() {
+            let weights: ScalarBuffer<i64> = vec![-1; old.len()].into();
+            let before = Batch::with_weights(self.rows.gather(&old)?, old.len(), Some(weights));
+            output.push(self.with_rank(before));
+        }
+        let after = match fresh {
+            // The rows of the only batch that were first at its end.
+            Some(fresh) if count == 1 => Some(fresh),
+            _ if changed.is_empty() => None,
+            _ => {
+                let row = |c: &Changed| self.best[c.partition as usize].row();
+                let rows: Vec<u32> = changed.iter().map(row).collect();
+                Some(Batch::new(self.rows.gather(&rows)?, rows.len()))
+            }
+        };
+        output.extend(after.map(|after| self.with_rank(after)));
+        for change in &changed {
+            self.places[change.partition as usize] = 0;
+        }
+        self.end_step()?;
+        Ok(output)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.table.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.size_bytes()
+            + self.rows.size_bytes()
+            + self.keys.size_bytes()
+            + self.best.capacity() * size_of::<Entry>()
+            + (self.won.capacity() + self.places.capacity()) * 4
+    }
+}

@@ -1,0 +1,151 @@
+//! Keep-first deduplication by event time: the first row of each key, emitted once, when the watermark passes its time.
+//! Invariant: append-only in and out, in the order of time. A row behind the watermark is late, dropped and counted;
+//! a key whose row came out takes no other. Kept: the keys, for ever, and the rows that wait.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use arrow_array::BooleanArray;
+use mainstem_core::{Batch, Result};
+
+use super::RankPlan;
+use super::store::Store;
+use super::top::rank_column;
+use crate::columns::times_ms;
+use crate::key_table::KeyTable;
+use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::ops::window_table::check_times;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Empty,
+    Waits { time: i64, row: u32 },
+    Done,
+}
+
+#[derive(Debug)]
+pub(super) struct FirstByTime {
+    columns: Vec<usize>,
+    time: usize,
+    with_rank: bool,
+    table: KeyTable,
+    /// By key.
+    slots: Vec<Slot>,
+    /// Time and key of rows that wait; also of such as were replaced by an earlier one.
+    waiting: BinaryHeap<Reverse<(i64, u32)>>,
+    rows: Store,
+    ids: Vec<u32>,
+}
+
+impl FirstByTime {
+    pub(super) fn new(plan: &RankPlan, time: usize) -> Result<Self> {
+        let types: Vec<_> = plan.partition.iter().map(|&i| plan.input[i].clone()).collect();
+        Ok(Self {
+            columns: plan.partition.clone(),
+            time,
+            with_rank: plan.with_rank,
+            table: KeyTable::new(&types)?,
+            slots: Vec::new(),
+            waiting: BinaryHeap::new(),
+            rows: Store::new(&plan.input, false)?,
+            ids: Vec::new(),
+        })
+    }
+
+    fn absorb(&mut self, batch: &Batch, cx: &mut StepContext) -> Result<()> {
+        let column = batch.column(self.time);
+        check_times(column)?;
+        let before = cx.watermark_before.unwrap_or(i64::MIN);
+        let is_late = |&time: &i64| Some(time >= before);
+        let mask: BooleanArray = times_ms(column)?.iter().map(is_late).collect();
+        let batch = &batch.filter(&mask)?;
+        cx.metrics.late_rows += (mask.len() - batch.rows()) as u64;
+        let keys = batch.project(&self.columns);
+        self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
+        self.slots.resize(self.slots.len().max(self.table.bound()), Slot::Empty);
+        let times = times_ms(batch.column(self.time))?;
+        let Store::Appended(rows) = &mut self.rows else {
+            unreachable!("made for append-only input")
+        };
+        for (at, &key) in self.ids.iter().enumerate() {
+            let slot = &mut self.slots[key as usize];
+            match *slot {
+                Slot::Done => continue,
+                Slot::Waits { time, .. } if time <= times[at] => continue,
+                Slot::Waits { .. } => rows.drop_row(),
+                Slot::Empty => {}
+            }
+            *slot = Slot::Waits { time: times[at], row: rows.next() };
+            rows.keep(at);
+            self.waiting.push(Reverse((times[at], key)));
+        }
+        rows.end_batch(batch)?;
+        Ok(())
+    }
+
+    /// The rows whose time the watermark has passed.
+    fn due(&mut self, watermark: Watermark) -> Result<Option<Batch>> {
+        let mut due = Vec::new();
+        while let Some(&Reverse((at, key))) = self.waiting.peek()
+            && watermark.is_some_and(|watermark| at <= watermark)
+        {
+            self.waiting.pop();
+            if let Slot::Waits { time, row } = self.slots[key as usize]
+                && time == at
+            {
+                self.slots[key as usize] = Slot::Done;
+                due.push(row);
+            }
+        }
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let mut columns = self.rows.gather(&due)?;
+        if self.with_rank {
+            columns.push(rank_column(std::iter::repeat_n(1, due.len())));
+        }
+        if let Store::Appended(rows) = &mut self.rows {
+            due.iter().for_each(|_| rows.drop_row());
+        }
+        Ok(Some(Batch::new(columns, due.len())))
+    }
+
+    fn end_step(&mut self) -> Result<()> {
+        let Store::Appended(rows) = &mut self.rows else { return Ok(()) };
+        if !rows.end_step() {
+            return Ok(());
+        }
+        let mut live = Vec::new();
+        for slot in &mut self.slots {
+            if let Slot::Waits { row, .. } = slot {
+                live.push(*row);
+                *row = live.len() as u32 - 1;
+            }
+        }
+        rows.rewrite(&live)
+    }
+}
+
+impl Operator for FirstByTime {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let batches = inputs.into_iter().flat_map(|input| input.batches);
+        for batch in batches.filter(|batch| !batch.is_empty()) {
+            self.absorb(&batch, cx)?;
+        }
+        let watermark = if cx.end_of_input { Some(i64::MAX) } else { cx.watermark };
+        let output = self.due(watermark)?;
+        self.end_step()?;
+        Ok(output.into_iter().collect())
+    }
+
+    fn state_rows(&self) -> usize {
+        self.table.len()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.size_bytes()
+            + self.rows.size_bytes()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.waiting.capacity() * size_of::<(i64, u32)>()
+    }
+}

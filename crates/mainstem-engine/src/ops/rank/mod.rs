@@ -1,0 +1,64 @@
+//! Top-N and deduplication: of each partition, the rows whose rank is wanted.
+//! Invariant: what comes out, added up, does not depend on which of the operators here was chosen for a plan.
+//! The special cases keep less than the general one: see each file.
+
+mod arrival;
+mod best;
+mod first_by_time;
+mod order;
+mod ordered;
+mod partitions;
+mod store;
+mod top;
+mod windowed;
+
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::Result;
+
+use crate::operator::Operator;
+use crate::rank::{RankEmit, RankEnd, RankFunction};
+
+/// What the plan says of a rank.
+#[derive(Debug, Clone)]
+pub(crate) struct RankPlan {
+    pub(crate) partition: Vec<usize>,
+    pub(crate) order: Vec<(usize, bool, bool)>,
+    pub(crate) latest_first: bool,
+    pub(crate) function: RankFunction,
+    pub(crate) from: u64,
+    pub(crate) to: RankEnd,
+    pub(crate) with_rank: bool,
+    pub(crate) emit: RankEmit,
+    pub(crate) input: Vec<ArrowType>,
+    /// The input's rows may be taken back.
+    pub(crate) changelog: bool,
+}
+
+impl RankPlan {
+    /// The first rank that is wanted, at least 1.
+    fn from_rank(&self) -> usize {
+        usize::try_from(self.from.max(1)).unwrap_or(usize::MAX)
+    }
+
+    /// The operator for it.
+    pub(crate) fn operator(&self) -> Result<Box<dyn Operator>> {
+        let numbers = self.function == RankFunction::RowNumber && !self.changelog;
+        Ok(match (&self.emit, self.to) {
+            (RankEmit::Windows { end, processing_time, zone, .. }, _) => {
+                Box::new(windowed::Windowed::new(self, *end, *processing_time, zone.clone())?)
+            }
+            (RankEmit::FirstByTime { time }, _) => {
+                Box::new(first_by_time::FirstByTime::new(self, *time)?)
+            }
+            (RankEmit::Changes, RankEnd::Constant(to))
+                if numbers && self.order.is_empty() && !self.latest_first =>
+            {
+                Box::new(arrival::Arrival::new(self, to)?)
+            }
+            (RankEmit::Changes, RankEnd::Constant(1)) if numbers && self.from_rank() == 1 => {
+                Box::new(best::Best::new(self)?)
+            }
+            (RankEmit::Changes, _) => Box::new(top::Top::new(self)?),
+        })
+    }
+}

@@ -1,0 +1,389 @@
+//! The state of ranking: of each partition, the rows that are ranked or may still be, in order.
+//! Invariant: append-only partitions hold only rows whose rank is at most the last one wanted; others hold all rows.
+//! Rows that are equal in the order stand in the order in which they came (the other way round with `latest_first`).
+
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use super::RankPlan;
+use super::order::{Encoded, Entry, SortKeys};
+use super::ordered::{List, Lists};
+use super::store::Store;
+use crate::columns::{integers, nulls};
+use crate::key_table::KeyTable;
+use crate::rank::{RankEmit, RankEnd, RankFunction};
+
+/// Sees what happens to partitions.
+pub(super) trait Watch {
+    /// A partition is about to change.
+    fn before(&mut self, _partition: u32, _partitions: &Partitions) {}
+    /// A row was inserted at a position (from 0).
+    fn inserted(&mut self, _partition: u32, _at: usize, _entry: Entry, _partitions: &Partitions) {}
+    /// A row was removed from a position.
+    fn removed(&mut self, _partition: u32, _at: usize, _entry: Entry, _partitions: &Partitions) {}
+}
+
+#[derive(Debug)]
+pub(super) struct Partitions {
+    columns: Vec<usize>,
+    function: RankFunction,
+    pub(super) from: usize,
+    to: RankEnd,
+    latest_first: bool,
+    pub(super) table: KeyTable,
+    /// By partition.
+    lists: Vec<List>,
+    /// By partition, the last rank that is wanted; empty if it is a constant.
+    ends: Vec<usize>,
+    /// By partition, how many different sort keys there are; for DENSE_RANK over append-only input.
+    distinct: Vec<u32>,
+    memory: Lists,
+    keys: SortKeys,
+    pub(super) store: Store,
+    arrivals: u64,
+    /// Partitions without rows are forgotten at the end of a step.
+    frees_empty: bool,
+    /// Partitions that lost a row in this step.
+    shrunk: Vec<u32>,
+    scratch: Vec<u32>,
+}
+
+impl Partitions {
+    pub(super) fn new(plan: &RankPlan) -> Result<Self> {
+        let types: Vec<ArrowType> = plan.partition.iter().map(|&i| plan.input[i].clone()).collect();
+        Ok(Self {
+            columns: plan.partition.clone(),
+            function: plan.function,
+            from: plan.from_rank(),
+            to: plan.to,
+            latest_first: plan.latest_first,
+            table: KeyTable::new(&types)?,
+            lists: Vec::new(),
+            ends: Vec::new(),
+            distinct: Vec::new(),
+            memory: Lists::default(),
+            keys: SortKeys::new(&plan.order, &plan.input)?,
+            store: Store::new(&plan.input, plan.changelog)?,
+            arrivals: 0,
+            frees_empty: matches!(plan.emit, RankEmit::Changes),
+            shrunk: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// The partition of each row.
+    pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
+        let keys = batch.project(&self.columns);
+        self.table.intern(keys.columns(), keys.rows(), out)?;
+        let bound = self.table.bound();
+        self.lists.resize(self.lists.len().max(bound), List::default());
+        if self.function == RankFunction::DenseRank {
+            self.distinct.resize(self.distinct.len().max(bound), 0);
+        }
+        if let RankEnd::Column(column) = self.to {
+            self.ends.resize(self.ends.len().max(bound), 0);
+            let column = batch.column(column);
+            let (values, nulls) = (integers(column)?, nulls(column));
+            for (row, &partition) in out.iter().enumerate() {
+                // The row that a partition begins with says how many are wanted.
+                if self.lists[partition as usize].len() == 0 {
+                    let known = !nulls.is_some_and(|n| n.is_null(row));
+                    let end = if known { usize::try_from(values[row]).unwrap_or(0) } else { 0 };
+                    self.ends[partition as usize] = end;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last rank that is wanted of a partition.
+    pub(super) fn end(&self, partition: u32) -> usize {
+        match self.to {
+            RankEnd::Constant(end) => usize::try_from(end).unwrap_or(usize::MAX),
+            RankEnd::Column(_) => self.ends[partition as usize],
+        }
+    }
+
+    pub(super) fn len(&self, partition: u32) -> usize {
+        self.lists[partition as usize].len()
+    }
+
+    pub(super) fn get(&self, partition: u32, at: usize) -> Option<Entry> {
+        self.memory.get(&self.lists[partition as usize], at)
+    }
+
+    fn arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        if self.latest_first { u64::MAX - self.arrivals } else { self.arrivals }
+    }
+
+    /// Ranks the rows of an append-only batch; `partitions` is the partition of each.
+    pub(super) fn append(
+        &mut self,
+        batch: &Batch,
+        partitions: &[u32],
+        watch: &mut impl Watch,
+    ) -> Result<()> {
+        let encoded = self.keys.encode(batch)?;
+        for (row, &partition) in partitions.iter().enumerate() {
+            if !self.admits(partition, &encoded, row) {
+                continue;
+            }
+            watch.before(partition, self);
+            let arrival = self.arrival();
+            let Store::Appended(store) = &mut self.store else { continue };
+            let number = store.next();
+            store.keep(row);
+            self.keys.keep(number, &encoded, row);
+            let entry = Entry::new(encoded.prefixes[row], arrival, number);
+            self.insert(partition, entry, watch);
+            self.trim(partition);
+        }
+        if let Store::Appended(store) = &mut self.store {
+            store.end_batch(batch)?;
+        }
+        Ok(())
+    }
+
+    /// True if a new row of append-only input has a rank that is wanted.
+    #[inline]
+    fn admits(&self, partition: u32, encoded: &Encoded, row: usize) -> bool {
+        let (end, length) = (self.end(partition), self.len(partition));
+        let full = match self.function {
+            RankFunction::DenseRank => self.distinct[partition as usize] as usize >= end,
+            _ => length >= end,
+        };
+        if !full {
+            return true;
+        }
+        // For RANK, rows behind position `end` are equal to the one there.
+        let Some(last) = self.get(partition, length.wrapping_sub(1)) else { return false };
+        let order = self.keys.compare_new(encoded, row, &last);
+        match self.function {
+            RankFunction::RowNumber if self.latest_first => order.is_le(),
+            RankFunction::RowNumber => order.is_lt(),
+            RankFunction::Rank | RankFunction::DenseRank => order.is_le(),
+        }
+    }
+
+    fn insert(&mut self, partition: u32, entry: Entry, watch: &mut impl Watch) {
+        let keys = &self.keys;
+        let list = &mut self.lists[partition as usize];
+        let at = self.memory.insert(list, entry, &|a, b| keys.compare(a, b));
+        if self.function == RankFunction::DenseRank {
+            let equal = |other: Option<Entry>| {
+                other.is_some_and(|other| self.keys.compare_keys(&other, &entry).is_eq())
+            };
+            let list = &self.lists[partition as usize];
+            let next = self.memory.get(list, at + 1);
+            let previous = at.checked_sub(1).and_then(|at| self.memory.get(list, at));
+            self.distinct[partition as usize] += u32::from(!equal(next) && !equal(previous));
+        }
+        watch.inserted(partition, at, entry, self);
+    }
+
+    /// Removes the rows of an append-only partition whose rank is no longer wanted.
+    fn trim(&mut self, partition: u32) {
+        let end = self.end(partition);
+        while self.len(partition) > end {
+            let length = self.len(partition);
+            let from = match self.function {
+                RankFunction::RowNumber => end,
+                RankFunction::Rank => match self.last_group(partition) {
+                    group if group >= end => group,
+                    _ => return,
+                },
+                RankFunction::DenseRank if self.distinct[partition as usize] as usize > end => {
+                    self.distinct[partition as usize] -= 1;
+                    self.last_group(partition)
+                }
+                RankFunction::DenseRank => return,
+            };
+            for at in (from..length).rev() {
+                let entry = self.memory.remove(&mut self.lists[partition as usize], at);
+                self.keys.forget(entry.row());
+                if let Store::Appended(store) = &mut self.store {
+                    store.drop_row();
+                }
+            }
+        }
+    }
+
+    /// The position of the first row that is equal to the last one.
+    fn last_group(&self, partition: u32) -> usize {
+        let list = &self.lists[partition as usize];
+        match self.memory.get(list, list.len().wrapping_sub(1)) {
+            Some(last) => {
+                let compare = |a: &Entry, b: &Entry| self.keys.compare(a, b);
+                self.memory.find(list, &last.first_of_key(), &compare)
+            }
+            None => 0,
+        }
+    }
+
+    /// Ranks the rows of a batch that come (`removals` false), or takes back those that go. All rows of a step that
+    /// come are to be ranked before any is taken back. What was never there cannot be taken back and is left out, as
+    /// in Flink.
+    pub(super) fn change(
+        &mut self,
+        batch: &Batch,
+        partitions: &[u32],
+        removals: bool,
+        watch: &mut impl Watch,
+    ) -> Result<()> {
+        let mut rows = std::mem::take(&mut self.scratch);
+        if let Store::Interned(store) = &mut self.store {
+            store.intern(batch, &mut rows)?;
+        }
+        let encoded = self.keys.encode(batch)?;
+        for (at, (&partition, &row)) in partitions.iter().zip(&rows).enumerate() {
+            let weight = batch.weight(at);
+            if weight == 0 || (weight < 0) != removals {
+                continue;
+            }
+            watch.before(partition, self);
+            for _ in 0..weight.unsigned_abs() {
+                if removals {
+                    self.take_back(partition, row, &encoded, at, watch);
+                    continue;
+                }
+                let arrival = self.arrival();
+                let Store::Interned(store) = &mut self.store else { continue };
+                store.add(row, arrival);
+                self.keys.keep(row, &encoded, at);
+                let entry = Entry::new(encoded.prefixes[at], arrival, row);
+                self.insert(partition, entry, watch);
+            }
+        }
+        self.scratch = rows;
+        Ok(())
+    }
+
+    fn take_back(
+        &mut self,
+        partition: u32,
+        row: u32,
+        encoded: &Encoded,
+        at: usize,
+        watch: &mut impl Watch,
+    ) {
+        let Store::Interned(store) = &mut self.store else { return };
+        let removed = store.remove(row);
+        self.shrunk.push(partition);
+        let Some(arrival) = removed else { return };
+        let entry = Entry::new(encoded.prefixes[at], arrival, row);
+        let (keys, list) = (&self.keys, &mut self.lists[partition as usize]);
+        let position = self.memory.find(list, &entry, &|a, b| keys.compare(a, b));
+        let entry = self.memory.remove(list, position);
+        watch.removed(partition, position, entry, self);
+    }
+
+    /// The rows of a partition whose rank is wanted, with their ranks, in order.
+    pub(super) fn ranked(&self, partition: u32, see: &mut impl FnMut(u32, usize)) {
+        let (from, end) = (self.from, self.end(partition));
+        let list = &self.lists[partition as usize];
+        if self.function == RankFunction::RowNumber {
+            let mut rank = from;
+            self.memory.visit(list, from - 1..end, &mut |entry| {
+                see(entry.row(), rank);
+                rank += 1;
+                true
+            });
+            return;
+        }
+        let dense = self.function == RankFunction::DenseRank;
+        let (mut position, mut rank) = (0, 0);
+        let mut previous: Option<Entry> = None;
+        self.memory.visit(list, 0..usize::MAX, &mut |entry| {
+            let equal = previous.is_some_and(|p| self.keys.compare_keys(&p, &entry).is_eq());
+            if !equal {
+                rank = if dense { rank + 1 } else { position + 1 };
+            }
+            position += 1;
+            previous = Some(entry);
+            if rank >= from && rank <= end {
+                see(entry.row(), rank);
+            }
+            rank <= end
+        });
+    }
+
+    /// Forgets all rows of partitions, and the partitions.
+    pub(super) fn forget(&mut self, partitions: &[u32]) {
+        for &partition in partitions {
+            let mut rows = Vec::new();
+            let list = self.lists[partition as usize];
+            self.memory.visit(&list, 0..usize::MAX, &mut |entry| {
+                rows.push(entry.row());
+                true
+            });
+            self.memory.clear(&mut self.lists[partition as usize]);
+            for row in rows {
+                match &mut self.store {
+                    Store::Appended(store) => {
+                        self.keys.forget(row);
+                        store.drop_row();
+                    }
+                    // The key goes with the last copy.
+                    Store::Interned(store) => {
+                        store.remove(row);
+                    }
+                }
+            }
+            if let Some(distinct) = self.distinct.get_mut(partition as usize) {
+                *distinct = 0;
+            }
+        }
+        self.table.release(partitions);
+    }
+
+    /// Ends a step: frees what died in it. Row numbers may change.
+    pub(super) fn end_step(&mut self) -> Result<()> {
+        let mut empty = std::mem::take(&mut self.shrunk);
+        empty.sort_unstable();
+        empty.dedup();
+        empty.retain(|&partition| self.frees_empty && self.len(partition) == 0);
+        self.table.release(&empty);
+        match &mut self.store {
+            Store::Interned(store) => {
+                store.end_step().into_iter().for_each(|row| self.keys.forget(row));
+            }
+            Store::Appended(store) => {
+                if store.end_step() {
+                    self.rewrite()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the live rows of append-only input, and gives them new numbers.
+    fn rewrite(&mut self) -> Result<()> {
+        let mut live = Vec::new();
+        for list in &self.lists {
+            self.memory.change_all(list, &mut |entry| {
+                live.push(entry.row());
+                entry.set_row(live.len() as u32 - 1);
+            });
+        }
+        self.keys.renumber(&live);
+        match &mut self.store {
+            Store::Appended(store) => store.rewrite(&live),
+            Store::Interned(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn state_rows(&self) -> usize {
+        self.store.len()
+    }
+
+    pub(super) fn state_bytes(&self) -> usize {
+        self.table.size_bytes()
+            + self.store.size_bytes()
+            + self.memory.size_bytes()
+            + self.keys.size_bytes()
+            + self.lists.capacity() * size_of::<List>()
+            + self.ends.capacity() * 8
+            + self.distinct.capacity() * 4
+    }
+}

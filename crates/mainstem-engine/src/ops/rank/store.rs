@@ -1,0 +1,175 @@
+//! The rows behind entries, by row number.
+//! Invariant: a number stands for the same row until the end of the step in which the row died. Append-only input is
+//! kept in column chunks; rows that may be taken back are interned whole, so that a removal finds its row by one probe.
+
+use std::collections::BTreeSet;
+
+use arrow_array::{ArrayRef, UInt32Array};
+use arrow_schema::DataType as ArrowType;
+use mainstem_core::{Batch, Result};
+
+use crate::key_table::KeyTable;
+use crate::ops::rows::Rows;
+
+/// No copy of a row is kept.
+const NO_COPY: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(super) enum Store {
+    Appended(Appended),
+    Interned(Interned),
+}
+
+#[derive(Debug)]
+pub(super) struct Appended {
+    rows: Rows,
+    count: u32,
+    /// The rows of the batch at hand that are to be kept: the next numbers are theirs.
+    fresh: Vec<u32>,
+    /// How many rows died in this step.
+    dead: usize,
+}
+
+/// Equal rows are one row with copies; each copy has its arrival.
+#[derive(Debug)]
+pub(super) struct Interned {
+    rows: KeyTable,
+    /// By row, the arrival of its oldest copy.
+    oldest: Vec<u64>,
+    /// Row and arrival of the other copies.
+    others: BTreeSet<(u32, u64)>,
+    dead: Vec<u32>,
+}
+
+impl Store {
+    pub(super) fn new(types: &[ArrowType], changelog: bool) -> Result<Self> {
+        Ok(if changelog {
+            let rows = KeyTable::new(types)?;
+            let (oldest, others, dead) = (Vec::new(), BTreeSet::new(), Vec::new());
+            Store::Interned(Interned { rows, oldest, others, dead })
+        } else {
+            Store::Appended(Appended {
+                rows: Rows::new(types),
+                count: 0,
+                fresh: Vec::new(),
+                dead: 0,
+            })
+        })
+    }
+
+    pub(super) fn gather(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
+        match self {
+            Store::Appended(store) => store.rows.gather(rows),
+            Store::Interned(store) => store.rows.emit(rows),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Store::Appended(store) => store.count as usize - store.dead,
+            Store::Interned(store) => store.rows.len() + store.others.len(),
+        }
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        match self {
+            Store::Appended(store) => store.rows.size_bytes(),
+            Store::Interned(store) => {
+                store.rows.size_bytes() + store.oldest.capacity() * 8 + store.others.len() * 24
+            }
+        }
+    }
+}
+
+impl Appended {
+    /// The number that the next row to be kept gets.
+    pub(super) fn next(&self) -> u32 {
+        self.count + self.fresh.len() as u32
+    }
+
+    /// Keeps a row of the batch at hand under the next number.
+    pub(super) fn keep(&mut self, row: usize) {
+        self.fresh.push(row as u32);
+    }
+
+    pub(super) fn drop_row(&mut self) {
+        self.dead += 1;
+    }
+
+    /// Copies the rows that are to be kept out of their batch, and returns them.
+    pub(super) fn end_batch(&mut self, batch: &Batch) -> Result<Option<Batch>> {
+        if self.fresh.is_empty() {
+            return Ok(None);
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        let taken = if fresh.len() == batch.rows() {
+            batch.clone()
+        } else {
+            batch.take(&UInt32Array::from(fresh))?
+        };
+        let rows = taken.rows();
+        let kept = Batch::new(taken.into_columns(), rows);
+        self.rows.push(&kept)?;
+        self.count += rows as u32;
+        Ok(Some(kept))
+    }
+
+    /// Ends a step; true if it is time to [`Appended::rewrite`].
+    pub(super) fn end_step(&mut self) -> bool {
+        self.rows.release(std::mem::take(&mut self.dead))
+    }
+
+    /// Keeps the given rows alone; the number of each becomes its place in `live`.
+    pub(super) fn rewrite(&mut self, live: &[u32]) -> Result<()> {
+        let mut live = live.to_vec();
+        self.rows.rewrite(live.iter_mut())?;
+        self.count = live.len() as u32;
+        Ok(())
+    }
+}
+
+impl Interned {
+    pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
+        self.rows.intern(batch.columns(), batch.rows(), out)?;
+        self.oldest.resize(self.oldest.len().max(self.rows.bound()), NO_COPY);
+        Ok(())
+    }
+
+    /// Adds a copy of a row.
+    pub(super) fn add(&mut self, row: u32, arrival: u64) {
+        let oldest = &mut self.oldest[row as usize];
+        if *oldest == NO_COPY {
+            *oldest = arrival;
+        } else {
+            self.others.insert((row, arrival));
+        }
+    }
+
+    /// Takes the oldest copy of a row away and returns its arrival, if there is one.
+    pub(super) fn remove(&mut self, row: u32) -> Option<u64> {
+        let oldest = self.oldest[row as usize];
+        if oldest == NO_COPY {
+            // It was interned to be looked for.
+            self.dead.push(row);
+            return None;
+        }
+        let next = self.others.range((row, 0)..=(row, u64::MAX)).next().copied();
+        if let Some(next) = next {
+            self.others.remove(&next);
+        } else {
+            self.dead.push(row);
+        }
+        self.oldest[row as usize] = next.map_or(NO_COPY, |(_, arrival)| arrival);
+        Some(oldest)
+    }
+
+    /// Ends a step; returns the rows that were forgotten.
+    pub(super) fn end_step(&mut self) -> Vec<u32> {
+        let mut dead = std::mem::take(&mut self.dead);
+        dead.sort_unstable();
+        dead.dedup();
+        dead.retain(|&row| self.oldest[row as usize] == NO_COPY);
+        self.rows.release(&dead);
+        dead
+    }
+}
