@@ -23,9 +23,9 @@ impl Frame {
     /// SQL's frame where none is written: all rows up to the last one that is equal in the order.
     pub const DEFAULT: Frame = Frame { rows: false, start: None, end: Some(0) };
 
-    /// True if no row behind the current one (and those equal to it, for RANGE) is in it.
+    /// True if its last row is the current one (or, for RANGE, the last one that is equal to it).
     pub fn ends_at_current(&self) -> bool {
-        self.end.is_some_and(|end| end <= 0)
+        self.end == Some(0)
     }
 }
 
@@ -129,7 +129,7 @@ impl OverFunction {
         }
     }
 
-    /// True if the row's result is known once all rows up to it, and those equal to it, are.
+    /// True if the row's result is known once all rows up to it and those equal to it are.
     pub fn looks_back(&self) -> bool {
         match self {
             OverFunction::Aggregate { frame, .. } | OverFunction::Edge { frame, .. } => {

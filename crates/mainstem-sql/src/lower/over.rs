@@ -41,7 +41,7 @@ impl Lowering<'_> {
     }
 }
 
-fn order_text(
+pub(super) fn order_text(
     &(column, descending, nulls_first): &(usize, bool, bool),
     fields: &[RelField],
 ) -> String {

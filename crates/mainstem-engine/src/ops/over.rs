@@ -1,0 +1,25 @@
+//! OVER: each row with what its window makes of it.
+//! The parts: `timed` is the operator for rows that only come, in the order of time, `changing` the one for everything
+//! else; `script` drives accumulators, `waiting`, `frame_rows` and `sequence` hold rows, `layout` sorts calls.
+
+mod frame_rows;
+mod layout;
+mod script;
+mod timed;
+mod waiting;
+
+pub(crate) use timed::TimedOver;
+
+use arrow_schema::DataType as ArrowType;
+
+use crate::over::OverCall;
+
+/// What the plan says of an OVER node.
+#[derive(Debug, Clone)]
+pub(crate) struct OverPlan {
+    pub(crate) partition: Vec<usize>,
+    /// Column, descending, NULLs first.
+    pub(crate) order: Vec<(usize, bool, bool)>,
+    pub(crate) calls: Vec<OverCall>,
+    pub(crate) input: Vec<ArrowType>,
+}

@@ -1,0 +1,212 @@
+//! What a step adds to and takes from the states of aggregate calls, and where their results are read.
+//! Invariant: changes of one group stand together, in order. Groups do not touch each other, so the n-th segments of
+//! all groups are one pass over the accumulators: the passes are as many as the longest group has segments.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_select::concat::concat;
+use arrow_select::take::take;
+use mainstem_core::{Batch, Error, Result};
+
+use crate::aggregate::{Accumulator, AggregateCall};
+
+/// Changes of a group up to a point where its result is read.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    /// Where its changes end.
+    end: usize,
+    group: u32,
+    /// How many segments of its group are before it.
+    pass: usize,
+}
+
+/// Changes, and results to be read between them.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    /// By change: the row whose arguments are added or taken back.
+    pub(super) rows: Vec<u32>,
+    weights: Vec<i64>,
+    segments: Vec<Segment>,
+    /// By result: its segment.
+    marks: Vec<u32>,
+    /// The group of the changes behind the last segment.
+    open: Option<u32>,
+}
+
+impl Script {
+    /// What follows is about `group`, which has not been spoken of before.
+    pub(super) fn group(&mut self, group: u32) {
+        self.close();
+        self.open = Some(group);
+    }
+
+    pub(super) fn add(&mut self, row: u32) {
+        self.rows.push(row);
+        self.weights.push(1);
+    }
+
+    pub(super) fn take_back(&mut self, row: u32) {
+        self.rows.push(row);
+        self.weights.push(-1);
+    }
+
+    /// Reads the group's result here.
+    pub(super) fn mark(&mut self) {
+        let group = self.open.expect("a group was named before its rows");
+        let from = self.segments.last().map_or(0, |s| s.end);
+        let same = self.segments.last().is_some_and(|s| s.group == group);
+        if self.rows.len() > from || !same {
+            let pass = self.segments.last().filter(|_| same).map_or(0, |s| s.pass + 1);
+            self.segments.push(Segment { end: self.rows.len(), group, pass });
+        }
+        self.marks.push(self.segments.len() as u32 - 1);
+    }
+
+    /// Changes behind a group's last mark are a segment whose result nobody reads.
+    fn close(&mut self) {
+        let from = self.segments.last().map_or(0, |s| s.end);
+        if let Some(group) = self.open.take()
+            && self.rows.len() > from
+        {
+            let same = self.segments.last().filter(|s| s.group == group);
+            let pass = same.map_or(0, |s| s.pass + 1);
+            self.segments.push(Segment { end: self.rows.len(), group, pass });
+        }
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.weights.clear();
+        self.segments.clear();
+        self.marks.clear();
+        self.open = None;
+    }
+}
+
+/// Aggregate calls over one frame, driven together.
+pub(super) struct FramedCalls {
+    calls: Vec<AggregateCall>,
+    accumulators: Vec<Box<dyn Accumulator>>,
+    pub(super) script: Script,
+}
+
+impl FramedCalls {
+    /// Calls whose columns are those of the batches given to [`FramedCalls::run`].
+    pub(super) fn new(calls: Vec<AggregateCall>, retractable: bool) -> Self {
+        Self {
+            accumulators: calls.iter().map(|call| call.accumulator(retractable)).collect(),
+            calls,
+            script: Script::default(),
+        }
+    }
+
+    /// Plays the script over the arguments of its changes; one array a call, one value a mark. The script is empty
+    /// then.
+    pub(super) fn run(&mut self, args: &Batch, group_bound: usize) -> Result<Vec<ArrayRef>> {
+        self.script.close();
+        let results = self.play(args, group_bound);
+        self.script.clear();
+        results
+    }
+
+    fn play(&mut self, args: &Batch, group_bound: usize) -> Result<Vec<ArrayRef>> {
+        let passes = self.script.segments.iter().map(|s| s.pass + 1).max().unwrap_or(0);
+        let mut by_pass: Vec<Vec<u32>> = vec![Vec::new(); passes];
+        for (index, segment) in self.script.segments.iter().enumerate() {
+            by_pass[segment.pass].push(index as u32);
+        }
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.calls.len()];
+        // By segment: where its result stands among those of all passes.
+        let mut places = vec![0u32; self.script.segments.len()];
+        let mut read = 0;
+        for segments in &by_pass {
+            let groups: Vec<u32> =
+                segments.iter().map(|&s| self.script.segments[s as usize].group).collect();
+            self.update(args, segments, passes == 1, group_bound)?;
+            for (part, accumulator) in parts.iter_mut().zip(&self.accumulators) {
+                part.push(accumulator.finish(&groups)?);
+            }
+            for &segment in segments {
+                places[segment as usize] = read;
+                read += 1;
+            }
+        }
+        let marks: UInt32Array =
+            self.script.marks.iter().map(|&segment| places[segment as usize]).collect();
+        let in_order = marks.len() == read as usize
+            && marks.values().iter().enumerate().all(|(at, &place)| place as usize == at);
+        parts
+            .iter()
+            .zip(&self.accumulators)
+            .map(|(part, accumulator)| {
+                if part.is_empty() {
+                    return accumulator.finish(&[]);
+                }
+                let refs: Vec<&dyn Array> = part.iter().map(AsRef::as_ref).collect();
+                let all = if refs.len() == 1 { Arc::clone(&part[0]) } else { concat(&refs)? };
+                Ok(if in_order { all } else { take(&all, &marks, None)? })
+            })
+            .collect()
+    }
+
+    /// One pass: the changes of segments of different groups.
+    fn update(
+        &mut self,
+        args: &Batch,
+        segments: &[u32],
+        everything: bool,
+        group_bound: usize,
+    ) -> Result<()> {
+        let script = &self.script;
+        let range = |segment: u32| {
+            let start = segment.checked_sub(1).map_or(0, |s| script.segments[s as usize].end);
+            start..script.segments[segment as usize].end
+        };
+        let mut groups = Vec::new();
+        for &segment in segments {
+            let count = range(segment).len();
+            groups.extend(std::iter::repeat_n(script.segments[segment as usize].group, count));
+        }
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let (batch, weights) = match segments {
+            _ if everything => (args.clone(), script.weights.clone()),
+            [one] => {
+                let range = range(*one);
+                let batch = args.slice(range.start, range.len());
+                (batch, script.weights[range].to_vec())
+            }
+            _ => {
+                let rows: Vec<u32> =
+                    segments.iter().flat_map(|&s| range(s).map(|row| row as u32)).collect();
+                let weights = rows.iter().map(|&row| script.weights[row as usize]).collect();
+                (args.take(&UInt32Array::from(rows))?, weights)
+            }
+        };
+        let weights = weights.iter().any(|&w| w != 1).then_some(&weights[..]);
+        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
+            let columns: Vec<ArrayRef> =
+                call.args.iter().map(|&column| Arc::clone(batch.column(column))).collect();
+            let filter = call.filter.map(|column| boolean(batch.column(column))).transpose()?;
+            accumulator.update(&columns, &groups, group_bound, filter, weights)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets groups.
+    pub(super) fn forget(&mut self, groups: &[u32]) {
+        self.accumulators.iter_mut().for_each(|accumulator| accumulator.clear(groups));
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.accumulators.iter().map(|accumulator| accumulator.size_bytes()).sum()
+    }
+}
+
+/// A boolean column.
+pub(super) fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {
+    column.as_boolean_opt().ok_or_else(|| Error::internal("a FILTER column is not boolean"))
+}
