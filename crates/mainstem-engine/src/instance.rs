@@ -13,9 +13,13 @@ use crate::operator::Operator;
 use crate::ops::aggregate::{Aggregate, AggregatePlan};
 use crate::ops::interval_join::{IntervalJoin, IntervalJoinPlan};
 use crate::ops::join::{Join, JoinPlan};
+use crate::ops::expand::Expand;
 use crate::ops::limit::Limit;
+use crate::ops::repeat::Repeat;
+use crate::ops::over::{OverPlan, TimedOver};
 use crate::ops::rank::RankPlan;
 use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
+use crate::ops::match_recognize::MatchRecognize;
 use crate::ops::session_window::SessionPlan;
 use crate::ops::session_window::aggregate::SessionAggregate;
 use crate::ops::session_window::table::SessionTable;
@@ -29,7 +33,7 @@ use crate::ops::watermark::SourceWatermark;
 use crate::ops::window_aggregate::{WindowAggregate, WindowAggregatePlan};
 use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
-use crate::plan::{Node, NodeKind};
+use crate::plan::{Node, NodeKind, TimeSource};
 
 /// How a worker runs a node.
 #[allow(clippy::large_enum_variant, reason = "one a node, made once")]
@@ -109,12 +113,27 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
                 changelog: [input(0).changelog, input(1).changelog],
             })?)
         }
-        NodeKind::Over { .. } => return Err(Error::internal("OVER has no operator yet")),
+        NodeKind::Over { partition, order, time, calls } => over(
+            &OverPlan {
+                partition: partition.clone(),
+                order: order.clone(),
+                calls: calls.clone(),
+                input: input(0).output.clone(),
+            },
+            *time,
+        )?,
         NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
         | NodeKind::WindowJoin { .. } => join_by_time(graph, node)?,
         NodeKind::Rank { .. } => rank(graph, index)?.operator()?,
+        NodeKind::Repeat { column } => Box::new(Repeat { column: *column }),
+        NodeKind::Expand { layouts } => {
+            Box::new(Expand { layouts: layouts.clone(), types: node.output.clone() })
+        }
+        NodeKind::MatchRecognize(spec) => {
+            Box::new(MatchRecognize::new(spec, &input(0).output)?)
+        }
         NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
         NodeKind::TemporalSort { time, keys } => {
             Box::new(TemporalSort::new(*time, keys, &input(0).output)?)
@@ -219,6 +238,13 @@ fn join_by_time(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
         _ => return Err(Error::internal("not a join by time")),
     };
     Ok(operator)
+}
+
+fn over(plan: &OverPlan, time: Option<TimeSource>) -> Result<Box<dyn Operator>> {
+    Ok(match time {
+        Some(time) => Box::new(TimedOver::new(plan, time)?),
+        None => return Err(Error::internal("OVER over changing rows has no operator yet")),
+    })
 }
 
 fn last_type(node: &Node) -> Result<ArrowType> {

@@ -2,14 +2,18 @@
 
 pub(crate) mod aggregate;
 mod calls;
+pub(crate) mod expand;
 pub(crate) mod interval_join;
 pub(crate) mod join;
 mod join_side;
 pub(crate) mod limit;
 pub(crate) mod lookup_join;
+pub(crate) mod match_recognize;
+pub(crate) mod over;
 mod panes;
 mod probe;
 pub(crate) mod rank;
+pub(crate) mod repeat;
 mod rows;
 pub(crate) mod session_window;
 mod slices;

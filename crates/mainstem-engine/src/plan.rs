@@ -303,6 +303,22 @@ pub enum NodeKind {
         /// When rows come out.
         emit: RankEmit,
     },
+    /// Each row as often as the Int64 column `column` says (not at all for NULL and less than 1), without that column.
+    /// Stateless.
+    Repeat {
+        /// The column.
+        column: usize,
+    },
+    /// Each row once per layout, with the columns that the layout lists. Stateless; a batch out for each layout.
+    Expand {
+        /// Of equal length.
+        layouts: Vec<Vec<Expanded>>,
+    },
+    /// MATCH_RECOGNIZE over append-only rows: the matches of a pattern in the rows of each key, in order of time (event
+    /// time: once the watermark has passed them; late rows are dropped and counted). Output columns: the keys, then the
+    /// measures; one row a match, append-only. State: rows that wait for the watermark, and for each key the runs that
+    /// have started with the rows from their first on, freed when they match, fail or are WITHIN's interval old.
+    MatchRecognize(Arc<crate::match_recognize::MatchSpec>),
     /// The first `count` rows after `offset`; append-only input, worker 0.
     Limit {
         /// Rows left out.
@@ -333,6 +349,17 @@ pub enum NodeKind {
         /// What the target takes.
         changelog: ChangelogMode,
     },
+}
+
+/// A column of a layout of `Expand`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expanded {
+    /// A column of the input.
+    Column(usize),
+    /// NULLs.
+    Null,
+    /// This Int64 in every row.
+    Number(i64),
 }
 
 /// Where a window aggregate's windows come from.

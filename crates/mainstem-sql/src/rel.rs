@@ -10,11 +10,13 @@ use mainstem_core::DataType;
 use mainstem_core::table::Options;
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::OverCall;
-use mainstem_engine::plan::JoinKind;
+use mainstem_engine::plan::{Expanded, JoinKind};
+use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{SessionSpec, WindowSpec};
 
 use crate::bound::Bound;
 use crate::catalog::Table;
+use crate::join_time::JoinTime;
 
 /// Flink's time attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +189,23 @@ pub enum RelKind {
         /// Over left columns then right columns.
         residual: Option<Bound>,
     },
+    /// A join that goes by time besides its keys.
+    TimedJoin {
+        /// Left.
+        left: Box<Rel>,
+        /// Right.
+        right: Box<Rel>,
+        /// Which rows without a partner come out.
+        kind: JoinKind,
+        /// Columns of the left side.
+        left_keys: Vec<usize>,
+        /// Columns of the right side.
+        right_keys: Vec<usize>,
+        /// Over left columns then right columns.
+        residual: Option<Bound>,
+        /// By what time.
+        by: JoinTime,
+    },
     /// OVER: input columns, then one a call.
     Over {
         /// Input.
@@ -199,6 +218,41 @@ pub enum RelKind {
         time: Option<TimeAttribute>,
         /// The columns it adds.
         calls: Vec<OverCall>,
+    },
+    /// Top-N and deduplication: of each partition, the rows whose rank is from `from` to `to`; then the rank, if asked.
+    Rank {
+        /// Input.
+        input: Box<Rel>,
+        /// Partition columns.
+        partition: Vec<usize>,
+        /// Column, descending, NULLs first. Without: in the order of arrival.
+        order: Vec<(usize, bool, bool)>,
+        /// Rows that are equal in the order stand the other way round.
+        latest_first: bool,
+        /// What the rank is.
+        function: RankFunction,
+        /// The first rank, from 1.
+        from: u64,
+        /// The last one.
+        to: RankEnd,
+        /// Adds the rank.
+        with_rank: bool,
+        /// When rows come out, if the input only appends; a changelog if not.
+        emit: RankEmit,
+    },
+    /// Each row as often as the last column says; the other columns.
+    Repeat {
+        /// Input.
+        input: Box<Rel>,
+        /// Its last column, BIGINT NOT NULL.
+        column: usize,
+    },
+    /// Each row once per layout: GROUPING SETS.
+    Expand {
+        /// Input.
+        input: Box<Rel>,
+        /// What stands in each column.
+        layouts: Vec<Vec<Expanded>>,
     },
     /// ORDER BY, emitted at the end of input.
     Sort {
@@ -257,11 +311,41 @@ impl Rel {
             | RelKind::Aggregate { input, .. }
             | RelKind::WindowAggregate { input, .. }
             | RelKind::Unnest { input, .. }
+            | RelKind::Repeat { input, .. }
+            | RelKind::Expand { input, .. }
             | RelKind::Over { input, .. }
+            | RelKind::Rank { input, .. }
             | RelKind::Sort { input, .. }
             | RelKind::Limit { input, .. } => vec![input],
             RelKind::UnionAll { inputs } => inputs.iter().collect(),
-            RelKind::Join { left, right, .. } => vec![left, right],
+            RelKind::Join { left, right, .. } | RelKind::TimedJoin { left, right, .. } => {
+                vec![left, right]
+            }
+        }
+    }
+
+    /// The expressions of the node itself.
+    pub fn expressions(&self) -> Vec<&Bound> {
+        match &self.kind {
+            RelKind::Project { exprs, .. } => exprs.iter().collect(),
+            RelKind::Filter { predicate, .. } => vec![predicate],
+            RelKind::Join { residual, .. } | RelKind::TimedJoin { residual, .. } => {
+                residual.iter().collect()
+            }
+            RelKind::Scan { .. }
+            | RelKind::Values { .. }
+            | RelKind::WindowTable { .. }
+            | RelKind::Aggregate { .. }
+            | RelKind::WindowAggregate { .. }
+            | RelKind::UnionAll { .. }
+            | RelKind::SessionTable { .. }
+            | RelKind::Unnest { .. }
+            | RelKind::Repeat { .. }
+            | RelKind::Expand { .. }
+            | RelKind::Over { .. }
+            | RelKind::Rank { .. }
+            | RelKind::Sort { .. }
+            | RelKind::Limit { .. } => Vec::new(),
         }
     }
 
@@ -277,6 +361,17 @@ impl Rel {
         match &self.kind {
             RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
             RelKind::Filter { input, .. } | RelKind::Over { input, .. } => input.upsert_key(),
+            RelKind::Rank { input, partition, function, from, to, with_rank, .. } => {
+                let rank = input.fields.len();
+                let numbers = *function == RankFunction::RowNumber;
+                if numbers && *to == RankEnd::Constant(*from) {
+                    Some(partition.clone())
+                } else if numbers && *with_rank {
+                    Some(partition.iter().copied().chain([rank]).collect())
+                } else {
+                    input.upsert_key()
+                }
+            }
             RelKind::Project { input, exprs } => {
                 let moved =
                     |key: usize| exprs.iter().position(|e| e.as_checked_column() == Some(key));

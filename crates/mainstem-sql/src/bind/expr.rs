@@ -114,9 +114,10 @@ impl<'a> ExprBinder<'a> {
                 self.between(expr, low, high, *negated, *symmetric, span)
             }
             ExprKind::InList { expr, list, negated } => self.in_list(expr, list, *negated, span),
-            ExprKind::InSubquery { .. } | ExprKind::Exists(_) | ExprKind::Subquery(_) => {
-                self.subquery(expr)
-            }
+            ExprKind::InSubquery { .. }
+            | ExprKind::Quantified { .. }
+            | ExprKind::Exists(_)
+            | ExprKind::Subquery(_) => self.subquery(expr),
             ExprKind::Like { expr, pattern, escape, negated, similar } => {
                 self.like(expr, pattern, escape.as_ref(), *negated, *similar, span)
             }
@@ -130,7 +131,9 @@ impl<'a> ExprBinder<'a> {
                 }
                 self.cast(self.bind(expr)?, data_type, mode, span)
             }
-            ExprKind::Over { .. } => Err(SqlError::unsupported("OVER (...)", span)),
+            ExprKind::Over { call, ignore_nulls, window } => {
+                self.over(call, *ignore_nulls, window, span)
+            }
             _ => self.call_form(expr),
         }
     }
@@ -368,18 +371,7 @@ impl<'a> ExprBinder<'a> {
         let value = self.bind(expr)?;
         let mut any: Option<Bound> = None;
         for item in list {
-            let item_value = self.bind(item)?;
-            // Flink casts text to the number's type here, which `=` does not do.
-            let mixed = coercion::string_meets_number(&value.data_type, &item_value.data_type);
-            let common = coercion::comparable_type(&value.data_type, &item_value.data_type);
-            let equal = match common.filter(|_| mixed) {
-                Some(common) => {
-                    let left = self.cast(value.clone(), &common, CastMode::Implicit, item.span)?;
-                    let right = self.cast(item_value, &common, CastMode::Implicit, item.span)?;
-                    self.binary(BinaryOp::Eq, left, right, item.span)?
-                }
-                None => self.binary(BinaryOp::Eq, value.clone(), item_value, item.span)?,
-            };
+            let equal = self.equals_item(&value, self.bind(item)?, item.span)?;
             any = Some(match any {
                 None => equal,
                 Some(before) => self.binary(BinaryOp::Or, before, equal, span)?,
@@ -387,6 +379,20 @@ impl<'a> ExprBinder<'a> {
         }
         let any = any.ok_or_else(|| SqlError::new("IN needs at least one value", span))?;
         if negated { self.not(any, span) } else { Ok(any) }
+    }
+
+    /// Equality as IN tests it: Flink casts text to the number's type here, which `=` does not do.
+    pub(super) fn equals_item(&self, value: &Bound, item: Bound, span: Span) -> SqlResult<Bound> {
+        let mixed = coercion::string_meets_number(&value.data_type, &item.data_type);
+        let common = coercion::comparable_type(&value.data_type, &item.data_type);
+        match common.filter(|_| mixed) {
+            Some(common) => {
+                let left = self.cast(value.clone(), &common, CastMode::Implicit, span)?;
+                let right = self.cast(item, &common, CastMode::Implicit, span)?;
+                self.binary(BinaryOp::Eq, left, right, span)
+            }
+            None => self.binary(BinaryOp::Eq, value.clone(), item, span),
+        }
     }
 
     fn like(
@@ -486,6 +492,11 @@ pub(super) fn string(text: &str) -> Bound {
     // Flink counts UTF-16 units.
     let length = text.encode_utf16().count() as u32;
     Bound::literal(Arc::new(StringArray::from(vec![text])), TypeKind::Char { length }.not_null())
+}
+
+/// 0, of type BIGINT.
+pub(super) fn zero() -> Bound {
+    Bound::literal(Arc::new(Int64Array::from(vec![0])), TypeKind::BigInt.not_null())
 }
 
 fn is_number(expr: &Expr) -> bool {

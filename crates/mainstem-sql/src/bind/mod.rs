@@ -5,18 +5,27 @@
 //! INTERVAL.
 
 mod aggregate;
+mod aggregate_call;
+mod attach;
 mod call;
 mod construct;
+mod correlation;
 mod create_as;
 mod ddl;
 mod expr;
+mod grouping_sets;
 mod insert;
 mod interval_cast;
 mod json;
+mod lateral;
 mod like;
+mod order;
+mod over;
 mod query;
 mod scope;
+mod set;
 mod subquery;
+mod values;
 mod window;
 
 pub use create_as::bind_create_as;

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow_select::concat::concat;
 use mainstem_core::table::Options;
 use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::plan::JoinKind;
@@ -12,15 +12,16 @@ use mainstem_engine::plan::JoinKind;
 use super::aggregate::has_aggregate;
 use super::ddl::check_usable;
 use super::expr::ExprBinder;
+use super::over::{self, Overs};
 use super::scope::Surroundings;
+use super::subquery::has_subquery;
 use super::{Binder, VIEW_DEPTH_MAX};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
-    SetExpr, SetOperator, StringLiteral, TableRef,
+    SetExpr, StringLiteral, TableRef,
 };
 use crate::bound::{Bound, BoundKind};
 use crate::catalog::{Object, Table};
-use crate::coercion;
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, columns_of};
@@ -31,7 +32,8 @@ impl<'a> Binder<'a> {
     where
         'a: 'f,
     {
-        let around = Surroundings { scope: self.scope.clone(), subqueries: None };
+        let around =
+            Surroundings { scope: self.scope.clone(), subqueries: None, overs: None };
         ExprBinder { session: self.context.session, fields, grouping: None, around }
     }
 
@@ -43,48 +45,9 @@ impl<'a> Binder<'a> {
             self.ctes.push((name.value.clone(), rel));
         }
         let rel = self.set_expr(&query.body);
+        let rel = rel.and_then(|rel| self.order_and_limit(rel, query));
         self.ctes.truncate(before);
-        self.order_and_limit(rel?, query)
-    }
-
-    fn order_and_limit(&mut self, mut rel: Rel, query: &Query) -> SqlResult<Rel> {
-        let count = |e: &Option<Expr>| e.as_ref().map(constant_count).transpose();
-        let (limit, offset) = (count(&query.limit)?, count(&query.offset)?.unwrap_or(0));
-        let fields = rel.fields.clone();
-        if !query.order_by.is_empty() {
-            let mut keys = Vec::new();
-            for item in &query.order_by {
-                let column = self.order_column(&item.expr, &fields)?;
-                // Flink: NULL is the smallest value.
-                let nulls_first = item.nulls_first.unwrap_or(!item.descending);
-                keys.push((column, item.descending, nulls_first));
-            }
-            let limit = if offset == 0 { limit } else { None };
-            rel = Rel {
-                kind: RelKind::Sort { input: Box::new(rel), keys, limit },
-                fields: fields.clone(),
-            };
-        }
-        if offset > 0 || (limit.is_some() && query.order_by.is_empty()) {
-            let kind = RelKind::Limit { input: Box::new(rel), offset, count: limit };
-            rel = Rel { kind, fields };
-        }
-        Ok(rel)
-    }
-
-    fn order_column(&self, expr: &Expr, fields: &[RelField]) -> SqlResult<usize> {
-        if let ExprKind::Number(text) = expr.kind.as_ref()
-            && let Ok(ordinal) = text.parse::<usize>()
-        {
-            return match ordinal.checked_sub(1).filter(|i| *i < fields.len()) {
-                Some(index) => Ok(index),
-                None => Err(SqlError::new(format!("there is no column {ordinal}"), expr.span)),
-            };
-        }
-        self.expressions(fields).bind(expr)?.as_column().ok_or_else(|| {
-            SqlError::new("ORDER BY takes columns of the select list", expr.span)
-                .with_hint("give the expression an alias in the select list and order by that")
-        })
+        rel
     }
 
     fn set_expr(&mut self, body: &SetExpr) -> SqlResult<Rel> {
@@ -94,107 +57,12 @@ impl<'a> Binder<'a> {
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation { op, all, left, right, span } => {
                 let (left, right) = (self.set_expr(left)?, self.set_expr(right)?);
-                if *op != SetOperator::Union {
-                    let name = format!("{op:?}").to_uppercase();
-                    return Err(SqlError::unsupported(name, *span));
-                }
-                let union = self.union(vec![left, right], *span)?;
-                Ok(if *all { union } else { distinct(union) })
+                self.set_operation(*op, *all, left, right, *span)
             }
         }
     }
 
-    fn union(&self, inputs: Vec<Rel>, span: Span) -> SqlResult<Rel> {
-        let width = inputs[0].fields.len();
-        if inputs.iter().any(|i| i.fields.len() != width) {
-            return Err(SqlError::new("both sides of UNION need the same number of columns", span));
-        }
-        let mut fields = inputs[0].fields.clone();
-        for (i, field) in fields.iter_mut().enumerate() {
-            let types: Vec<DataType> =
-                inputs.iter().map(|r| r.fields[i].data_type.clone()).collect();
-            field.data_type = coercion::common_type(&types).ok_or_else(|| {
-                let message = format!(
-                    "column {} of UNION is {} on one side and {} on the other",
-                    i + 1,
-                    types[0],
-                    types[1]
-                );
-                SqlError::new(message, span).with_hint("add a CAST")
-            })?;
-            let same =
-                |r: &Rel| r.fields[i].time == field.time && r.fields[i].window == field.window;
-            if !inputs.iter().all(same) {
-                field.time = None;
-                field.window = None;
-            }
-            field.qualifier = None;
-        }
-        let inputs = inputs
-            .into_iter()
-            .map(|rel| self.cast_columns(rel, &fields, span))
-            .collect::<SqlResult<Vec<_>>>()?;
-        Ok(Rel { kind: RelKind::UnionAll { inputs }, fields })
-    }
-
-    /// A projection that casts each column to the type of `fields`, if any has to be.
-    fn cast_columns(&self, rel: Rel, fields: &[RelField], span: Span) -> SqlResult<Rel> {
-        let binder = self.expressions(&[]);
-        let mut exprs = Vec::new();
-        for (i, field) in fields.iter().enumerate() {
-            let column = Bound::column(i, rel.fields[i].data_type.clone());
-            exprs.push(binder.coerce(column, &field.data_type, span)?);
-        }
-        if exprs.iter().all(|e| e.as_column().is_some()) {
-            return Ok(rel);
-        }
-        Ok(Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields: fields.to_vec() })
-    }
-
-    fn values(&mut self, rows: &[Vec<Expr>]) -> SqlResult<Rel> {
-        let width = rows[0].len();
-        let binder = self.expressions(&[]);
-        let mut columns = Vec::new();
-        let mut fields = Vec::new();
-        let mut span = rows[0][0].span;
-        for i in 0..width {
-            let mut values = Vec::new();
-            for row in rows {
-                let Some(expr) = row.get(i).filter(|_| row.len() == width) else {
-                    return Err(SqlError::new(
-                        format!(
-                            "this row of VALUES has {} columns, the first has {width}",
-                            row.len()
-                        ),
-                        row[0].span,
-                    ));
-                };
-                span = expr.span;
-                values.push(binder.bind(expr)?);
-            }
-            let (values, data_type) = binder.unify(values, "the rows of VALUES", span)?;
-            let arrow = data_type.to_arrow();
-            let mut arrays = Vec::new();
-            for value in &values {
-                let Some(literal) = value.as_literal() else {
-                    return Err(SqlError::unsupported("VALUES with anything but constants", span)
-                        .with_hint("write the row as a SELECT and combine rows with UNION ALL"));
-                };
-                arrays.push(if literal.data_type() == &arrow {
-                    Arc::clone(literal)
-                } else {
-                    arrow_cast::cast(literal, &arrow)
-                        .map_err(|e| SqlError::new(e.to_string(), span))?
-                });
-            }
-            let parts: Vec<&dyn arrow_array::Array> = arrays.iter().map(AsRef::as_ref).collect();
-            columns.push(concat(&parts).map_err(|e| SqlError::new(e.to_string(), span))?);
-            fields.push(RelField::new(format!("EXPR${i}"), data_type));
-        }
-        Ok(Rel { kind: RelKind::Values { columns, rows: rows.len() }, fields })
-    }
-
-    fn select(&mut self, select: &Select) -> SqlResult<Rel> {
+    pub(super) fn select(&mut self, select: &Select) -> SqlResult<Rel> {
         let mut rel = match &select.from {
             Some(from) => self.from(from)?,
             None => {
@@ -202,18 +70,15 @@ impl<'a> Binder<'a> {
             }
         };
         if let Some(selection) = &select.selection {
-            let predicate = self.expressions(&rel.fields).condition(selection, "WHERE")?;
-            rel = filter(rel, predicate);
-        }
-        if let Some(qualify) = &select.qualify {
-            return Err(SqlError::unsupported("QUALIFY", qualify.span));
+            rel = self.restricted(rel, selection, "WHERE")?;
         }
         let aggregated = !select.group_by.is_empty()
             || select.having.is_some()
             || select.items.iter().any(|item| match item {
                 SelectItem::Expr { expr, .. } => has_aggregate(expr),
                 SelectItem::Wildcard { .. } => false,
-            });
+            })
+            || select.qualify.as_ref().is_some_and(has_aggregate);
         let rel = if aggregated {
             self.aggregate_select(select, rel)?
         } else {
@@ -223,9 +88,15 @@ impl<'a> Binder<'a> {
     }
 
     fn plain_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
-        let binder = self.expressions(&input.fields);
-        let (exprs, fields) = select_list(&binder, select, &input.fields)?;
-        Ok(Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields })
+        let overs = Overs::new(select);
+        let around = self.subqueries_of(&written_items(select), &input.fields)?;
+        let mut binder = self.expressions(&input.fields);
+        binder.around = Surroundings { overs: Some(Rc::clone(&overs)), ..around.clone() };
+        let (exprs, mut fields) = select_list(&binder, select, &input.fields)?;
+        let qualify = over::qualify(&binder, select)?;
+        let (input, exprs) = self.settled(input, exprs, &around)?;
+        around.untime(&mut fields);
+        Ok(over::project(input, &overs, exprs, fields, qualify))
     }
 
     fn aggregate_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
@@ -233,15 +104,23 @@ impl<'a> Binder<'a> {
         let input_fields = input.fields.clone();
         let (grouping, window) = self.grouping(select, &input_fields)?;
         let grouping = RefCell::new(grouping);
-        let around = Surroundings { scope: self.scope.clone(), subqueries: None };
+        let overs = Overs::new(select);
+        let mut written = written_items(select);
+        written.extend(&select.having);
+        let scope = grouping.borrow().scope();
+        let asked = self.subqueries_of(&written, &scope)?;
+        let around = Surroundings { overs: Some(Rc::clone(&overs)), ..asked.clone() };
         let binder = ExprBinder { session, fields: &[], grouping: Some(&grouping), around };
-        let (exprs, fields) = select_list(&binder, select, &input_fields)?;
+        let (exprs, mut fields) = select_list(&binder, select, &input_fields)?;
+        let qualify = over::qualify(&binder, select)?;
         let having = select.having.as_ref().map(|h| binder.condition(h, "HAVING")).transpose()?;
         let mut rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
         if let Some(predicate) = having {
-            rel = filter(rel, predicate);
+            rel = self.filtered(rel, predicate, &asked)?;
         }
-        Ok(Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields })
+        let (rel, exprs) = self.settled(rel, exprs, &asked)?;
+        asked.untime(&mut fields);
+        Ok(over::project(rel, &overs, exprs, fields, qualify))
     }
 
     pub(super) fn from(&mut self, table: &TableRef) -> SqlResult<Rel> {
@@ -273,7 +152,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn aliased(&self, mut rel: Rel, alias: Option<&Alias>, own: Option<&str>) -> SqlResult<Rel> {
+    pub(super) fn aliased(&self, mut rel: Rel, alias: Option<&Alias>, own: Option<&str>) -> SqlResult<Rel> {
         if let Some(alias) = alias {
             rel = rename(rel, &alias.columns, alias.name.span)?;
         }
@@ -347,6 +226,9 @@ impl<'a> Binder<'a> {
             let rel = self.unnest(left, expr, *with_ordinality, alias.as_ref(), kind, *span)?;
             return self.unnest_condition(rel, kind, constraint, *span);
         }
+        if let TableRef::Derived { query, alias, lateral: true } = right {
+            return self.lateral(left, query, alias.as_ref(), kind, constraint, span);
+        }
         let right = self.from(right)?;
         let mut fields: Vec<RelField> = left.fields.iter().chain(&right.fields).cloned().collect();
         for (i, field) in fields.iter_mut().enumerate() {
@@ -363,6 +245,9 @@ impl<'a> Binder<'a> {
         }
         let condition = match constraint {
             JoinConstraint::None => None,
+            JoinConstraint::On(expr) if kind == JoinType::Inner && has_subquery(expr) => {
+                return self.join_on_subqueries(left, right, expr, fields);
+            }
             JoinConstraint::On(expr) => Some(self.expressions(&fields).condition(expr, "ON")?),
             JoinConstraint::Using(columns) => {
                 let names: Vec<&str> = columns.iter().map(|c| c.value.as_str()).collect();
@@ -469,6 +354,17 @@ impl<'a> Binder<'a> {
     }
 }
 
+/// The expressions of a select list.
+fn written_items(select: &Select) -> Vec<&Expr> {
+    let mut written = Vec::new();
+    for item in &select.items {
+        if let SelectItem::Expr { expr, .. } = item {
+            written.push(expr);
+        }
+    }
+    written
+}
+
 /// Reads all columns of a table.
 fn scan(table: &Arc<Table>, hints: &[(StringLiteral, StringLiteral)]) -> Rel {
     let mut options: Options = table.options.clone();
@@ -497,7 +393,7 @@ pub(super) fn filter(input: Rel, predicate: Bound) -> Rel {
     Rel { kind: RelKind::Filter { input: Box::new(input), predicate }, fields }
 }
 
-fn distinct(input: Rel) -> Rel {
+pub(super) fn distinct(input: Rel) -> Rel {
     let fields: Vec<RelField> =
         input.fields.iter().map(|f| RelField { time: None, window: None, ..f.clone() }).collect();
     let keys = (0..fields.len()).collect();
@@ -544,15 +440,6 @@ fn rename(mut rel: Rel, names: &[Ident], span: Span) -> SqlResult<Rel> {
     Ok(rel)
 }
 
-fn constant_count(expr: &Expr) -> SqlResult<u64> {
-    match expr.kind.as_ref() {
-        ExprKind::Number(text) => {
-            text.parse().map_err(|_| SqlError::new("expected a whole number", expr.span))
-        }
-        _ => Err(SqlError::new("expected a whole number", expr.span)),
-    }
-}
-
 /// The expressions and fields of a select list; `input` are the fields that `*` stands for.
 fn select_list(
     binder: &ExprBinder<'_>,
@@ -572,7 +459,7 @@ fn select_list(
             SelectItem::Expr { expr, alias } => {
                 let bound = binder.bind(expr)?;
                 let source = match (bound.as_column(), binder.grouping) {
-                    (Some(index), None) => Some(input[index].clone()),
+                    (Some(index), None) => input.get(index).cloned(),
                     (Some(index), Some(grouping)) => {
                         grouping.borrow().keys.get(index).map(|k| k.field.clone())
                     }
@@ -662,7 +549,7 @@ pub(crate) fn conjunction(parts: Vec<Bound>) -> Option<Bound> {
     })
 }
 
-fn equi_join(
+pub(super) fn equi_join(
     left: Rel,
     right: Rel,
     kind: JoinKind,
@@ -705,6 +592,10 @@ fn equi_join(
         all[if i < width { i } else { i + shift }] = field.clone();
     }
     let right_start = left.fields.len();
+    let one_sided = matches!(kind, JoinKind::Semi | JoinKind::Anti);
+    if one_sided {
+        all.truncate(right_start);
+    }
     let joined = Rel {
         kind: RelKind::Join {
             left: Box::new(left),
@@ -716,7 +607,8 @@ fn equi_join(
         },
         fields: all,
     };
-    let keep: Vec<usize> = (0..width).chain(right_start..right_start + right_width).collect();
+    let of_right = if one_sided { 0 } else { right_width };
+    let keep: Vec<usize> = (0..width).chain(right_start..right_start + of_right).collect();
     joined.select(&keep)
 }
 

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::expr::ExprBinder;
+use super::over::Overs;
 use crate::ast::Ident;
 use crate::bound::{Bound, BoundKind, Placeholder};
 use crate::error::SqlResult;
@@ -31,6 +32,8 @@ pub(super) struct Surroundings {
     pub(super) scope: Option<Rc<Scope>>,
     /// The sub-queries of the clause that is bound.
     pub(super) subqueries: Option<Rc<Subqueries>>,
+    /// The calls over windows, where such calls can stand.
+    pub(super) overs: Option<Rc<RefCell<Overs>>>,
 }
 
 /// The sub-queries of a clause, bound.
@@ -71,6 +74,13 @@ pub(super) enum Test {
 }
 
 impl Surroundings {
+    /// Columns behind the join with a sub-query are no time attributes: rows come when their partners do.
+    pub(super) fn untime(&self, fields: &mut [RelField]) {
+        if self.subqueries.is_some() {
+            fields.iter_mut().for_each(|f| (f.time, f.window) = (None, None));
+        }
+    }
+
     /// The column of a query around this one that a name stands for.
     pub(super) fn outer_column(
         &self,

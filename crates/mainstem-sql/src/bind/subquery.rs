@@ -1,13 +1,275 @@
 //! Sub-queries in expressions: EXISTS, IN, comparisons with SOME and ALL, and those that stand for a value.
+//! Invariant: a condition of its own (EXISTS or IN, perhaps negated) becomes a semi or anti join; any other use
+//! becomes a column that a left join adds, of which each row has one partner at most. `attach` makes the joins.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mainstem_core::{DataType, TypeKind};
+use mainstem_engine::plan::JoinKind;
+
+use super::Binder;
+use super::aggregate::visit;
+use super::attach::Attach;
 use super::expr::ExprBinder;
-use crate::ast::Expr;
-use crate::bound::Bound;
+use super::query::{conjunction, conjuncts, equi_join, filter};
+use super::scope::{Scope, Subqueries, Surroundings, Test, Used};
+use crate::ast::{Expr, ExprKind};
+use crate::bound::{Bound, BoundKind, Placeholder};
 use crate::error::{SqlError, SqlResult};
+use crate::operators::BinaryOp;
+use crate::rel::{Rel, RelField};
+use crate::source::Span;
 
 impl ExprBinder<'_> {
     /// A sub-query that the clause has bound.
     pub(super) fn subquery(&self, expr: &Expr) -> SqlResult<Bound> {
-        Err(SqlError::unsupported("a sub-query in an expression", expr.span))
+        let span = expr.span;
+        let found = self.around.subqueries.as_ref().and_then(|subqueries| {
+            let index = subqueries.bound.iter().position(|(own, _)| *own == span)?;
+            Some((subqueries, index))
+        });
+        let Some((subqueries, index)) = found else {
+            return Err(SqlError::unsupported("a sub-query in this place", span).with_hint(
+                "sub-queries stand in WHERE, HAVING, the select list and ON of an inner join",
+            ));
+        };
+        let fields = &subqueries.bound[index].1.fields;
+        let (test, operands, negated) = match expr.kind.as_ref() {
+            ExprKind::Exists(_) => (Test::Exists, Vec::new(), false),
+            ExprKind::InSubquery { expr, negated, .. } => {
+                (Test::In, self.operands(expr)?, *negated)
+            }
+            ExprKind::Quantified { left, op, all, .. } => {
+                let operands = self.operands(left)?;
+                match (*op, *all) {
+                    (BinaryOp::Eq, false) => (Test::In, operands, false),
+                    (BinaryOp::NotEq, true) => (Test::In, operands, true),
+                    (op, false) => (Test::Some(op), operands, false),
+                    (op, true) => (Test::Some(opposite(op)), operands, true),
+                }
+            }
+            _ => (Test::Scalar, Vec::new(), false),
+        };
+        let width = if test == Test::Scalar { 1 } else { operands.len() };
+        if test != Test::Exists && fields.len() != width {
+            let message =
+                format!("this sub-query has {} columns, {width} are needed", fields.len());
+            return Err(SqlError::new(message, span));
+        }
+        let nullable = operands.iter().any(|o| o.data_type.nullable)
+            || fields.iter().any(|f| f.data_type.nullable);
+        let data_type = match test {
+            Test::Scalar => fields[0].data_type.with_nullable(true),
+            Test::Exists => TypeKind::Boolean.not_null(),
+            Test::In | Test::Some(_) => DataType { kind: TypeKind::Boolean, nullable },
+        };
+        let mut used = subqueries.used.borrow_mut();
+        used.push(Used { index, test, operands, span });
+        let kind = BoundKind::Placeholder(Placeholder::Subquery(used.len() - 1));
+        let bound = Bound { kind, data_type };
+        if negated { self.not(bound, span) } else { Ok(bound) }
+    }
+
+    fn operands(&self, expr: &Expr) -> SqlResult<Vec<Bound>> {
+        match expr.kind.as_ref() {
+            ExprKind::Row(items) => items.iter().map(|item| self.bind(item)).collect(),
+            _ => Ok(vec![self.bind(expr)?]),
+        }
+    }
+}
+
+/// The comparison that holds where `op` does not.
+fn opposite(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Eq => BinaryOp::NotEq,
+        BinaryOp::NotEq => BinaryOp::Eq,
+        BinaryOp::Lt => BinaryOp::GtEq,
+        BinaryOp::LtEq => BinaryOp::Gt,
+        BinaryOp::Gt => BinaryOp::LtEq,
+        BinaryOp::GtEq => BinaryOp::Lt,
+        other => other,
+    }
+}
+
+/// True if `expr` holds a sub-query.
+pub(super) fn has_subquery(expr: &Expr) -> bool {
+    let mut found = false;
+    visit(expr, &mut |e| found |= is_subquery(e));
+    found
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(
+        expr.kind.as_ref(),
+        ExprKind::InSubquery { .. }
+            | ExprKind::Exists(_)
+            | ExprKind::Subquery(_)
+            | ExprKind::Quantified { .. }
+    )
+}
+
+/// The conjuncts of a condition as written.
+pub(super) fn written_conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
+    match expr.kind.as_ref() {
+        ExprKind::Binary { op: BinaryOp::And, left, right } => {
+            written_conjuncts(left, out);
+            written_conjuncts(right, out);
+        }
+        _ => out.push(expr),
+    }
+}
+
+fn holds_placeholder(expr: &Bound) -> bool {
+    expr.any(&|e| matches!(e.kind, BoundKind::Placeholder(Placeholder::Subquery(_))))
+}
+
+/// The sub-query that a condition is, and whether it is negated.
+fn sole_test(part: &Bound) -> Option<(usize, bool)> {
+    match &part.kind {
+        BoundKind::Placeholder(Placeholder::Subquery(n)) => Some((*n, false)),
+        BoundKind::Call { name, args, .. } if name == "NOT" => {
+            sole_test(&args[0]).map(|(n, negated)| (n, !negated))
+        }
+        _ => None,
+    }
+}
+
+impl Binder<'_> {
+    /// Binds the sub-queries of `exprs`, which see `fields`.
+    pub(super) fn subqueries_of(
+        &mut self,
+        exprs: &[&Expr],
+        fields: &[RelField],
+    ) -> SqlResult<Surroundings> {
+        let mut queries = Vec::new();
+        for expr in exprs {
+            visit(expr, &mut |e| match e.kind.as_ref() {
+                ExprKind::InSubquery { query, .. }
+                | ExprKind::Exists(query)
+                | ExprKind::Subquery(query)
+                | ExprKind::Quantified { query, .. } => queries.push((e.span, query.clone())),
+                _ => {}
+            });
+        }
+        let outer = self.scope.clone();
+        if queries.is_empty() {
+            return Ok(Surroundings { scope: outer, ..Surroundings::default() });
+        }
+        let depth = self.enter(fields);
+        let bound: SqlResult<Vec<(Span, Rel)>> =
+            queries.iter().map(|(span, query)| Ok((*span, self.query(query)?))).collect();
+        self.scope.clone_from(&outer);
+        let used = RefCell::new(Vec::new());
+        let subqueries = Some(Rc::new(Subqueries { bound: bound?, used, depth }));
+        Ok(Surroundings { scope: outer, subqueries, ..Surroundings::default() })
+    }
+
+    /// What is bound from here on is a sub-query that sees `fields`; returns the depth of the query with the fields.
+    pub(super) fn enter(&mut self, fields: &[RelField]) -> usize {
+        let parent = self.scope.take();
+        let depth = parent.as_ref().map_or(0, |scope| scope.depth + 1);
+        self.scope = Some(Rc::new(Scope { fields: fields.to_vec(), depth, parent }));
+        depth
+    }
+
+    /// WHERE and its like.
+    pub(super) fn restricted(
+        &mut self,
+        rel: Rel,
+        condition: &Expr,
+        clause: &str,
+    ) -> SqlResult<Rel> {
+        let around = self.subqueries_of(&[condition], &rel.fields)?;
+        let mut binder = self.expressions(&rel.fields);
+        binder.around = around.clone();
+        let predicate = binder.condition(condition, clause)?;
+        self.filtered(rel, predicate, &around)
+    }
+
+    /// An inner join whose condition has sub-queries: those parts of it are conditions on the joined rows.
+    pub(super) fn join_on_subqueries(
+        &mut self,
+        left: Rel,
+        right: Rel,
+        on: &Expr,
+        fields: Vec<RelField>,
+    ) -> SqlResult<Rel> {
+        let mut parts = Vec::new();
+        written_conjuncts(on, &mut parts);
+        let (late, early): (Vec<_>, Vec<_>) = parts.into_iter().partition(|p| has_subquery(p));
+        let binder = self.expressions(&fields);
+        let early = early
+            .into_iter()
+            .map(|part| binder.condition(part, "ON"))
+            .collect::<SqlResult<Vec<_>>>()?;
+        let rel = equi_join(left, right, JoinKind::Inner, conjunction(early), fields);
+        late.into_iter().try_fold(rel, |rel, part| self.restricted(rel, part, "ON"))
+    }
+
+    /// `rel` where `predicate` holds.
+    pub(super) fn filtered(
+        &self,
+        rel: Rel,
+        predicate: Bound,
+        around: &Surroundings,
+    ) -> SqlResult<Rel> {
+        let Some(subqueries) = &around.subqueries else { return Ok(filter(rel, predicate)) };
+        let mut parts = Vec::new();
+        conjuncts(predicate, &mut parts);
+        let (with, without): (Vec<_>, Vec<_>) = parts.into_iter().partition(holds_placeholder);
+        let mut rel = match conjunction(without) {
+            Some(plain) => filter(rel, plain),
+            None => rel,
+        };
+        let attach = Attach { session: self.context.session, subqueries };
+        let mut rest = Vec::new();
+        for part in with {
+            let used = subqueries.used.borrow();
+            let test = sole_test(&part).map(|(n, negated)| (used[n].clone(), negated));
+            drop(used);
+            match test {
+                Some((used, negated)) if matches!(used.test, Test::Exists | Test::In) => {
+                    rel = attach.semi(rel, &used, negated)?;
+                }
+                _ => rest.push(part),
+            }
+        }
+        let width: Vec<usize> = (0..rel.fields.len()).collect();
+        let (rel, rest) = self.settled(rel, rest, around)?;
+        Ok(match conjunction(rest) {
+            Some(predicate) => filter(rel, predicate).select(&width),
+            None => rel,
+        })
+    }
+
+    /// `exprs` without placeholders for sub-queries, over `rel` with columns for them added.
+    pub(super) fn settled(
+        &self,
+        mut rel: Rel,
+        exprs: Vec<Bound>,
+        around: &Surroundings,
+    ) -> SqlResult<(Rel, Vec<Bound>)> {
+        let Some(subqueries) = &around.subqueries else { return Ok((rel, exprs)) };
+        let attach = Attach { session: self.context.session, subqueries };
+        let used = subqueries.used.borrow().clone();
+        let mut values = vec![None; used.len()];
+        for (n, used) in used.iter().enumerate() {
+            let reads = |e: &Bound| {
+                e.any(&|e| {
+                    matches!(e.kind, BoundKind::Placeholder(Placeholder::Subquery(m)) if m == n)
+                })
+            };
+            if exprs.iter().any(reads) {
+                let (joined, value) = attach.column(rel, used)?;
+                rel = joined;
+                values[n] = Some(value);
+            }
+        }
+        let replace = |placeholder| match placeholder {
+            Placeholder::Subquery(n) => values[n].clone(),
+            Placeholder::Outer { .. } => None,
+        };
+        Ok((rel, exprs.iter().map(|e| e.map_placeholders(&replace)).collect()))
     }
 }

@@ -227,6 +227,7 @@ impl Binder<'_> {
         let mut grouping = Grouping {
             input: input.to_vec().into(),
             keys: Vec::new(),
+            sets: vec![Vec::new()],
             legacy_window: None,
             projected: Vec::new(),
             calls: Vec::new(),
@@ -235,8 +236,9 @@ impl Binder<'_> {
         for item in &select.group_by {
             let expr = match item {
                 GroupItem::Expr(expr) => expr,
-                GroupItem::GroupingSets(_, span) => {
-                    return Err(SqlError::unsupported("GROUPING SETS, ROLLUP and CUBE", *span));
+                GroupItem::GroupingSets(sets, span) => {
+                    grouping.multiply(&binder, sets, *span)?;
+                    continue;
                 }
             };
             if let Some(window) = self.legacy_window(expr, input)? {
@@ -245,13 +247,10 @@ impl Binder<'_> {
                 }
                 continue;
             }
-            let bound = binder.bind(expr)?;
-            let field = match bound.as_column() {
-                Some(index) => RelField { qualifier: None, ..input[index].clone() },
-                None => RelField::new("", bound.data_type.clone()),
-            };
-            grouping.keys.push(Key { expr: bound, field });
+            let key = grouping.key(&binder, expr)?;
+            grouping.sets.iter_mut().for_each(|set| set.push(key));
         }
+        grouping.close_sets(legacy.is_some(), select.span)?;
         let window = match legacy {
             Some((windows, expr)) => {
                 let ExprKind::Function(call) = expr.kind.as_ref() else {
@@ -309,7 +308,8 @@ impl Binder<'_> {
         span: Span,
     ) -> SqlResult<Rel> {
         let legacy_keys = if grouping.legacy_window.is_some() { 3 } else { 0 };
-        let plain_keys = grouping.keys.len() - legacy_keys;
+        let set_keys = usize::from(!grouping.sets.is_empty());
+        let plain_keys = grouping.keys.len() - legacy_keys - set_keys;
         let mut this = grouping;
         let key_columns: Vec<usize> = (0..plain_keys)
             .map(|i| {
@@ -342,7 +342,12 @@ impl Binder<'_> {
                 Some(WindowSource::Attached { start, end, processing_time, zone })
             }
         };
-        let input = pre_projection(input, this.projected);
+        let mut input = pre_projection(input, this.projected);
+        let mut key_columns = key_columns;
+        if !this.sets.is_empty() {
+            (input, key_columns) =
+                Grouping::expanded(&this.keys, &this.sets, input, &key_columns);
+        }
         let Some(source) = source else {
             if key_columns.is_empty() && calls.is_empty() {
                 return Err(SqlError::new(
@@ -539,7 +544,9 @@ fn origin(rel: &Rel, column: usize) -> Option<RelField> {
         | RelKind::WindowAggregate { .. } => time(),
         RelKind::Project { input, exprs } => origin(input, exprs.get(column)?.as_column()?),
         RelKind::UnionAll { inputs } => origin(inputs.first()?, column),
-        RelKind::Join { left, right, .. } => match column.checked_sub(left.fields.len()) {
+        RelKind::Join { left, right, .. } | RelKind::TimedJoin { left, right, .. } => match column
+            .checked_sub(left.fields.len())
+        {
             None => origin(left, column),
             Some(column) => origin(right, column),
         },

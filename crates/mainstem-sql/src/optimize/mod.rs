@@ -2,12 +2,14 @@
 //! vanish, windows are assigned inside their aggregate.
 //! Invariant: each pass returns a relation with the same columns in the same order.
 
+pub(crate) mod bounded;
 mod computed;
 mod fields;
 mod fuse;
 pub(crate) mod known;
 mod prune;
 mod pushdown;
+pub(crate) mod rank;
 
 use crate::catalog::ConnectorCatalog;
 use crate::rel::Rel;
@@ -57,10 +59,13 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         | RelKind::Aggregate { input, .. }
         | RelKind::WindowAggregate { input, .. }
         | RelKind::Unnest { input, .. }
+        | RelKind::Repeat { input, .. }
+        | RelKind::Expand { input, .. }
         | RelKind::Over { input, .. }
+        | RelKind::Rank { input, .. }
         | RelKind::Sort { input, .. }
         | RelKind::Limit { input, .. } => apply(input),
-        RelKind::Join { left, right, .. } => {
+        RelKind::Join { left, right, .. } | RelKind::TimedJoin { left, right, .. } => {
             apply(left);
             apply(right);
         }

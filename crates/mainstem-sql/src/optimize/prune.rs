@@ -1,6 +1,10 @@
 //! Columns that nobody reads are not computed, not kept in state, not even decoded.
 
+mod timed_join;
+
 use std::collections::BTreeSet;
+
+use mainstem_engine::plan::{Expanded, JoinKind};
 
 use crate::bound::Bound;
 use crate::rel::{Rel, RelField, RelKind, Sessions, WindowSource, Windows, columns_of};
@@ -81,7 +85,9 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             Rel { kind, fields: kept }.select(&places(wanted, &outputs))
         }
         kind @ RelKind::Over { .. } => over(kind, &fields, wanted),
+        kind @ RelKind::Rank { .. } => super::rank::prune(kind, &fields, wanted),
         kind @ RelKind::Join { .. } => join(kind, &fields, wanted),
+        kind @ RelKind::TimedJoin { .. } => timed_join::prune(kind, &fields, wanted),
         RelKind::Sort { input, keys, limit } => {
             let needed = union(wanted, keys.iter().map(|k| k.0).collect());
             let keys = keys.iter().map(|&(c, d, n)| (place_in(&needed)(c), d, n)).collect();
@@ -89,6 +95,32 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let input = Box::new(prune(*input, &needed));
             Rel { kind: RelKind::Sort { input, keys, limit }, fields: kept }
                 .select(&places(wanted, &needed))
+        }
+        RelKind::Repeat { input, column } => {
+            let needed = union(wanted, BTreeSet::from([column]));
+            let outputs = &needed[..needed.len() - 1];
+            let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
+            let input = Box::new(prune(*input, &needed));
+            Rel { kind: RelKind::Repeat { input, column: outputs.len() }, fields: kept }
+                .select(&places(wanted, outputs))
+        }
+        RelKind::Expand { input, layouts } => {
+            let kept: Vec<Vec<Expanded>> =
+                layouts.iter().map(|layout| wanted.iter().map(|&w| layout[w]).collect()).collect();
+            let read = |expanded: &Expanded| match expanded {
+                Expanded::Column(column) => Some(*column),
+                Expanded::Null | Expanded::Number(_) => None,
+            };
+            let needed: BTreeSet<usize> = kept.iter().flatten().filter_map(read).collect();
+            let needed: Vec<usize> = needed.into_iter().collect();
+            let moved = |expanded: Expanded| match expanded {
+                Expanded::Column(column) => Expanded::Column(place_in(&needed)(column)),
+                other => other,
+            };
+            let layouts = kept.into_iter().map(|l| l.into_iter().map(moved).collect()).collect();
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            let input = Box::new(prune(*input, &needed));
+            Rel { kind: RelKind::Expand { input, layouts }, fields }
         }
         RelKind::Limit { input, offset, count } => {
             let input = Box::new(prune(*input, wanted));
@@ -239,7 +271,8 @@ fn join(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
     let residual = residual.map(|r| r.remap(&place_in(&outputs)));
     let left_keys = left_keys.into_iter().map(place_in(&on_left)).collect();
     let right_keys = right_keys.into_iter().map(place_in(&on_right)).collect();
-    let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
+    let made = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { &on_left } else { &outputs };
+    let kept = made.iter().map(|&o| fields[o].clone()).collect();
     let left = Box::new(prune(*left, &on_left));
     let right = Box::new(prune(*right, &on_right));
     let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
@@ -251,10 +284,10 @@ fn union(wanted: &[usize], more: BTreeSet<usize>) -> Vec<usize> {
 }
 
 /// Where a column stands among `needed`.
-fn place_in(needed: &[usize]) -> impl Fn(usize) -> usize {
+pub(super) fn place_in(needed: &[usize]) -> impl Fn(usize) -> usize {
     move |column| needed.iter().position(|n| *n == column).expect("every column read is needed")
 }
 
-fn places(wanted: &[usize], outputs: &[usize]) -> Vec<usize> {
+pub(super) fn places(wanted: &[usize], outputs: &[usize]) -> Vec<usize> {
     wanted.iter().map(|&w| place_in(outputs)(w)).collect()
 }

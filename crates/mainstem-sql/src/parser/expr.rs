@@ -70,7 +70,10 @@ impl Parser {
             };
             if let Some(op) = op {
                 self.advance();
-                left = binary(op, left, self.concat()?);
+                left = match self.quantifier() {
+                    Some(all) => self.quantified(left, op, all)?,
+                    None => binary(op, left, self.concat()?),
+                };
                 continue;
             }
             let before = self.at;
@@ -79,6 +82,21 @@ impl Parser {
                 return Ok(left);
             }
         }
+    }
+
+    /// True for ALL, false for SOME and ANY, if a sub-query is behind it.
+    fn quantifier(&self) -> Option<bool> {
+        let query = ["SELECT", "WITH", "VALUES"].iter().any(|word| self.is_word_at(2, word));
+        let word = ["ALL", "SOME", "ANY"].into_iter().find(|word| self.is_word(word))?;
+        (self.is_symbol_at(1, "(") && query).then_some(word == "ALL")
+    }
+
+    fn quantified(&mut self, left: Expr, op: BinaryOp, all: bool) -> SqlResult<Expr> {
+        let start = left.span;
+        self.at += 2;
+        let query = self.query()?;
+        self.expect_symbol(")")?;
+        Ok(make(ExprKind::Quantified { left, op, all, query }, self.span_from(start)))
     }
 
     /// IS, BETWEEN, IN, LIKE, SIMILAR TO, OVERLAPS behind `left`, if one stands here.
@@ -448,6 +466,7 @@ impl Parser {
             args,
             star: false,
             distinct: false,
+            ignore_nulls: None,
             filter: None,
         })
     }
@@ -537,17 +556,10 @@ impl Parser {
             args: Vec::new(),
             star: false,
             distinct: false,
+            ignore_nulls: None,
             filter: None,
         };
-        if self.take_symbol("*") {
-            call.star = true;
-        } else if !self.is_symbol(")") {
-            call.distinct = self.take_word("DISTINCT");
-            if !call.distinct {
-                self.take_word("ALL");
-            }
-            call.args = self.comma_separated(Self::expr)?;
-        }
+        self.call_args(&mut call)?;
         self.expect_symbol(")")?;
         if self.is_words(&["WITHIN", "GROUP"]) {
             return Err(SqlError::unsupported("WITHIN GROUP", self.span()));
@@ -659,7 +671,7 @@ impl Parser {
         Ok(ExprKind::JsonArray { items, absent_on_null })
     }
 
-    fn json_on_null(&mut self, default: bool) -> SqlResult<bool> {
+    pub(super) fn json_on_null(&mut self, default: bool) -> SqlResult<bool> {
         let absent = if self.take_word("ABSENT") {
             true
         } else if self.take_word("NULL") {

@@ -4,7 +4,9 @@
 //! The parts: this file walks tokens, `statement` reads statements, `query` SELECT, `expr` expressions, `over` the
 //! OVER and WINDOW clauses, `types` types.
 
+mod aggregate;
 mod expr;
+mod grouping;
 mod over;
 mod query;
 mod statement;

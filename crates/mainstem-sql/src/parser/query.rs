@@ -2,7 +2,7 @@
 
 use super::{Parser, is_reserved};
 use crate::ast::{
-    Alias, Expr, ExprKind, GroupItem, JoinConstraint, JoinType, ObjectName, OrderItem, Query,
+    Alias, ExprKind, JoinConstraint, JoinType, ObjectName, OrderItem, Query,
     Select, SelectItem, SetExpr, SetOperator, TableArg, TableArgValue, TableRef,
 };
 use crate::error::{SqlError, SqlResult};
@@ -189,50 +189,6 @@ impl Parser {
             TokenKind::Word(word) => !is_reserved(word),
             TokenKind::Quoted(_) => true,
             _ => false,
-        }
-    }
-
-    fn group_items(&mut self) -> SqlResult<Vec<GroupItem>> {
-        self.comma_separated(|parser| {
-            let start = parser.span();
-            if parser.take_words(&["GROUPING", "SETS"]) {
-                let sets = parser.parenthesized(Self::expr_set)?;
-                return Ok(GroupItem::GroupingSets(sets, parser.span_from(start)));
-            }
-            for word in ["ROLLUP", "CUBE"] {
-                if parser.is_word(word) && parser.is_symbol_at(1, "(") {
-                    parser.advance();
-                    let items = parser.parenthesized(Self::expr_set)?;
-                    let sets = if word == "ROLLUP" {
-                        (0..=items.len()).rev().map(|n| items[..n].concat()).collect()
-                    } else {
-                        (0..1u32 << items.len().min(16))
-                            .rev()
-                            .map(|mask| {
-                                let chosen = items
-                                    .iter()
-                                    .enumerate()
-                                    .filter(|(i, _)| mask >> (items.len() - 1 - i) & 1 == 1);
-                                chosen.flat_map(|(_, set)| set.clone()).collect()
-                            })
-                            .collect()
-                    };
-                    return Ok(GroupItem::GroupingSets(sets, parser.span_from(start)));
-                }
-            }
-            Ok(GroupItem::Expr(parser.expr()?))
-        })
-    }
-
-    /// `(a, b)`, `()` or `a`.
-    fn expr_set(&mut self) -> SqlResult<Vec<Expr>> {
-        if self.is_symbol("(") && self.is_symbol_at(1, ")") {
-            self.at += 2;
-            Ok(Vec::new())
-        } else if self.is_symbol("(") {
-            self.parenthesized(Self::expr)
-        } else {
-            Ok(vec![self.expr()?])
         }
     }
 

@@ -1,0 +1,66 @@
+//! Rows as often as a column says.
+//! Invariant: stateless; one batch out for each batch in. The column is a BIGINT and does not come out; a row whose
+//! number is NULL or less than 1 is left out.
+
+use arrow_array::BooleanArray;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_buffer::ScalarBuffer;
+use mainstem_core::{Batch, Error, Result};
+
+use crate::operator::{Inputs, Operator, StepContext};
+
+/// Multiplies weights by a column.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub(crate) column: usize,
+}
+
+impl Repeat {
+    fn apply(&self, batch: &Batch) -> Result<Batch> {
+        let times = batch.column(self.column).as_primitive_opt::<Int64Type>();
+        let times = times.ok_or_else(|| Error::internal("a number of times is not BIGINT"))?;
+        let times: Vec<i64> = times.iter().map(|times| times.unwrap_or(0).max(0)).collect();
+        let others: Vec<usize> =
+            (0..batch.columns().len()).filter(|&column| column != self.column).collect();
+        let weights: ScalarBuffer<i64> =
+            times.iter().enumerate().map(|(row, times)| batch.weight(row) * times).collect();
+        let columns = batch.project(&others).columns().to_vec();
+        let repeated = Batch::with_weights(columns, batch.rows(), Some(weights));
+        if times.iter().all(|&times| times > 0) {
+            return Ok(repeated);
+        }
+        let is_there: BooleanArray = times.iter().map(|&times| Some(times > 0)).collect();
+        repeated.filter(&is_there)
+    }
+}
+
+impl Operator for Repeat {
+    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+        inputs.into_iter().flat_map(|input| input.batches).map(|batch| self.apply(&batch)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn weights_are_multiplied_and_rows_below_one_left_out() {
+        let names: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c", "d", "e"]));
+        let times: ArrayRef =
+            Arc::new(Int64Array::from(vec![Some(2), Some(0), None, Some(-3), Some(1)]));
+        let weights: ScalarBuffer<i64> = vec![1, 1, 1, 1, -2].into();
+        let batch = Batch::with_weights(vec![names, times], 5, Some(weights));
+        let out = Repeat { column: 1 }.apply(&batch).expect("BIGINT");
+        let names = out.column(0).as_string::<i32>();
+        let rows: Vec<(&str, i64)> =
+            (0..out.rows()).map(|row| (names.value(row), out.weight(row))).collect();
+        assert_eq!(rows, [("a", 2), ("e", -2)]);
+        assert_eq!(out.columns().len(), 1);
+    }
+}
