@@ -473,6 +473,13 @@ pub enum ExprKind {
         query: Query,
         negated: bool,
     },
+    /// left op SOME (query), left op ALL (query).
+    Quantified {
+        left: Expr,
+        op: BinaryOp,
+        all: bool,
+        query: Query,
+    },
     Exists(Query),
     Subquery(Query),
     Like {
@@ -570,6 +577,8 @@ pub struct Call {
     /// COUNT(*).
     pub star: bool,
     pub distinct: bool,
+    /// True for IGNORE NULLS, false for RESPECT NULLS in the parentheses.
+    pub ignore_nulls: Option<bool>,
     pub filter: Option<Expr>,
 }
 

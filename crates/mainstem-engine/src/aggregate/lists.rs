@@ -35,10 +35,10 @@ pub fn array_agg(
     })
 }
 
-/// JSON_ARRAYAGG over texts that are JSON already; NULL stands as `null` if NULLs are taken.
-pub fn json_arrayagg(takes_nulls: bool) -> Arc<dyn AggregateFunction> {
+/// JSON_ARRAYAGG; its argument is each element as a JSON array of its own, `[]` for one that is left out.
+pub fn json_arrayagg() -> Arc<dyn AggregateFunction> {
     let form = Form::Json;
-    Arc::new(Listing { name: "JSON_ARRAYAGG", input: ArrowType::Utf8, form, takes_nulls })
+    Arc::new(Listing { name: "JSON_ARRAYAGG", input: ArrowType::Utf8, form, takes_nulls: false })
 }
 
 /// How a list is shown.
@@ -246,8 +246,9 @@ impl Accumulator for Lists {
                 })
             }
             Form::Json => self.texts(groups, |texts| {
-                let texts: Vec<&str> = texts.iter().map(|text| text.unwrap_or("null")).collect();
-                Some(format!("[{}]", texts.join(",")))
+                let items = texts.iter().flatten().map(|text| &text[1..text.len() - 1]);
+                let items: Vec<&str> = items.filter(|item| !item.is_empty()).collect();
+                Some(format!("[{}]", items.join(",")))
             }),
             Form::Array(output) => self.arrays(groups, output),
         }

@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mainstem_core::{DataType, TypeKind};
-use mainstem_engine::aggregate::{AggregateCall, builtin};
+use mainstem_engine::aggregate::AggregateCall;
 
+use super::aggregate_call::{is_variance, settle, variance};
 use super::expr::ExprBinder;
 use super::scope::Surroundings;
 use crate::ast::{Call, Expr, ExprKind, OverWindow};
@@ -39,6 +40,7 @@ const AGGREGATES: &[&str] = &[
     "JSON_ARRAYAGG",
     "APPROX_COUNT_DISTINCT",
     "SINGLE_VALUE",
+    "PERCENTILE",
 ];
 
 /// Legacy group windows and the functions that read them.
@@ -57,6 +59,8 @@ pub(super) struct Grouping {
     pub(super) input: Rc<[RelField]>,
     /// In the order of GROUP BY, window columns of a legacy window last.
     pub(super) keys: Vec<Key>,
+    /// The keys of each grouping set; the number of the set is then the last key. Empty for a plain GROUP BY.
+    pub(super) sets: Vec<Vec<usize>>,
     /// The text of a legacy window's arguments and the key where its start, end and time stand.
     pub(super) legacy_window: Option<(String, usize)>,
     /// Columns of the projection below: keys first, then arguments and filters.
@@ -75,7 +79,7 @@ pub(super) fn has_aggregate(expr: &Expr) -> bool {
     found
 }
 
-fn is_aggregate(call: &Call) -> bool {
+pub(super) fn is_aggregate(call: &Call) -> bool {
     let name = &call.name.last().value;
     call.name.0.len() == 1 && AGGREGATES.iter().any(|a| a.eq_ignore_ascii_case(name))
 }
@@ -92,6 +96,7 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
         | ExprKind::Plus(e)
         | ExprKind::Is { expr: e, .. }
         | ExprKind::InSubquery { expr: e, .. }
+        | ExprKind::Quantified { left: e, .. }
         | ExprKind::Cast { expr: e, .. }
         | ExprKind::Extract { expr: e, .. }
         | ExprKind::RoundTime { expr: e, .. } => go(&[e]),
@@ -145,6 +150,15 @@ pub(super) fn visit(expr: &Expr, see: &mut impl FnMut(&Expr)) {
 }
 
 impl Grouping {
+    /// What a sub-query of HAVING or of the select list sees: the columns that are keys, by their place.
+    pub(super) fn scope(&self) -> Vec<RelField> {
+        let seen = |key: &Key| match key.expr.as_column().and_then(|c| self.input.get(c)) {
+            Some(field) => RelField { data_type: key.field.data_type.clone(), ..field.clone() },
+            None => RelField::new("", key.field.data_type.clone()),
+        };
+        self.keys.iter().map(seen).collect()
+    }
+
     /// The column of the aggregation's result that `expr` stands for; `None` if its parts have to be looked at.
     pub(super) fn resolve(
         this: &RefCell<Self>,
@@ -153,13 +167,16 @@ impl Grouping {
     ) -> SqlResult<Option<Bound>> {
         let input = Rc::clone(&this.borrow().input);
         let scope = binder.around.scope.clone();
-        let around = Surroundings { scope, subqueries: None };
+        let around = Surroundings { scope, subqueries: None, overs: None };
         let below = ExprBinder { session: binder.session, fields: &input, grouping: None, around };
         if let ExprKind::Function(call) = expr.kind.as_ref() {
             if is_aggregate(call) {
                 return this.borrow_mut().call(&below, call, expr.span).map(Some);
             }
             if let Some(bound) = this.borrow().window_part(&below, call)? {
+                return Ok(Some(bound));
+            }
+            if let Some(bound) = this.borrow().set_part(&below, call, expr.span)? {
                 return Ok(Some(bound));
             }
         }
@@ -217,13 +234,33 @@ impl Grouping {
             Some(filter) => Some(below.condition(filter, "FILTER")?),
             None => None,
         };
+        if is_variance(&name) {
+            let mut add = |name: &'static str, arg: Bound| {
+                self.add(below, name, call, vec![arg], filter.as_ref(), span)
+            };
+            return variance(below, &name, args, span, &mut add);
+        }
+        self.add(below, &name, call, args, filter.as_ref(), span)
+    }
+
+    /// The column of the result for a call of `name` with the DISTINCT and NULLs clauses of `call`.
+    fn add(
+        &mut self,
+        below: &ExprBinder<'_>,
+        name: &str,
+        call: &Call,
+        args: Vec<Bound>,
+        filter: Option<&Bound>,
+        span: Span,
+    ) -> SqlResult<Bound> {
         let shown: Vec<String> = args.iter().map(Bound::fingerprint).collect();
         let mut text = format!(
-            "{name}({}{})",
+            "{name}({}{}{})",
             if call.distinct { "DISTINCT " } else { "" },
-            if shown.is_empty() { "*".to_owned() } else { shown.join(", ") }
+            if shown.is_empty() { "*".to_owned() } else { shown.join(", ") },
+            if call.ignore_nulls == Some(true) { " IGNORE NULLS" } else { "" }
         );
-        if let Some(filter) = &filter {
+        if let Some(filter) = filter {
             text.push_str(&format!(" FILTER {}", filter.fingerprint()));
         }
         let first_call = self.keys.len();
@@ -231,14 +268,12 @@ impl Grouping {
         let index = match existing {
             Some(index) => index,
             None => {
-                let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
-                let Some((function, data_type)) = builtin(&name, &types) else {
-                    return Err(refuse(&name, &types, span));
-                };
-                let args = args.into_iter().map(|a| self.project(a)).collect();
-                let filter = filter.map(|f| self.project(f));
-                let aggregate = AggregateCall { function, args, filter, distinct: call.distinct };
-                self.calls.push((text, aggregate, data_type));
+                let settled = settle(below, name, call, args, span)?;
+                let args = settled.args.into_iter().map(|a| self.project(a)).collect();
+                let filter = filter.map(|f| self.project(f.clone()));
+                let (function, distinct) = (settled.function, call.distinct);
+                let aggregate = AggregateCall { function, args, filter, distinct };
+                self.calls.push((text, aggregate, settled.data_type));
                 self.calls.len() - 1
             }
         };
@@ -266,9 +301,8 @@ pub(super) fn legacy_text(
     Ok(format!("{window}{args:?}"))
 }
 
-fn refuse(name: &str, types: &[DataType], span: Span) -> SqlError {
-    const WORKING: &[&str] = &["COUNT", "SUM", "AVG", "MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"];
-    if !WORKING.contains(&name) {
+pub(super) fn refuse(name: &str, types: &[DataType], span: Span) -> SqlError {
+    if name == "APPROX_COUNT_DISTINCT" || !AGGREGATES.contains(&name) {
         return SqlError::unsupported(format!("the aggregate function {name}"), span);
     }
     let types: Vec<String> = types.iter().map(|t| t.kind.to_string()).collect();
