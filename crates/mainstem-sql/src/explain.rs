@@ -6,6 +6,7 @@ use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, OverCall};
 use mainstem_engine::plan::{NodeKind, Plan, TimeSource};
+use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::WindowKind;
 
 use crate::catalog::Table;
@@ -84,11 +85,48 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             "all rows of both inputs, kept until they are retracted".to_owned()
         }
         NodeKind::Over { time, calls, .. } => over_state(*time, calls).to_owned(),
+        NodeKind::IntervalJoin { .. }
+        | NodeKind::TemporalJoin { .. }
+        | NodeKind::LookupJoin { .. }
+        | NodeKind::WindowJoin { .. } => return crate::lower::join_state(&node.kind),
         NodeKind::UpsertNormalize { .. } => "the last row of each key".to_owned(),
+        NodeKind::Rank { .. } => rank_state(&node.kind, retracts),
+        NodeKind::TemporalSort { time: TimeSource::EventTime { .. }, .. } => {
+            "rows until the watermark passes them".to_owned()
+        }
         NodeKind::Sort { limit: None, .. } => "all rows until the end of input".to_owned(),
         NodeKind::Sort { limit: Some(limit), .. } => format!("{limit} rows"),
         _ => return None,
     })
+}
+
+/// What a rank keeps, and what bounds it.
+fn rank_state(kind: &NodeKind, retracts: bool) -> String {
+    let NodeKind::Rank { order, latest_first, function, to, emit, .. } = kind else {
+        return String::new();
+    };
+    let wanted = match to {
+        RankEnd::Constant(1) => "the first row".to_owned(),
+        RankEnd::Constant(to) => format!("the first {to} rows"),
+        RankEnd::Column(_) => "the first rows".to_owned(),
+    };
+    let in_order_of_arrival =
+        order.is_empty() && !latest_first && *function == RankFunction::RowNumber;
+    match emit {
+        RankEmit::Windows { .. } => {
+            format!("{wanted} of each partition of open windows, freed when the watermark passes")
+        }
+        RankEmit::FirstByTime { .. } => {
+            "the keys, kept for ever; rows until the watermark passes them".to_owned()
+        }
+        RankEmit::Changes if retracts => {
+            "all rows of the input, kept until they are retracted".to_owned()
+        }
+        RankEmit::Changes if in_order_of_arrival => {
+            "one counter per partition, kept for ever".to_owned()
+        }
+        RankEmit::Changes => format!("{wanted} of each partition, kept for ever"),
+    }
 }
 
 /// What OVER keeps, and what bounds it.

@@ -3,7 +3,12 @@
 //! a sink cannot take is refused here, before anything starts.
 
 mod over;
+mod rank;
+mod sets;
 mod sessions;
+mod timed_join;
+
+pub(crate) use timed_join::state as join_state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +18,7 @@ use mainstem_core::options::{SinkChangelog, parse_duration_ms};
 use mainstem_core::table::{Options, ScanFilter};
 use mainstem_core::{Batch, DataType, Field};
 use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource, WindowInput};
+use mainstem_engine::rank::RankEmit;
 
 use crate::bound::Bound;
 use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
@@ -20,6 +26,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::explain;
 use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::{Reading, over_narrow};
+use crate::optimize::rank::ranks;
 use crate::optimize::{Around, known, optimize};
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource};
 use crate::source::Span;
@@ -56,9 +63,11 @@ pub fn lower(
     }
     // A filter inside the decoder would hide rows from the other readers of a shared table.
     let is_alone = |table: &str| scans.get(table) == Some(&1);
+    let outputs: Vec<Output> =
+        outputs.into_iter().map(|o| Output { rel: ranks(o.rel, connectors), ..o }).collect();
     let mut event_time = false;
     for output in &outputs {
-        visit(&output.rel, &mut |rel| event_time |= goes_by_watermarks(rel));
+        visit(&output.rel, &mut |rel| event_time |= goes_by_watermarks(rel, connectors));
     }
     let around = Around { connectors, is_alone: &is_alone, event_time };
     let outputs: Vec<Output> =
@@ -72,6 +81,7 @@ pub fn lower(
         wanted: BTreeMap::new(),
         readings: BTreeMap::new(),
         lowered: BTreeMap::new(),
+        raw: BTreeMap::new(),
         event_time: false,
     };
     for output in &outputs {
@@ -95,7 +105,7 @@ fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {
     }
 }
 
-fn goes_by_watermarks(rel: &Rel) -> bool {
+fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog) -> bool {
     let asks = |e: &Bound| e.fingerprint().contains("CURRENT_WATERMARK(");
     match &rel.kind {
         RelKind::WindowAggregate { windows, .. } => match windows {
@@ -104,7 +114,16 @@ fn goes_by_watermarks(rel: &Rel) -> bool {
             WindowSource::Attached { processing_time, .. } => !processing_time,
         },
         RelKind::Over { time, .. } => *time == Some(TimeAttribute::Event),
+        RelKind::Rank { emit, .. } => match emit {
+            RankEmit::Changes => false,
+            RankEmit::FirstByTime { .. } => true,
+            RankEmit::Windows { processing_time, .. } => !processing_time,
+        },
+        RelKind::Sort { .. } => {
+            matches!(rank::sort_time(rel, connectors), Some(TimeSource::EventTime { .. }))
+        }
         RelKind::SessionTable { sessions, .. } => sessions.time.is_some(),
+        RelKind::TimedJoin { by, .. } => by.is_event_time(),
         RelKind::Project { exprs, .. } => exprs.iter().any(asks),
         RelKind::Filter { predicate, .. } => asks(predicate),
         _ => false,
@@ -123,13 +142,15 @@ struct Lowering<'a> {
     readings: BTreeMap<String, BTreeMap<usize, Reading>>,
     /// By scan: its node, and the columns it puts out.
     lowered: BTreeMap<String, (usize, Vec<usize>)>,
+    /// The same, as its source has it: upserts and not what they change.
+    raw: BTreeMap<String, (usize, Vec<usize>)>,
     /// Some operator goes by watermarks.
     event_time: bool,
 }
 
 impl Lowering<'_> {
     fn survey(&mut self, rel: &Rel) {
-        self.event_time |= goes_by_watermarks(rel);
+        self.event_time |= goes_by_watermarks(rel, self.connectors);
         let exprs = match &rel.kind {
             RelKind::Project { exprs, .. } => Some(exprs.as_slice()),
             _ => None,
@@ -232,26 +253,12 @@ impl Lowering<'_> {
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
             RelKind::Join { .. } => self.join(rel),
+            RelKind::Repeat { .. } | RelKind::Expand { .. } => self.sets(rel),
+            RelKind::TimedJoin { .. } => self.timed_join(rel),
             RelKind::Over { .. } => self.over(rel),
-            RelKind::Sort { input, keys, limit } => {
-                let node = self.rel(input)?;
-                let node = self.exchange(node, Vec::new(), &types);
-                let kind = NodeKind::Sort { keys: keys.clone(), limit: *limit };
-                let name = format!("Sort({})", list(&keys.iter().map(|k| k.0).collect::<Vec<_>>()));
-                Ok(self.push(kind, vec![node], name, &types, false))
-            }
-            RelKind::Limit { input, offset, count } => {
-                let node = self.rel(input)?;
-                if self.changelog(node) {
-                    return Err(SqlError::unsupported(
-                        "LIMIT over a result that changes",
-                        Span::default(),
-                    ));
-                }
-                let node = self.exchange(node, Vec::new(), &types);
-                let kind = NodeKind::Limit { offset: *offset, count: *count };
-                Ok(self.push(kind, vec![node], "Limit".to_owned(), &types, false))
-            }
+            RelKind::Rank { .. } => self.rank(rel),
+            RelKind::Sort { .. } => self.sort(rel),
+            RelKind::Limit { .. } => self.limit(rel),
         }
     }
 
@@ -367,13 +374,42 @@ impl Lowering<'_> {
     ) -> SqlResult<usize> {
         let key = scan_key(table, options);
         if !self.lowered.contains_key(&key) {
-            let lowered = self.source(table, options, filters)?;
-            self.lowered.insert(key.clone(), lowered);
+            let (node, made) = self.changes(table, options, filters)?;
+            let node = self.normalized(table, options, node, &made);
+            self.lowered.insert(key.clone(), (node, made));
         }
         let (node, made) = self.lowered[&key].clone();
-        if made == columns {
-            return Ok(node);
+        Ok(self.picked(table, options, node, &made, columns))
+    }
+
+    /// The source of a table: its node, and the columns it puts out.
+    fn changes(
+        &mut self,
+        table: &Arc<Table>,
+        options: &Options,
+        filters: &[ScanFilter],
+    ) -> SqlResult<(usize, Vec<usize>)> {
+        let key = scan_key(table, options);
+        if !self.raw.contains_key(&key) {
+            let source = self.source(table, options, filters)?;
+            self.raw.insert(key.clone(), source);
         }
+        Ok(self.raw[&key].clone())
+    }
+
+    /// `columns` of a scan that puts out `made`.
+    fn picked(
+        &mut self,
+        table: &Table,
+        options: &Options,
+        node: usize,
+        made: &[usize],
+        columns: &[usize],
+    ) -> usize {
+        if made == columns {
+            return node;
+        }
+        let key = scan_key(table, options);
         let mut exprs = Vec::new();
         let mut fields = Vec::new();
         for &c in columns {
@@ -386,7 +422,31 @@ impl Lowering<'_> {
             exprs.push(Bound::column(place, data_type.clone()));
             fields.push(RelField::new(&column.name, data_type));
         }
-        Ok(self.project(node, &exprs, &fields))
+        self.project(node, &exprs, &fields)
+    }
+
+    /// The changes of a table's source as a changelog.
+    fn normalized(
+        &mut self,
+        table: &Table,
+        options: &Options,
+        node: usize,
+        made: &[usize],
+    ) -> usize {
+        if !self.connectors.connector(options).is_some_and(|s| s.upsert_source) {
+            return node;
+        }
+        let readings = &self.readings[&scan_key(table, options)];
+        let type_of = |c: &usize| {
+            let data_type = &table.columns[*c].data_type;
+            readings.get(c).map_or_else(|| data_type.clone(), |r| r.narrowed(data_type))
+        };
+        let types: Vec<DataType> = made.iter().map(type_of).collect();
+        let place = |c: &usize| made.iter().position(|m| m == c).expect("keys are always made");
+        let key: Vec<usize> = table.primary_key.iter().map(place).collect();
+        let node = self.exchange(node, key.clone(), &types);
+        let name = format!("UpsertNormalize(key [{}])", list(&key));
+        self.push(NodeKind::UpsertNormalize { key }, vec![node], name, &types, true)
     }
 
     /// Expressions over `input` as they are over what its source makes, if it is a scan.
@@ -479,13 +539,6 @@ impl Lowering<'_> {
             let column = &table.columns[watermark.column].name;
             let name = format!("Watermark({column} AS {})", watermark.text);
             node = self.push(kind, vec![node], name, &types, changelog);
-        }
-        if upsert {
-            let place = |c: &usize| made.iter().position(|m| m == c).expect("added above");
-            let key: Vec<usize> = table.primary_key.iter().map(place).collect();
-            node = self.exchange(node, key.clone(), &types);
-            let name = format!("UpsertNormalize(key [{}])", list(&key));
-            node = self.push(NodeKind::UpsertNormalize { key }, vec![node], name, &types, true);
         }
         Ok((node, made))
     }

@@ -4,6 +4,7 @@
 mod aggregates;
 mod executor;
 mod joins;
+mod ranks;
 mod sessions;
 mod small_ops;
 mod support;

@@ -3,6 +3,8 @@
 //! are not deterministic stay where they are. A filter inside a source is applied exactly, so it is dropped here.
 //! Event time then follows the rows that pass it.
 
+mod timed_join;
+
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -31,7 +33,7 @@ pub(super) fn pushdown(rel: Rel) -> Rel {
 }
 
 /// `rel` under the conjuncts `parts`, each as low as it goes.
-fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
+pub(super) fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
     if parts.is_empty() {
         return rel;
     }
@@ -81,6 +83,10 @@ fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             let input = Box::new(filtered(*input, down));
             keep(Rel { kind: RelKind::SessionTable { input, sessions, keys }, fields }, stay)
         }
+        RelKind::Rank { .. } => {
+            let (rel, stay) = super::rank::filter_partitions(Rel { kind: rel.kind, fields }, parts);
+            keep(rel, stay)
+        }
         RelKind::UnionAll { inputs } => {
             let (down, stay) = split(parts, Bound::is_deterministic);
             let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();
@@ -107,11 +113,12 @@ fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             };
             keep(Rel { kind, fields }, stay)
         }
+        kind @ RelKind::TimedJoin { .. } => timed_join::filtered(kind, fields, parts),
         kind => keep(Rel { kind, fields }, parts),
     }
 }
 
-fn split(parts: Vec<Bound>, first: impl Fn(&Bound) -> bool) -> (Vec<Bound>, Vec<Bound>) {
+pub(super) fn split(parts: Vec<Bound>, first: impl Fn(&Bound) -> bool) -> (Vec<Bound>, Vec<Bound>) {
     parts.into_iter().partition(first)
 }
 
