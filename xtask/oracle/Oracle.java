@@ -1,6 +1,6 @@
 // Runs SQL files, or lists of SQL expressions, on a real Apache Flink and writes what Flink answered beside them.
-// Invariant: streaming mode, parallelism 1, UTC; every file has a table environment of its own; a statement that fails becomes
-// an `error:` line and the next one runs. Values are written as Flink casts them to STRING, except: NULL for a null, bytes as
+// Invariant: streaming mode, parallelism 1, UTC; every file has a table environment of its own, and several run at a time; a
+// statement that fails becomes an `error:` line and the next one runs. Values are written as Flink casts them to STRING, except: NULL for a null, bytes as
 // x'..', timestamps with all digits of their precision, maps ordered by the text of their keys, and control characters and the backslash escaped.
 // Does not compare: the text is the golden file. The format is described in src/oracle/golden.rs.
 
@@ -23,7 +23,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -69,13 +71,13 @@ public final class Oracle {
     }
 
     public static void main(String[] args) throws Exception {
-        boolean expressions = false;
+        boolean expressions = List.of(args).contains("--expressions");
         boolean explain = false;
         long seconds = 120;
         List<Path> files = new ArrayList<>();
         for (String arg : args) {
             if (arg.equals("--expressions")) {
-                expressions = true;
+                continue;
             } else if (arg.equals("--explain")) {
                 explain = true;
             } else if (arg.startsWith("--seconds=")) {
@@ -93,13 +95,25 @@ public final class Oracle {
         try (MiniCluster running = new MiniCluster(cluster)) {
             running.start();
             Oracle oracle = new Oracle(running, explain, seconds);
+            // Plans are printed: those of one file after those of another.
+            int threads = explain ? 1 : Runtime.getRuntime().availableProcessors();
+            ExecutorService workers = Executors.newFixedThreadPool(threads);
+            List<Future<String>> summaries = new ArrayList<>();
             for (Path file : files) {
-                long start = System.nanoTime();
-                String summary = expressions ? oracle.expressions(file) : oracle.statements(file);
-                double took = (System.nanoTime() - start) / 1e9;
-                System.out.printf(Locale.ROOT, "%s: %s in %.1f s%n", file, summary, took);
+                summaries.add(workers.submit(() -> oracle.answer(file, expressions)));
+            }
+            workers.shutdown();
+            for (Future<String> summary : summaries) {
+                System.out.println(summary.get());
             }
         }
+    }
+
+    private String answer(Path file, boolean expressions) throws Exception {
+        long start = System.nanoTime();
+        String summary = expressions ? expressions(file) : statements(file);
+        double took = (System.nanoTime() - start) / 1e9;
+        return String.format(Locale.ROOT, "%s: %s in %.1f s", file, summary, took);
     }
 
     private static Configuration clusterConfiguration() {

@@ -4,8 +4,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::fuzz::FuzzArgs;
 use crate::test::TestArgs;
-use crate::{layout, packages, process, test, tidy};
+use crate::{fuzz, layout, packages, process, test, tidy};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CiArgs {
@@ -24,6 +25,7 @@ const STAGES: &[Stage] = &[
         cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
     }),
     ("test", |args| test::main(&TestArgs { fast: args.fast, locked: true })),
+    ("fuzz-sql", |_| fuzz::main(&FuzzArgs::CI)),
     ("doc", |args| if args.fast { Ok(()) } else { doc() }),
 ];
 

@@ -10,6 +10,7 @@ mod ci;
 mod compat;
 mod error;
 mod flink;
+mod fuzz;
 mod jars;
 mod layout;
 mod oracle;
@@ -36,6 +37,8 @@ enum Task {
     Services(services::ServicesArgs),
     /// What a real Apache Flink answers to a SQL file, written beside it as its golden
     Oracle(oracle::OracleArgs),
+    /// Random queries: ours cut and spread in several ways, against ours in one cut and against a real Flink
+    FuzzSql(fuzz::FuzzArgs),
     /// How fast we are, beside DuckDB and Apache Flink, in CPU-seconds of whole processes
     Bench(bench::BenchArgs),
     /// Test suites of others, turned on our embedded broker
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().command {
         Task::Services(args) => services::main(args),
         Task::Oracle(args) => oracle::main(&args),
+        Task::FuzzSql(args) => fuzz::main(&args),
         Task::Bench(args) => bench::main(&args),
         Task::Compat(args) => compat::main(&args),
         Task::Tidy => tidy::main(),

@@ -1,0 +1,121 @@
+//! `cargo xtask fuzz-sql`: random tables and queries, run by us in several ways and, if asked, by a real Flink.
+//! A seed makes one scenario file, as in tests/scenario; the runner of scenarios judges it: with Flink's answer beside it
+//! all our ways must agree with that, without it with our own answer in one cut.
+//! Invariant: the same seed makes the same files. Files of seeds that differ stay in `.services/fuzz-sql`; copied to
+//! tests/scenario they are a regression test.
+
+mod expression;
+mod query;
+mod random;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use query::Maker;
+use random::Random;
+use table::{Manner, Table};
+
+use crate::error::{Error, Result};
+use crate::{layout, oracle, process};
+
+/// Files that one JVM answers, and one run of the tests judges.
+const BATCH: u64 = 400;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FuzzArgs {
+    /// How many queries
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Ask a real Flink too
+    #[arg(long)]
+    flink: bool,
+    /// Judge with the optimised program: many seeds take less time, the first one more
+    #[arg(long)]
+    release: bool,
+}
+
+impl FuzzArgs {
+    /// What CI runs: enough to see that all parts work, and a few bugs.
+    pub(crate) const CI: Self = Self { seeds: 150, first: 0, flink: false, release: false };
+}
+
+/// What `cargo xtask fuzz-sql` does.
+pub(crate) fn main(args: &FuzzArgs) -> Result<()> {
+    let place = layout::root().join(".services/fuzz-sql");
+    layout::remove_folder(&place)?;
+    let mut failed = Vec::new();
+    let end = args.first + args.seeds;
+    for first in (args.first..end).step_by(BATCH as usize) {
+        let last = end.min(first + BATCH) - 1;
+        let folder = place.join(format!("{first:06}"));
+        let files: Vec<PathBuf> =
+            (first..=last).map(|seed| write(&folder, seed)).collect::<Result<_>>()?;
+        if args.flink {
+            oracle::ask(&files)?;
+        }
+        if let Err(error) = judge(&folder, args.release) {
+            eprintln!("seeds {first} to {last}: {error}");
+            failed.push(folder.display().to_string());
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("some seeds differ; their files are in {}", failed.join(", "))))
+}
+
+/// Writes the files of a seed and gives the path of its script.
+fn write(folder: &Path, seed: u64) -> Result<PathBuf> {
+    let random = &mut Random::new(seed);
+    let late = random.chance(10);
+    let count = if late { 1 } else { 1 + random.below(3) };
+    let tables: Vec<Table> =
+        (0..count).map(|i| Table::new(&format!("t{i}"), random, Manner { late })).collect();
+    let mut script = format!("-- Seed {seed} of `cargo xtask fuzz-sql`.\n");
+    if late {
+        script.push_str("-- cut: row by row\n");
+    }
+    for table in &tables {
+        let data = format!("seed-{seed}.{}.json", table.name);
+        layout::write(&folder.join(&data), &table.rows)?;
+        script.push_str(&table.ddl(&data));
+    }
+    script.push_str(&Maker::new(random, &tables, late).script());
+    let path = folder.join(format!("seed-{seed}.sql"));
+    layout::write(&path, &script)?;
+    Ok(path)
+}
+
+fn judge(folder: &Path, release: bool) -> Result<()> {
+    let mut tests = Command::new("cargo");
+    tests.args(["test", "--quiet", "--package", "mainstem", "--test", "it"]);
+    tests.args(release.then_some("--release"));
+    tests.args(["scenarios_have", "--", "--nocapture"]);
+    tests.env("MAINSTEM_SCENARIOS", folder).env("MAINSTEM_SCENARIOS_RANDOM", "1");
+    process::run(tests.current_dir(layout::root()).stdin(Stdio::null()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(seed: u64) -> String {
+        let random = &mut Random::new(seed);
+        let tables = [Table::new("t0", random, Manner { late: false })];
+        let query = Maker::new(random, &tables, false).script();
+        format!("{}{}{query}", tables[0].rows, tables[0].ddl("t0.json"))
+    }
+
+    #[test]
+    fn a_seed_makes_one_script() {
+        let scripts: std::collections::BTreeSet<String> = (0..200).map(script).collect();
+        assert!(scripts.len() > 190, "seeds differ");
+        for seed in 0..20 {
+            assert_eq!(script(seed), script(seed));
+        }
+    }
+}
