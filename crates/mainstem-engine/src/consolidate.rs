@@ -41,7 +41,8 @@ impl Consolidate {
         Ok(Self { mode: mode.clone(), rows, keys, ids: Vec::new(), trusted: false })
     }
 
-    /// Says that at most one row a key and step comes, so that there is nothing to do.
+    /// Says that rows come as the sink wants them (at most one a key and step, for upserts), so that there is nothing
+    /// to do.
     pub(crate) fn trust(&mut self) {
         self.trusted = true;
     }

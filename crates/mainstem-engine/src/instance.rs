@@ -64,7 +64,8 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         }
         NodeKind::Sink { sink, changelog } => {
             let mut consolidate = Consolidate::new(changelog, &input(0).output)?;
-            if feeds_upserts(graph, node.inputs[0]) {
+            let net = *changelog == ChangelogMode::Retract && is_net(graph, node.inputs[0]);
+            if net || feeds_upserts(graph, node.inputs[0]) {
                 consolidate.trust();
             }
             return Ok(Instance::Sink(*sink, consolidate));
@@ -316,6 +317,7 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
         global: *global,
         final_only: *final_only,
         upserts: feeds_upserts(graph, index),
+        state_ttl_ms: node.state_ttl_ms,
     })
 }
 
@@ -328,6 +330,23 @@ fn feeds_upserts(graph: &Graph, index: usize) -> bool {
         return false;
     };
     (0..keys.len()).eq(key.iter().copied())
+}
+
+/// True for a rank of append-only input, and for a projection that keeps all its columns: in a step each row goes and
+/// comes at most once, rows that go before rows that come.
+fn is_net(graph: &Graph, index: usize) -> bool {
+    let node = graph.node(index);
+    match &node.kind {
+        NodeKind::Rank { .. } => !graph.node(node.inputs[0]).changelog,
+        NodeKind::Project { exprs } => {
+            let below = node.inputs[0];
+            let kept: std::collections::BTreeSet<Option<usize>> =
+                exprs.iter().map(|e| e.as_column()).collect();
+            let all = (0..graph.node(below).output.len()).all(|c| kept.contains(&Some(c)));
+            all && is_net(graph, below)
+        }
+        _ => false,
+    }
 }
 
 /// Aggregation before an exchange, if the only reader above is an aggregation that can merge partial states and the

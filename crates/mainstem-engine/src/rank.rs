@@ -45,7 +45,7 @@ pub enum RankEmit {
         /// The event time column.
         time: usize,
     },
-    /// All wanted ranks, once, when the progress of time reaches `window_end - 1`. Rows of windows that were closed
+    /// Over append-only input: all wanted ranks, once, when the progress of time reaches `window_end - 1`. Rows of windows that were closed
     /// before the step are late.
     Windows {
         /// Timestamp(ms) column; one of the partition columns.

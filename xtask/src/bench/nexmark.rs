@@ -35,6 +35,8 @@ const QUERIES: &[Query] = &[
     query("q12", 828.0, 194.0, false),
     query("q14", 884.0, 259.0, true),
     query("q17", 366.0, 161.0, true),
+    query("q18", 374.0, 65.0, true),
+    query("q19", 380.0, 43.0, true),
     query("q21", 824.0, 147.0, true),
     query("q22", 776.0, 212.0, true),
 ];

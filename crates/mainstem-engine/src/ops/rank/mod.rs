@@ -13,7 +13,7 @@ mod top;
 mod windowed;
 
 use arrow_schema::DataType as ArrowType;
-use mainstem_core::Result;
+use mainstem_core::{Error, Result};
 
 use crate::operator::Operator;
 use crate::rank::{RankEmit, RankEnd, RankFunction};
@@ -42,6 +42,11 @@ impl RankPlan {
 
     /// The operator for it.
     pub(crate) fn operator(&self) -> Result<Box<dyn Operator>> {
+        if self.changelog && !matches!(self.emit, RankEmit::Changes) {
+            return Err(Error::internal(
+                "a rank that is emitted once over rows that may be taken back",
+            ));
+        }
         let numbers = self.function == RankFunction::RowNumber && !self.changelog;
         Ok(match (&self.emit, self.to) {
             (RankEmit::Windows { end, processing_time, zone, .. }, _) => {

@@ -11,7 +11,7 @@ use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
 use crate::key_table::KeyTable;
-use crate::rank::{RankEmit, RankEnd, RankFunction};
+use crate::rank::{RankEnd, RankFunction};
 
 /// Sees what happens to partitions.
 pub(super) trait Watch {
@@ -41,8 +41,6 @@ pub(super) struct Partitions {
     keys: SortKeys,
     pub(super) store: Store,
     arrivals: u64,
-    /// Partitions without rows are forgotten at the end of a step.
-    frees_empty: bool,
     /// Partitions that lost a row in this step.
     shrunk: Vec<u32>,
     scratch: Vec<u32>,
@@ -65,7 +63,6 @@ impl Partitions {
             keys: SortKeys::new(&plan.order, &plan.input)?,
             store: Store::new(&plan.input, plan.changelog)?,
             arrivals: 0,
-            frees_empty: matches!(plan.emit, RankEmit::Changes),
             shrunk: Vec::new(),
             scratch: Vec::new(),
         })
@@ -84,7 +81,7 @@ impl Partitions {
             self.ends.resize(self.ends.len().max(bound), 0);
             let column = batch.column(column);
             let (values, nulls) = (integers(column)?, nulls(column));
-            for (row, &partition) in out.iter().enumerate() {
+            for (row, &partition) in out.iter().enumerate().rev() {
                 // The row that a partition begins with says how many are wanted.
                 if self.lists[partition as usize].len() == 0 {
                     let known = !nulls.is_some_and(|n| n.is_null(row));
@@ -308,7 +305,7 @@ impl Partitions {
         });
     }
 
-    /// Forgets all rows of partitions, and the partitions.
+    /// Forgets all rows of partitions of append-only input, and the partitions.
     pub(super) fn forget(&mut self, partitions: &[u32]) {
         for &partition in partitions {
             let mut rows = Vec::new();
@@ -319,15 +316,9 @@ impl Partitions {
             });
             self.memory.clear(&mut self.lists[partition as usize]);
             for row in rows {
-                match &mut self.store {
-                    Store::Appended(store) => {
-                        self.keys.forget(row);
-                        store.drop_row();
-                    }
-                    // The key goes with the last copy.
-                    Store::Interned(store) => {
-                        store.remove(row);
-                    }
+                self.keys.forget(row);
+                if let Store::Appended(store) = &mut self.store {
+                    store.drop_row();
                 }
             }
             if let Some(distinct) = self.distinct.get_mut(partition as usize) {
@@ -342,7 +333,7 @@ impl Partitions {
         let mut empty = std::mem::take(&mut self.shrunk);
         empty.sort_unstable();
         empty.dedup();
-        empty.retain(|&partition| self.frees_empty && self.len(partition) == 0);
+        empty.retain(|&partition| self.len(partition) == 0);
         self.table.release(&empty);
         match &mut self.store {
             Store::Interned(store) => {

@@ -1,5 +1,5 @@
 //! Ranks within windows: the wanted rows of each partition of a window, emitted once, when time passes the window.
-//! Invariant: append-only output, windows in the order of their ends; the state of a window is freed when it is
+//! Invariant: append-only in and out, windows in the order of their ends; the state of a window is freed when it is
 //! emitted. A row whose window was closed before the step is late, dropped and counted.
 
 use std::collections::BTreeMap;
@@ -22,7 +22,6 @@ const OUTPUT_ROWS: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Windowed {
     partitions: Partitions,
-    changelog: bool,
     with_rank: bool,
     /// The column with the end of the row's window.
     end: usize,
@@ -51,7 +50,6 @@ impl Windowed {
     ) -> Result<Self> {
         Ok(Self {
             partitions: Partitions::new(plan)?,
-            changelog: plan.changelog,
             with_rank: plan.with_rank,
             end,
             processing_time,
@@ -90,7 +88,7 @@ impl Windowed {
                 self.open.entry(end).or_default().push(partition);
             }
         }
-        Ok(())
+        self.partitions.append(batch, &self.ids, &mut Unwatched)
     }
 
     /// Emits and frees the windows that `progress` closes.
@@ -136,22 +134,10 @@ impl Windowed {
 impl Operator for Windowed {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.bounds(cx);
-        let mut batches = Vec::new();
         for batch in inputs.into_iter().flat_map(|input| input.batches) {
             let batch = self.in_time(batch, before, &mut cx.metrics.late_rows)?;
             if !batch.is_empty() {
-                batches.push(batch);
-            }
-        }
-        let passes: &[bool] = if self.changelog { &[false, true] } else { &[false] };
-        for &removals in passes {
-            for batch in &batches {
-                self.absorb(batch)?;
-                if self.changelog {
-                    self.partitions.change(batch, &self.ids, removals, &mut Unwatched)?;
-                } else {
-                    self.partitions.append(batch, &self.ids, &mut Unwatched)?;
-                }
+                self.absorb(&batch)?;
             }
         }
         let output = self.close(progress)?;
