@@ -8,4 +8,5 @@ mod ranks;
 mod sessions;
 mod small_ops;
 mod support;
+mod timed_joins;
 mod windows;
