@@ -3,6 +3,12 @@
 
 use mainstem_core::DataType;
 
+mod function;
+mod match_recognize;
+
+pub use function::CreateFunction;
+pub use match_recognize::{AfterMatch, MatchRecognize, PatternItem, PatternQuantifier};
+
 use crate::operators::BinaryOp;
 use crate::source::Span;
 
@@ -51,6 +57,11 @@ pub enum StatementKind {
         query: Query,
         or_replace: bool,
         if_not_exists: bool,
+    },
+    CreateFunction(Box<CreateFunction>),
+    DropFunction {
+        name: ObjectName,
+        if_exists: bool,
     },
     Drop {
         view: bool,
@@ -320,6 +331,10 @@ pub enum TableRef {
         alias: Option<Alias>,
         span: Span,
     },
+    Match {
+        recognize: Box<MatchRecognize>,
+        alias: Option<Alias>,
+    },
     Join {
         left: Box<TableRef>,
         right: Box<TableRef>,
@@ -367,6 +382,7 @@ pub enum JoinType {
 pub enum JoinConstraint {
     On(Expr),
     Using(Vec<Ident>),
+    Natural,
     None,
 }
 

@@ -7,7 +7,7 @@ use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, OverCall};
 use mainstem_engine::plan::{NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
-use mainstem_engine::window::WindowKind;
+use mainstem_engine::window::{EmitSpec, WindowKind};
 
 use crate::catalog::Table;
 use crate::narrow::Reading;
@@ -69,6 +69,10 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
         NodeKind::WindowAggregate { .. } => {
             "one accumulator per key and open slice, freed when the watermark passes".to_owned()
         }
+        NodeKind::WindowUpdates { .. } => {
+            "one accumulator per key and window, freed when the watermark passes its end and the allowed lateness"
+                .to_owned()
+        }
         NodeKind::SessionAggregate { .. } => {
             "one accumulator per key and open session, freed when the watermark passes its end"
                 .to_owned()
@@ -81,6 +85,14 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             "one accumulator per key, freed when its rows are gone".to_owned()
         }
         NodeKind::Aggregate { .. } => "one accumulator per key, kept for ever".to_owned(),
+        NodeKind::MatchRecognize(spec) if spec.within_ms.is_some() => {
+            "rows until the watermark passes, then started runs, freed when they end or WITHIN passes"
+                .to_owned()
+        }
+        NodeKind::MatchRecognize(_) => {
+            "rows until the watermark passes, then started runs of each key, freed when they end"
+                .to_owned()
+        }
         NodeKind::Join { .. } => {
             "all rows of both inputs, kept until they are retracted".to_owned()
         }
@@ -177,6 +189,15 @@ pub(crate) fn windows(windows: &Windows) -> String {
 pub(crate) fn sessions(sessions: &Sessions) -> String {
     let time = if sessions.time.is_some() { "" } else { ", proctime" };
     format!("SESSION(gap=[{} ms]{time})", sessions.spec.gap_ms)
+}
+
+/// `early delay=[0 ms], allowed lateness=[3000 ms]`.
+pub(crate) fn emit(emit: &EmitSpec) -> String {
+    let delay = |name: &str, delay: Option<i64>| {
+        delay.map_or(String::new(), |delay| format!("{name} delay=[{delay} ms], "))
+    };
+    let (early, late) = (delay("early", emit.early_delay_ms), delay("late", emit.late_delay_ms));
+    format!("{early}{late}allowed lateness=[{} ms]", emit.allow_lateness_ms)
 }
 
 /// `TableSourceScan(rides, fields=[a, b(c, d)], filter=[...])`: of the ROW b, the fields c and d.

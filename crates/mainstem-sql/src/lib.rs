@@ -14,6 +14,7 @@ mod explain;
 pub mod functions;
 pub mod job;
 pub mod lexer;
+pub mod join_time;
 mod lift;
 pub mod lower;
 mod narrow;

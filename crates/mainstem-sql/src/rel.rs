@@ -9,6 +9,7 @@ use arrow_array::ArrayRef;
 use mainstem_core::DataType;
 use mainstem_core::table::Options;
 use mainstem_engine::aggregate::AggregateCall;
+use mainstem_engine::match_recognize::MatchSpec;
 use mainstem_engine::over::OverCall;
 use mainstem_engine::plan::{Expanded, JoinKind};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
@@ -49,12 +50,21 @@ pub struct RelField {
     pub time: Option<TimeAttribute>,
     /// Set for window_start, window_end, window_time of a window table function, as long as rows belong to it.
     pub window: Option<WindowRole>,
+    /// Compared by USING: there under its qualified name only.
+    pub hidden: bool,
 }
 
 impl RelField {
     /// A plain column without qualifier.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Self { qualifier: None, name: name.into(), data_type, time: None, window: None }
+        Self {
+            qualifier: None,
+            name: name.into(),
+            data_type,
+            time: None,
+            window: None,
+            hidden: false,
+        }
     }
 }
 
@@ -254,6 +264,13 @@ pub enum RelKind {
         /// What stands in each column.
         layouts: Vec<Vec<Expanded>>,
     },
+    /// MATCH_RECOGNIZE: its keys, then its measures; a row a match.
+    MatchRecognize {
+        /// Input.
+        input: Box<Rel>,
+        /// The pattern, over its columns.
+        spec: Arc<MatchSpec>,
+    },
     /// ORDER BY, emitted at the end of input.
     Sort {
         /// Input.
@@ -291,6 +308,8 @@ pub enum WindowSource {
         processing_time: bool,
         /// Bounds are wall times of this zone.
         zone: Option<Arc<dyn mainstem_engine::window::LocalTime>>,
+        /// Results are also shown before the end of a window, or mended after it.
+        emit: Option<mainstem_engine::window::EmitSpec>,
     },
 }
 
@@ -314,6 +333,7 @@ impl Rel {
             | RelKind::Repeat { input, .. }
             | RelKind::Expand { input, .. }
             | RelKind::Over { input, .. }
+            | RelKind::MatchRecognize { input, .. }
             | RelKind::Rank { input, .. }
             | RelKind::Sort { input, .. }
             | RelKind::Limit { input, .. } => vec![input],
@@ -343,6 +363,7 @@ impl Rel {
             | RelKind::Repeat { .. }
             | RelKind::Expand { .. }
             | RelKind::Over { .. }
+            | RelKind::MatchRecognize { .. }
             | RelKind::Rank { .. }
             | RelKind::Sort { .. }
             | RelKind::Limit { .. } => Vec::new(),

@@ -9,6 +9,7 @@ use arrow_array::{
 use mainstem_core::{DataType, TypeKind};
 
 use super::aggregate::Grouping;
+use super::match_recognize::MatchScope;
 use super::scope::Surroundings;
 use super::unknown_column;
 use crate::ast::{Expr, ExprKind, Ident, IsTest};
@@ -41,6 +42,11 @@ impl<'a> ExprBinder<'a> {
     pub(super) fn bind(&self, expr: &Expr) -> SqlResult<Bound> {
         if let Some(grouping) = self.grouping
             && let Some(bound) = Grouping::resolve(grouping, self, expr)?
+        {
+            return Ok(bound);
+        }
+        if let Some(matched) = &self.around.matched
+            && let Some(bound) = MatchScope::resolve(matched, self, expr)?
         {
             return Ok(bound);
         }
@@ -151,7 +157,8 @@ impl<'a> ExprBinder<'a> {
         };
         let found: Vec<usize> = (0..self.fields.len()).filter(|&i| qualified(i)).collect();
         let (found, used) = if found.is_empty() {
-            let plain = |i: &usize| self.fields[*i].name == parts[0].value;
+            let plain =
+                |i: &usize| !self.fields[*i].hidden && self.fields[*i].name == parts[0].value;
             ((0..self.fields.len()).filter(plain).collect::<Vec<_>>(), 1)
         } else {
             (found, 2)

@@ -191,6 +191,7 @@ pub(super) fn fit(
             data_type: column.data_type.clone(),
             time: None,
             window: None,
+            hidden: false,
         });
     }
     let identity = exprs.len() == rel.fields.len()

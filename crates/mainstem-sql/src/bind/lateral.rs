@@ -49,7 +49,7 @@ impl Binder<'_> {
                 return Err(SqlError::unsupported("LEFT JOIN LATERAL with a condition", on.span)
                     .with_hint("write ON TRUE and put the condition into the query's WHERE"));
             }
-            JoinConstraint::Using(_) => {
+            JoinConstraint::Using(_) | JoinConstraint::Natural => {
                 return Err(SqlError::new("LATERAL takes no USING", span));
             }
         };

@@ -15,7 +15,7 @@ use super::expr::ExprBinder;
 use super::over::{self, Overs};
 use super::scope::Surroundings;
 use super::subquery::has_subquery;
-use super::{Binder, VIEW_DEPTH_MAX};
+use super::{Binder, VIEW_DEPTH_MAX, time_join};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
     SetExpr, StringLiteral, TableRef,
@@ -33,7 +33,7 @@ impl<'a> Binder<'a> {
         'a: 'f,
     {
         let around =
-            Surroundings { scope: self.scope.clone(), subqueries: None, overs: None };
+            Surroundings { scope: self.scope.clone(), ..Surroundings::default() };
         ExprBinder { session: self.context.session, fields, grouping: None, around }
     }
 
@@ -71,6 +71,7 @@ impl<'a> Binder<'a> {
         };
         if let Some(selection) = &select.selection {
             rel = self.restricted(rel, selection, "WHERE")?;
+            rel = self.conditions_into_joins(rel)?;
         }
         let aggregated = !select.group_by.is_empty()
             || select.having.is_some()
@@ -145,6 +146,10 @@ impl<'a> Binder<'a> {
                 let columns = Vec::new();
                 let one = Rel { kind: RelKind::Values { columns, rows: 1 }, fields: Vec::new() };
                 self.unnest(one, expr, *with_ordinality, alias.as_ref(), JoinType::Cross, *span)
+            }
+            TableRef::Match { recognize, alias } => {
+                let rel = self.match_recognize(recognize)?;
+                self.aliased(rel, alias.as_ref(), None)
             }
             TableRef::Join { left, right, kind, constraint, span } => {
                 self.join(left, right, *kind, constraint, *span)
@@ -229,7 +234,13 @@ impl<'a> Binder<'a> {
         if let TableRef::Derived { query, alias, lateral: true } = right {
             return self.lateral(left, query, alias.as_ref(), kind, constraint, span);
         }
-        let right = self.from(right)?;
+        let (right, as_of) = match right {
+            TableRef::Table { name, hints, system_time: Some(time), alias } => {
+                let rel = self.named(name, hints)?;
+                (self.aliased(rel, alias.as_ref(), Some(&name.last().value))?, Some(time))
+            }
+            other => (self.from(other)?, None),
+        };
         let mut fields: Vec<RelField> = left.fields.iter().chain(&right.fields).cloned().collect();
         for (i, field) in fields.iter_mut().enumerate() {
             let in_left = i < left.fields.len();
@@ -243,25 +254,31 @@ impl<'a> Binder<'a> {
             field.time = None;
             field.window = None;
         }
+        let width = left.fields.len();
+        let pairs = match constraint {
+            JoinConstraint::Using(names) => {
+                self.named_in_both(&left.fields, &right.fields, names)?
+            }
+            JoinConstraint::Natural => self.same_names(&left.fields, &right.fields, span)?,
+            JoinConstraint::On(_) | JoinConstraint::None => Vec::new(),
+        };
         let condition = match constraint {
-            JoinConstraint::None => None,
             JoinConstraint::On(expr) if kind == JoinType::Inner && has_subquery(expr) => {
                 return self.join_on_subqueries(left, right, expr, fields);
             }
             JoinConstraint::On(expr) => Some(self.expressions(&fields).condition(expr, "ON")?),
-            JoinConstraint::Using(columns) => {
-                let names: Vec<&str> = columns.iter().map(|c| c.value.as_str()).collect();
-                return Err(SqlError::unsupported(format!("USING ({})", names.join(", ")), span)
-                    .with_hint("write the condition with ON"));
+            _ => self.equal_names(&pairs, &fields, width, span)?,
+        };
+        let joined = match as_of {
+            Some(time) => self.join_as_of(left, right, time, kind, condition, fields)?,
+            None => equi_join(left, right, join_kind(kind), condition, fields),
+        };
+        match constraint {
+            JoinConstraint::Using(_) | JoinConstraint::Natural => {
+                self.merged(joined, &pairs, width, kind, span)
             }
-        };
-        let kind = match kind {
-            JoinType::Inner | JoinType::Cross => JoinKind::Inner,
-            JoinType::Left => JoinKind::Left,
-            JoinType::Right => JoinKind::Right,
-            JoinType::Full => JoinKind::Full,
-        };
-        Ok(equi_join(left, right, kind, condition, fields))
+            JoinConstraint::On(_) | JoinConstraint::None => Ok(joined),
+        }
     }
 
     /// ON behind an UNNEST: a filter of an inner join; an outer one takes TRUE alone, as in Flink.
@@ -284,7 +301,9 @@ impl<'a> Binder<'a> {
             JoinConstraint::On(on) => {
                 Err(SqlError::new("LEFT JOIN UNNEST takes ON TRUE alone", on.span))
             }
-            JoinConstraint::Using(_) => Err(SqlError::new("UNNEST takes no USING", span)),
+            JoinConstraint::Using(_) | JoinConstraint::Natural => {
+                Err(SqlError::new("UNNEST takes no USING", span))
+            }
         }
     }
 
@@ -482,6 +501,7 @@ fn select_list(
                         None => is_proctime.then_some(TimeAttribute::Processing),
                     },
                     window: source.and_then(|f| f.window),
+                    hidden: false,
                 });
                 exprs.push(bound);
             }
@@ -500,9 +520,13 @@ fn wildcard(
     let wanted = qualifier.map(|q| q.last().value.as_str());
     let before = fields.len();
     for (i, field) in input.iter().enumerate() {
-        if wanted.is_none() || field.qualifier.as_deref() == wanted {
+        let is_wanted = match wanted {
+            None => !field.hidden,
+            Some(_) => field.qualifier.as_deref() == wanted,
+        };
+        if is_wanted {
             exprs.push(Bound::column(i, field.data_type.clone()));
-            fields.push(RelField { qualifier: None, ..field.clone() });
+            fields.push(RelField { qualifier: None, hidden: false, ..field.clone() });
         }
     }
     if fields.len() > before {
@@ -549,7 +573,28 @@ pub(crate) fn conjunction(parts: Vec<Bound>) -> Option<Bound> {
     })
 }
 
+fn join_kind(kind: JoinType) -> JoinKind {
+    match kind {
+        JoinType::Inner | JoinType::Cross => JoinKind::Inner,
+        JoinType::Left => JoinKind::Left,
+        JoinType::Right => JoinKind::Right,
+        JoinType::Full => JoinKind::Full,
+    }
+}
+
+/// A join on `condition`, by time where it is one.
 pub(super) fn equi_join(
+    left: Rel,
+    right: Rel,
+    kind: JoinKind,
+    condition: Option<Bound>,
+    fields: Vec<RelField>,
+) -> Rel {
+    time_join::recognised(regular_join(left, right, kind, condition, fields))
+}
+
+/// A join on `condition`: its equalities become keys.
+pub(super) fn regular_join(
     left: Rel,
     right: Rel,
     kind: JoinKind,

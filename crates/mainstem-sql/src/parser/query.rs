@@ -212,6 +212,7 @@ impl Parser {
         let start = self.span();
         let mut left = self.table_factor()?;
         loop {
+            let natural = self.take_word("NATURAL");
             let kind = if self.take_words(&["CROSS", "JOIN"]) {
                 JoinType::Cross
             } else if self.take_words(&["INNER", "JOIN"]) || self.take_word("JOIN") {
@@ -228,14 +229,18 @@ impl Parser {
                 || self.take_words(&["FULL", "JOIN"])
             {
                 JoinType::Full
-            } else if self.is_word("NATURAL") || self.is_word("MATCH_RECOGNIZE") {
+            } else if natural {
+                return Err(self.expected("JOIN"));
+            } else if self.is_word("MATCH_RECOGNIZE") {
                 let word = self.any_word()?;
                 return Err(SqlError::unsupported(word.value.to_uppercase(), word.span));
             } else {
                 return Ok(left);
             };
             let right = self.table_factor()?;
-            let constraint = if kind == JoinType::Cross {
+            let constraint = if natural {
+                JoinConstraint::Natural
+            } else if kind == JoinType::Cross {
                 JoinConstraint::None
             } else if self.take_word("ON") {
                 JoinConstraint::On(self.expr()?)
@@ -283,6 +288,9 @@ impl Parser {
             {
                 let query = Box::new(self.query()?);
                 self.expect_symbol(")")?;
+                if self.is_word("MATCH_RECOGNIZE") {
+                    return self.matched(TableRef::Derived { query, alias: None, lateral });
+                }
                 return Ok(TableRef::Derived { query, alias: self.alias()?, lateral });
             }
             let inner = self.table_list()?;
@@ -303,10 +311,13 @@ impl Parser {
         } else {
             None
         };
+        if self.is_word("MATCH_RECOGNIZE") {
+            return self.matched(TableRef::Table { name, hints, system_time, alias: None });
+        }
         Ok(TableRef::Table { name, hints, system_time, alias: self.alias()? })
     }
 
-    fn alias(&mut self) -> SqlResult<Option<Alias>> {
+    pub(super) fn alias(&mut self) -> SqlResult<Option<Alias>> {
         let name = if self.take_word("AS") {
             self.any_word()?
         } else if self.at_implicit_alias() {
