@@ -382,6 +382,7 @@ impl Rel {
         match &self.kind {
             RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
             RelKind::Filter { input, .. } | RelKind::Over { input, .. } => input.upsert_key(),
+            RelKind::Join { left, kind: JoinKind::Semi | JoinKind::Anti, .. } => left.upsert_key(),
             RelKind::Rank { input, partition, function, from, to, with_rank, .. } => {
                 let rank = input.fields.len();
                 let numbers = *function == RankFunction::RowNumber;

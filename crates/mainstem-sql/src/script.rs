@@ -7,7 +7,9 @@ use std::sync::Arc;
 use mainstem_core::options::OptionSpec;
 
 use crate::ast::{self, Show, Statement, StatementKind};
-use crate::bind::{Context, bind_create_as, bind_create_table, bind_insert, bind_query};
+use crate::bind::{
+    Context, bind_create_as, bind_create_function, bind_create_table, bind_insert, bind_query,
+};
 use crate::catalog::{
     Catalog, ConnectorCatalog, DEFAULT_CATALOG, DEFAULT_DATABASE, Object, Table, View,
 };
@@ -134,6 +136,8 @@ impl ScriptSession {
                 Ok(())
             }
             StatementKind::Drop { view, name, if_exists } => self.drop(view, &name, if_exists),
+            StatementKind::CreateFunction(function) => self.create_function(&function),
+            StatementKind::DropFunction { name, if_exists } => self.drop_function(&name, if_exists),
             StatementKind::Insert(insert) => self.insert(&insert, source, span),
             StatementKind::StatementSet(inserts) => {
                 inserts.iter().try_for_each(|i| self.collect_insert(i, source))?;
@@ -155,7 +159,8 @@ impl ScriptSession {
                     Some(key) => drop(self.settings.remove(&key)),
                     None => self.settings.clear(),
                 }
-                self.session = Session::default();
+                let functions = std::mem::take(&mut self.session.functions);
+                self.session = Session { functions, ..Session::default() };
                 let left = self.settings.clone();
                 left.into_iter().try_for_each(|(key, value)| self.set(key, value, span))
             }
@@ -294,6 +299,32 @@ impl ScriptSession {
         }
     }
 
+    fn create_function(&mut self, declared: &ast::CreateFunction) -> SqlResult<()> {
+        let name = declared.name.last();
+        let key = name.value.to_ascii_uppercase();
+        if !declared.or_replace && self.session.functions.contains_key(&key) {
+            if declared.if_not_exists {
+                return Ok(());
+            }
+            return Err(SqlError::new(format!("function '{}' exists already", name.value), name.span)
+                .with_hint("write CREATE OR REPLACE, or IF NOT EXISTS"));
+        }
+        let function = bind_create_function(self.context(), declared)?;
+        self.session.functions.insert(key, Arc::new(function));
+        Ok(())
+    }
+
+    fn drop_function(&mut self, name: &ast::ObjectName, if_exists: bool) -> SqlResult<()> {
+        let last = name.last();
+        let dropped = self.session.functions.remove(&last.value.to_ascii_uppercase());
+        if dropped.is_none() && !if_exists {
+            let message = format!("unknown function '{}'", last.value);
+            return Err(SqlError::new(message, name.span())
+                .with_hint("functions of CREATE FUNCTION can be dropped"));
+        }
+        Ok(())
+    }
+
     fn insert(&mut self, insert: &ast::Insert, source: &Arc<SourceText>, _: Span) -> SqlResult<()> {
         self.collect_insert(insert, source)?;
         self.flush_if_sync()
@@ -337,6 +368,7 @@ impl ScriptSession {
                     .with_hint("use a name such as 'UTC' or 'Europe/Bucharest'")
             })?;
         }
+        self.session.emit.set(&key, &value).map_err(|e| SqlError::from_core(&e, span))?;
         if key == "table.exec.sink.not-null-enforcer" {
             self.session.null_in_sink = match value.to_ascii_uppercase().as_str() {
                 "ERROR" => NullInSink::Refuse,

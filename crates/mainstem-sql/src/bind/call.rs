@@ -14,6 +14,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::functions::temporal::{extract, overlaps, rounding, timestamp_add, timestamp_diff};
 use crate::functions::{self, Binding};
 use crate::operators::BinaryOp;
+use crate::session::Session;
 use crate::source::Span;
 
 impl ExprBinder<'_> {
@@ -118,7 +119,12 @@ impl ExprBinder<'_> {
             }
             _ => {}
         }
-        let Some(function) = functions::lookup(name) else { return Err(unknown(name, span)) };
+        let Some(function) = functions::lookup(name) else {
+            return match self.session.functions.get(name) {
+                Some(function) => self.call_user(function, args, span),
+                None => Err(unknown(name, self.session, span)),
+            };
+        };
         let arguments: Vec<_> = args.iter().map(Bound::argument).collect();
         let binding = (function.bind)(&arguments, self.session).map_err(|e| {
             let error = SqlError::from_core(&e, span);
@@ -206,9 +212,11 @@ pub(super) fn proctime() -> Bound {
     Bound { kind, data_type }
 }
 
-fn unknown(name: &str, span: Span) -> SqlError {
+fn unknown(name: &str, session: &Session, span: Span) -> SqlError {
     let error = SqlError::new(format!("unknown function '{name}'"), span);
-    match mainstem_core::options::nearest(name, functions::all().map(|f| f.name)) {
+    let declared = session.functions.keys().map(String::as_str);
+    let names = functions::all().map(|f| f.name).chain(declared);
+    match mainstem_core::options::nearest(name, names) {
         Some(near) => error.with_hint(format!("did you mean {near}?")),
         None => error,
     }

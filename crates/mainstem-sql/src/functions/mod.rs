@@ -13,6 +13,7 @@ mod rowwise;
 mod signature;
 pub mod string;
 pub mod temporal;
+pub mod user;
 #[cfg(test)]
 mod tests;
 
@@ -89,6 +90,12 @@ pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {
         temporal::FUNCTIONS,
     ];
     folders.into_iter().flatten().copied()
+}
+
+/// True for a name that Flink's functions have, whether it works here or not.
+pub fn is_built_in(upper: &str) -> bool {
+    let listed = |names: &[&str]| names.iter().any(|name| name.split('(').next() == Some(upper));
+    lookup(upper).is_some() || flink_catalogue::CATALOGUE.iter().any(|(_, names)| listed(names))
 }
 
 /// The function with this name or alias, in whatever case it is written. A scan: it runs once a call site.

@@ -87,10 +87,32 @@ pub(super) fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             let (rel, stay) = super::rank::filter_partitions(Rel { kind: rel.kind, fields }, parts);
             keep(rel, stay)
         }
+        RelKind::MatchRecognize { .. } => {
+            let rel = Rel { kind: rel.kind, fields };
+            let (rel, stay) = super::match_recognize::filter_keys(rel, parts, filtered);
+            keep(rel, stay)
+        }
         RelKind::UnionAll { inputs } => {
             let (down, stay) = split(parts, Bound::is_deterministic);
             let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();
             keep(Rel { kind: RelKind::UnionAll { inputs }, fields }, stay)
+        }
+        // These keep or lose left rows whatever their columns are: a condition on those can come first.
+        RelKind::Join {
+            left,
+            right,
+            kind: kind @ (JoinKind::Left | JoinKind::Semi | JoinKind::Anti),
+            left_keys,
+            right_keys,
+            residual,
+        } => {
+            let width = left.fields.len();
+            let on_left =
+                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
+            let (to_left, stay) = split(parts, on_left);
+            let left = Box::new(filtered(*left, to_left));
+            let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+            keep(Rel { kind, fields }, stay)
         }
         RelKind::Join { left, right, kind: JoinKind::Inner, left_keys, right_keys, residual } => {
             let width = left.fields.len();

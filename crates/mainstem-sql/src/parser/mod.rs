@@ -6,7 +6,9 @@
 
 mod aggregate;
 mod expr;
+mod function;
 mod grouping;
+mod match_recognize;
 mod over;
 mod query;
 mod statement;

@@ -170,13 +170,16 @@ impl Parser {
         Ok(StatementKind::Use { catalog, name: self.object_name()? })
     }
 
-    fn if_exists(&mut self) -> bool {
+    pub(super) fn if_exists(&mut self) -> bool {
         self.take_words(&["IF", "EXISTS"])
     }
 
     fn drop_statement(&mut self) -> SqlResult<StatementKind> {
         self.advance();
         self.take_word("TEMPORARY");
+        if self.take_word("FUNCTION") {
+            return self.drop_function();
+        }
         let view = self.take_word("VIEW");
         if !view && !self.take_word("TABLE") {
             return Err(self.expected("TABLE or VIEW"));
@@ -231,7 +234,9 @@ impl Parser {
             self.expect_word("AS")?;
             let query = self.query()?;
             Ok(StatementKind::CreateView { name, columns, query, or_replace, if_not_exists })
-        } else if ["CATALOG", "DATABASE", "FUNCTION", "SYSTEM", "MODEL", "MATERIALIZED"]
+        } else if self.take_word("FUNCTION") {
+            self.create_function(or_replace)
+        } else if ["CATALOG", "DATABASE", "SYSTEM", "MODEL", "MATERIALIZED"]
             .iter()
             .any(|w| self.is_word(w))
         {
