@@ -1,13 +1,21 @@
 //! OVER: each row with what its window makes of it.
 //! The parts: `timed` is the operator for rows that only come, in the order of time, `changing` the one for everything
-//! else; `script` drives accumulators, `waiting`, `frame_rows` and `sequence` hold rows, `layout` sorts calls.
+//! else;
+//! `script` drives accumulators, `layout` and `recompute` sort calls by how they are computed, `waiting`, `frame_rows`,
+//! `sequence` and `order_keys` hold rows, `reach` tells which rows see each other.
 
+mod changing;
 mod frame_rows;
 mod layout;
+mod order_keys;
+mod reach;
+mod recompute;
 mod script;
+mod sequence;
 mod timed;
 mod waiting;
 
+pub(crate) use changing::ChangingOver;
 pub(crate) use timed::TimedOver;
 
 use arrow_schema::DataType as ArrowType;

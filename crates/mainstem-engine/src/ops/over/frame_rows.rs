@@ -2,8 +2,6 @@
 //! Invariant: a cursor stands on the first row of its frame; all rows behind it in the list are in the frame too. A
 //! row is freed when the last cursor has passed it. A row costs the same however many rows a frame holds.
 
-use std::sync::Arc;
-
 use arrow_array::{ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
@@ -38,7 +36,6 @@ const EMPTY: Cursor = Cursor { head: NONE, length: 0 };
 
 #[derive(Debug)]
 pub(super) struct FrameRows {
-    types: Vec<ArrowType>,
     rows: Rows,
     ids: Ids,
     slots: Vec<Slot>,
@@ -58,7 +55,6 @@ impl FrameRows {
     /// Keeps columns of `types` for so many frames a partition.
     pub(super) fn new(types: &[ArrowType], frames: usize, edges: Vec<(usize, bool)>) -> Self {
         Self {
-            types: types.to_vec(),
             rows: Rows::new(types),
             ids: Ids::default(),
             slots: Vec::new(),
@@ -168,9 +164,9 @@ impl FrameRows {
     pub(super) fn pick(&self, rows: &[u32], column: usize) -> Result<ArrayRef> {
         let present: Vec<u32> = rows.iter().copied().filter(|&row| row != NONE).collect();
         if present.is_empty() {
-            return Ok(new_null_array(&self.types[column], rows.len()));
+            return Ok(new_null_array(self.rows.column_type(column), rows.len()));
         }
-        let values = Arc::clone(&self.rows.gather(&present)?[column]);
+        let values = self.rows.gather_column(column, &present)?;
         if present.len() == rows.len() {
             return Ok(values);
         }

@@ -38,6 +38,7 @@ pub(super) struct OrderKeys {
     /// By entry, the only order column as a number that grows with the order; for RANGE with a distance.
     numbers: Option<Vec<Option<i64>>>,
     descending: bool,
+    nulls_first: bool,
 }
 
 impl OrderKeys {
@@ -76,6 +77,7 @@ impl OrderKeys {
             next_arrival: 0,
             numbers: with_numbers.then(Vec::new),
             descending: order.first().is_some_and(|key| key.1),
+            nulls_first: order.first().is_some_and(|key| key.2),
         })
     }
 
@@ -155,6 +157,14 @@ impl OrderKeys {
     /// The order column as a number that grows with the order; `None` for NULL.
     pub(super) fn number(&self, entry: u32) -> Option<i64> {
         self.numbers.as_ref().and_then(|numbers| numbers[entry as usize])
+    }
+
+    /// True if the row of `entry` is before the number `number` in the order, or, if asked, at it.
+    pub(super) fn is_before(&self, entry: u32, number: i64, or_at: bool) -> bool {
+        match self.number(entry) {
+            None => self.nulls_first,
+            Some(own) => own < number || (or_at && own == number),
+        }
     }
 
     /// Forgets the keys of entries.

@@ -108,7 +108,10 @@ mod tests {
                 let to = model.len().min(from + 700);
                 let range: Vec<u32> = sequence.range(from..to).collect();
                 assert_eq!(range, model[from..to]);
-                assert_eq!(sequence.get(from.min(model.len() - 1)), model[from.min(model.len() - 1)]);
+                assert_eq!(
+                    sequence.get(from.min(model.len() - 1)),
+                    model[from.min(model.len() - 1)]
+                );
             }
         }
         while !model.is_empty() {
