@@ -6,6 +6,7 @@
 mod bad_input;
 mod broker;
 mod check;
+mod conformance;
 mod doors;
 mod embedded_tables;
 mod examples;

@@ -3,7 +3,7 @@
 //! at several parallelisms, and with its input cut into steps row by row and at random. The folded result, a multiset
 //! of rows, must be Flink's each time. Where Flink refuses, so must we. tests/conformance/README.md says how to add one.
 //!
-//! `cargo xtask fuzz-sql` uses the same runner on files that it made up, see [`Rules::of_environment`].
+//! `cargo xtask fuzz-sql` uses the same runner on files that it made up.
 
 mod answer;
 mod lists;
@@ -33,20 +33,13 @@ enum Verdict {
     Wrong(String),
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.canonicalize().expect("the workspace is there")
 }
 
 impl Rules {
-    /// `MAINSTEM_SCENARIOS`: files and folders, a list like PATH. `MAINSTEM_SCENARIOS_RANDOM`: they are random.
-    fn of_environment() -> Self {
-        let named = std::env::var_os("MAINSTEM_SCENARIOS");
-        let random = std::env::var_os("MAINSTEM_SCENARIOS_RANDOM").is_some();
-        let places: Vec<PathBuf> = match &named {
-            Some(named) => std::env::split_paths(named).collect(),
-            None => ["tests/scenario", "tests/conformance"].map(|f| root().join(f)).to_vec(),
-        };
+    fn of(places: &[PathBuf], random: bool) -> Self {
         let mut files = Vec::new();
         places.iter().for_each(|place| find(place, &mut files));
         files.sort();
@@ -117,9 +110,9 @@ fn find(place: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn scenarios_have_flinks_answers() {
-    let rules = Rules::of_environment();
+/// Runs all SQL files at these places and below them.
+pub(crate) fn judge_all(places: &[PathBuf], random: bool) {
+    let rules = Rules::of(places, random);
     let lists = Lists::read(&root().join("tests/conformance"));
     assert!(!rules.files.is_empty(), "there are scenarios");
     let next = AtomicUsize::new(0);
@@ -150,4 +143,15 @@ fn scenarios_have_flinks_answers() {
     let total = rules.files.len();
     println!("{total} scenarios, {} differ", wrong.len());
     assert!(wrong.is_empty(), "{} of {total} differ\n{}", wrong.len(), shown.join("\n"));
+}
+
+/// `MAINSTEM_SCENARIOS`: other files and folders, a list like PATH; `MAINSTEM_SCENARIOS_RANDOM`: they are random.
+#[test]
+fn scenarios_have_flinks_answers() {
+    let named = std::env::var_os("MAINSTEM_SCENARIOS");
+    let random = std::env::var_os("MAINSTEM_SCENARIOS_RANDOM").is_some();
+    match named {
+        Some(named) => judge_all(&std::env::split_paths(&named).collect::<Vec<_>>(), random),
+        None => judge_all(&[root().join("tests/scenario")], random),
+    }
 }
