@@ -68,7 +68,14 @@ impl Builder {
         self.0.sources += usize::from(matches!(kind, NodeKind::Source { .. }));
         self.0.sinks += usize::from(matches!(kind, NodeKind::Sink { .. }));
         let (inputs, output) = (inputs.to_vec(), output.to_vec());
-        self.0.nodes.push(Node { kind, inputs, name: "node".to_owned(), output, changelog: log });
+        self.0.nodes.push(Node {
+            kind,
+            inputs,
+            name: "node".to_owned(),
+            output,
+            changelog: log,
+            state_ttl_ms: None,
+        });
         self.0.nodes.len() - 1
     }
 

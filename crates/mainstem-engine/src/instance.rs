@@ -16,7 +16,7 @@ use crate::ops::join::{Join, JoinPlan};
 use crate::ops::expand::Expand;
 use crate::ops::limit::Limit;
 use crate::ops::repeat::Repeat;
-use crate::ops::over::{OverPlan, TimedOver};
+use crate::ops::over::{ChangingOver, OverPlan, TimedOver};
 use crate::ops::rank::RankPlan;
 use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::match_recognize::MatchRecognize;
@@ -33,7 +33,8 @@ use crate::ops::watermark::SourceWatermark;
 use crate::ops::window_aggregate::{WindowAggregate, WindowAggregatePlan};
 use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
-use crate::plan::{Node, NodeKind, TimeSource};
+use crate::ops::window_updates::{WindowUpdates, WindowUpdatesPlan};
+use crate::plan::{Node, NodeKind, TimeSource, WindowInput};
 
 /// How a worker runs a node.
 #[allow(clippy::large_enum_variant, reason = "one a node, made once")]
@@ -100,6 +101,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::WindowAggregate { .. } => {
             Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
         }
+        NodeKind::WindowUpdates { .. } => Box::new(window_updates(node, input(0))?),
         NodeKind::SessionTable { .. } | NodeKind::SessionAggregate { .. } => {
             sessions(node, input(0))?
         }
@@ -142,6 +144,28 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };
     Ok(Instance::Operator(operator))
+}
+
+fn window_updates(node: &Node, input: &Node) -> Result<WindowUpdates> {
+    let NodeKind::WindowUpdates { window, emit, keys, aggregates } = &node.kind else {
+        return Err(Error::internal("not a window aggregate that shows updates"));
+    };
+    let WindowInput::Attached { start, end, processing_time, zone } = window else {
+        return Err(Error::internal("rows without windows"));
+    };
+    WindowUpdates::new(WindowUpdatesPlan {
+        start: *start,
+        end: *end,
+        processing_time: *processing_time,
+        zone: zone.clone(),
+        emit: *emit,
+        keys: keys.clone(),
+        aggregates: aggregates.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+        results: node.output[keys.len()..keys.len() + aggregates.len()].to_vec(),
+        time_type: last_type(node)?,
+    })
 }
 
 /// The table function SESSION, or an aggregate over sessions.
@@ -244,7 +268,7 @@ fn join_by_time(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
 fn over(plan: &OverPlan, time: Option<TimeSource>) -> Result<Box<dyn Operator>> {
     Ok(match time {
         Some(time) => Box::new(TimedOver::new(plan, time)?),
-        None => return Err(Error::internal("OVER over changing rows has no operator yet")),
+        None => Box::new(ChangingOver::new(plan)?),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::aggregate::AggregateCall;
 use crate::expr::ExprRef;
 use crate::over::OverCall;
 use crate::rank::{RankEmit, RankEnd, RankFunction};
-use crate::window::{SessionSpec, WindowSpec};
+use crate::window::{EmitSpec, SessionSpec, WindowSpec};
 
 /// A dataflow. Outputs are the `Sink` nodes.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,10 @@ pub struct Node {
     pub output: Vec<ArrowType>,
     /// False if every output weight is +1 by construction.
     pub changelog: bool,
+    /// State that was not written for so long, by the clock, may be forgotten (`table.exec.state.ttl`). `Aggregate`
+    /// forgets a group before a step reads it; what was emitted of it stays, and its next row starts it anew. The
+    /// other operators keep their state.
+    pub state_ttl_ms: Option<i64>,
 }
 
 /// Where an operator takes the time of a row from.
@@ -146,6 +150,20 @@ pub enum NodeKind {
         /// Which time.
         time: TimeSource,
         /// Group columns besides the window; each key has its own sessions.
+        keys: Vec<usize>,
+        /// The calls.
+        aggregates: Vec<AggregateCall>,
+    },
+    /// GROUP BY over windows that the rows carry, of which results are shown before their end or mended after it: a
+    /// changelog, per window -old +new. Output columns as `WindowAggregate`. A row is late, and dropped and counted, if
+    /// its window was let go before this step. Keeps one accumulator per key and window, until the progress of time is
+    /// past its end by the allowed lateness.
+    WindowUpdates {
+        /// The rows' windows.
+        window: WindowInput,
+        /// When results are shown.
+        emit: EmitSpec,
+        /// Group columns besides the window.
         keys: Vec<usize>,
         /// The calls.
         aggregates: Vec<AggregateCall>,

@@ -35,6 +35,17 @@ pub struct WindowSpec {
     pub zone: Option<Arc<dyn LocalTime>>,
 }
 
+/// When a window shows results besides the one at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmitSpec {
+    /// Before its end: so long, by the clock, after a row changed it (0: in the step); `None`: not.
+    pub early_delay_ms: Option<i64>,
+    /// The same after its end, for rows that came late; `None`: in the step.
+    pub late_delay_ms: Option<i64>,
+    /// How far past its end the watermark may be for a row to be let in.
+    pub allow_lateness_ms: i64,
+}
+
 /// Sessions: rows of one key that are at most `gap_ms` apart are in one window, from the first row to the gap after the
 /// last one.
 #[derive(Debug, Clone)]

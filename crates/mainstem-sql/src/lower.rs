@@ -2,6 +2,7 @@
 //! Invariant: a table that several queries of a job read is read once, with all columns that any of them needs; what
 //! a sink cannot take is refused here, before anything starts.
 
+mod match_recognize;
 mod over;
 mod rank;
 mod sets;
@@ -83,6 +84,7 @@ pub fn lower(
         lowered: BTreeMap::new(),
         raw: BTreeMap::new(),
         event_time: false,
+        state_ttl_ms: state_ttl(settings)?,
     };
     for output in &outputs {
         lowering.survey_scan(&output.rel, None);
@@ -114,6 +116,7 @@ fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog) -> bool {
             WindowSource::Attached { processing_time, .. } => !processing_time,
         },
         RelKind::Over { time, .. } => *time == Some(TimeAttribute::Event),
+        RelKind::MatchRecognize { spec, .. } => matches!(spec.time, TimeSource::EventTime { .. }),
         RelKind::Rank { emit, .. } => match emit {
             RankEmit::Changes => false,
             RankEmit::FirstByTime { .. } => true,
@@ -146,6 +149,8 @@ struct Lowering<'a> {
     raw: BTreeMap<String, (usize, Vec<usize>)>,
     /// Some operator goes by watermarks.
     event_time: bool,
+    /// `table.exec.state.ttl`.
+    state_ttl_ms: Option<i64>,
 }
 
 impl Lowering<'_> {
@@ -183,7 +188,14 @@ impl Lowering<'_> {
         changelog: bool,
     ) -> usize {
         let output = types.iter().map(DataType::to_arrow).collect();
-        self.plan.nodes.push(Node { kind, inputs, name, output, changelog });
+        self.plan.nodes.push(Node {
+            kind,
+            inputs,
+            name,
+            output,
+            changelog,
+            state_ttl_ms: self.state_ttl_ms,
+        });
         self.plan.nodes.len() - 1
     }
 
@@ -256,6 +268,7 @@ impl Lowering<'_> {
             RelKind::Repeat { .. } | RelKind::Expand { .. } => self.sets(rel),
             RelKind::TimedJoin { .. } => self.timed_join(rel),
             RelKind::Over { .. } => self.over(rel),
+            RelKind::MatchRecognize { .. } => self.match_recognize(rel),
             RelKind::Rank { .. } => self.rank(rel),
             RelKind::Sort { .. } => self.sort(rel),
             RelKind::Limit { .. } => self.limit(rel),
@@ -292,6 +305,14 @@ impl Lowering<'_> {
         let key_names: Vec<&str> = keys.iter().map(|k| input.fields[*k].name.as_str()).collect();
         let detail = format!("group by [{}], {}", key_names.join(", "), calls.join(", "));
         let (kind, name, changelog) = match &rel.kind {
+            RelKind::WindowAggregate {
+                windows: windows @ WindowSource::Attached { emit: Some(emit), .. },
+                ..
+            } => {
+                let kind = sessions::updates(windows, *emit, keys, aggregates);
+                let text = explain::emit(emit);
+                (kind, format!("WindowUpdates({text}, {detail})"), true)
+            }
             RelKind::WindowAggregate { windows: WindowSource::Sessions(sessions), .. } => {
                 let kind = sessions::aggregate(sessions, keys, aggregates);
                 let text = explain::sessions(sessions);
@@ -305,7 +326,7 @@ impl Lowering<'_> {
                         (window, explain::windows(windows))
                     }
                     WindowSource::Sessions(_) => unreachable!("in the arm above"),
-                    WindowSource::Attached { start, end, processing_time, zone } => {
+                    WindowSource::Attached { start, end, processing_time, zone, .. } => {
                         let window = WindowInput::Attached {
                             start: *start,
                             end: *end,
@@ -693,6 +714,15 @@ fn stored_for(columns: &BTreeSet<usize>, computed: &BTreeMap<usize, Bound>) -> V
         columns.iter().copied().filter(|c| !computed.contains_key(c)).collect();
     stored.extend(computed.values().flat_map(crate::rel::columns_of));
     stored.into_iter().collect()
+}
+
+/// `table.exec.state.ttl`; 0 is for ever.
+fn state_ttl(settings: &BTreeMap<String, String>) -> SqlResult<Option<i64>> {
+    const NAME: &str = "table.exec.state.ttl";
+    let Some(value) = settings.get(NAME) else { return Ok(None) };
+    let ms =
+        parse_duration_ms(NAME, value).map_err(|e| SqlError::from_core(&e, Span::default()))?;
+    Ok((ms > 0).then_some(ms))
 }
 
 fn time_source(column: Option<usize>) -> TimeSource {

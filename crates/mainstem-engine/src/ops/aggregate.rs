@@ -10,6 +10,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::calls::Calls;
+use super::idle::Idle;
 use crate::aggregate::AggregateCall;
 use crate::key_table::KeyTable;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
@@ -27,6 +28,7 @@ pub(crate) struct AggregatePlan {
     pub(crate) final_only: bool,
     /// Only the new row of each key is wanted, or the old one if there is no new one.
     pub(crate) upserts: bool,
+    pub(crate) state_ttl_ms: Option<i64>,
 }
 
 impl AggregatePlan {
@@ -57,6 +59,8 @@ pub(crate) struct Aggregate {
     /// Groups of this step in order of first touch; `touched` says whether a group is among them.
     step_groups: Vec<u32>,
     touched: Vec<bool>,
+    /// With a time to live: which groups have outlived it.
+    idle: Option<Idle>,
 }
 
 impl Aggregate {
@@ -82,6 +86,7 @@ impl Aggregate {
             emitted: Vec::new(),
             step_groups: Vec::new(),
             touched: Vec::new(),
+            idle: plan.state_ttl_ms.filter(|_| role == Role::Changes).map(Idle::new),
         })
     }
 
@@ -108,14 +113,58 @@ impl Aggregate {
 
     fn update(&mut self, batch: &Batch, groups: &[u32]) -> Result<()> {
         let bound = self.keys.bound();
+        if let Some(known) = self.known_rows(batch, groups) {
+            let groups: Vec<u32> = known.values().set_indices().map(|row| groups[row]).collect();
+            let batch = batch.filter(&known)?;
+            self.calls.update(&batch, &groups, bound)?;
+            self.count(&batch, &groups);
+            return Ok(());
+        }
         self.calls.update(batch, groups, bound)?;
+        self.count(batch, groups);
+        Ok(())
+    }
+
+    /// With a time to live, the rows that a group can take: a row that is taken back from a group without rows was
+    /// forgotten with its group. `None`: all.
+    fn known_rows(&mut self, batch: &Batch, groups: &[u32]) -> Option<BooleanArray> {
+        self.idle.as_ref()?;
+        let counts = self.group_rows.as_mut()?;
+        counts.resize(counts.len().max(self.keys.bound()), 0);
+        let mut running: std::collections::BTreeMap<u32, i64> = std::collections::BTreeMap::new();
+        let known = BooleanBuffer::collect_bool(groups.len(), |row| {
+            let group = groups[row];
+            let count = running.entry(group).or_insert(counts[group as usize]);
+            let weight = batch.weight(row);
+            let known = *count + weight >= 0;
+            *count += if known { weight } else { 0 };
+            known
+        });
+        Some(BooleanArray::new(known, None))
+    }
+
+    fn count(&mut self, batch: &Batch, groups: &[u32]) {
+        let bound = self.keys.bound();
         if let Some(counts) = &mut self.group_rows {
             counts.resize(counts.len().max(bound), 0);
             for (row, &group) in groups.iter().enumerate() {
                 counts[group as usize] += batch.weight(row);
             }
         }
-        Ok(())
+    }
+
+    /// Forgets the groups that nobody has written for their time to live. What was emitted of them stays.
+    fn expire(&mut self, now_ms: i64) {
+        let Some(idle) = &mut self.idle else { return };
+        let expired = idle.expired(now_ms);
+        for &group in &expired {
+            self.emitted[group as usize] = false;
+            if let Some(counts) = &mut self.group_rows {
+                counts[group as usize] = 0;
+            }
+        }
+        self.calls.clear(&expired);
+        self.keys.release(&expired);
     }
 
     fn lives(&self, group: u32) -> bool {
@@ -123,8 +172,9 @@ impl Aggregate {
     }
 
     /// Takes in a step and says what changed.
-    fn changes(&mut self, arrivals: Arrivals) -> Result<Vec<Batch>> {
+    fn changes(&mut self, arrivals: Arrivals, now_ms: i64) -> Result<Vec<Batch>> {
         let width = self.key_columns.len();
+        self.expire(now_ms);
         let mut rows = Vec::new();
         for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
             let keys = batch.project(&self.key_columns);
@@ -138,6 +188,9 @@ impl Aggregate {
         }
         let groups = std::mem::take(&mut self.step_groups);
         groups.iter().for_each(|&group| self.touched[group as usize] = false);
+        if let Some(idle) = &mut self.idle {
+            groups.iter().for_each(|&group| idle.write(group, now_ms));
+        }
         let (old, mut new): (Vec<u32>, Vec<u32>) =
             groups.into_iter().partition(|&group| self.emitted[group as usize]);
         let before = self.calls.finish(&old)?;
@@ -186,6 +239,9 @@ impl Aggregate {
         dead.retain(|&g| self.group_rows.as_ref().is_some_and(|counts| counts[g as usize] == 0));
         self.calls.clear(&dead);
         self.keys.release(&dead);
+        if let Some(idle) = &mut self.idle {
+            dead.iter().for_each(|&group| idle.forget(group));
+        }
         Ok(output)
     }
 
@@ -267,7 +323,7 @@ impl Operator for Aggregate {
             Role::Changes if arrivals.batches.is_empty() && arrivals.partials.is_empty() => {
                 Ok(Vec::new())
             }
-            Role::Changes => self.changes(arrivals),
+            Role::Changes => self.changes(arrivals, cx.now_ms),
             Role::Partials => {
                 self.accumulate(arrivals)?;
                 self.give_away()
@@ -290,5 +346,6 @@ impl Operator for Aggregate {
             + counts
             + self.emitted.capacity()
             + self.touched.capacity()
+            + self.idle.as_ref().map_or(0, Idle::size_bytes)
     }
 }

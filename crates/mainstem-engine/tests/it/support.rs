@@ -103,7 +103,14 @@ impl PlanBuilder {
             _ => {}
         }
         let name = format!("{kind:?}").split([' ', '{']).next().unwrap().to_owned();
-        self.0.nodes.push(Node { kind, inputs: inputs.to_vec(), name, output, changelog });
+        self.0.nodes.push(Node {
+            kind,
+            inputs: inputs.to_vec(),
+            name,
+            output,
+            changelog,
+            state_ttl_ms: None,
+        });
         self.0.nodes.len() - 1
     }
 

@@ -207,7 +207,7 @@ impl Binder<'_> {
     }
 
     /// A day-time interval as ms.
-    fn interval_ms(&self, expr: &Expr) -> SqlResult<i64> {
+    pub(super) fn interval_ms(&self, expr: &Expr) -> SqlResult<i64> {
         let bound = self.expressions(&[]).bind(expr)?;
         match (&bound.data_type.kind, bound.as_literal()) {
             (TypeKind::IntervalDayTime, Some(value)) if value.is_valid(0) => {
@@ -302,7 +302,7 @@ impl Binder<'_> {
     /// The aggregation: result columns are the keys in order, then the calls.
     pub(super) fn aggregation(
         &self,
-        input: Rel,
+        mut input: Rel,
         grouping: Grouping,
         window: GroupWindow,
         span: Span,
@@ -323,7 +323,9 @@ impl Binder<'_> {
         let key_fields: Vec<RelField> = this.keys.iter().map(|k| k.field.clone()).collect();
         let source = match window {
             GroupWindow::None => None,
-            GroupWindow::Legacy(mut source) => {
+            GroupWindow::Legacy(source) => {
+                let (below, mut source) = self.emitting(input, &mut this, source, span)?;
+                input = below;
                 if let WindowSource::Assign(Windows { time: Some(column), .. })
                 | WindowSource::Sessions(Sessions { time: Some(column), .. }) = &mut source
                 {
@@ -339,7 +341,8 @@ impl Binder<'_> {
                     origin.as_ref().is_some_and(|f| f.time == Some(TimeAttribute::Processing));
                 let zone = origin.and_then(|time| self.zone_of(&time.data_type));
                 let (start, end) = (key_columns[start], key_columns[end]);
-                Some(WindowSource::Attached { start, end, processing_time, zone })
+                self.check_emit(span)?;
+                Some(WindowSource::Attached { start, end, processing_time, zone, emit: None })
             }
         };
         let mut input = pre_projection(input, this.projected);
@@ -374,12 +377,12 @@ fn window_aggregate(
     call_fields: Vec<RelField>,
 ) -> Rel {
     let is_window = |column: usize| match source {
-        WindowSource::Attached { start, end, .. } => {
+        WindowSource::Attached { start, end, emit: None, .. } => {
             column == start
                 || column == end
                 || input.fields[column].window == Some(WindowRole::Time)
         }
-        WindowSource::Assign(_) | WindowSource::Sessions(_) => false,
+        _ => false,
     };
     let keys: Vec<usize> = key_columns.iter().copied().filter(|&c| !is_window(c)).collect();
     let first_window = keys.len() + calls.len();
@@ -563,7 +566,7 @@ fn session_table(input: Rel, sessions: Sessions, keys: Vec<usize>) -> Rel {
     Rel { kind: RelKind::SessionTable { input: Box::new(input), sessions, keys }, fields }
 }
 
-fn window_table(input: Rel, windows: Windows) -> Rel {
+pub(super) fn window_table(input: Rel, windows: Windows) -> Rel {
     let fields = with_window(&input, windows.time);
     Rel { kind: RelKind::WindowTable { input: Box::new(input), windows }, fields }
 }

@@ -1,13 +1,14 @@
-//! SESSION windows to plan nodes: rows of a key on one worker, then their sessions.
+//! SESSION windows, and windows that show updates, to plan nodes.
 //! Invariant: the exchange goes by the sessions' keys; without keys there is one worker.
 
 use mainstem_engine::aggregate::AggregateCall;
-use mainstem_engine::plan::NodeKind;
+use mainstem_engine::plan::{NodeKind, WindowInput};
+use mainstem_engine::window::EmitSpec;
 
 use super::{Lowering, time_source};
 use crate::error::SqlResult;
 use crate::explain;
-use crate::rel::{Rel, RelKind, Sessions};
+use crate::rel::{Rel, RelKind, Sessions, WindowSource};
 
 impl Lowering<'_> {
     pub(super) fn session_table(&mut self, rel: &Rel) -> SqlResult<usize> {
@@ -41,4 +42,23 @@ pub(super) fn aggregate(
         keys: keys.to_vec(),
         aggregates: aggregates.to_vec(),
     }
+}
+
+/// The node of GROUP BY over windows that show updates.
+pub(super) fn updates(
+    windows: &WindowSource,
+    emit: EmitSpec,
+    keys: &[usize],
+    aggregates: &[AggregateCall],
+) -> NodeKind {
+    let WindowSource::Attached { start, end, processing_time, zone, .. } = windows else {
+        unreachable!("such windows are columns of the rows")
+    };
+    let window = WindowInput::Attached {
+        start: *start,
+        end: *end,
+        processing_time: *processing_time,
+        zone: zone.clone(),
+    };
+    NodeKind::WindowUpdates { window, emit, keys: keys.to_vec(), aggregates: aggregates.to_vec() }
 }

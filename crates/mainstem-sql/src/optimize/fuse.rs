@@ -24,7 +24,7 @@ pub(super) fn fuse(rel: Rel) -> Rel {
 /// The projection over what is below the window table function, with the time column behind it. The columns that
 /// held window bounds hold NULL: nobody but the window itself read them.
 fn fused_input(input: &Rel, keys: &[usize], windows: &WindowSource) -> Option<(Rel, WindowSource)> {
-    let WindowSource::Attached { start, end, .. } = windows else { return None };
+    let WindowSource::Attached { start, end, emit: None, .. } = windows else { return None };
     let RelKind::Project { input: table, exprs } = &input.kind else { return None };
     let (source, time) = match &table.kind {
         RelKind::WindowTable { input, windows } => (input, windows.time),

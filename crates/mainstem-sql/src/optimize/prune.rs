@@ -88,6 +88,9 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
         kind @ RelKind::Rank { .. } => super::rank::prune(kind, &fields, wanted),
         kind @ RelKind::Join { .. } => join(kind, &fields, wanted),
         kind @ RelKind::TimedJoin { .. } => timed_join::prune(kind, &fields, wanted),
+        kind @ RelKind::MatchRecognize { .. } => {
+            super::match_recognize::prune(kind, &fields, wanted)
+        }
         RelKind::Sort { input, keys, limit } => {
             let needed = union(wanted, keys.iter().map(|k| k.0).collect());
             let keys = keys.iter().map(|&(c, d, n)| (place_in(&needed)(c), d, n)).collect();
@@ -216,9 +219,9 @@ fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
             let windows = WindowSource::Sessions(Sessions { spec, time: time.map(&at) });
             RelKind::WindowAggregate { input, keys, aggregates, windows }
         }
-        Some(WindowSource::Attached { start, end, processing_time, zone }) => {
+        Some(WindowSource::Attached { start, end, processing_time, zone, emit }) => {
             let (start, end) = (at(start), at(end));
-            let windows = WindowSource::Attached { start, end, processing_time, zone };
+            let windows = WindowSource::Attached { start, end, processing_time, zone, emit };
             RelKind::WindowAggregate { input, keys, aggregates, windows }
         }
     };
