@@ -59,7 +59,22 @@ impl Rows {
 
     /// The columns of the given rows.
     pub(super) fn gather(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut indices: Vec<(usize, usize)> = Vec::with_capacity(rows.len());
+        let places = self.places(rows);
+        (0..self.types.len()).map(|column| self.gather_places(column, &places)).collect()
+    }
+
+    /// One column of the given rows.
+    pub(super) fn gather_column(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
+        self.gather_places(column, &self.places(rows))
+    }
+
+    pub(super) fn column_type(&self, column: usize) -> &ArrowType {
+        &self.types[column]
+    }
+
+    /// The chunk of each row, and its place there.
+    fn places(&self, rows: &[u32]) -> Vec<(usize, usize)> {
+        let mut places = Vec::with_capacity(rows.len());
         let mut near = 0;
         for &row in rows {
             let holds = self.chunks.get(near).is_some_and(|chunk| {
@@ -68,17 +83,18 @@ impl Rows {
             if !holds {
                 near = self.chunks.partition_point(|chunk| chunk.first <= row) - 1;
             }
-            indices.push((near, (row - self.chunks[near].first) as usize));
+            places.push((near, (row - self.chunks[near].first) as usize));
         }
-        let column = |at: usize| -> Result<ArrayRef> {
-            if indices.is_empty() {
-                return Ok(arrow_array::new_empty_array(&self.types[at]));
-            }
-            let arrays: Vec<&dyn Array> =
-                self.chunks.iter().map(|chunk| chunk.columns[at].as_ref()).collect();
-            Ok(interleave(&arrays, &indices)?)
-        };
-        (0..self.types.len()).map(column).collect()
+        places
+    }
+
+    fn gather_places(&self, column: usize, places: &[(usize, usize)]) -> Result<ArrayRef> {
+        if places.is_empty() {
+            return Ok(arrow_array::new_empty_array(&self.types[column]));
+        }
+        let arrays: Vec<&dyn Array> =
+            self.chunks.iter().map(|chunk| chunk.columns[column].as_ref()).collect();
+        Ok(interleave(&arrays, places)?)
     }
 
     /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].
