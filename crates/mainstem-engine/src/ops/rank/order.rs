@@ -66,6 +66,14 @@ impl Entry {
     }
 }
 
+#[cfg(test)]
+impl Prefix {
+    /// For tests: ordered as the numbers are.
+    pub(super) fn of_number(number: u64) -> Self {
+        Self { high: number, low: 0 }
+    }
+}
+
 enum Encoder {
     /// No sort key: all rows are equal.
     None,

@@ -458,3 +458,6 @@ fn place_of(children: &[Child], at: &mut usize) -> usize {
     }
     children.len() - 1
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::RankPlan;
-use super::order::{Encoded, Entry, SortKeys};
+use super::order::{Encoded, Entry, Prefix, SortKeys};
 use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
@@ -43,7 +43,13 @@ pub(super) struct Partitions {
     arrivals: u64,
     /// Partitions that lost a row in this step.
     shrunk: Vec<u32>,
-    scratch: Vec<u32>,
+}
+
+/// A batch of changes: by row, its partition, its number and its sort key.
+pub(super) struct Prepared {
+    partitions: Vec<u32>,
+    rows: Vec<u32>,
+    encoded: Encoded,
 }
 
 impl Partitions {
@@ -64,7 +70,6 @@ impl Partitions {
             store: Store::new(&plan.input, plan.changelog)?,
             arrivals: 0,
             shrunk: Vec::new(),
-            scratch: Vec::new(),
         })
     }
 
@@ -218,57 +223,54 @@ impl Partitions {
         }
     }
 
+    /// What is to be known of a batch of changes before its rows are ranked.
+    pub(super) fn prepare(&mut self, batch: &Batch) -> Result<Prepared> {
+        let (mut partitions, mut rows) = (Vec::new(), Vec::new());
+        self.intern(batch, &mut partitions)?;
+        if let Store::Interned(store) = &mut self.store {
+            store.intern(batch, &mut rows)?;
+        }
+        Ok(Prepared { partitions, rows, encoded: self.keys.encode(batch)? })
+    }
+
     /// Ranks the rows of a batch that come (`removals` false), or takes back those that go. All rows of a step that
     /// come are to be ranked before any is taken back. What was never there cannot be taken back and is left out, as
     /// in Flink.
     pub(super) fn change(
         &mut self,
         batch: &Batch,
-        partitions: &[u32],
+        prepared: &Prepared,
         removals: bool,
         watch: &mut impl Watch,
-    ) -> Result<()> {
-        let mut rows = std::mem::take(&mut self.scratch);
-        if let Store::Interned(store) = &mut self.store {
-            store.intern(batch, &mut rows)?;
-        }
-        let encoded = self.keys.encode(batch)?;
-        for (at, (&partition, &row)) in partitions.iter().zip(&rows).enumerate() {
+    ) {
+        for at in 0..batch.rows() {
             let weight = batch.weight(at);
             if weight == 0 || (weight < 0) != removals {
                 continue;
             }
+            let (partition, row) = (prepared.partitions[at], prepared.rows[at]);
             watch.before(partition, self);
             for _ in 0..weight.unsigned_abs() {
                 if removals {
-                    self.take_back(partition, row, &encoded, at, watch);
+                    self.take_back(partition, row, prepared.encoded.prefixes[at], watch);
                     continue;
                 }
                 let arrival = self.arrival();
                 let Store::Interned(store) = &mut self.store else { continue };
                 store.add(row, arrival);
-                self.keys.keep(row, &encoded, at);
-                let entry = Entry::new(encoded.prefixes[at], arrival, row);
+                self.keys.keep(row, &prepared.encoded, at);
+                let entry = Entry::new(prepared.encoded.prefixes[at], arrival, row);
                 self.insert(partition, entry, watch);
             }
         }
-        self.scratch = rows;
-        Ok(())
     }
 
-    fn take_back(
-        &mut self,
-        partition: u32,
-        row: u32,
-        encoded: &Encoded,
-        at: usize,
-        watch: &mut impl Watch,
-    ) {
+    fn take_back(&mut self, partition: u32, row: u32, prefix: Prefix, watch: &mut impl Watch) {
         let Store::Interned(store) = &mut self.store else { return };
         let removed = store.remove(row);
         self.shrunk.push(partition);
         let Some(arrival) = removed else { return };
-        let entry = Entry::new(encoded.prefixes[at], arrival, row);
+        let entry = Entry::new(prefix, arrival, row);
         let (keys, list) = (&self.keys, &mut self.lists[partition as usize]);
         let position = self.memory.find(list, &entry, &|a, b| keys.compare(a, b));
         let entry = self.memory.remove(list, position);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::RankPlan;
 use super::order::Entry;
-use super::partitions::{Partitions, Watch};
+use super::partitions::{Partitions, Prepared, Watch};
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::rank::RankFunction;
 
@@ -80,10 +80,11 @@ impl Top {
             }
             return Ok(());
         }
+        let prepared: Vec<Prepared> =
+            batches.iter().map(|batch| self.partitions.prepare(batch)).collect::<Result<_>>()?;
         for removals in [false, true] {
-            for batch in batches {
-                self.partitions.intern(batch, &mut self.ids)?;
-                self.partitions.change(batch, &self.ids, removals, &mut self.tracker)?;
+            for (batch, prepared) in batches.iter().zip(&prepared) {
+                self.partitions.change(batch, prepared, removals, &mut self.tracker);
             }
         }
         Ok(())
@@ -91,12 +92,13 @@ impl Top {
 
     /// What changed in the step, without what cancels: what leaves, then what enters.
     fn changes(&mut self) -> Vec<Change> {
-        let mut changes = match &mut self.tracker {
+        let changes = match &mut self.tracker {
             Tracker::Moves(moves) => net(std::mem::take(moves)),
             Tracker::Compare(compare) => compare.changes(&self.partitions, self.positional),
         };
-        changes.sort_by_key(|change| change.weight > 0);
-        changes
+        let (mut leave, enter): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| c.weight < 0);
+        leave.extend(enter);
+        leave
     }
 
     fn emit(&self, changes: &[Change]) -> Result<Vec<Batch>> {
