@@ -2,7 +2,8 @@
 //! Invariant: the high watermark under `Durability::Ack`, and the recovery point always, follow syncs that returned Ok, of every
 //! byte and every name below them. One sync is under way at a time; when one fails, the log takes no more writes, because what
 //! the failed sync left behind nobody can tell.
-//! Group commit is the caller's: whatever was appended while one ticket ran is covered by the next.
+//! Group commit is the caller's: whatever was appended while one ticket ran is covered by the next, and
+//! [`Log::extend_sync`] has a ticket cover what was appended while it waited for its turn.
 
 use crate::error::{DiskContext, LogError};
 use crate::framed;
@@ -129,6 +130,20 @@ impl Log {
             side_files_folder: self.folder.clone(),
             side_files_stored: AtomicBool::new(false),
         })
+    }
+
+    /// Has a ticket that does not run yet cover what was appended since it was made.
+    pub fn extend_sync(&self, ticket: &mut SyncTicket) {
+        let (Some(active), Some(file)) = (self.segments.back(), ticket.files.last_mut()) else {
+            return;
+        };
+        // A new segment has a file and a name of its own, and what is stored beside the data is true at one end only.
+        if file.segment != active.base_offset || !ticket.side_files.is_empty() {
+            return;
+        }
+        file.size_bytes = active.size_bytes;
+        ticket.covers = self.log_end_offset;
+        ticket.place = self.end_place();
     }
 
     /// The index of the active segment and the producers, as they will be true once the log is durable up to its end.

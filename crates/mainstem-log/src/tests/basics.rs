@@ -191,6 +191,28 @@ fn deleted_records_stay_deleted() {
 }
 
 #[test]
+fn a_sync_covers_what_came_while_it_waited() {
+    let disk = memory();
+    let (mut log, _) = open(&disk, &small());
+    log.append(&batch(&["before"]), 1_000).unwrap();
+    let mut ticket = log.begin_sync().unwrap();
+    log.append(&batch(&["meanwhile"]), 1_000).unwrap();
+    log.extend_sync(&mut ticket);
+    assert_eq!(ticket.covers(), 2);
+    // A new segment: its file and its name are the next ticket's.
+    log.append(&batch(&[&"x".repeat(2_000)]), 1_000).unwrap();
+    log.append(&batch(&["next segment"]), 1_000).unwrap();
+    assert!(log.segments.len() > 1);
+    log.extend_sync(&mut ticket);
+    assert_eq!(ticket.covers(), 2);
+    let result = ticket.run();
+    log.end_sync(ticket, result);
+    assert_eq!(log.high_watermark(), 2);
+    sync(&mut log);
+    assert_eq!(log.high_watermark(), 4);
+}
+
+#[test]
 fn a_failed_sync_stops_writes_and_not_reads() {
     let faulty = FaultyDisk::new(7);
     let disk: Arc<dyn Disk> = Arc::new(faulty.clone());

@@ -153,7 +153,11 @@ fn live(seed: u64) {
                     }
                 }
                 5..8 => {
-                    if let Some(ticket) = log.begin_sync() {
+                    if let Some(mut ticket) = log.begin_sync() {
+                        if rng.below(3) == 0 && log.append(&batch(&["waiting"]), 1_000).is_ok() {
+                            model.push("waiting".to_owned());
+                            log.extend_sync(&mut ticket);
+                        }
                         if rng.below(3) == 0 && log.append(&batch(&["meanwhile"]), 1_000).is_ok() {
                             model.push("meanwhile".to_owned());
                         }
