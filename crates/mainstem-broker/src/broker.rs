@@ -204,6 +204,19 @@ impl Broker {
         self.settle()
     }
 
+    /// To be called when the turn of a sync has come, before it runs: it covers what was appended while it waited.
+    pub fn extend_sync(&mut self, task: &mut SyncTask) {
+        let Work::Log { log, ticket, .. } = &mut task.work else { return };
+        match *log {
+            LogId::Journal => self.journal.log.extend_sync(ticket),
+            LogId::Partition(topic, index) => {
+                if let Some(partition) = self.topics.partition_of(topic, index) {
+                    partition.log.extend_sync(ticket);
+                }
+            }
+        }
+    }
+
     /// Takes the result of a sync.
     pub fn synced(&mut self, now_ms: i64, task: SyncTask, result: io::Result<()>) -> Vec<Action> {
         self.now_ms = self.now_ms.max(now_ms);

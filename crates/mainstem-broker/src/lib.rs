@@ -1,7 +1,7 @@
 //! The broker's meaning, without sockets, threads or clocks: requests, the time and finished syncs go in, actions come out.
 //! Invariant: the same calls in the same order give the same actions and the same bytes on the same disk. Nothing is
 //! answered before it is as durable as its topic asks for. What it does not do: it owns no socket and no thread; the caller
-//! runs the syncs it is told to run and reads the file ranges of a fetch, both outside of the broker's lock.
+//! runs the syncs it is told to run and reads the file ranges of a fetch while it sends them, both outside of the broker's lock.
 
 pub mod api;
 mod broker;
@@ -10,6 +10,7 @@ mod config;
 pub mod error_code;
 mod group;
 mod journal;
+mod outbound;
 mod partition;
 mod recovery_points;
 mod settings;
@@ -27,4 +28,5 @@ pub use api::{Request, Response};
 pub use broker::{Broker, Counters, Opened};
 pub use call::{Action, Call, CompactTask, Compacted, ConnectionId, Endpoint, RequestId, SyncTask};
 pub use error_code::ErrorCode;
+pub use outbound::Outbound;
 pub use settings::Settings;

@@ -10,6 +10,7 @@ use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder, Encoder};
 pub use kafka_wire::*;
 pub use kafka_wire_core::{DecodeError, EncodeError, KafkaDecode, KafkaEncode, StrBytes, Uuid};
 
+use crate::Outbound;
 use crate::api::{self, Request, Response};
 
 /// What a request frame says before its body.
@@ -82,10 +83,11 @@ pub fn decode_request(frame: Bytes) -> Result<(Head, Request), FrameError> {
     Ok((head, request))
 }
 
-/// Writes an answer as a frame, length prefix included; `None` when there is nothing to send.
-pub fn encode_response(head: &Head, response: &Response) -> Result<Option<Bytes>, EncodeError> {
+/// Writes an answer as a frame, length prefix included; nothing if nothing is to be sent. Records of a Fetch stay in their
+/// files until the frame is sent.
+pub fn encode_response(head: &Head, response: &Response) -> Result<Outbound, EncodeError> {
     if matches!(response, Response::None) {
-        return Ok(None);
+        return Ok(Outbound::default());
     }
     let known = api::find(head.api_key);
     let flexible = known.is_some_and(|api| api.is_flexible(head.version));
@@ -94,20 +96,20 @@ pub fn encode_response(head: &Head, response: &Response) -> Result<Option<Bytes>
         response_header_version(kafka_wire_core::ApiKey::new(head.api_key), version, flexible);
     let mut header = ResponseHeader::default();
     header.correlation_id = head.correlation_id;
-    // Room for all records at once: they are most of a frame, and moving them again costs as much as they do.
-    let records_bytes = match response {
-        Response::Fetch(answer) => usize::try_from(answer.size_bytes()).unwrap_or(0),
-        _ => 0,
-    };
-    let mut buffer = BytesMut::with_capacity(256 + records_bytes + records_bytes / 64);
+    let mut buffer = BytesMut::with_capacity(256);
     buffer.put_i32(0);
     let mut encoder = Encoder::new(&mut buffer);
     header.encode(&mut encoder, ApiVersion::new(header_version))?;
+    if let Response::Fetch(answer) = response {
+        return api::fetch::frame::write(answer, head.version, buffer);
+    }
     api::encode_body(response, version, &mut buffer)?;
     let length = i32::try_from(buffer.len() - 4)
         .map_err(|_| EncodeError::FrameTooLarge { bytes: buffer.len() })?;
     buffer[..4].copy_from_slice(&length.to_be_bytes());
-    Ok(Some(buffer.freeze()))
+    let mut outbound = Outbound::default();
+    outbound.push_bytes(buffer.freeze());
+    Ok(outbound)
 }
 
 /// A message made from its defaults: the codec's types cannot be written as literals outside of it.

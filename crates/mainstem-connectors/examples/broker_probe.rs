@@ -192,7 +192,7 @@ fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
     let (latencies, acknowledged) = channel();
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", address).set("acks", "all").set("enable.idempotence", "true");
-    config.set("linger.ms", "0").set("queue.buffering.max.messages", "1000000");
+    config.set("linger.ms", "0.5").set("queue.buffering.max.messages", "1000000");
     let producer: ThreadedProducer<Deliveries> =
         config.create_with_context(Deliveries { start, latencies }).unwrap();
     // Makes the topic, if need be.

@@ -516,16 +516,17 @@ impl World {
     }
 
     /// Reads what an answer has in files, and writes it to its connection.
-    fn answer(&mut self, id: RequestId, waiting: Waiting, when: When, mut response: Response) {
+    fn answer(&mut self, id: RequestId, waiting: Waiting, when: When, response: Response) {
         let connection = waiting.connection;
-        if let Response::Fetch(answer) = &mut response
-            && let Err(e) = answer.load()
-        {
-            return self.model.fail(format!("the records of #{} cannot be read: {e}", id.0));
-        }
-        let bytes = match encode_response(&waiting.head, &response) {
-            Ok(bytes) => bytes,
+        let outbound = match encode_response(&waiting.head, &response) {
+            Ok(outbound) => outbound,
             Err(e) => return self.model.fail(format!("#{} cannot be written: {e}", id.0)),
+        };
+        let bytes = match outbound.read() {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                return self.model.fail(format!("the records of #{} cannot be read: {e}", id.0));
+            }
         };
         let delay = self.delay(300, 5_000) as i64;
         let now_us = self.now_us;
@@ -534,7 +535,7 @@ impl World {
         open.delivers_us = open.delivers_us.max(now_us + delay);
         let at_us = open.delivers_us;
         self.after(1, Event::Pump { connection });
-        if let Some(bytes) = bytes {
+        if !bytes.is_empty() {
             self.trace.say(self.now_us, format_args!("#{} answered, {} bytes", id.0, bytes.len()));
             let answer = Answer { version: waiting.head.version, bytes, when };
             self.at(at_us, Event::Deliver { connection, tag: waiting.tag, answer });
@@ -556,7 +557,10 @@ impl World {
         if life != self.life {
             return;
         }
-        let Some(work) = self.tasks.get(&task) else { return };
+        let Some(work) = self.tasks.get_mut(&task) else { return };
+        if let Some(broker) = &mut self.broker {
+            broker.extend_sync(work);
+        }
         let result = work.run();
         if !self.stopped() {
             let delay = self.delay(300, 10_000);

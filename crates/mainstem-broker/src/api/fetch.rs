@@ -2,7 +2,8 @@
 //! Invariant: a fetch that waits is registered with every partition it asks for before it is checked again, so no append is
 //! missed; it is answered on the first of: enough bytes, an error in a partition, the end of its time. The first partition
 //! with records gives at least one whole batch, whatever the limits say. Sessions are declined (session 0).
-//! File ranges are read by [`FetchAnswer::load`], outside of the broker's lock.
+//! File ranges are read as the answer is sent (`frame`), or by [`FetchAnswer::load`] for readers of the same process: both
+//! outside of the broker's lock.
 
 use std::borrow::Borrow;
 use std::io;
@@ -17,13 +18,13 @@ use crate::wire::fetch_response::{AbortedTransaction, FetchableTopicResponse, Pa
 use crate::wire::{FetchRequest, FetchResponse, StrBytes, make};
 use crate::{Broker, Call, ErrorCode};
 
-/// An answer is in memory as a whole, for a moment twice: clients that ask for more get it with their next requests.
-const ANSWER_BYTES_MAX: u64 = 8 << 20;
+pub(crate) mod frame;
+
 /// From this version on topics are named by their ids.
 const VERSION_OF_IDS: i16 = 13;
 
 /// An answer whose records are still in files.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct FetchAnswer {
     response: FetchResponse,
     /// Topic and partition of the response, and where its records are.
@@ -154,7 +155,7 @@ fn enough(broker: &Broker, request: &FetchRequest) -> u64 {
 }
 
 fn limit(broker: &Broker, request: &FetchRequest) -> u64 {
-    let most = u64::from(broker.settings.fetch_bytes_max).min(ANSWER_BYTES_MAX);
+    let most = u64::from(broker.settings.fetch_bytes_max);
     u64::try_from(request.max_bytes).unwrap_or(0).min(most)
 }
 

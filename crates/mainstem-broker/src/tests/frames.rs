@@ -17,6 +17,7 @@ fn every_answer_can_be_written_and_read_in_every_version() {
             let head = Head { api_key: api.key, version, correlation_id: 7, client_id: None };
             let frame = wire::encode_response(&head, &response)
                 .unwrap_or_else(|e| panic!("{} {version}: {e}", api.name))
+                .read()
                 .unwrap();
             assert_eq!(
                 u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize + 4,

@@ -13,8 +13,7 @@ use mainstem_log::{BatchBuilder, Compression, LogError, MemoryDisk, RecordBatch,
 
 use crate::wire::{self, *};
 use crate::{
-    Action, Broker, Call, CompactTask, ConnectionId, Endpoint, RequestId, Response, Settings,
-    SyncTask,
+    Action, Broker, Call, CompactTask, ConnectionId, Endpoint, RequestId, Settings, SyncTask,
 };
 
 pub(super) struct Stand {
@@ -140,13 +139,11 @@ impl Stand {
         let mut queue = VecDeque::from(actions);
         while let Some(action) = queue.pop_front() {
             match action {
-                Action::Respond { to, mut response } => {
-                    if let Response::Fetch(answer) = &mut response {
-                        answer.load().unwrap();
-                    }
+                Action::Respond { to, response } => {
                     let head = self.heads.get(&to).unwrap();
                     let frame = encode_response(head, &response)
                         .unwrap_or_else(|e| panic!("{head:?}: {e}"));
+                    let frame = (frame.left() > 0).then(|| frame.read().unwrap());
                     assert!(self.frames.insert(to, frame).is_none(), "{to:?} is answered twice");
                 }
                 Action::Disconnect { to } => self.disconnected.push(to),
@@ -158,7 +155,8 @@ impl Stand {
         }
     }
 
-    fn run(&mut self, task: SyncTask) -> Vec<Action> {
+    fn run(&mut self, mut task: SyncTask) -> Vec<Action> {
+        self.broker.extend_sync(&mut task);
         let result = match self.failing {
             true => Err(io::Error::other("the disk is gone")),
             false => task.run(),

@@ -64,15 +64,18 @@ fn durability_by_interval_answers_at_once_and_syncs_later() {
     assert_eq!(stand.held.len(), 0);
     stand.pass(1);
     assert_eq!(stand.held.len(), 1);
-    // What comes while the sync runs waits for the next interval.
+    // What comes while the sync waits for its turn goes with it, what comes later waits for the next interval.
     assert_eq!(stand.produce("t", 0, &[("k", "b")]), (0, 1));
     stand.sync();
+    let durable =
+        |stand: &Stand| stand.broker.topics.partition(&"t".into(), 0).unwrap().log.recovery_point();
+    assert_eq!(durable(&stand), 2);
+    assert_eq!(stand.produce("t", 0, &[("k", "c")]), (0, 2));
     assert_eq!(stand.held.len(), 0);
     stand.pass(100);
     assert_eq!(stand.held.len(), 1);
     stand.sync();
-    let log = &stand.broker.topics.partition(&"t".into(), 0).unwrap().log;
-    assert_eq!(log.recovery_point(), 2);
+    assert_eq!(durable(&stand), 3);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use mainstem_broker::wire::StrBytes;
 use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
 use mainstem_core::{Error, ErrorKind, Result};
 
-use super::host::{Host, load};
+use super::host::Host;
+
+/// Answers up to this size are read from files where they are asked for: their pages are as good as always in memory.
+const LOAD_INLINE_BYTES: u64 = 256 << 10;
 
 /// A caller inside of this process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,4 +56,15 @@ impl Client {
             })
         })
     }
+}
+
+/// Reads what an answer has in files: large ones where blocking hurts nobody.
+async fn load(response: Response) -> std::io::Result<Response> {
+    let Response::Fetch(mut answer) = response else { return Ok(response) };
+    if answer.size_bytes() <= LOAD_INLINE_BYTES {
+        answer.load()?;
+        return Ok(Response::Fetch(answer));
+    }
+    let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
+    Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
 }

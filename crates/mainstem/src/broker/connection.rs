@@ -9,20 +9,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::Buf;
 use mainstem_broker::wire::{self, FrameError, Head, StrBytes};
-use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use mainstem_broker::{Call, ConnectionId, Endpoint, Outbound, Request, RequestId, Response};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::frames::{Budget, Frame, FrameEnd, FrameLimits, FrameReader};
-use super::host::{Answer, Host, Stopped, load};
+use super::host::{Answer, Host, Stopped};
 use super::sasl::Login;
 
 const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(100);
 /// Requests with records that may wait for the disk while the next one is read.
 const AHEAD_MAX: usize = 16;
+/// So much of a frame whose records are in files is in memory, twice: one part is read while the other is sent.
+const CHUNK_BYTES: usize = 256 << 10;
 /// How long a client may take no byte of its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that are under way when the broker stops have so long to be finished.
@@ -179,9 +182,16 @@ impl Connection {
                     return Ok(None);
                 }
             };
-            if let Some((head, _)) = ahead.pop_front() {
-                self.write(&head, response.map_err(|_| Stopped)?, stream).await?;
+            let Some((head, _)) = ahead.pop_front() else { continue };
+            let mut answers = wire::encode_response(&head, &response.map_err(|_| Stopped)?)?;
+            // One sync answers several: the client hears of them at once.
+            while let Some((head, waits)) = ahead.front_mut()
+                && let Ok(response) = waits.try_recv()
+            {
+                answers.append(wire::encode_response(head, &response)?);
+                ahead.pop_front();
             }
+            self.send(answers, stream).await?;
         }
     }
 
@@ -264,20 +274,31 @@ impl Connection {
         response: Response,
         stream: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), End> {
-        let _share = match &response {
-            Response::Fetch(answer) => {
-                self.budget.take(usize::try_from(answer.size_bytes()).unwrap_or(usize::MAX)).await
-            }
-            _ => None,
-        };
-        let response = load(response).await.map_err(End::Unloadable)?;
-        let frame = wire::encode_response(head, &response)?;
-        // Its records are in the frame now: a slow client holds them once.
-        drop(response);
-        match frame {
-            Some(bytes) => write_all(stream, bytes).await,
-            None => Ok(()),
+        self.send(wire::encode_response(head, &response)?, stream).await
+    }
+
+    /// Sends a frame, reading what of it is in files: small ones at once, where their pages are as good as always in memory;
+    /// large ones by chunks where blocking hurts nobody, the next while the last is on its way.
+    async fn send(
+        &self,
+        frame: Outbound,
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), End> {
+        if frame.left() <= CHUNK_BYTES {
+            write_all(stream, frame.read().map_err(End::Unloadable)?).await?;
+            return flush(stream).await;
         }
+        let _share = self.budget.take(2 * CHUNK_BYTES).await;
+        let mut reading = Some(read_chunk(frame, vec![0; CHUNK_BYTES]));
+        let mut spare = vec![0; CHUNK_BYTES];
+        while let Some(read) = reading {
+            let read = read.await.map_err(io::Error::other)?;
+            let (frame, chunk, filled) = read.map_err(End::Unloadable)?;
+            reading = (frame.left() > 0).then(|| read_chunk(frame, std::mem::take(&mut spare)));
+            write_all(stream, &chunk[..filled]).await?;
+            spare = chunk;
+        }
+        flush(stream).await
     }
 }
 
@@ -310,11 +331,23 @@ async fn write_bare(
         return Err(End::Refused);
     };
     let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
-    write_all(stream, [&length.to_be_bytes()[..], &answer].concat().into()).await
+    write_all(stream, &[&length.to_be_bytes()[..], &answer].concat()[..]).await?;
+    flush(stream).await
 }
 
-async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes) -> Result<(), End> {
-    while !bytes.is_empty() {
+/// Reads the next part of a frame.
+fn read_chunk(
+    mut frame: Outbound,
+    mut buffer: Vec<u8>,
+) -> JoinHandle<io::Result<(Outbound, Vec<u8>, usize)>> {
+    tokio::task::spawn_blocking(move || {
+        let filled = frame.fill(&mut buffer)?;
+        Ok((frame, buffer, filled))
+    })
+}
+
+async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: impl Buf) -> Result<(), End> {
+    while bytes.has_remaining() {
         match timeout(WRITE_TIMEOUT, stream.write_buf(&mut bytes)).await {
             Ok(Ok(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
             Ok(Ok(_)) => {}
@@ -322,6 +355,10 @@ async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: Bytes) -> 
             Err(_) => return Err(End::NotReading),
         }
     }
+    Ok(())
+}
+
+async fn flush(stream: &mut (impl AsyncWrite + Unpin)) -> Result<(), End> {
     match timeout(WRITE_TIMEOUT, stream.flush()).await {
         Ok(flushed) => Ok(flushed?),
         Err(_) => Err(End::NotReading),

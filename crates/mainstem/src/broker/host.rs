@@ -23,8 +23,6 @@ use crate::failure::say;
 
 /// Threads that run syncs: as many logs can be on their way to the disk at the same time.
 const SYNC_THREADS: usize = 4;
-/// Answers up to this size are read from files where they are asked for: their pages are as good as always in memory.
-const LOAD_INLINE_BYTES: u64 = 256 << 10;
 const NO_DEADLINE: i64 = i64::MAX;
 
 /// The broker has stopped; whoever asks gets no answer.
@@ -261,7 +259,11 @@ impl Host {
     }
 
     fn run_syncs(&self) {
-        while let Some(task) = self.0.syncs.next() {
+        while let Some(mut task) = self.0.syncs.next() {
+            let _ = self.enter(|core, _| {
+                core.broker.extend_sync(&mut task);
+                (Vec::new(), ())
+            });
             let result = task.run();
             let _ = self.enter(|core, now_ms| (core.broker.synced(now_ms, task, result), ()));
         }
@@ -329,17 +331,6 @@ impl Answer {
             Answer::Later(receiver) => receiver.await.map_err(|_| Stopped),
         }
     }
-}
-
-/// Reads what an answer has in files: large ones where blocking hurts nobody.
-pub(super) async fn load(response: Response) -> std::io::Result<Response> {
-    let Response::Fetch(mut answer) = response else { return Ok(response) };
-    if answer.size_bytes() <= LOAD_INLINE_BYTES {
-        answer.load()?;
-        return Ok(Response::Fetch(answer));
-    }
-    let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
-    Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
 }
 
 /// Work that waits for a thread. The broker bounds it: one piece a log.

@@ -1,0 +1,118 @@
+//! A frame on its way out: what is in memory, and the ranges of files that are sent between it.
+//! Invariant: pieces come out in their order, each byte once; no more of a file is in memory than the caller's buffer
+//! takes. Files are read by whoever calls [`Outbound::fill`], outside of the broker's lock.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+use mainstem_log::FileRange;
+
+/// A frame, length prefix included.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    pieces: VecDeque<Piece>,
+    left: usize,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    File(FileRange),
+}
+
+impl Outbound {
+    pub(crate) fn push_bytes(&mut self, bytes: Bytes) {
+        self.left += bytes.len();
+        self.pieces.push_back(Piece::Bytes(bytes));
+    }
+
+    pub(crate) fn push_file(&mut self, range: FileRange) {
+        self.left += range.len as usize;
+        self.pieces.push_back(Piece::File(range));
+    }
+
+    /// Puts another frame behind this one.
+    pub fn append(&mut self, mut other: Self) {
+        self.left += other.left;
+        self.pieces.append(&mut other.pieces);
+    }
+
+    /// How many bytes have not come out yet; 0 from the start if nothing is to be sent.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Moves the next bytes into `buffer`; returns how many. Less than the buffer takes only at the end.
+    pub fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(piece) = self.pieces.front_mut() {
+            let room = &mut buffer[filled..];
+            if room.is_empty() {
+                break;
+            }
+            let (taken, rest) = match piece {
+                Piece::Bytes(bytes) => {
+                    let next = bytes.split_to(bytes.len().min(room.len()));
+                    room[..next.len()].copy_from_slice(&next);
+                    (next.len(), bytes.len())
+                }
+                Piece::File(range) => {
+                    let taken = (range.len as usize).min(room.len());
+                    range.file.read_exact_at(range.position, &mut room[..taken])?;
+                    range.position += taken as u64;
+                    range.len -= taken as u32;
+                    (taken, range.len as usize)
+                }
+            };
+            filled += taken;
+            self.left -= taken;
+            if rest == 0 {
+                self.pieces.pop_front();
+            }
+        }
+        Ok(filled)
+    }
+
+    /// All that is left, in memory.
+    pub fn read(mut self) -> io::Result<Bytes> {
+        let mut all = vec![0; self.left];
+        self.fill(&mut all)?;
+        Ok(all.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_core::disk::Disk as _;
+    use mainstem_log::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn pieces_come_out_in_order_through_any_buffer() {
+        let disk = MemoryDisk::default();
+        let file = disk.open("f", true).unwrap();
+        file.write_all_at(0, b"0123456789").unwrap();
+        let expected = b"head234567middle9tail";
+        for size in 1..=expected.len() + 1 {
+            let mut outbound = Outbound::default();
+            outbound.push_bytes(Bytes::from_static(b"head"));
+            outbound.push_file(FileRange { file: file.clone(), position: 2, len: 6 });
+            outbound.push_bytes(Bytes::from_static(b"middle"));
+            outbound.push_file(FileRange { file: file.clone(), position: 9, len: 1 });
+            outbound.push_bytes(Bytes::from_static(b"tail"));
+            assert_eq!(outbound.left(), expected.len());
+            let (mut all, mut buffer): (Vec<u8>, _) = (Vec::new(), vec![0; size]);
+            while outbound.left() > 0 {
+                let filled = outbound.fill(&mut buffer).unwrap();
+                assert!(filled == size || outbound.left() == 0);
+                all.extend(&buffer[..filled]);
+            }
+            assert_eq!(all, expected, "{size}");
+        }
+        let mut gone = Outbound::default();
+        gone.push_file(FileRange { file, position: 9, len: 2 });
+        assert!(gone.read().is_err(), "a file that is too short");
+    }
+}
