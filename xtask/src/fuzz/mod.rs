@@ -5,6 +5,7 @@
 //! tests/scenario they are a regression test.
 
 mod expression;
+mod pattern;
 mod query;
 mod random;
 mod table;
@@ -73,8 +74,16 @@ fn write(folder: &Path, seed: u64) -> Result<PathBuf> {
     let random = &mut Random::new(seed);
     let late = random.chance(10);
     let count = if late { 1 } else { 1 + random.below(3) };
-    let tables: Vec<Table> =
-        (0..count).map(|i| Table::new(&format!("t{i}"), random, Manner { late })).collect();
+    let mut tables = Vec::new();
+    for index in 0..count {
+        let changing = index > 0 && random.chance(40);
+        let manner = match (late, changing) {
+            (true, _) => Manner::Late,
+            (false, true) => Manner::Changing,
+            (false, false) => Manner::Punctual,
+        };
+        tables.push(Table::new(&format!("t{index}"), random, manner));
+    }
     let mut script = format!("-- Seed {seed} of `cargo xtask fuzz-sql`.\n");
     if late {
         script.push_str("-- cut: row by row\n");
@@ -105,7 +114,7 @@ mod tests {
 
     fn script(seed: u64) -> String {
         let random = &mut Random::new(seed);
-        let tables = [Table::new("t0", random, Manner { late: false })];
+        let tables = [Table::new("t0", random, Manner::Punctual)];
         let query = Maker::new(random, &tables, false).script();
         format!("{}{}{query}", tables[0].rows, tables[0].ddl("t0.json"))
     }

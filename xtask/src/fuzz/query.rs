@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::expression::Expressions;
 use super::random::Random;
-use super::table::{Column, Table, Type};
+use super::table::{Column, Manner, Table, Type};
 
 /// Joins do not go beyond this.
 const ROWS_MAX: usize = 4000;
@@ -15,9 +15,9 @@ const ROWS_MAX: usize = 4000;
 #[derive(Debug, Clone)]
 pub(crate) struct Relation {
     /// A query, or the name of a table or view.
-    sql: String,
+    pub(super) sql: String,
     named: bool,
-    columns: Vec<Column>,
+    pub(super) columns: Vec<Column>,
     /// Columns whose values together no two rows share; empty if there are none.
     unique: Vec<String>,
     /// A time attribute.
@@ -37,13 +37,27 @@ impl Relation {
         }
     }
 
+    /// A query over it of which only the columns are known.
+    pub(super) fn derived(&self, sql: String, columns: Vec<Column>) -> Self {
+        Self {
+            sql,
+            named: false,
+            columns,
+            unique: Vec::new(),
+            time: None,
+            append_only: false,
+            in_order: false,
+            rows: self.rows,
+        }
+    }
+
     fn column(&self, ty: Type, random: &mut Random) -> Option<String> {
         let fitting: Vec<&Column> = self.columns.iter().filter(|c| c.ty == ty).collect();
         (!fitting.is_empty()).then(|| random.pick(&fitting).name.clone())
     }
 
     /// Columns that have few values come first to mind as keys.
-    fn key(&self, random: &mut Random) -> Column {
+    pub(super) fn key(&self, random: &mut Random) -> Column {
         let discrete: Vec<&Column> =
             self.columns.iter().filter(|c| c.ty != Type::Double && c.ty != Type::Time).collect();
         match self.columns.iter().find(|c| c.name == "k" || c.name == "s") {
@@ -59,7 +73,7 @@ impl Relation {
 
 /// Makes one script.
 pub(crate) struct Maker<'a> {
-    random: &'a mut Random,
+    pub(super) random: &'a mut Random,
     tables: Vec<Relation>,
     /// CREATE VIEW statements, before the query.
     views: String,
@@ -70,15 +84,18 @@ pub(crate) struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     pub(crate) fn new(random: &'a mut Random, tables: &[Table], late: bool) -> Self {
-        let relation = |table: &Table| Relation {
-            sql: table.name.clone(),
-            named: true,
-            columns: table.columns.clone(),
-            unique: vec!["id".to_owned()],
-            time: Some("ts".to_owned()),
-            append_only: true,
-            in_order: true,
-            rows: table.rows.lines().count(),
+        let relation = |table: &Table| {
+            let appends = table.manner != Manner::Changing;
+            Relation {
+                sql: table.name.clone(),
+                named: true,
+                columns: table.columns.clone(),
+                unique: vec!["id".to_owned()],
+                time: appends.then(|| "ts".to_owned()),
+                append_only: appends,
+                in_order: appends,
+                rows: table.rows.lines().count(),
+            }
         };
         let tables = tables.iter().map(relation).collect();
         Self { random, tables, views: String::new(), names: 0, late }
@@ -92,7 +109,7 @@ impl<'a> Maker<'a> {
         format!("{}{};\n", self.views, relation.sql)
     }
 
-    fn fresh(&mut self) -> String {
+    pub(super) fn fresh(&mut self) -> String {
         self.names += 1;
         format!("c{}", self.names)
     }
@@ -118,6 +135,12 @@ impl<'a> Maker<'a> {
         self.random.pick(&self.tables).clone()
     }
 
+    /// A table that has a time attribute; the first one has.
+    pub(super) fn stream(&mut self) -> Relation {
+        let streams: Vec<&Relation> = self.tables.iter().filter(|t| t.append_only).collect();
+        (*self.random.pick(&streams)).clone()
+    }
+
     fn relation(&mut self, depth: usize) -> Relation {
         if depth == 0 {
             return self.table();
@@ -125,7 +148,7 @@ impl<'a> Maker<'a> {
         let input = self.relation(depth - 1);
         let timed = input.time.is_some() && input.append_only;
         let ranked = !input.unique.is_empty();
-        match self.random.below(16) {
+        match self.random.below(17) {
             0 | 1 => self.project(&input),
             2 | 3 => self.group(&input),
             4 if timed => self.window(&input),
@@ -138,6 +161,7 @@ impl<'a> Maker<'a> {
             13 => self.sub_query(&input),
             14 => self.interval_join(),
             15 => self.distinct(&input),
+            16 if depth == 1 => self.pattern(),
             _ => self.group(&input),
         }
     }
@@ -257,16 +281,7 @@ impl<'a> Maker<'a> {
         }
         let sql =
             format!("SELECT {} FROM {}{condition}{by}{having}", items.join(", "), input.from("a"));
-        Relation {
-            sql,
-            named: false,
-            columns,
-            unique,
-            time: None,
-            append_only: false,
-            in_order: false,
-            rows: input.rows,
-        }
+        Relation { unique, ..input.derived(sql, columns) }
     }
 
     /// The name of a view of it.
@@ -337,16 +352,7 @@ impl<'a> Maker<'a> {
             "SELECT {} FROM TABLE({function}TABLE {name}{partition}, DESCRIPTOR({time}), {sizes}) AS a GROUP BY {by}{having}",
             items.join(", ")
         );
-        Relation {
-            sql,
-            named: false,
-            columns,
-            unique,
-            time: None,
-            append_only: true,
-            in_order: false,
-            rows: input.rows,
-        }
+        Relation { unique, append_only: true, ..input.derived(sql, columns) }
     }
 
     /// All columns of two relations under new names.
@@ -400,7 +406,7 @@ impl<'a> Maker<'a> {
     }
 
     fn interval_join(&mut self) -> Relation {
-        let (a, b) = (self.table(), self.table());
+        let (a, b) = (self.stream(), self.stream());
         let kind = self.random.of(&["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
         let bounds = self.random.of(&[
             "b.ts BETWEEN a.ts AND a.ts + INTERVAL '5' SECOND",
@@ -603,15 +609,7 @@ impl<'a> Maker<'a> {
             columns.push(Column::new(name, key.ty));
         }
         let unique = columns.iter().map(|c| c.name.clone()).collect();
-        Relation {
-            sql: format!("SELECT DISTINCT {} FROM {}", items.join(", "), input.from("a")),
-            named: false,
-            columns,
-            unique,
-            time: None,
-            append_only: false,
-            in_order: false,
-            rows: input.rows,
-        }
+        let sql = format!("SELECT DISTINCT {} FROM {}", items.join(", "), input.from("a"));
+        Relation { unique, ..input.derived(sql, columns) }
     }
 }

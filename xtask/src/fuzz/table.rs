@@ -1,5 +1,5 @@
 //! Random tables: a schema, rows as JSON lines, and the CREATE TABLE that reads them.
-//! Invariant: `id` numbers the rows, `ts` is the time attribute. Unless the table is to have late rows, no row is later than
+//! Invariant: `id` numbers the rows, `ts` is the time attribute, but of a changelog, which has none. Unless the table is to have late rows, no row is later than
 //! the watermark allows, so that the answer does not depend on where steps are cut. DOUBLEs are multiples of a quarter:
 //! their sums are exact in any order.
 
@@ -57,14 +57,19 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// One JSON object a line.
     pub(crate) rows: String,
+    pub(crate) manner: Manner,
     delay_seconds: i64,
 }
 
 /// What the rows of a table are like.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Rows are added, none of them late.
+    Punctual,
     /// Some rows come after the watermark has passed them.
-    pub(crate) late: bool,
+    Late,
+    /// Rows are added, updated and deleted.
+    Changing,
 }
 
 impl Table {
@@ -82,54 +87,92 @@ impl Table {
             name: name.to_owned(),
             columns,
             rows: String::new(),
+            manner,
             delay_seconds: *random.pick(&[1, 5, 20]),
         };
-        table.fill(random, manner);
+        table.fill(random);
         table
     }
 
-    fn fill(&mut self, random: &mut Random, manner: Manner) {
+    fn fill(&mut self, random: &mut Random) {
         let count = *random.pick(&[0, 1, 7, 20, 40, 60]);
         let nulls = *random.pick(&[0, 10, 40]);
         let pace = *random.pick(&[0, 1, 3, 12]);
+        let most = match self.manner {
+            Manner::Late => 4 * self.delay_seconds,
+            Manner::Punctual | Manner::Changing => self.delay_seconds - 1,
+        };
         let mut now = 0;
-        let mut written: Vec<String> = Vec::new();
+        let mut last: Option<String> = None;
+        let mut alive: Vec<String> = Vec::new();
         for id in 0..count {
             now += if random.chance(70) { random.between(0, pace) } else { 0 };
-            let most = if manner.late { 4 * self.delay_seconds } else { self.delay_seconds - 1 };
             let back = if random.chance(30) { random.between(0, most) } else { 0 };
-            let mut line = format!("{{\"id\": {id}");
-            for column in &self.columns[1..self.columns.len() - 1] {
-                let null = random.chance(nulls);
-                let value = if null { "null".to_owned() } else { value(column, random) };
-                write!(line, ", \"{}\": {value}", column.name).expect("a String takes all");
+            // Some rows differ from the one before in their number only.
+            let values = match last.take() {
+                Some(same) if random.chance(10) && self.manner != Manner::Late => same,
+                _ => self.values(nulls, (now - back).max(0), random),
+            };
+            let row = format!("{{\"id\": {id}, {values}}}");
+            last = Some(values);
+            if self.manner == Manner::Changing {
+                self.change(row, &mut alive, nulls, random);
+            } else {
+                writeln!(self.rows, "{row}").expect("a String takes all");
             }
-            let at = (now - back).max(0);
-            let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
-            write!(line, ", \"ts\": \"2024-01-01 {hours:02}:{minutes:02}:{seconds:02}\"}}")
-                .expect("a String takes all");
-            // Duplicates that differ in their number only.
-            if random.chance(10)
-                && let Some(last) = written.last()
-                && let Some((_, rest)) = last.split_once(',')
-                && !manner.late
-            {
-                line = format!("{{\"id\": {id},{rest}");
-            }
-            written.push(line);
         }
-        self.rows = written.iter().map(|line| format!("{line}\n")).collect();
+    }
+
+    /// All fields of a row but its number.
+    fn values(&self, nulls: usize, at: i64, random: &mut Random) -> String {
+        let mut fields = String::new();
+        for column in &self.columns[1..self.columns.len() - 1] {
+            let null = random.chance(nulls);
+            let value = if null { "null".to_owned() } else { value(column, random) };
+            write!(fields, "\"{}\": {value}, ", column.name).expect("a String takes all");
+        }
+        let (hours, minutes, seconds) = (at / 3600, at / 60 % 60, at % 60);
+        format!("{fields}\"ts\": \"2024-01-01 {hours:02}:{minutes:02}:{seconds:02}\"")
+    }
+
+    /// Adds a row, and perhaps changes or deletes one that is there.
+    fn change(&mut self, row: String, alive: &mut Vec<String>, nulls: usize, random: &mut Random) {
+        self.record("null", &row, "c");
+        alive.push(row);
+        let chosen = random.below(alive.len());
+        match random.below(4) {
+            0 => self.record(&alive.swap_remove(chosen), "null", "d"),
+            1 => {
+                let (id, _) = alive[chosen].split_once(',').expect("there are other fields");
+                let seconds = random.between(0, 59);
+                let after = format!("{id}, {}}}", self.values(nulls, seconds, random));
+                self.record(&alive[chosen], &after, "u");
+                alive[chosen] = after;
+            }
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, before: &str, after: &str, operation: &str) {
+        let fields = format!("\"before\": {before}, \"after\": {after}, \"op\": \"{operation}\"");
+        writeln!(self.rows, "{{{fields}}}").expect("a String takes all");
     }
 
     pub(crate) fn ddl(&self, file: &str) -> String {
         let columns: Vec<String> =
             self.columns.iter().map(|c| format!("{} {}", c.name, c.ty.sql())).collect();
+        let (more, format) = match self.manner {
+            Manner::Changing => ("PRIMARY KEY (id) NOT ENFORCED".to_owned(), "debezium-json"),
+            _ => {
+                let delay = self.delay_seconds;
+                (format!("WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND"), "json")
+            }
+        };
         format!(
-            "CREATE TABLE {} ({}, WATERMARK FOR ts AS ts - INTERVAL '{}' SECOND)\nWITH ('connector' = 'filesystem', \
-             'path' = '${{DIR}}/{file}', 'format' = 'json');\n",
+            "CREATE TABLE {} ({}, {more})\nWITH ('connector' = 'filesystem', 'path' = '${{DIR}}/{file}', \
+             'format' = '{format}');\n",
             self.name,
             columns.join(", "),
-            self.delay_seconds
         )
     }
 }
