@@ -9,10 +9,11 @@ use std::rc::Rc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{DurationMillisecondType, Int8Type, Int16Type, Int32Type, Int64Type};
 use mainstem_core::{DataType, TypeKind};
-use mainstem_engine::aggregate::{AggregateCall, builtin};
+use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, FrameEnd, OverCall, OverFunction};
 
-use super::aggregate::{is_aggregate, refuse};
+use super::aggregate::is_aggregate;
+use super::aggregate_call::{is_variance, settle, variance};
 use super::expr::ExprBinder;
 use super::query::{filter, with_columns};
 use super::scope::Surroundings;
@@ -219,7 +220,6 @@ pub(super) fn project(
 }
 
 /// The columns of one call, as its function refers to them.
-#[derive(Default)]
 struct Columns(Vec<Bound>);
 
 impl Columns {
@@ -260,83 +260,81 @@ impl ExprBinder<'_> {
             None => Frame::DEFAULT,
         };
         let args: Vec<Bound> = list(&call.args)?;
-        let mut columns = Columns::default();
-        let filter = match &call.filter {
-            Some(filter) => Some(columns.add(below.condition(filter, "FILTER")?)),
-            None => None,
-        };
-        let written = Written { call, args, ignore_nulls, framed: def.frame.is_some(), span };
-        let (function, data_type) =
-            below.over_function(written, filter, frame, !order.is_empty(), &mut columns)?;
-        let call = PlacedCall { function, columns: columns.0, data_type };
-        let placed = overs.borrow_mut().place((partition, order), call);
-        Ok(placed)
+        let condition = call.filter.as_ref().map(|f| below.condition(f, "FILTER")).transpose()?;
+        let call = Call { ignore_nulls: ignore_nulls.or(call.ignore_nulls), ..call.clone() };
+        let framed = def.frame.is_some();
+        let written = Written { call, filter: condition, frame, framed, span };
+        let mut place = |call| overs.borrow_mut().place((partition.clone(), order.clone()), call);
+        let name = written.call.name.last().value.to_ascii_uppercase();
+        if is_variance(&name) {
+            let mut add = |name: &'static str, arg: Bound| {
+                below.aggregate_over(&written, name, vec![arg]).map(&mut place)
+            };
+            return variance(&below, &name, args, span, &mut add);
+        }
+        if matches!(name.as_str(), "FIRST_VALUE" | "LAST_VALUE") && args.len() == 1 {
+            return Ok(place(edge(written, name == "LAST_VALUE", args)));
+        }
+        if is_aggregate(&written.call) {
+            return below.aggregate_over(&written, &name, args).map(place);
+        }
+        below.placed_over(&written, &name, args, !order.is_empty()).map(place)
     }
 
-    fn over_function(
+    fn aggregate_over(
         &self,
-        written: Written<'_>,
-        filter: Option<usize>,
-        frame: Frame,
+        written: &Written,
+        name: &str,
+        args: Vec<Bound>,
+    ) -> SqlResult<PlacedCall> {
+        let settled = settle(self, name, &written.call, args, written.span)?;
+        let mut columns = Columns(settled.args);
+        let args = (0..columns.0.len()).collect();
+        let filter = written.filter.clone().map(|f| columns.add(f));
+        let (function, distinct) = (settled.function, written.call.distinct);
+        let call = AggregateCall { function, args, filter, distinct };
+        let function = OverFunction::Aggregate { call, frame: written.frame };
+        Ok(PlacedCall { function, columns: columns.0, data_type: settled.data_type })
+    }
+
+    /// A function of the row's place: LAG, LEAD, ROW_NUMBER and the others.
+    fn placed_over(
+        &self,
+        written: &Written,
+        name: &str,
+        args: Vec<Bound>,
         ordered: bool,
-        columns: &mut Columns,
-    ) -> SqlResult<(OverFunction, DataType)> {
-        let Written { call, mut args, ignore_nulls, framed, span } = written;
-        let name = call.name.last().value.to_ascii_uppercase();
-        let edge = matches!(name.as_str(), "FIRST_VALUE" | "LAST_VALUE");
-        if ignore_nulls.is_some() && !edge {
-            let message = format!("{name} takes no IGNORE NULLS or RESPECT NULLS");
-            return Err(SqlError::new(message, span));
+    ) -> SqlResult<PlacedCall> {
+        let Written { call, span, framed, .. } = written;
+        let shifts = matches!(name, "LAG" | "LEAD");
+        if !shifts && !RANKS.contains(&name) {
+            let message = format!("{name} is no function that can stand with OVER");
+            return Err(SqlError::new(message, *span).with_hint(
+                "aggregates, ROW_NUMBER, RANK, DENSE_RANK, NTILE, PERCENT_RANK, CUME_DIST, LAG and LEAD can",
+            ));
         }
-        if edge && args.len() == 1 {
-            let column = args.remove(0);
-            let data_type = column.data_type.with_nullable(true);
-            let (last, column) = (name == "LAST_VALUE", columns.add(column));
-            // Flink passes over NULLs unless told otherwise.
-            let ignore_nulls = ignore_nulls.unwrap_or(true);
-            let function = OverFunction::Edge { column, last, ignore_nulls, filter, frame };
-            return Ok((function, data_type));
+        let clause = match () {
+            () if *framed => Some("frame"),
+            () if call.star || call.distinct => Some("* or DISTINCT"),
+            () if call.filter.is_some() => Some("FILTER"),
+            () if call.ignore_nulls == Some(true) => Some("IGNORE NULLS"),
+            () => None,
+        };
+        if let Some(clause) = clause {
+            return Err(SqlError::new(format!("{name} takes no {clause}"), *span));
         }
-        if is_aggregate(call) {
-            let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
-            let Some((function, data_type)) = builtin(&name, &types) else {
-                return Err(refuse(&name, &types, span));
-            };
-            let args = args.into_iter().map(|a| columns.add(a)).collect();
-            let call = AggregateCall { function, args, filter, distinct: call.distinct };
-            return Ok((OverFunction::Aggregate { call, frame }, data_type));
+        if !ordered {
+            return Err(SqlError::new(format!("{name} needs ORDER BY in its window"), *span));
         }
-        if call.star || call.distinct || call.filter.is_some() || framed {
-            let clause = if framed { "frame" } else { "*, DISTINCT or FILTER" };
-            let shown = matches!(name.as_str(), "LAG" | "LEAD") || RANKS.contains(&name.as_str());
-            let message = if shown {
-                format!("{name} takes no {clause}")
-            } else {
-                format!("{name} is no function that can stand with OVER")
-            };
-            return Err(SqlError::new(message, span));
+        if shifts {
+            return self.shift(name, args, *span);
         }
-        if RANKS.contains(&name.as_str()) || matches!(name.as_str(), "LAG" | "LEAD") {
-            if !ordered {
-                return Err(SqlError::new(format!("{name} needs ORDER BY in its window"), span));
-            }
-            return match name.as_str() {
-                "LAG" | "LEAD" => self.shift(&name, args, columns, span),
-                _ => rank(&name, &args, span),
-            };
-        }
-        Err(SqlError::new(format!("{name} is no function that can stand with OVER"), span)
-            .with_hint("aggregates, ROW_NUMBER, RANK, DENSE_RANK, NTILE, PERCENT_RANK, CUME_DIST, LAG, LEAD, FIRST_VALUE and LAST_VALUE can"))
+        let (function, data_type) = rank(name, &args, *span)?;
+        Ok(PlacedCall { function, columns: Vec::new(), data_type })
     }
 
     /// LAG and LEAD: value, distance (1), what stands where there is none (NULL).
-    fn shift(
-        &self,
-        name: &str,
-        args: Vec<Bound>,
-        columns: &mut Columns,
-        span: Span,
-    ) -> SqlResult<(OverFunction, DataType)> {
+    fn shift(&self, name: &str, args: Vec<Bound>, span: Span) -> SqlResult<PlacedCall> {
         let mut args = args.into_iter();
         let (value, distance, default) = (args.next(), args.next(), args.next());
         let (Some(value), None) = (value, args.next()) else {
@@ -366,9 +364,10 @@ impl ExprBinder<'_> {
                 (value.expect("two were given"), default, data_type)
             }
         };
-        let column = columns.add(value);
+        let mut columns = Columns(vec![value]);
         let default = default.map(|d| columns.add(d));
-        Ok((OverFunction::Shift { column, rows, default }, data_type))
+        let function = OverFunction::Shift { column: 0, rows, default };
+        Ok(PlacedCall { function, columns: columns.0, data_type })
     }
 
     fn frame(&self, frame: &ast::Frame, order: &[(Bound, bool, bool)]) -> SqlResult<Frame> {
@@ -453,12 +452,25 @@ impl ExprBinder<'_> {
 }
 
 /// A call as it was written.
-struct Written<'a> {
-    call: &'a Call,
-    args: Vec<Bound>,
-    ignore_nulls: Option<bool>,
+struct Written {
+    call: Call,
+    filter: Option<Bound>,
+    frame: Frame,
+    /// The frame was written.
     framed: bool,
     span: Span,
+}
+
+/// FIRST_VALUE or LAST_VALUE.
+fn edge(written: Written, last: bool, args: Vec<Bound>) -> PlacedCall {
+    let data_type = args[0].data_type.with_nullable(true);
+    let mut columns = Columns(args);
+    let filter = written.filter.map(|f| columns.add(f));
+    // Flink passes over NULLs unless told otherwise.
+    let ignore_nulls = written.call.ignore_nulls.unwrap_or(true);
+    let function =
+        OverFunction::Edge { column: 0, last, ignore_nulls, filter, frame: written.frame };
+    PlacedCall { function, columns: columns.0, data_type }
 }
 
 /// Functions of the row's place alone.

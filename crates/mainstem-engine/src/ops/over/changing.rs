@@ -36,7 +36,6 @@ pub(super) const NONE: u32 = u32::MAX;
 struct Entry {
     /// The id of its columns.
     content: u32,
-    partition: u32,
     /// The next entry with the same columns.
     next: u32,
     /// Its row among the results, or [`NONE`] if it has not come out yet.
@@ -138,7 +137,7 @@ impl ChangingOver {
             let weight = all.weight(row);
             let change = changes.entry(partition).or_default();
             for _ in 0..weight {
-                if let Some(entry) = self.come(content, partition) {
+                if let Some(entry) = self.come(content) {
                     change.comes.push(entry);
                     came.push(entry);
                     rows.push(row as u32);
@@ -156,14 +155,14 @@ impl ChangingOver {
     }
 
     /// A new entry, unless the row was taken back before.
-    fn come(&mut self, content: u32, partition: u32) -> Option<u32> {
+    fn come(&mut self, content: u32) -> Option<u32> {
         let copies = &mut self.held.copies[content as usize];
         if copies.owed > 0 {
             copies.owed -= 1;
             return None;
         }
         let id = self.held.ids.allocate();
-        let entry = Entry { content, partition, next: NONE, result: NONE };
+        let entry = Entry { content, next: NONE, result: NONE };
         let entries = &mut self.held.entries;
         if entries.len() <= id as usize {
             entries.resize(id as usize + 1, entry);
