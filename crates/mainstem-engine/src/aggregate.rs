@@ -115,3 +115,6 @@ impl AggregateCall {
         if self.distinct { None } else { self.function.state_types() }
     }
 }
+
+#[cfg(test)]
+mod tests;

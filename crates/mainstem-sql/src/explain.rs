@@ -41,7 +41,13 @@ fn tree(
     }
     let mode = if node.changelog { "I,UB,UA,D" } else { "I" };
     let parallelism = if is_single(plan, index) { "1" } else { "N" };
-    let state = state(plan, index).map_or(String::new(), |s| format!(", state=[{s}]"));
+    let mut state = state(plan, index).unwrap_or_default();
+    // Of the state that nothing else bounds, groups alone have a time to live.
+    let unbounded = matches!(node.kind, NodeKind::Join { .. } | NodeKind::UpsertNormalize { .. });
+    if unbounded && node.state_ttl_ms.is_some() {
+        state.push_str(", whatever table.exec.state.ttl says");
+    }
+    let state = if state.is_empty() { state } else { format!(", state=[{state}]") };
     out.push(format!(
         "{indent}{lead}{}  changelogMode=[{mode}], parallelism=[{parallelism}]{state}",
         node.name
@@ -79,6 +85,10 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
         }
         NodeKind::SessionTable { .. } => {
             "the rows of open sessions, freed when the watermark passes their end".to_owned()
+        }
+        NodeKind::Aggregate { .. } if node.state_ttl_ms.is_some() => {
+            let ttl = node.state_ttl_ms.unwrap_or_default();
+            format!("one accumulator per key, forgotten {ttl} ms after its last row")
         }
         NodeKind::Aggregate { keys, .. } if keys.is_empty() => "one accumulator".to_owned(),
         NodeKind::Aggregate { .. } if retracts => {

@@ -9,6 +9,7 @@ use arrow_array::{
     ArrayRef, BooleanArray, Int32Array, MapArray, StringArray, StructArray, UInt32Array,
 };
 use arrow_buffer::OffsetBuffer;
+use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::{Error, Result};
@@ -117,9 +118,18 @@ impl Bags {
         let shown: Vec<(u32, i64)> = groups.iter().flat_map(|&group| self.shown(group)).collect();
         let numbers: Vec<u32> = shown.iter().map(|(value, _)| *value).collect();
         let keys = self.values.columns(&numbers)?.remove(0);
-        let counts: Int32Array = shown.iter().map(|(_, weight)| *weight as i32).collect();
-        let entries = StructArray::try_new(fields.clone(), vec![keys, Arc::new(counts)], None)?;
         let offsets = OffsetBuffer::from_lengths(groups.iter().map(|&g| self.shown(g).count()));
+        // Numbers depend on the way here; the result may not.
+        let converter = RowConverter::new(vec![SortField::new(self.input.clone())])?;
+        let encoded = converter.convert_columns(&[Arc::clone(&keys)])?;
+        let mut order: Vec<u32> = (0..numbers.len() as u32).collect();
+        for ends in offsets.windows(2) {
+            order[ends[0] as usize..ends[1] as usize]
+                .sort_unstable_by_key(|&at| encoded.row(at as usize));
+        }
+        let counts: Int32Array = order.iter().map(|&at| shown[at as usize].1 as i32).collect();
+        let keys = take(&keys, &UInt32Array::from(order), None)?;
+        let entries = StructArray::try_new(fields.clone(), vec![keys, Arc::new(counts)], None)?;
         Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, entries, None, *sorted)?))
     }
 

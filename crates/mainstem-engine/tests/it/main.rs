@@ -9,4 +9,5 @@ mod sessions;
 mod small_ops;
 mod support;
 mod timed_joins;
+mod updates;
 mod windows;

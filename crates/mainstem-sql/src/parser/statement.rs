@@ -414,7 +414,7 @@ impl Parser {
         }
     }
 
-    /// `/*+ OPTIONS('key' = 'value') */`; other hints are read over.
+    /// `/*+ OPTIONS('key' = 'value') */`; hints that change how but not what is computed are read over.
     pub(super) fn hints(&mut self) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
         let mut options = Vec::new();
         while self.take_symbol("/*+") {
@@ -425,6 +425,9 @@ impl Parser {
                 if self.is_word("OPTIONS") && self.is_symbol_at(1, "(") {
                     self.advance();
                     options.extend(self.options()?);
+                } else if self.is_word("STATE_TTL") {
+                    return Err(SqlError::unsupported("the hint STATE_TTL", self.span())
+                        .with_hint("SET 'table.exec.state.ttl' = '1 h' holds for all groups"));
                 } else {
                     self.advance();
                 }
