@@ -51,7 +51,11 @@ impl Consolidate {
     pub(crate) fn apply(&mut self, mut batches: Vec<Batch>) -> Result<Vec<Batch>> {
         batches.retain(|batch| !batch.is_empty());
         if self.trusted {
-            return Ok(batches);
+            return match self.mode {
+                // A row that goes and the one that comes for it are to be seen together.
+                ChangelogMode::Retract => Ok(Batch::concat(&batches)?.into_iter().collect()),
+                _ => Ok(batches),
+            };
         }
         let plain = batches.iter().all(|b| b.weights().is_none_or(|w| w.iter().all(|&w| w == 1)));
         match &self.mode {

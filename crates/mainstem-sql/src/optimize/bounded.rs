@@ -22,7 +22,9 @@ fn ends(options: &Options, connectors: &ConnectorCatalog) -> bool {
             options.get("scan.bounded.mode").is_some_and(|mode| mode != "unbounded")
         }
         Some("datagen" | "faker") => is_set("number-of-rows"),
-        Some("nexmark") => is_set("events.num"),
+        Some("nexmark") => {
+            is_set("stop-at") || options.get("events.num").is_some_and(|count| count != "0")
+        }
         // Nobody else is a source of rows without an end.
         Some(_) | None => true,
     }
