@@ -4,6 +4,7 @@
 mod aggregates;
 mod executor;
 mod joins;
+mod over;
 mod ranks;
 mod sessions;
 mod small_ops;
