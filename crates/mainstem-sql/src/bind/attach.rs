@@ -24,6 +24,8 @@ use crate::session::Session;
 pub(super) struct Attach<'a> {
     pub(super) session: &'a Session,
     pub(super) subqueries: &'a Subqueries,
+    /// The relation before any of them is joined.
+    pub(super) outer: &'a Rel,
 }
 
 /// A relation with at most one row for each row of the outer query.
@@ -35,7 +37,8 @@ struct Single {
 
 impl Attach<'_> {
     fn correlation(&self, used: &Used) -> Correlation<'_> {
-        Correlation { session: self.session, depth: self.subqueries.depth, span: used.span }
+        let (depth, outer) = (self.subqueries.depth, Some(self.outer));
+        Correlation { session: self.session, depth, span: used.span, outer }
     }
 
     fn binder(&self) -> ExprBinder<'_> {

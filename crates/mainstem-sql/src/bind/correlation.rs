@@ -3,6 +3,8 @@
 //! `conditions` hold, with `outputs` as columns; `rel` itself speaks of the outer query no more. Shapes for which
 //! that is not known to hold are refused.
 
+mod domain;
+
 use std::sync::Arc;
 
 use arrow_array::Int64Array;
@@ -50,6 +52,8 @@ pub(super) struct Correlation<'a> {
     pub(super) depth: usize,
     /// The sub-query, for errors.
     pub(super) span: Span,
+    /// The outer query, where its values may be asked for.
+    pub(super) outer: Option<&'a Rel>,
 }
 
 /// True if `rel` or anything below it speaks of the query at `depth`.
@@ -333,13 +337,18 @@ impl Correlation<'_> {
     /// The pulled sub-query with its outputs laid out as columns, of which `needed` must not speak of the outer query,
     /// and the inner sides of its conditions, all of them equalities, behind them.
     pub(super) fn keyed(&self, pulled: Pulled, needed: &[usize]) -> SqlResult<Keyed> {
+        let speaks = |&i: &usize| self.speaks_of_outer(&pulled.outputs[i]);
+        let pulled = if pulled.conditions.iter().any(|c| self.equality(c).is_none())
+            || needed.iter().any(speaks)
+        {
+            self.with_domain(pulled)?
+        } else {
+            pulled
+        };
         let mut exprs = Vec::new();
         let mut fields = Vec::new();
         for (i, output) in pulled.outputs.iter().enumerate() {
             let speaks = self.speaks_of_outer(output);
-            if speaks && needed.contains(&i) {
-                return Err(self.refuse("a group or an aggregate of outer columns"));
-            }
             exprs.push(if speaks { Bound::null(&output.data_type) } else { output.clone() });
             fields.push(field_of(&pulled.rel, output, i));
         }
@@ -347,7 +356,7 @@ impl Correlation<'_> {
         let mut outer = Vec::new();
         for condition in &pulled.conditions {
             let Some((inner, of_outer)) = self.equality(condition) else {
-                return Err(self.refuse("aggregates or in a place that needs one row, and a condition that is no equality"));
+                return Err(self.refuse("a condition that is no equality in this place"));
             };
             fields.push(field_of(&pulled.rel, &inner, exprs.len()));
             exprs.push(inner);

@@ -5,7 +5,7 @@
 use mainstem_engine::plan::JoinKind;
 
 use super::Binder;
-use super::correlation::{Correlation, beside};
+use super::correlation::{Correlation, Pulled, beside};
 use super::expr::ExprBinder;
 use super::query::{conjunction, equi_join, with_columns};
 use crate::ast::{Alias, ExprKind, JoinConstraint, JoinType, Query};
@@ -54,8 +54,11 @@ impl Binder<'_> {
             }
         };
         let session = self.context.session;
-        let correlation = Correlation { session, depth, span: query.span };
-        let rel = joined(correlation, left, right, is_left)?;
+        let correlation = Correlation { session, depth, span: query.span, outer: Some(&left) };
+        let fields = right.fields.clone();
+        let pulled = correlation.pull(right, true)?;
+        let correlation = Correlation { session, depth, span: query.span, outer: None };
+        let rel = joined(correlation, left, pulled, &fields, is_left)?;
         match condition {
             Some(on) => self.restricted(rel, on, "ON"),
             None => Ok(rel),
@@ -63,9 +66,14 @@ impl Binder<'_> {
     }
 }
 
-fn joined(correlation: Correlation<'_>, left: Rel, right: Rel, is_left: bool) -> SqlResult<Rel> {
-    let right_fields = right.fields.clone();
-    let mut pulled = correlation.pull(right, true)?;
+/// `left` joined with the rows of `pulled`, whose columns are `right_fields`.
+fn joined(
+    correlation: Correlation<'_>,
+    left: Rel,
+    mut pulled: Pulled,
+    right_fields: &[RelField],
+    is_left: bool,
+) -> SqlResult<Rel> {
     let is_constant = matches!(pulled.rel.kind, RelKind::Values { rows: 1, .. })
         && pulled.rel.fields.is_empty()
         && pulled.conditions.is_empty();

@@ -222,7 +222,8 @@ impl Binder<'_> {
             Some(plain) => filter(rel, plain),
             None => rel,
         };
-        let attach = Attach { session: self.context.session, subqueries };
+        let outer = rel.clone();
+        let attach = Attach { session: self.context.session, subqueries, outer: &outer };
         let mut rest = Vec::new();
         for part in with {
             let used = subqueries.used.borrow();
@@ -251,7 +252,8 @@ impl Binder<'_> {
         around: &Surroundings,
     ) -> SqlResult<(Rel, Vec<Bound>)> {
         let Some(subqueries) = &around.subqueries else { return Ok((rel, exprs)) };
-        let attach = Attach { session: self.context.session, subqueries };
+        let outer = rel.clone();
+        let attach = Attach { session: self.context.session, subqueries, outer: &outer };
         let used = subqueries.used.borrow().clone();
         let mut values = vec![None; used.len()];
         for (n, used) in used.iter().enumerate() {

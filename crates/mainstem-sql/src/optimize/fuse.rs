@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use mainstem_engine::plan::Expanded;
+
 use super::map_inputs;
 use crate::bound::Bound;
 use crate::rel::{Rel, RelField, RelKind, Sessions, WindowSource, Windows, columns_of};
@@ -14,7 +16,10 @@ pub(super) fn fuse(rel: Rel) -> Rel {
     let RelKind::WindowAggregate { mut input, keys, aggregates, mut windows } = rel.kind else {
         return rel;
     };
-    if let Some((below, source)) = fused_input(&input, &keys, &windows) {
+    // A call that reads a bound of the window needs the column.
+    let read = aggregates.iter().flat_map(|call| call.args.iter().chain(&call.filter));
+    let reads_bounds = read.into_iter().any(|&column| input.fields[column].window.is_some());
+    if !reads_bounds && let Some((below, source)) = fused_input(&input, &keys, &windows) {
         *input = below;
         windows = source;
     }
@@ -25,6 +30,9 @@ pub(super) fn fuse(rel: Rel) -> Rel {
 /// held window bounds hold NULL: nobody but the window itself read them.
 fn fused_input(input: &Rel, keys: &[usize], windows: &WindowSource) -> Option<(Rel, WindowSource)> {
     let WindowSource::Attached { start, end, emit: None, .. } = windows else { return None };
+    if let RelKind::Expand { input: below, layouts } = &input.kind {
+        return fused_below_sets(below, layouts, &input.fields, windows);
+    }
     let RelKind::Project { input: table, exprs } = &input.kind else { return None };
     let (source, time) = match &table.kind {
         RelKind::WindowTable { input, windows } => (input, windows.time),
@@ -66,4 +74,37 @@ fn fused_input(input: &Rel, keys: &[usize], windows: &WindowSource) -> Option<(R
     };
     let kind = RelKind::Project { input: source.clone(), exprs: below };
     Some((Rel { kind, fields }, windows))
+}
+
+/// GROUPING SETS between the aggregate and the windows: the time column comes with every layout. Sessions stay: they
+/// are not those of the sets' keys.
+fn fused_below_sets(
+    below: &Rel,
+    layouts: &[Vec<Expanded>],
+    fields: &[RelField],
+    windows: &WindowSource,
+) -> Option<(Rel, WindowSource)> {
+    let mut attached = windows.clone();
+    let WindowSource::Attached { start, end, .. } = &mut attached else { return None };
+    for bound in [start, end] {
+        let first = layouts.first()?[*bound];
+        let Expanded::Column(column) = first else { return None };
+        if layouts.iter().any(|layout| layout[*bound] != first) {
+            return None;
+        }
+        *bound = column;
+    }
+    let RelKind::Project { input: table, .. } = &below.kind else { return None };
+    if !matches!(table.kind, RelKind::WindowTable { .. }) {
+        return None;
+    }
+    let (input, mut source) = fused_input(below, &[], &attached)?;
+    let mut layouts = layouts.to_vec();
+    let mut fields = fields.to_vec();
+    if let WindowSource::Assign(Windows { time: Some(time), .. }) = &mut source {
+        layouts.iter_mut().for_each(|layout| layout.push(Expanded::Column(*time)));
+        fields.push(input.fields[*time].clone());
+        *time = fields.len() - 1;
+    }
+    Some((Rel { kind: RelKind::Expand { input: Box::new(input), layouts }, fields }, source))
 }
