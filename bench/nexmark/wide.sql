@@ -1,4 +1,4 @@
--- Nexmark as its Flink connector has it: one table of all events, and a view of the bids. Flink reads the same text.
+-- Nexmark as its Flink connector has it: one table of all events, and views of people, auctions and bids. Flink reads the same text.
 SET 'parallelism.default' = '${WORKERS}';
 
 CREATE TABLE nexmark (
@@ -25,3 +25,16 @@ SELECT
   bid.auction, bid.bidder, bid.price, bid.channel, bid.url, `dateTime`, bid.extra
 FROM nexmark
 WHERE event_type = 2;
+
+CREATE VIEW person AS
+SELECT
+  person.id, person.name, person.emailAddress, person.creditCard, person.city, person.state, `dateTime`, person.extra
+FROM nexmark
+WHERE event_type = 0;
+
+CREATE VIEW auction AS
+SELECT
+  auction.id, auction.itemName, auction.description, auction.initialBid, auction.reserve, `dateTime`,
+  auction.expires, auction.seller, auction.category, auction.extra
+FROM nexmark
+WHERE event_type = 1;

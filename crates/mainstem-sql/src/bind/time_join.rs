@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::DurationMillisecondType;
 use mainstem_core::TypeKind;
 use mainstem_engine::plan::JoinKind;
+use mainstem_engine::rank::{RankEnd, RankFunction};
 use mainstem_engine::window::WindowKind;
 
 use super::Binder;
@@ -16,6 +17,7 @@ use crate::bound::{Bound, BoundKind};
 use crate::error::{SqlError, SqlResult};
 use crate::join_time::JoinTime;
 use crate::operators::BinaryOp;
+use crate::optimize::rank::ranks;
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowRole, WindowSource, columns_of};
 use crate::source::Span;
 
@@ -331,8 +333,46 @@ fn versioned(rel: Rel) -> Option<Versioned> {
             };
             Some(Versioned { rel: Rel { kind, fields }, key, time, keep_last })
         }
+        RelKind::Rank { .. } => last_rows(rel),
         _ => None,
     }
+}
+
+/// A deduplication that keeps the last row of each key: every row was the last one of its key at its time.
+fn last_rows(rel: Rel) -> Option<Versioned> {
+    let RelKind::Rank {
+        input,
+        partition,
+        order,
+        function: RankFunction::RowNumber,
+        from: 1,
+        to: RankEnd::Constant(1),
+        with_rank,
+        ..
+    } = rel.kind
+    else {
+        return None;
+    };
+    let [(time, true, _)] = order.as_slice() else { return None };
+    let time = *time;
+    let by_time = input.fields[time].time == Some(TimeAttribute::Event);
+    if !by_time || partition.is_empty() {
+        return None;
+    }
+    let rel = match with_rank {
+        false => *input,
+        true => {
+            let rank = rel.fields.last()?;
+            let one = arrow_array::Int64Array::from(vec![1]);
+            let one = Bound::literal(std::sync::Arc::new(one), rank.data_type.clone());
+            let columns = input.fields.iter().enumerate();
+            let mut exprs: Vec<Bound> =
+                columns.map(|(i, field)| Bound::column(i, field.data_type.clone())).collect();
+            exprs.push(one);
+            Rel { kind: RelKind::Project { input, exprs }, fields: rel.fields }
+        }
+    };
+    Some(Versioned { rel, key: partition, time, keep_last: true })
 }
 
 impl Binder<'_> {
@@ -362,6 +402,7 @@ impl Binder<'_> {
                 self.as_of(left, right, kind, condition, fields, JoinTime::Lookup)
             }
             Some((column, TimeAttribute::Event)) => {
+                let right = ranks(right, self.context.connectors);
                 let Some(Versioned { rel, key, time, keep_last }) = versioned(right) else {
                     return Err(SqlError::new(
                         "FOR SYSTEM_TIME AS OF a rowtime needs a versioned table",

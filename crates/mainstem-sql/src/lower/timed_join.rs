@@ -2,7 +2,6 @@
 //! Invariant: a versioned table is read as its source has it, change by change: a table that keeps only the last row
 //! of a step would lose versions.
 
-use mainstem_core::options::ConnectorSpec;
 use mainstem_core::table::Options;
 use mainstem_engine::plan::{JoinKind, NodeKind, Versions};
 
@@ -10,6 +9,7 @@ use super::{Lowering, time_source};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::join_time::JoinTime;
+use crate::optimize::bounded::may_not_end;
 use crate::rel::{Rel, RelKind, TimeAttribute};
 use crate::source::Span;
 
@@ -122,6 +122,11 @@ impl Lowering<'_> {
         };
         let l = self.rel(sides.left)?;
         let r = self.versions(sides.right)?;
+        if *keep_last && self.changelog(r) {
+            let what = "a versioned table that deduplicates a result that changes";
+            return Err(SqlError::unsupported(what, Span::default())
+                .with_hint("join the table itself: its primary key says what a version is of"));
+        }
         let l = self.exchange(l, sides.left_keys.clone(), &sides.left.types());
         let r = self.exchange(r, sides.right_keys.clone(), &sides.right.types());
         let name = format!(
@@ -153,8 +158,8 @@ impl Lowering<'_> {
         }
         let mut endless = None;
         super::visit(sides.right, &mut |rel| {
-            if let RelKind::Scan { table, options, .. } = &rel.kind
-                && !self.connectors.connector(options).is_some_and(|spec| ends(spec, options))
+            if let RelKind::Scan { table, .. } = &rel.kind
+                && may_not_end(rel, self.connectors)
             {
                 endless = Some(table.name.clone());
             }
@@ -229,17 +234,6 @@ fn source_of(rel: &Rel) -> Option<&Options> {
         RelKind::Project { input, .. } | RelKind::Filter { input, .. } => source_of(input),
         _ => None,
     }
-}
-
-/// True if a table with these options has a last row.
-fn ends(spec: &ConnectorSpec, options: &Options) -> bool {
-    let knows = |name: &str| spec.options.iter().any(|option| option.name == name);
-    let set = |name: &str| options.get(name).filter(|_| knows(name));
-    if knows("source.monitor-interval") {
-        return set("source.monitor-interval").is_none();
-    }
-    set("scan.bounded.mode").is_some_and(|mode| mode != "unbounded")
-        || set("number-of-rows").is_some()
 }
 
 /// What a join by time keeps, and what frees it.
