@@ -89,7 +89,7 @@ impl Best {
             let old = self.best[at].row();
             if old != NO_ROW {
                 self.keys.forget(old);
-                self.appended().drop_row();
+                self.appended().drop_row(old);
             }
             if self.places[at] == 0 {
                 changed.push(Changed { partition, before: old });

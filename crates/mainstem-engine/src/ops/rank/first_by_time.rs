@@ -72,7 +72,7 @@ impl FirstByTime {
             match *slot {
                 Slot::Done => continue,
                 Slot::Waits { time, .. } if time <= times[at] => continue,
-                Slot::Waits { .. } => rows.drop_row(),
+                Slot::Waits { row, .. } => rows.drop_row(row),
                 Slot::Empty => {}
             }
             *slot = Slot::Waits { time: times[at], row: rows.next() };
@@ -105,7 +105,7 @@ impl FirstByTime {
             columns.push(rank_column(std::iter::repeat_n(1, due.len())));
         }
         if let Store::Appended(rows) = &mut self.rows {
-            due.iter().for_each(|_| rows.drop_row());
+            due.iter().for_each(|&row| rows.drop_row(row));
         }
         Ok(Some(Batch::new(columns, due.len())))
     }

@@ -9,6 +9,7 @@ use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Error, Result};
 
+use super::store::DEAD;
 use crate::columns::{integers, is_integer_like, nulls};
 
 /// Below this many dead bytes the arena is left alone.
@@ -249,6 +250,21 @@ impl SortKeys {
             let spans = std::mem::take(&mut self.spans);
             self.rebuild(spans);
         }
+    }
+
+    /// Rows from `first` on got the new numbers `numbers`, each not greater than the old one, or died.
+    pub(super) fn renumber_from(&mut self, first: u32, numbers: &[u32]) {
+        if self.exact {
+            return;
+        }
+        let mut end = first as usize;
+        for (old, &new) in (first as usize..).zip(numbers) {
+            if new != DEAD {
+                self.spans[new as usize] = self.spans[old];
+                end = new as usize + 1;
+            }
+        }
+        self.spans.truncate(end);
     }
 
     /// Rows got new numbers: `old[i]` is now `i`.

@@ -13,12 +13,17 @@ use crate::columns::{integers, nulls};
 use crate::key_table::KeyTable;
 use crate::rank::{RankEnd, RankFunction};
 
+/// So many entries are looked at for each row that came, to find those that died in their batch.
+const LOOKED_AT_MAX: usize = 8;
+
 /// Sees what happens to partitions.
 pub(super) trait Watch {
     /// A partition is about to change.
     fn before(&mut self, _partition: u32, _partitions: &Partitions) {}
     /// A row was inserted at a position (from 0).
     fn inserted(&mut self, _partition: u32, _at: usize, _entry: Entry, _partitions: &Partitions) {}
+    /// Rows from `first` on have the new numbers `numbers`; what is `DEAD` died in its batch.
+    fn renumbered(&mut self, _first: u32, _numbers: &[u32]) {}
     /// A row was removed from a position.
     fn removed(&mut self, _partition: u32, _at: usize, _entry: Entry, _partitions: &Partitions) {}
 }
@@ -127,11 +132,15 @@ impl Partitions {
         watch: &mut impl Watch,
     ) -> Result<()> {
         let encoded = self.keys.encode(batch)?;
+        let mut changed = Vec::new();
         for (row, &partition) in partitions.iter().enumerate() {
             if !self.admits(partition, &encoded, row) {
                 continue;
             }
             watch.before(partition, self);
+            if changed.last() != Some(&partition) {
+                changed.push(partition);
+            }
             let arrival = self.arrival();
             let Store::Appended(store) = &mut self.store else { continue };
             let number = store.next();
@@ -141,10 +150,34 @@ impl Partitions {
             self.insert(partition, entry, watch);
             self.trim(partition);
         }
+        self.forget_dead(changed, watch);
         if let Store::Appended(store) = &mut self.store {
             store.end_batch(batch)?;
         }
         Ok(())
+    }
+
+    /// Forgets rows that died in the batch they came in before they are copied, if there are many.
+    fn forget_dead(&mut self, mut changed: Vec<u32>, watch: &mut impl Watch) {
+        let Store::Appended(store) = &mut self.store else { return };
+        let Some(fresh) = store.mostly_dead() else { return };
+        changed.sort_unstable();
+        changed.dedup();
+        let lists = &self.lists;
+        let entries: usize = changed.iter().map(|&partition| lists[partition as usize].len()).sum();
+        if entries > LOOKED_AT_MAX * fresh {
+            return;
+        }
+        let (first, numbers) = store.forget_dead();
+        for &partition in &changed {
+            self.memory.change_all(&self.lists[partition as usize], &mut |entry| {
+                if let Some(place) = entry.row().checked_sub(first) {
+                    entry.set_row(numbers[place as usize]);
+                }
+            });
+        }
+        self.keys.renumber_from(first, &numbers);
+        watch.renumbered(first, &numbers);
     }
 
     /// True if a new row of append-only input has a rank that is wanted.
@@ -205,7 +238,7 @@ impl Partitions {
                 let entry = self.memory.remove(&mut self.lists[partition as usize], at);
                 self.keys.forget(entry.row());
                 if let Store::Appended(store) = &mut self.store {
-                    store.drop_row();
+                    store.drop_row(entry.row());
                 }
             }
         }
@@ -320,7 +353,7 @@ impl Partitions {
             for row in rows {
                 self.keys.forget(row);
                 if let Store::Appended(store) = &mut self.store {
-                    store.drop_row();
+                    store.drop_row(row);
                 }
             }
             if let Some(distinct) = self.distinct.get_mut(partition as usize) {

@@ -11,6 +11,8 @@ use mainstem_core::{Batch, Result};
 use crate::key_table::KeyTable;
 use crate::ops::rows::Rows;
 
+/// The number of a row that died in the batch it came in.
+pub(super) const DEAD: u32 = u32::MAX;
 /// No copy of a row is kept.
 const NO_COPY: u64 = u64::MAX;
 
@@ -24,9 +26,10 @@ pub(super) enum Store {
 pub(super) struct Appended {
     rows: Rows,
     count: u32,
-    /// The rows of the batch at hand that are to be kept: the next numbers are theirs.
+    /// The rows of the batch at hand that are to be kept: the next numbers are theirs. [`DEAD`] if not any more.
     fresh: Vec<u32>,
-    /// How many rows died in this step.
+    fresh_dead: usize,
+    /// How many rows died in this step, but for those of the batch at hand.
     dead: usize,
 }
 
@@ -52,6 +55,7 @@ impl Store {
                 rows: Rows::new(types),
                 count: 0,
                 fresh: Vec::new(),
+                fresh_dead: 0,
                 dead: 0,
             })
         })
@@ -92,21 +96,51 @@ impl Appended {
         self.fresh.push(row as u32);
     }
 
-    pub(super) fn drop_row(&mut self) {
-        self.dead += 1;
+    pub(super) fn drop_row(&mut self, number: u32) {
+        match number.checked_sub(self.count) {
+            Some(place) => {
+                self.fresh[place as usize] = DEAD;
+                self.fresh_dead += 1;
+            }
+            None => self.dead += 1,
+        }
     }
 
-    /// Copies the rows that are to be kept out of their batch, and returns them.
+    /// How many rows of the batch at hand were to be kept, if most of them died since.
+    pub(super) fn mostly_dead(&self) -> Option<usize> {
+        (self.fresh_dead * 2 > self.fresh.len()).then_some(self.fresh.len())
+    }
+
+    /// Forgets the rows of the batch at hand that died. Returns the first number of its rows, and the new number of
+    /// each from there on, or [`DEAD`].
+    pub(super) fn forget_dead(&mut self) -> (u32, Vec<u32>) {
+        let mut next = self.count;
+        let number = |&row: &u32| {
+            if row == DEAD {
+                return DEAD;
+            }
+            next += 1;
+            next - 1
+        };
+        let numbers = self.fresh.iter().map(number).collect();
+        self.fresh.retain(|&row| row != DEAD);
+        self.fresh_dead = 0;
+        (self.count, numbers)
+    }
+
+    /// Copies the rows that are to be kept out of their batch, and returns them. Of rows that died in it something is
+    /// kept, too, unless they were forgotten.
     pub(super) fn end_batch(&mut self, batch: &Batch) -> Result<Option<Batch>> {
         if self.fresh.is_empty() {
             return Ok(None);
         }
-        let fresh = std::mem::take(&mut self.fresh);
-        let taken = if fresh.len() == batch.rows() {
-            batch.clone()
-        } else {
-            batch.take(&UInt32Array::from(fresh))?
-        };
+        let mut fresh = std::mem::take(&mut self.fresh);
+        if self.fresh_dead > 0 {
+            fresh.iter_mut().filter(|row| **row == DEAD).for_each(|row| *row = 0);
+            self.dead += std::mem::take(&mut self.fresh_dead);
+        }
+        let all = fresh.len() == batch.rows() && fresh.iter().zip(0..).all(|(&row, at)| row == at);
+        let taken = if all { batch.clone() } else { batch.take(&UInt32Array::from(fresh))? };
         let rows = taken.rows();
         let kept = Batch::new(taken.into_columns(), rows);
         self.rows.push(&kept)?;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::RankPlan;
 use super::order::Entry;
 use super::partitions::{Partitions, Prepared, Watch};
+use super::store::DEAD;
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::rank::RankFunction;
 
@@ -183,6 +184,17 @@ impl Watch for Tracker {
         if let Tracker::Compare(compare) = self {
             compare.touch(partition, partitions);
         }
+    }
+
+    fn renumbered(&mut self, first: u32, numbers: &[u32]) {
+        let Tracker::Moves(moves) = self else { return };
+        // What came and went again in one batch cancels.
+        moves.retain_mut(|change| {
+            if let Some(place) = change.row.checked_sub(first) {
+                change.row = numbers[place as usize];
+            }
+            change.row != DEAD
+        });
     }
 
     fn inserted(&mut self, partition: u32, at: usize, entry: Entry, partitions: &Partitions) {
