@@ -36,7 +36,7 @@ pub enum TokenKind {
 /// Longest first, so that the first match is the right one.
 const SYMBOLS: &[&str] = &[
     "<=>", "<>", "!=", "<=", ">=", "=>", "->", "||", "::", "(", ")", "[", "]", "{", "}", ",", ";",
-    ".", "+", "-", "*", "/", "%", "=", "<", ">", ":", "?", "^",
+    ".", "+", "-", "*", "/", "%", "=", "<", ">", ":", "?", "^", "|",
 ];
 
 /// All tokens of `text`, with `End` as the last.

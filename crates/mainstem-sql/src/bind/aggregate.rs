@@ -167,7 +167,7 @@ impl Grouping {
     ) -> SqlResult<Option<Bound>> {
         let input = Rc::clone(&this.borrow().input);
         let scope = binder.around.scope.clone();
-        let around = Surroundings { scope, subqueries: None, overs: None };
+        let around = Surroundings { scope, ..Surroundings::default() };
         let below = ExprBinder { session: binder.session, fields: &input, grouping: None, around };
         if let ExprKind::Function(call) = expr.kind.as_ref() {
             if is_aggregate(call) {

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::expr::ExprBinder;
+use super::match_recognize::MatchScope;
 use super::over::Overs;
 use crate::ast::Ident;
 use crate::bound::{Bound, BoundKind, Placeholder};
@@ -34,6 +35,8 @@ pub(super) struct Surroundings {
     pub(super) subqueries: Option<Rc<Subqueries>>,
     /// The calls over windows, where such calls can stand.
     pub(super) overs: Option<Rc<RefCell<Overs>>>,
+    /// The variables of a pattern, within MATCH_RECOGNIZE.
+    pub(super) matched: Option<Rc<RefCell<MatchScope>>>,
 }
 
 /// The sub-queries of a clause, bound.

@@ -7,6 +7,7 @@ mod computed;
 mod fields;
 mod fuse;
 pub(crate) mod known;
+mod match_recognize;
 mod prune;
 mod pushdown;
 pub(crate) mod rank;
@@ -62,6 +63,7 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         | RelKind::Repeat { input, .. }
         | RelKind::Expand { input, .. }
         | RelKind::Over { input, .. }
+        | RelKind::MatchRecognize { input, .. }
         | RelKind::Rank { input, .. }
         | RelKind::Sort { input, .. }
         | RelKind::Limit { input, .. } => apply(input),

@@ -381,6 +381,11 @@ impl Parser {
                 self.expect_symbol("]")?;
                 if word == "ARRAY" { ExprKind::Array(items) } else { ExprKind::Map(items) }
             }
+            "FINAL" | "RUNNING" if self.match_prefix() => {
+                self.advance();
+                let inner = self.primary()?;
+                self.call_of(word, vec![inner])
+            }
             "ROW" if called => {
                 self.advance();
                 ExprKind::Row(self.parenthesized(Self::expr)?)
