@@ -47,6 +47,19 @@ pub trait AggregateFunction: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// Changes as [`Accumulator::update`] takes them, and the places between them where results are read.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the arguments of update")]
+pub struct Changes<'a> {
+    pub args: &'a [ArrayRef],
+    pub groups: &'a [u32],
+    pub group_count: usize,
+    pub filter: Option<&'a BooleanArray>,
+    pub weights: Option<&'a [i64]>,
+    /// How many changes are before it, and whose result is read; in order.
+    pub reads: &'a [(u32, u32)],
+}
+
 /// The state of one aggregate call over all groups of one operator instance.
 pub trait Accumulator: Send {
     /// Adds rows: row `i` of `args` belongs to group `groups[i] < group_count`. Rows for which `filter` is not true
@@ -59,6 +72,12 @@ pub trait Accumulator: Send {
         filter: Option<&BooleanArray>,
         weights: Option<&[i64]>,
     ) -> Result<()>;
+
+    /// Plays changes in order and gives the results read between them, one a read; `None`, with nothing done, if it
+    /// has no quick way: the caller then updates and finishes piece by piece.
+    fn scan(&mut self, _changes: &Changes<'_>) -> Result<Option<ArrayRef>> {
+        Ok(None)
+    }
 
     /// Adds partial states made by [`Accumulator::state`] of another accumulator of the same function.
     fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()>;

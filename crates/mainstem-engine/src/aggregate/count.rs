@@ -9,8 +9,8 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::Result;
 
-use super::rows::{each_row, grow, selection};
-use super::{Accumulator, AggregateFunction};
+use super::rows::{Step, each_row, grow, play, selection};
+use super::{Accumulator, AggregateFunction, Changes};
 
 /// COUNT: with no argument it counts rows, with arguments the rows in which none is NULL.
 pub fn count() -> Arc<dyn AggregateFunction> {
@@ -57,6 +57,17 @@ impl Accumulator for Counts {
         let mask = selection(args, filter);
         each_row(groups, mask.as_ref(), weights, |_, group, weight| counts[group] += weight);
         Ok(())
+    }
+
+    fn scan(&mut self, changes: &Changes<'_>) -> Result<Option<ArrayRef>> {
+        grow(&mut self.0, changes.group_count);
+        let counts = self.0.as_mut_slice();
+        let mut results = Vec::with_capacity(changes.reads.len());
+        play(changes, |step| match step {
+            Step::Change(_, group, weight) => counts[group] += weight,
+            Step::Read(group) => results.push(counts[group]),
+        });
+        Ok(Some(Arc::new(Int64Array::from(results))))
     }
 
     fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {

@@ -3,6 +3,7 @@
 //! next value is known when the best one goes. NULLs do not take part; no values means NULL.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -17,8 +18,8 @@ use arrow_array::{
 use arrow_schema::{DataType as ArrowType, IntervalUnit, TimeUnit};
 use mainstem_core::{Error, Result};
 
-use super::rows::{each_row, grow, not_mergeable, selection, validity};
-use super::{Accumulator, AggregateFunction};
+use super::rows::{Step, each_row, grow, not_mergeable, play, selection, validity};
+use super::{Accumulator, AggregateFunction, Changes};
 
 /// MIN over `input`; `None` for a type without an order.
 pub fn min(input: &ArrowType) -> Option<Arc<dyn AggregateFunction>> {
@@ -146,6 +147,28 @@ impl<T: ArrowPrimitiveType, const MAX: bool> Accumulator for Best<T, MAX> {
             }
         });
         Ok(())
+    }
+
+    fn scan(&mut self, changes: &Changes<'_>) -> Result<Option<ArrayRef>> {
+        grow(&mut self.groups, changes.group_count);
+        let values = &changes.args[0].as_primitive::<T>().values()[..changes.groups.len()];
+        let state = self.groups.as_mut_slice();
+        let mut results = Vec::with_capacity(changes.reads.len());
+        play(changes, |step| match step {
+            Step::Change(row, group, _) => {
+                let (best, seen) = &mut state[group];
+                let value = values[row];
+                let better = if MAX { value > *best } else { value < *best };
+                if better || !*seen {
+                    (*best, *seen) = (value, true);
+                }
+            }
+            Step::Read(group) => results.push(state[group]),
+        });
+        let nulls = validity(results.iter().map(|result| result.1));
+        let values = results.into_iter().map(|result| result.0).collect();
+        let array = PrimitiveArray::<T>::new(values, nulls);
+        Ok(Some(Arc::new(array.with_data_type(self.output.clone()))))
     }
 
     fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
@@ -338,11 +361,44 @@ struct Multisets {
 }
 
 impl Multisets {
+    fn values_of(&self, array: &ArrayRef) -> Vec<Ordered> {
+        let array = array.as_ref();
+        let bytes =
+            || (0..array.len()).map(|row| Ordered::Bytes(bytes_at(array, row).into())).collect();
+        with_primitive!(&self.input, ordered_values(array), bytes())
+    }
+
+    fn values_from(&self, values: &[Option<&Ordered>]) -> Result<ArrayRef> {
+        let bytes = || {
+            let bytes = values.iter().map(|value| match value {
+                Some(Ordered::Bytes(bytes)) => Some(&bytes[..]),
+                _ => None,
+            });
+            from_bytes(bytes, &self.input)
+        };
+        Ok(with_primitive!(&self.input, from_ordered(values, &self.input), bytes()?))
+    }
+
     fn best(&self, group: u32) -> Option<&Ordered> {
         let values = self.groups.get(group as usize)?;
         // A value whose removal came before its arrival has a negative weight for a moment.
         let mut present = values.iter().filter(|(_, weight)| **weight > 0).map(|(value, _)| value);
         if self.max { present.next_back() } else { present.next() }
+    }
+}
+
+/// Adds `weight` copies of a value, or takes them back.
+fn change(values: &mut BTreeMap<Ordered, i64>, value: Ordered, weight: i64) {
+    match values.entry(value) {
+        Entry::Vacant(entry) => {
+            entry.insert(weight);
+        }
+        Entry::Occupied(mut entry) => {
+            *entry.get_mut() += weight;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
     }
 }
 
@@ -357,25 +413,27 @@ impl Accumulator for Multisets {
     ) -> Result<()> {
         grow(&mut self.groups, group_count);
         let mask = selection(args, filter);
-        let array = args[0].as_ref();
-        let bytes =
-            || (0..array.len()).map(|row| Ordered::Bytes(bytes_at(array, row).into())).collect();
-        let mut values: Vec<Ordered> = with_primitive!(&self.input, ordered_values(array), bytes());
+        let mut values = self.values_of(&args[0]);
         each_row(groups, mask.as_ref(), weights, |row, group, weight| {
             let value = std::mem::replace(&mut values[row], Ordered::Number(0));
-            match self.groups[group].entry(value) {
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(weight);
-                }
-                std::collections::btree_map::Entry::Occupied(mut entry) => {
-                    *entry.get_mut() += weight;
-                    if *entry.get() == 0 {
-                        entry.remove();
-                    }
-                }
-            }
+            change(&mut self.groups[group], value, weight);
         });
         Ok(())
+    }
+
+    fn scan(&mut self, changes: &Changes<'_>) -> Result<Option<ArrayRef>> {
+        grow(&mut self.groups, changes.group_count);
+        let mut values = self.values_of(&changes.args[0]);
+        let mut results = Vec::with_capacity(changes.reads.len());
+        play(changes, |step| match step {
+            Step::Change(row, group, weight) => {
+                let value = std::mem::replace(&mut values[row], Ordered::Number(0));
+                change(&mut self.groups[group], value, weight);
+            }
+            Step::Read(group) => results.push(self.best(group as u32).cloned()),
+        });
+        let results: Vec<Option<&Ordered>> = results.iter().map(Option::as_ref).collect();
+        self.values_from(&results).map(Some)
     }
 
     fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
@@ -405,14 +463,7 @@ impl Accumulator for Multisets {
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
         let best: Vec<Option<&Ordered>> = groups.iter().map(|&group| self.best(group)).collect();
-        let bytes = || {
-            let bytes = best.iter().map(|value| match value {
-                Some(Ordered::Bytes(bytes)) => Some(&bytes[..]),
-                _ => None,
-            });
-            from_bytes(bytes, &self.input)
-        };
-        Ok(with_primitive!(&self.input, from_ordered(&best, &self.input), bytes()?))
+        self.values_from(&best)
     }
 
     fn clear(&mut self, groups: &[u32]) {

@@ -6,6 +6,8 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use mainstem_core::{Error, Result};
 
+use super::Changes;
+
 /// The rows that count: filter is true and no argument is NULL. `None`: all.
 pub(super) fn selection(args: &[ArrayRef], filter: Option<&BooleanArray>) -> Option<BooleanBuffer> {
     let mut mask: Option<BooleanBuffer> = filter.map(|filter| match filter.nulls() {
@@ -47,6 +49,37 @@ pub(super) fn each_row(
             for row in mask.set_indices() {
                 visit(row, groups[row] as usize, weights[row]);
             }
+        }
+    }
+}
+
+/// A step of [`play`].
+pub(super) enum Step {
+    /// Row, group, weight.
+    Change(usize, usize, i64),
+    /// Group.
+    Read(usize),
+}
+
+/// Calls `take` with the selected changes and the reads between them, in order.
+#[inline(always)]
+pub(super) fn play(changes: &Changes<'_>, mut take: impl FnMut(Step)) {
+    let mask = selection(changes.args, changes.filter);
+    let mut next = 0;
+    for &(after, group) in changes.reads {
+        for row in next..after as usize {
+            if mask.as_ref().is_none_or(|mask| mask.value(row)) {
+                let weight = changes.weights.map_or(1, |weights| weights[row]);
+                take(Step::Change(row, changes.groups[row] as usize, weight));
+            }
+        }
+        next = after as usize;
+        take(Step::Read(group as usize));
+    }
+    for row in next..changes.groups.len() {
+        if mask.as_ref().is_none_or(|mask| mask.value(row)) {
+            let weight = changes.weights.map_or(1, |weights| weights[row]);
+            take(Step::Change(row, changes.groups[row] as usize, weight));
         }
     }
 }

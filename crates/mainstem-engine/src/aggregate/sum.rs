@@ -13,8 +13,8 @@ use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::Result;
 
-use super::rows::{each_row, grow, selection, validity};
-use super::{Accumulator, AggregateFunction};
+use super::rows::{Step, each_row, grow, play, selection, validity};
+use super::{Accumulator, AggregateFunction, Changes};
 
 /// The greatest DECIMAL(38) without its scale.
 const DECIMAL_MAX: i128 = 10i128.pow(38) - 1;
@@ -149,6 +149,20 @@ struct TotalsState<In, Sum: ArrowPrimitiveType, Out: ArrowPrimitiveType> {
 }
 
 impl<In, Sum: ArrowPrimitiveType, Out: ArrowPrimitiveType> TotalsState<In, Sum, Out> {
+    fn result(&self, group: usize) -> Option<Out::Native> {
+        match self.get(group as u32) {
+            (_, 0) => self.function.empty,
+            (sum, count) => (self.function.finish)(sum, count),
+        }
+    }
+
+    fn results(&self, results: Vec<Option<Out::Native>>) -> ArrayRef {
+        let nulls = validity(results.iter().map(Option::is_some));
+        let values = results.into_iter().map(Option::unwrap_or_default).collect();
+        let array = PrimitiveArray::<Out>::new(values, nulls);
+        Arc::new(array.with_data_type(self.function.output.clone()))
+    }
+
     fn get(&self, group: u32) -> (Sum::Native, i64) {
         self.groups.get(group as usize).copied().unwrap_or_default()
     }
@@ -180,6 +194,21 @@ where
         Ok(())
     }
 
+    fn scan(&mut self, changes: &Changes<'_>) -> Result<Option<ArrayRef>> {
+        grow(&mut self.groups, changes.group_count);
+        let values = &changes.args[0].as_primitive::<In>().values()[..changes.groups.len()];
+        let mut results = Vec::with_capacity(changes.reads.len());
+        play(changes, |step| match step {
+            Step::Change(row, group, weight) => {
+                let total = &mut self.groups[group];
+                total.0.add(values[row], weight);
+                total.1 += weight;
+            }
+            Step::Read(group) => results.push(self.result(group)),
+        });
+        Ok(Some(self.results(results)))
+    }
+
     fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
         grow(&mut self.groups, group_count);
         let sums = states[0].as_primitive::<Sum>().values();
@@ -200,15 +229,7 @@ where
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
-        let result = |&group: &u32| match self.get(group) {
-            (_, 0) => self.function.empty,
-            (sum, count) => (self.function.finish)(sum, count),
-        };
-        let results: Vec<Option<Out::Native>> = groups.iter().map(result).collect();
-        let nulls = validity(results.iter().map(Option::is_some));
-        let values = results.into_iter().map(Option::unwrap_or_default).collect();
-        let array = PrimitiveArray::<Out>::new(values, nulls);
-        Ok(Arc::new(array.with_data_type(self.function.output.clone())))
+        Ok(self.results(groups.iter().map(|&group| self.result(group as usize)).collect()))
     }
 
     fn clear(&mut self, groups: &[u32]) {

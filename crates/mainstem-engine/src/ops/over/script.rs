@@ -1,6 +1,7 @@
 //! What a step adds to and takes from the states of aggregate calls, and where their results are read.
-//! Invariant: changes of one group stand together, in order. Groups do not touch each other, so the n-th segments of
-//! all groups are one pass over the accumulators: the passes are as many as the longest group has segments.
+//! Invariant: changes of one group stand together, in order. Most accumulators go through all changes by themselves
+//! ([`Accumulator::scan`]). For the others: groups do not touch each other, so the n-th segments of all groups are one
+//! pass; the passes are as many as the longest group has segments.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use arrow_select::concat::concat;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
 
-use crate::aggregate::{Accumulator, AggregateCall};
+use crate::aggregate::{Accumulator, AggregateCall, Changes};
 
 /// Changes of a group up to a point where its result is read.
 #[derive(Debug, Clone, Copy)]
@@ -112,21 +113,65 @@ impl FramedCalls {
     }
 
     fn play(&mut self, args: &Batch, group_bound: usize) -> Result<Vec<ArrayRef>> {
+        let mut results = self.scan(args, group_bound)?;
+        if results.iter().any(Option::is_none) {
+            self.play_by_passes(args, group_bound, &mut results)?;
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// The results of the accumulators that go through all changes by themselves.
+    fn scan(&mut self, args: &Batch, group_bound: usize) -> Result<Vec<Option<ArrayRef>>> {
+        let Script { segments, marks, weights, rows, .. } = &self.script;
+        let mut groups = Vec::with_capacity(rows.len());
+        for segment in segments {
+            groups.resize(segment.end, segment.group);
+        }
+        let read = |&mark: &u32| {
+            let segment = &segments[mark as usize];
+            (segment.end as u32, segment.group)
+        };
+        let reads: Vec<(u32, u32)> = marks.iter().map(read).collect();
+        let weights = weights.iter().any(|&w| w != 1).then_some(&weights[..]);
+        let mut results = Vec::with_capacity(self.calls.len());
+        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
+            let columns = arguments(call, args);
+            let filter = call.filter.map(|column| boolean(args.column(column))).transpose()?;
+            results.push(accumulator.scan(&Changes {
+                args: &columns,
+                groups: &groups,
+                group_count: group_bound,
+                filter,
+                weights,
+                reads: &reads,
+            })?);
+        }
+        Ok(results)
+    }
+
+    /// The results that are missing, pass by pass.
+    fn play_by_passes(
+        &mut self,
+        args: &Batch,
+        group_bound: usize,
+        results: &mut [Option<ArrayRef>],
+    ) -> Result<()> {
         let passes = self.script.segments.iter().map(|s| s.pass + 1).max().unwrap_or(0);
         let mut by_pass: Vec<Vec<u32>> = vec![Vec::new(); passes];
         for (index, segment) in self.script.segments.iter().enumerate() {
             by_pass[segment.pass].push(index as u32);
         }
-        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.calls.len()];
+        let open: Vec<usize> = (0..results.len()).filter(|&at| results[at].is_none()).collect();
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); open.len()];
         // By segment: where its result stands among those of all passes.
         let mut places = vec![0u32; self.script.segments.len()];
         let mut read = 0;
         for segments in &by_pass {
             let groups: Vec<u32> =
                 segments.iter().map(|&s| self.script.segments[s as usize].group).collect();
-            self.update(args, segments, passes == 1, group_bound)?;
-            for (part, accumulator) in parts.iter_mut().zip(&self.accumulators) {
-                part.push(accumulator.finish(&groups)?);
+            self.update(args, segments, passes == 1, group_bound, &open)?;
+            for (part, &at) in parts.iter_mut().zip(&open) {
+                part.push(self.accumulators[at].finish(&groups)?);
             }
             for &segment in segments {
                 places[segment as usize] = read;
@@ -135,20 +180,15 @@ impl FramedCalls {
         }
         let marks: UInt32Array =
             self.script.marks.iter().map(|&segment| places[segment as usize]).collect();
-        let in_order = marks.len() == read as usize
-            && marks.values().iter().enumerate().all(|(at, &place)| place as usize == at);
-        parts
-            .iter()
-            .zip(&self.accumulators)
-            .map(|(part, accumulator)| {
-                if part.is_empty() {
-                    return accumulator.finish(&[]);
-                }
-                let refs: Vec<&dyn Array> = part.iter().map(AsRef::as_ref).collect();
-                let all = if refs.len() == 1 { Arc::clone(&part[0]) } else { concat(&refs)? };
-                Ok(if in_order { all } else { take(&all, &marks, None)? })
-            })
-            .collect()
+        for (part, &at) in parts.iter().zip(&open) {
+            let refs: Vec<&dyn Array> = part.iter().map(AsRef::as_ref).collect();
+            results[at] = Some(match refs.as_slice() {
+                [] => self.accumulators[at].finish(&[])?,
+                [one] => take(*one, &marks, None)?,
+                _ => take(&concat(&refs)?, &marks, None)?,
+            });
+        }
+        Ok(())
     }
 
     /// One pass: the changes of segments of different groups.
@@ -158,6 +198,7 @@ impl FramedCalls {
         segments: &[u32],
         everything: bool,
         group_bound: usize,
+        open: &[usize],
     ) -> Result<()> {
         let script = &self.script;
         let range = |segment: u32| {
@@ -187,11 +228,11 @@ impl FramedCalls {
             }
         };
         let weights = weights.iter().any(|&w| w != 1).then_some(&weights[..]);
-        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
-            let columns: Vec<ArrayRef> =
-                call.args.iter().map(|&column| Arc::clone(batch.column(column))).collect();
+        for &at in open {
+            let call = &self.calls[at];
             let filter = call.filter.map(|column| boolean(batch.column(column))).transpose()?;
-            accumulator.update(&columns, &groups, group_bound, filter, weights)?;
+            let columns = arguments(call, &batch);
+            self.accumulators[at].update(&columns, &groups, group_bound, filter, weights)?;
         }
         Ok(())
     }
@@ -204,6 +245,10 @@ impl FramedCalls {
     pub(super) fn size_bytes(&self) -> usize {
         self.accumulators.iter().map(|accumulator| accumulator.size_bytes()).sum()
     }
+}
+
+fn arguments(call: &AggregateCall, batch: &Batch) -> Vec<ArrayRef> {
+    call.args.iter().map(|&column| Arc::clone(batch.column(column))).collect()
 }
 
 /// A boolean column.
