@@ -266,6 +266,8 @@ pub enum SetOperator {
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "named by the clause")]
 pub struct Select {
+    /// `/*+ STATE_TTL('table' = 'duration', ...) */`
+    pub state_ttl: Vec<(StringLiteral, StringLiteral)>,
     pub distinct: bool,
     pub items: Vec<SelectItem>,
     pub from: Option<TableRef>,

@@ -6,8 +6,8 @@ mod match_recognize;
 mod over;
 mod rank;
 mod sets;
-mod sessions;
 mod timed_join;
+mod windows;
 
 pub(crate) use timed_join::state as join_state;
 
@@ -18,7 +18,7 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::options::{SinkChangelog, parse_duration_ms};
 use mainstem_core::table::{Options, ScanFilter};
 use mainstem_core::{Batch, DataType, Field};
-use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource, WindowInput};
+use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::RankEmit;
 
 use crate::bound::Bound;
@@ -85,6 +85,7 @@ pub fn lower(
         raw: BTreeMap::new(),
         event_time: false,
         state_ttl_ms: state_ttl(settings)?,
+        group_ttl_ms: None,
     };
     for output in &outputs {
         lowering.survey_scan(&output.rel, None);
@@ -151,6 +152,8 @@ struct Lowering<'a> {
     event_time: bool,
     /// `table.exec.state.ttl`.
     state_ttl_ms: Option<i64>,
+    /// The same for the next aggregation, by hint; 0 is for ever.
+    group_ttl_ms: Option<i64>,
 }
 
 impl Lowering<'_> {
@@ -246,6 +249,10 @@ impl Lowering<'_> {
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
             RelKind::SessionTable { .. } => self.session_table(rel),
+            RelKind::StateTtl { input, ttl_ms } => {
+                self.group_ttl_ms = Some(*ttl_ms);
+                self.rel(input)
+            }
             RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. } => self.aggregate(rel),
             RelKind::UnionAll { inputs } => {
                 let nodes = inputs.iter().map(|i| self.rel(i)).collect::<SqlResult<Vec<_>>>()?;
@@ -298,6 +305,7 @@ impl Lowering<'_> {
             | RelKind::WindowAggregate { input, keys, aggregates, .. } => (input, keys, aggregates),
             _ => unreachable!("called for aggregations only"),
         };
+        let hint = self.group_ttl_ms.take();
         let node = self.rel(input)?;
         let node = self.exchange(node, keys.clone(), &input.types());
         let calls: Vec<String> =
@@ -305,43 +313,8 @@ impl Lowering<'_> {
         let key_names: Vec<&str> = keys.iter().map(|k| input.fields[*k].name.as_str()).collect();
         let detail = format!("group by [{}], {}", key_names.join(", "), calls.join(", "));
         let (kind, name, changelog) = match &rel.kind {
-            RelKind::WindowAggregate {
-                windows: windows @ WindowSource::Attached { emit: Some(emit), .. },
-                ..
-            } => {
-                let kind = sessions::updates(windows, *emit, keys, aggregates);
-                let text = explain::emit(emit);
-                (kind, format!("WindowUpdates({text}, {detail})"), true)
-            }
-            RelKind::WindowAggregate { windows: WindowSource::Sessions(sessions), .. } => {
-                let kind = sessions::aggregate(sessions, keys, aggregates);
-                let text = explain::sessions(sessions);
-                (kind, format!("SessionAggregate({text}, {detail})"), false)
-            }
             RelKind::WindowAggregate { windows, .. } => {
-                let (window, text) = match windows {
-                    WindowSource::Assign(windows) => {
-                        let time = time_source(windows.time);
-                        let window = WindowInput::Assign { window: windows.spec.clone(), time };
-                        (window, explain::windows(windows))
-                    }
-                    WindowSource::Sessions(_) => unreachable!("in the arm above"),
-                    WindowSource::Attached { start, end, processing_time, zone, .. } => {
-                        let window = WindowInput::Attached {
-                            start: *start,
-                            end: *end,
-                            processing_time: *processing_time,
-                            zone: zone.clone(),
-                        };
-                        (window, "windows of the input".to_owned())
-                    }
-                };
-                let kind = NodeKind::WindowAggregate {
-                    window,
-                    keys: keys.clone(),
-                    aggregates: aggregates.clone(),
-                };
-                (kind, format!("WindowAggregate({text}, {detail})"), false)
+                windows::aggregate(windows, keys, aggregates, &detail)
             }
             _ => {
                 let kind = NodeKind::Aggregate {
@@ -355,7 +328,11 @@ impl Lowering<'_> {
                 (kind, format!("Aggregate({detail})"), changelog)
             }
         };
-        Ok(self.push(kind, vec![node], name, &types, changelog))
+        let node = self.push(kind, vec![node], name, &types, changelog);
+        if let Some(ttl_ms) = hint {
+            self.plan.nodes[node].state_ttl_ms = (ttl_ms > 0).then_some(ttl_ms);
+        }
+        Ok(node)
     }
 
     fn join(&mut self, rel: &Rel) -> SqlResult<usize> {

@@ -155,6 +155,13 @@ pub enum RelKind {
         /// Calls.
         aggregates: Vec<AggregateCall>,
     },
+    /// The same rows; groups of the aggregation right below are forgotten when they had no row for so long.
+    StateTtl {
+        /// Input.
+        input: Box<Rel>,
+        /// How long; 0 is for ever.
+        ttl_ms: i64,
+    },
     /// GROUP BY over windows: keys, aggregates, then window_start, window_end, window_time.
     WindowAggregate {
         /// Input.
@@ -327,6 +334,7 @@ impl Rel {
             | RelKind::Filter { input, .. }
             | RelKind::WindowTable { input, .. }
             | RelKind::SessionTable { input, .. }
+            | RelKind::StateTtl { input, .. }
             | RelKind::Aggregate { input, .. }
             | RelKind::WindowAggregate { input, .. }
             | RelKind::Unnest { input, .. }
@@ -359,6 +367,7 @@ impl Rel {
             | RelKind::WindowAggregate { .. }
             | RelKind::UnionAll { .. }
             | RelKind::SessionTable { .. }
+            | RelKind::StateTtl { .. }
             | RelKind::Unnest { .. }
             | RelKind::Repeat { .. }
             | RelKind::Expand { .. }

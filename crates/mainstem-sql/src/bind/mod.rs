@@ -27,6 +27,7 @@ mod over;
 mod query;
 mod scope;
 mod set;
+mod state_ttl;
 mod subquery;
 mod values;
 mod time_join;

@@ -80,6 +80,7 @@ impl<'a> Binder<'a> {
                 SelectItem::Wildcard { .. } => false,
             })
             || select.qualify.as_ref().is_some_and(has_aggregate);
+        self.check_state_ttl(select, aggregated)?;
         let rel = if aggregated {
             self.aggregate_select(select, rel)?
         } else {
@@ -115,7 +116,8 @@ impl<'a> Binder<'a> {
         let (exprs, mut fields) = select_list(&binder, select, &input_fields)?;
         let qualify = over::qualify(&binder, select)?;
         let having = select.having.as_ref().map(|h| binder.condition(h, "HAVING")).transpose()?;
-        let mut rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
+        let rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
+        let mut rel = self.with_state_ttl(rel, select)?;
         if let Some(predicate) = having {
             rel = self.filtered(rel, predicate, &asked)?;
         }

@@ -57,6 +57,7 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         | RelKind::Filter { input, .. }
         | RelKind::WindowTable { input, .. }
         | RelKind::SessionTable { input, .. }
+        | RelKind::StateTtl { input, .. }
         | RelKind::Aggregate { input, .. }
         | RelKind::WindowAggregate { input, .. }
         | RelKind::Unnest { input, .. }

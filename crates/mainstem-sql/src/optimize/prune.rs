@@ -125,6 +125,11 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let input = Box::new(prune(*input, &needed));
             Rel { kind: RelKind::Expand { input, layouts }, fields }
         }
+        RelKind::StateTtl { input, ttl_ms } => {
+            let input = Box::new(prune(*input, wanted));
+            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
+            Rel { kind: RelKind::StateTtl { input, ttl_ms }, fields }
+        }
         RelKind::Limit { input, offset, count } => {
             let input = Box::new(prune(*input, wanted));
             let fields = wanted.iter().map(|&w| fields[w].clone()).collect();

@@ -135,7 +135,8 @@ impl Parser {
     fn select(&mut self) -> SqlResult<Select> {
         let start = self.span();
         self.expect_word("SELECT")?;
-        self.hints()?;
+        let mut state_ttl = Vec::new();
+        self.hints_with(&mut state_ttl)?;
         let distinct = self.take_word("DISTINCT");
         if !distinct {
             self.take_word("ALL");
@@ -149,7 +150,18 @@ impl Parser {
         let windows = self.window_clause()?;
         let qualify = if self.take_word("QUALIFY") { Some(self.expr()?) } else { None };
         let span = self.span_from(start);
-        Ok(Select { distinct, items, from, selection, group_by, having, windows, qualify, span })
+        Ok(Select {
+            state_ttl,
+            distinct,
+            items,
+            from,
+            selection,
+            group_by,
+            having,
+            windows,
+            qualify,
+            span,
+        })
     }
 
     fn select_item(&mut self) -> SqlResult<SelectItem> {

@@ -416,6 +416,19 @@ impl Parser {
 
     /// `/*+ OPTIONS('key' = 'value') */`; hints that change how but not what is computed are read over.
     pub(super) fn hints(&mut self) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
+        let mut state_ttl = Vec::new();
+        let options = self.hints_with(&mut state_ttl)?;
+        match state_ttl.first() {
+            Some((table, _)) => Err(SqlError::new("STATE_TTL stands behind SELECT", table.span)),
+            None => Ok(options),
+        }
+    }
+
+    /// The same behind SELECT, where STATE_TTL can stand.
+    pub(super) fn hints_with(
+        &mut self,
+        state_ttl: &mut Vec<(StringLiteral, StringLiteral)>,
+    ) -> SqlResult<Vec<(StringLiteral, StringLiteral)>> {
         let mut options = Vec::new();
         while self.take_symbol("/*+") {
             while !self.take_symbol("*/") {
@@ -425,9 +438,9 @@ impl Parser {
                 if self.is_word("OPTIONS") && self.is_symbol_at(1, "(") {
                     self.advance();
                     options.extend(self.options()?);
-                } else if self.is_word("STATE_TTL") {
-                    return Err(SqlError::unsupported("the hint STATE_TTL", self.span())
-                        .with_hint("SET 'table.exec.state.ttl' = '1 h' holds for all groups"));
+                } else if self.is_word("STATE_TTL") && self.is_symbol_at(1, "(") {
+                    self.advance();
+                    state_ttl.extend(self.options()?);
                 } else {
                     self.advance();
                 }

@@ -1,16 +1,16 @@
 //! Generates docs/user/functions.md from Flink's list and asks the registry, the binder and the aggregates what works.
 //! Run with `MAINSTEM_BLESS=1` to rewrite it; otherwise a difference fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use mainstem_core::TypeKind;
-use mainstem_engine::aggregate::builtin;
 use mainstem_sql::constant::evaluate;
 use mainstem_sql::functions::flink_catalogue::CATALOGUE;
 use mainstem_sql::functions::lookup;
+use mainstem_sql::script::ScriptSession;
 use mainstem_sql::session::Session;
+use mainstem_sql::source::SourceText;
 
 /// Forms that are no plain function, each with an expression that has to bind.
 const PROBES: &[(&str, &str)] = &[
@@ -88,6 +88,11 @@ const TABLE_FORMS: &[&str] = &[
     "TUMBLE",
     "HOP",
     "CUMULATE",
+    "SESSION",
+    "SESSION_START",
+    "SESSION_END",
+    "SESSION_ROWTIME",
+    "SESSION_PROCTIME",
     "DESCRIPTOR",
     "TUMBLE_START",
     "TUMBLE_END",
@@ -101,10 +106,27 @@ const TABLE_FORMS: &[&str] = &[
     "tableName.compositeType.*",
 ];
 
+/// Ways to call an aggregate or a function over windows.
+const AGGREGATE_FORMS: &[&str] = &[
+    "NAME(i)",
+    "NAME(s)",
+    "NAME(i, 0.5)",
+    "NAME(s VALUE i)",
+    "NAME() OVER (PARTITION BY s ORDER BY i)",
+    "NAME(i) OVER (PARTITION BY s ORDER BY i)",
+    "NAME(2) OVER (PARTITION BY s ORDER BY i)",
+];
+
+fn binds(call: &str) -> bool {
+    let text = format!("SELECT {call} FROM (VALUES (1, 'a')) AS t(i, s);");
+    let source = SourceText::new("probe", &text, &BTreeMap::new()).expect("no variables");
+    let mut session = ScriptSession::new(crate::plans::connectors());
+    session.run(&source).and_then(|()| session.finish()).is_ok()
+}
+
 fn works(category: &str, name: &str) -> bool {
     if category == "aggregate" || name == "JSON_OBJECTAGG" || name == "JSON_ARRAYAGG" {
-        let takes = |kind: TypeKind| builtin(name, &[kind.nullable()]).is_some();
-        return takes(TypeKind::Int) || takes(TypeKind::STRING);
+        return AGGREGATE_FORMS.iter().any(|form| binds(&form.replace("NAME", name)));
     }
     if ["table", "group window"].contains(&category) || TABLE_FORMS.contains(&name) {
         return TABLE_FORMS.contains(&name);
