@@ -163,6 +163,16 @@ impl Side {
         out
     }
 
+    /// The least time of a partner of a row of time `time`.
+    fn from(&self, time: i64) -> i64 {
+        time.saturating_sub(self.back_ms)
+    }
+
+    /// The greatest time of a partner of a row of time `time`.
+    fn to(&self, time: i64) -> i64 {
+        time.saturating_add(self.ahead_ms)
+    }
+
     /// The watermark at which a bucket goes.
     fn gone_at(&self, bucket: i64) -> i64 {
         last_time(bucket, self.width_ms).saturating_add(self.ahead_ms)
@@ -256,53 +266,39 @@ impl IntervalJoin {
     ) -> Result<()> {
         let [left, right] = &mut self.sides;
         let (own, other) = if at == 0 { (left, right) } else { (right, left) };
-        let (Some(&least), Some(&greatest)) = (fresh.times.iter().min(), fresh.times.iter().max())
-        else {
-            return Ok(());
-        };
-        let from = |time: i64| time.saturating_sub(own.back_ms);
-        let to = |time: i64| time.saturating_add(own.ahead_ms);
-        let width = own.width_ms;
-        let (first, last) = (from(least).div_euclid(width), to(greatest).div_euclid(width));
-        if first > last {
-            return Ok(());
-        }
         let probe = Probe { is_left: at == 0, residual: self.residual.as_ref(), eval: cx.eval() };
         let keys = fresh.batch.project(&own.key_columns);
-        for (&number, bucket) in other.buckets.range_mut(first..=last) {
-            let (begin, end) = (number.saturating_mul(width), last_time(number, width));
-            let rows = 0..fresh.times.len() as u32;
-            let asks = |&row: &u32| {
-                let time = fresh.times[row as usize];
-                from(time) <= end && to(time) >= begin
-            };
-            let asking: Vec<u32> = rows.filter(asks).collect();
-            if asking.is_empty() {
+        let width = own.width_ms;
+        for (bucket, rows) in by_bucket(&fresh.times, width) {
+            let first = own.from(bucket.saturating_mul(width)).div_euclid(width);
+            let last = own.to(last_time(bucket, width)).div_euclid(width);
+            if first > last {
                 continue;
             }
-            let mut ids = Vec::new();
-            if asking.len() == fresh.times.len() {
-                bucket.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
-            } else {
-                let keys = keys.take(&UInt32Array::from(asking.clone()))?;
-                bucket.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
-            }
-            let mut pairs = Pairs::default();
-            for (&row, &id) in asking.iter().zip(&ids).filter(|(_, id)| **id != ABSENT) {
-                let time = fresh.times[row as usize];
-                let (from, to) = (from(time), to(time));
-                let mut partner = bucket.heads[id as usize];
-                while partner != NONE {
-                    if (from..=to).contains(&bucket.times[partner as usize]) {
-                        pairs.push(row as usize, partner);
+            let keys = match rows.len() == fresh.times.len() {
+                true => keys.clone(),
+                false => keys.take(&UInt32Array::from(rows.clone()))?,
+            };
+            for (_, kept) in other.buckets.range_mut(first..=last) {
+                let mut ids = Vec::new();
+                kept.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
+                let mut pairs = Pairs::default();
+                for (&row, &id) in rows.iter().zip(&ids).filter(|(_, id)| **id != ABSENT) {
+                    let time = fresh.times[row as usize];
+                    let (from, to) = (own.from(time), own.to(time));
+                    let mut partner = kept.heads[id as usize];
+                    while partner != NONE {
+                        if (from..=to).contains(&kept.times[partner as usize]) {
+                            pairs.push(row as usize, partner);
+                        }
+                        partner = kept.next[partner as usize];
                     }
-                    partner = bucket.next[partner as usize];
+                    if pairs.is_full() {
+                        settle(&probe, fresh, kept, std::mem::take(&mut pairs), output)?;
+                    }
                 }
-                if pairs.is_full() {
-                    settle(&probe, fresh, bucket, std::mem::take(&mut pairs), output)?;
-                }
+                settle(&probe, fresh, kept, pairs, output)?;
             }
-            settle(&probe, fresh, bucket, pairs, output)?;
         }
         Ok(())
     }
@@ -364,7 +360,7 @@ impl Operator for IntervalJoin {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
         // The clock has passed all times before now; rows of this step are of now.
-        let clock = (!cx.end_of_input).then_some(cx.now_ms - 1).unwrap_or(i64::MAX);
+        let clock = if cx.end_of_input { i64::MAX } else { cx.now_ms - 1 };
         let before = if self.processing_time { None } else { cx.watermark_before };
         for (at, input) in inputs.into_iter().enumerate() {
             for batch in input.batches.into_iter().filter(|batch| !batch.is_empty()) {

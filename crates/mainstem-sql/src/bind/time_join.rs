@@ -554,6 +554,27 @@ impl Binder<'_> {
                 let joined = equi_join(left, right, JoinKind::Inner, condition, fields);
                 Ok(under(joined, sides.rest))
             }
+            RelKind::Join {
+                left,
+                right,
+                kind: kind @ (JoinKind::Left | JoinKind::Semi | JoinKind::Anti),
+                left_keys,
+                right_keys,
+                residual,
+            } => {
+                let width = left.fields.len();
+                let on_left = |p: &Bound| {
+                    let columns = columns_of(p);
+                    p.is_deterministic()
+                        && !has_placeholder(p)
+                        && !columns.is_empty()
+                        && columns.iter().all(|c| *c < width)
+                };
+                let (down, stay): (Vec<_>, Vec<_>) = parts.into_iter().partition(on_left);
+                let left = Box::new(self.into_joins(*left, down)?);
+                let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                Ok(under(Rel { kind, fields }, stay))
+            }
             RelKind::TimedJoin { left, right, kind, left_keys, right_keys, residual, by }
                 if matches!(by, JoinTime::Version { .. } | JoinTime::Lookup) =>
             {
@@ -605,6 +626,10 @@ fn moved_fields(mut fields: Vec<RelField>, exprs: &[Bound], input: &Rel) -> Vec<
     fields
 }
 
+fn has_placeholder(part: &Bound) -> bool {
+    part.any(&|expr| matches!(expr.kind, BoundKind::Placeholder(_)))
+}
+
 /// Conjuncts by the sides they read; those of the right side count its columns.
 struct BySide {
     left: Vec<Bound>,
@@ -621,7 +646,8 @@ fn sorted(parts: Vec<Bound>, width: usize) -> BySide {
         let on_left = columns.iter().any(|c| *c < width);
         let on_right = columns.iter().any(|c| *c >= width);
         match (on_left, on_right) {
-            _ if !part.is_deterministic() => sides.rest.push(part),
+            // What reads a query around this one is found where it was written.
+            _ if !part.is_deterministic() || has_placeholder(&part) => sides.rest.push(part),
             (true, true) => sides.both.push(part),
             (true, false) => sides.left.push(part),
             (false, true) => sides.right.push(part.remap(&|c| c - width)),

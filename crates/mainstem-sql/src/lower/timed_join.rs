@@ -156,21 +156,7 @@ impl Lowering<'_> {
                 Span::default(),
             ));
         }
-        let mut endless = None;
-        super::visit(sides.right, &mut |rel| {
-            if let RelKind::Scan { table, .. } = &rel.kind
-                && may_not_end(rel, self.connectors)
-            {
-                endless = Some(table.name.clone());
-            }
-        });
-        if let Some(table) = endless {
-            let message =
-                format!("FOR SYSTEM_TIME AS OF processing time over '{table}', which does not end");
-            return Err(SqlError::unsupported(message, Span::default()).with_hint(
-                "read it from a table that ends (files, 'scan.bounded.mode', 'number-of-rows'), or join it as a versioned table AS OF a rowtime",
-            ));
-        }
+        self.check_lookup(sides.right)?;
         let (l, r) = (self.rel(sides.left)?, self.rel(sides.right)?);
         let l = self.exchange(l, sides.left_keys.clone(), &sides.left.types());
         let r = self.exchange(r, sides.right_keys.clone(), &sides.right.types());
@@ -183,6 +169,27 @@ impl Lowering<'_> {
             residual: sides.residual.cloned().map(Bound::compile),
         };
         Ok(self.push(node, vec![l, r], name, &rel.types(), changelog))
+    }
+
+    /// Refuses a right side of a lookup join that does not end.
+    fn check_lookup(&self, right: &Rel) -> SqlResult<()> {
+        const HINT: &str = "read it from what ends (a file, a topic with 'scan.bounded.mode'), or join it as a \
+                            versioned table AS OF a rowtime";
+        let mut wrong = None;
+        super::visit(right, &mut |rel| {
+            let RelKind::Scan { table, options, .. } = &rel.kind else { return };
+            let connector = self.connectors.connector(options);
+            if connector.is_some_and(|spec| spec.source.is_none()) {
+                let connector = connector.map_or("", |spec| spec.name);
+                wrong = Some(format!("a lookup in '{}' (connector '{connector}')", table.name));
+            } else if may_not_end(rel, self.connectors) {
+                wrong = Some(format!("a lookup in '{}', which does not end", table.name));
+            }
+        });
+        match wrong {
+            Some(what) => Err(SqlError::unsupported(what, Span::default()).with_hint(HINT)),
+            None => Ok(()),
+        }
     }
 
     /// A versioned table, change by change.
@@ -245,8 +252,9 @@ pub(crate) fn state(kind: &NodeKind) -> Option<String> {
                 mainstem_engine::plan::TimeSource::ProcessingTime => "the clock passes",
             };
             format!(
-                "left rows for {} ms, right rows for {upper_ms} ms, freed when {passes}",
-                lower_ms.saturating_neg()
+                "left rows for {} ms, right rows for {} ms, freed when {passes}",
+                lower_ms.saturating_neg().max(0),
+                upper_ms.max(&0),
             )
         }
         NodeKind::TemporalJoin { .. } => {
