@@ -2,6 +2,8 @@
 //! Invariant: for each row on the left, the rows of the query with that row's values put in; an outer join keeps the
 //! left rows for which there is none.
 
+mod unnest;
+
 use mainstem_engine::plan::JoinKind;
 
 use super::Binder;
@@ -14,6 +16,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::operators::UnaryOp;
 use crate::rel::{Rel, RelField, RelKind};
 use crate::source::Span;
+use unnest::is_unnest;
 
 impl Binder<'_> {
     /// `left JOIN LATERAL (query) AS alias`.
@@ -53,6 +56,13 @@ impl Binder<'_> {
                 return Err(SqlError::new("LATERAL takes no USING", span));
             }
         };
+        if is_unnest(&right) {
+            let rel = unnest::joined(depth, left, right, is_left, query.span)?;
+            return match condition {
+                Some(on) => self.restricted(rel, on, "ON"),
+                None => Ok(rel),
+            };
+        }
         let session = self.context.session;
         let correlation = Correlation { session, depth, span: query.span, outer: Some(&left) };
         let fields = right.fields.clone();

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::expr::ExprBinder;
 use super::match_recognize::MatchScope;
 use super::over::Overs;
+use super::unknown_column;
 use crate::ast::Ident;
 use crate::bound::{Bound, BoundKind, Placeholder};
 use crate::error::SqlResult;
@@ -93,20 +94,33 @@ impl Surroundings {
     ) -> SqlResult<Option<Bound>> {
         let mut scope = self.scope.as_ref();
         while let Some(around) = scope {
-            let binder = ExprBinder::new(binder.session, &around.fields);
-            if let Some((column, used)) = binder.place(parts, span)? {
+            let outer = ExprBinder::new(binder.session, &around.fields);
+            if let Some((column, used)) = outer.place(parts, span)? {
                 let placeholder = Placeholder::Outer { depth: around.depth, column };
                 let mut bound = Bound {
                     kind: BoundKind::Placeholder(placeholder),
                     data_type: around.fields[column].data_type.clone(),
                 };
                 for name in &parts[used..] {
-                    bound = binder.field(bound, name)?;
+                    bound = outer.field(bound, name)?;
                 }
                 return Ok(Some(bound));
+            }
+            let of_table: Vec<RelField> =
+                around.fields.iter().filter(|f| is_of(f, parts)).cloned().collect();
+            if let [_, name, ..] = parts
+                && !of_table.is_empty()
+                && !binder.fields.iter().any(|f| is_of(f, parts))
+            {
+                return Err(unknown_column(&name.value, &of_table, name.span));
             }
             scope = around.parent.as_ref();
         }
         Ok(None)
     }
+}
+
+/// True if the first of `parts` is the table that `field` is of.
+fn is_of(field: &RelField, parts: &[Ident]) -> bool {
+    parts.first().is_some_and(|table| field.qualifier.as_deref() == Some(&table.value))
 }
