@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, OverCall};
-use mainstem_engine::plan::{NodeKind, Plan, TimeSource};
+use mainstem_engine::plan::{JoinKind, NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{EmitSpec, WindowKind};
 
@@ -103,8 +103,9 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             "rows until the watermark passes, then started runs of each key, freed when they end"
                 .to_owned()
         }
-        NodeKind::Join { .. } => {
-            "all rows of both inputs, kept until they are retracted".to_owned()
+        NodeKind::Join { kind, .. } => {
+            let both = node.inputs.iter().all(|i| plan.nodes[*i].changelog);
+            regular_join_state(*kind, both).to_owned()
         }
         NodeKind::Over { time, calls, .. } => over_state(*time, calls).to_owned(),
         NodeKind::IntervalJoin { .. }
@@ -120,6 +121,21 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
         NodeKind::Sort { limit: Some(limit), .. } => format!("{limit} rows"),
         _ => return None,
     })
+}
+
+/// What a regular join keeps, both inputs of which may take rows back.
+fn regular_join_state(kind: JoinKind, both_retract: bool) -> &'static str {
+    match (kind, both_retract) {
+        (_, true) => "all rows of both inputs, kept until they are retracted",
+        (JoinKind::Inner, false) => {
+            "all rows of both inputs, kept until they are retracted or the other input has ended: it grows, \
+             as no condition bounds the difference of two time attributes"
+        }
+        (_, false) => {
+            "all rows of both inputs, kept until they are retracted: it grows, \
+             as no condition bounds the difference of two time attributes"
+        }
+    }
 }
 
 /// What a rank keeps, and what bounds it.

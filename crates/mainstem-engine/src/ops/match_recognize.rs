@@ -9,6 +9,7 @@ mod automaton;
 mod kept;
 mod matcher;
 mod queue;
+mod running;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use self::arena::{Arena, Around, Item};
 use self::automaton::Automaton;
 use self::kept::{Kept, NEVER};
 use self::matcher::{Found, Matcher};
+use self::running::Running;
 use self::slots::{Held, View, evaluate};
 use super::rows::Rows;
 use super::time_queue::TimeQueue;
@@ -52,6 +54,7 @@ pub(crate) struct MatchRecognize {
     /// By key.
     kept: Vec<Kept>,
     store: Rows,
+    running: Running,
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
 }
 
@@ -83,6 +86,7 @@ impl MatchRecognize {
             keys: KeyTable::new(&key_types)?,
             kept: Vec::new(),
             store: Rows::new(input),
+            running: Running::new(spec),
             deadlines: BinaryHeap::new(),
         })
     }
@@ -208,10 +212,11 @@ impl MatchRecognize {
         let mut arena = Arena::new(width);
         arena.add_starts(&mut items, &self.automaton);
         for (index, item) in items.iter_mut().enumerate() {
-            self.kept[item.key as usize].load(item, index as u32, &mut arena, width);
+            let kept = &self.kept[item.key as usize];
+            kept.load(item, index as u32, &mut arena, &mut self.running, width);
         }
-        arena.grow(&items, &around)?;
-        let mut found = Vec::new();
+        arena.grow(&items, &mut self.running, &around);
+        let (mut found, mut scratch) = (Vec::new(), Default::default());
         for (index, item) in items.iter_mut().enumerate() {
             let is_last = item.is_last;
             let mut matcher = Matcher {
@@ -220,17 +225,18 @@ impl MatchRecognize {
                 item,
                 index: index as u32,
                 found: &mut found,
+                scratch: &mut scratch,
             };
             matcher.take_rows()?;
             if is_last {
                 matcher.advance_time(until)?;
             }
         }
-        let output = self.measures(found, &items, &arena, &around)?;
-        let (mut dropped, mut released) = (0, Vec::new());
+        let output = measures(&self.keys, found, &items, &arena, &around)?;
+        let (mut dropped, mut released, mut groups) = (0, Vec::new(), Vec::new());
         for item in &mut items {
             let kept = &mut self.kept[item.key as usize];
-            dropped += kept.store(item, &arena, &self.automaton);
+            dropped += kept.store(item, &arena, &self.automaton, &mut groups);
             let deadline = kept.deadline(self.spec.within_ms, width);
             if deadline < kept.armed {
                 kept.armed = deadline;
@@ -242,35 +248,8 @@ impl MatchRecognize {
             }
         }
         self.keys.release(&released);
+        self.running.end_pass(&groups);
         Ok((output, dropped))
-    }
-
-    /// One row a match: keys, then measures.
-    fn measures(
-        &self,
-        mut found: Vec<Found>,
-        items: &[Item],
-        arena: &Arena,
-        around: &Around<'_>,
-    ) -> Result<Option<Batch>> {
-        if found.is_empty() {
-            return Ok(None);
-        }
-        found.sort_by_key(|found| found.time);
-        let view = |found: &Found| View {
-            rows: &items[found.item as usize].rows,
-            begins: arena.begins(found.node),
-            at: arena.node(found.node).next,
-            asked: None,
-            time: found.time,
-        };
-        let views: Vec<View<'_>> = found.iter().map(view).collect();
-        let keys: Vec<u32> = found.iter().map(|found| items[found.item as usize].key).collect();
-        let mut columns = self.keys.emit(&keys)?;
-        for measure in &self.spec.measures {
-            columns.push(evaluate(measure, &views, around.store, around.cx)?);
-        }
-        Ok(Some(Batch::new(columns, found.len())))
     }
 
     /// Gives the memory of rows back that nobody holds.
@@ -281,6 +260,34 @@ impl MatchRecognize {
         }
         Ok(())
     }
+}
+
+/// One row a match: keys, then measures.
+fn measures(
+    keys: &KeyTable,
+    mut found: Vec<Found>,
+    items: &[Item],
+    arena: &Arena,
+    around: &Around<'_>,
+) -> Result<Option<Batch>> {
+    if found.is_empty() {
+        return Ok(None);
+    }
+    found.sort_by_key(|found| found.time);
+    let view = |found: &Found| View {
+        rows: &items[found.item as usize].rows,
+        begins: arena.begins(found.node),
+        at: arena.node(found.node).next,
+        asked: None,
+        time: found.time,
+    };
+    let views: Vec<View<'_>> = found.iter().map(view).collect();
+    let ids: Vec<u32> = found.iter().map(|found| items[found.item as usize].key).collect();
+    let mut columns = keys.emit(&ids)?;
+    for measure in &around.spec.measures {
+        columns.push(evaluate(measure, &views, &[], around.store, around.cx)?);
+    }
+    Ok(Some(Batch::new(columns, found.len())))
 }
 
 /// The rows that are not late.
@@ -333,6 +340,7 @@ impl Operator for MatchRecognize {
     fn state_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::size_bytes)
             + self.store.size_bytes()
+            + self.running.size_bytes()
             + self.keys.size_bytes()
             + self.deadlines.len() * size_of::<(i64, u32)>()
             + self.kept.iter().map(|kept| size_of::<Kept>() + kept.size_bytes()).sum::<usize>()

@@ -59,6 +59,7 @@ impl Binder<'_> {
             };
             scope.borrow_mut().enter(Clause::Define(at));
             let bound = binder.condition(expr, "DEFINE")?;
+            let bound = binder.coerce(bound, &TypeKind::Boolean.nullable(), expr.span)?;
             conditions.push(Some(scope.borrow_mut().leave(bound)));
         }
         let (mut measures, mut fields) = (Vec::new(), Vec::new());

@@ -4,15 +4,19 @@
 //! Which of the runs live that long is decided afterwards, by `matcher`; an error counts only if one of them meets it.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use mainstem_core::{Error, Result};
 
 use super::super::rows::Rows;
 use super::automaton::{Automaton, FINAL, Next};
 use super::queue::Queue;
+use super::running::Running;
 use super::slots::{Held, UNSET, View, evaluate};
 use crate::expr::EvalContext;
 use crate::match_recognize::{MatchExpr, MatchSpec, Slot};
+
+/// No variable.
+pub(super) const NOBODY: u16 = u16::MAX;
 
 /// The rows and runs of one key in one pass.
 #[derive(Debug, Default)]
@@ -36,12 +40,23 @@ pub(super) struct Item {
 pub(super) struct Node {
     item: u32,
     pub(super) state: u16,
+    /// The variable that took the row before `next`.
+    pub(super) made_by: u16,
+    /// The group of that variable's aggregates, if it has any.
+    pub(super) group: u32,
     children: u16,
     /// The position of the row that comes next.
     pub(super) next: u32,
     first_child: u32,
     /// Which of `errors` it meets there.
     error: u32,
+}
+
+impl Node {
+    /// True if the variable took the row before `next`.
+    fn is_by(&self, variable: usize) -> bool {
+        usize::from(self.made_by) == variable
+    }
 }
 
 #[derive(Debug)]
@@ -87,9 +102,24 @@ impl Arena {
     }
 
     pub(super) fn add(&mut self, item: u32, state: u16, next: u32, begins: &[u32]) -> u32 {
-        self.nodes.push(Node { item, state, children: 0, next, first_child: 0, error: UNSET });
+        self.nodes.push(Node {
+            item,
+            state,
+            made_by: NOBODY,
+            group: UNSET,
+            children: 0,
+            next,
+            first_child: 0,
+            error: UNSET,
+        });
         self.begins.extend_from_slice(begins);
         (self.nodes.len() - 1) as u32
+    }
+
+    /// A run of the step before goes on with the group that it had.
+    pub(super) fn set_group(&mut self, node: u32, made_by: u16, group: u32) {
+        let node = &mut self.nodes[node as usize];
+        (node.made_by, node.group) = (made_by, group);
     }
 
     /// A run for every new row that starts with it. The first nodes of all.
@@ -104,20 +134,21 @@ impl Arena {
     }
 
     /// Works out the children of all nodes there are, and theirs.
-    pub(super) fn grow(&mut self, items: &[Item], around: &Around<'_>) -> Result<()> {
+    pub(super) fn grow(&mut self, items: &[Item], running: &mut Running, around: &Around<'_>) {
         let new_rows: usize = items.iter().map(|i| i.rows.len() - i.first_new as usize).sum();
         self.answer_by_row(items, new_rows, around);
         let mut frontier: Vec<u32> = (0..self.nodes.len() as u32).collect();
         loop {
             frontier.retain(|&node| self.is_open(node, items, around.spec.within_ms));
             if frontier.is_empty() {
-                return Ok(());
+                return;
             }
-            let answers = self.answers(&frontier, items, around)?;
+            let (answers, groups) = self.answers(&frontier, items, running, around);
             let first = self.nodes.len() as u32;
             for (at, &node) in frontier.iter().enumerate() {
-                let answers = &answers[at * self.width..][..self.width];
-                self.advance(node, answers, around.automaton);
+                let own = at * self.width..(at + 1) * self.width;
+                let answers = &answers[own.clone()];
+                self.advance(node, answers, groups.get(own), around.automaton);
             }
             frontier = (first..self.nodes.len() as u32).collect();
         }
@@ -155,19 +186,22 @@ impl Arena {
                 let condition = v.condition.as_ref().filter(|e| only_current(e))?;
                 let views: Vec<View<'_>> =
                     (0..new_rows as u32).map(|n| self.view(n, variable as u16, items)).collect();
-                truth(condition, &views, around).ok()
+                truth(condition, &views, &[], around).ok()
             })
             .collect();
     }
 
     /// For each node of the frontier and each variable that its state asks: does its next row satisfy the condition?
+    /// And the groups of aggregates, with that row; empty if there are none.
     fn answers(
         &mut self,
         frontier: &[u32],
         items: &[Item],
+        running: &mut Running,
         around: &Around<'_>,
-    ) -> Result<Vec<bool>> {
+    ) -> (Vec<bool>, Vec<u32>) {
         let mut answers = vec![false; frontier.len() * self.width];
+        let mut handed_on = Vec::new();
         for (variable, v) in around.spec.variables.iter().enumerate() {
             let asks = |node: &u32| {
                 let state = &around.automaton.states[usize::from(self.node(*node).state)];
@@ -190,16 +224,30 @@ impl Arena {
             }
             let views: Vec<View<'_>> =
                 asking.iter().map(|&at| self.view(frontier[at], variable as u16, items)).collect();
-            match truth(condition, &views, around) {
+            let mut groups = Vec::new();
+            let given = if running.has_groups(variable as u16) {
+                let own = |&at: &usize| Some(self.node(frontier[at])).filter(|n| n.is_by(variable));
+                groups.extend(asking.iter().map(|at| own(at).map_or(UNSET, |node| node.group)));
+                running.values(variable as u16, &views, &mut groups, around.store)
+            } else {
+                Ok(Vec::new())
+            };
+            match given.and_then(|given| truth(condition, &views, &given, around)) {
                 Ok(values) => {
+                    if !groups.is_empty() {
+                        handed_on.resize(answers.len(), UNSET);
+                    }
                     for (index, at) in asking.into_iter().enumerate() {
                         answers[at * self.width + variable] = values.value(index);
+                        if let Some(&group) = groups.get(index) {
+                            handed_on[at * self.width + variable] = group;
+                        }
                     }
                 }
                 Err(_) => {
                     let one_by_one: Vec<Result<bool>> = views
                         .chunks(1)
-                        .map(|view| truth(condition, view, around).map(|v| v.value(0)))
+                        .map(|view| truth(condition, view, &[], around).map(|v| v.value(0)))
                         .collect();
                     for (at, answer) in asking.into_iter().zip(one_by_one) {
                         match answer {
@@ -213,10 +261,16 @@ impl Arena {
                 }
             }
         }
-        Ok(answers)
+        (answers, handed_on)
     }
 
-    fn advance(&mut self, node: u32, answers: &[bool], automaton: &Automaton) {
+    fn advance(
+        &mut self,
+        node: u32,
+        answers: &[bool],
+        groups: Option<&[u32]>,
+        automaton: &Automaton,
+    ) {
         let of = self.node(node);
         let first_child = self.nodes.len() as u32;
         let holds = |variable: u16| answers[usize::from(variable)];
@@ -229,7 +283,9 @@ impl Arena {
                     *begin = of.next;
                 }
             }
-            self.nodes.push(Node { state, next: of.next + 1, children: 0, ..of });
+            let group = groups.map_or(UNSET, |groups| groups[usize::from(variable)]);
+            let (made_by, next) = (variable, of.next + 1);
+            self.nodes.push(Node { state, made_by, group, next, children: 0, ..of });
         });
         let children = (self.nodes.len() as u32 - first_child) as u16;
         let of = &mut self.nodes[node as usize];
@@ -237,8 +293,13 @@ impl Arena {
     }
 }
 
-fn truth(condition: &MatchExpr, views: &[View<'_>], around: &Around<'_>) -> Result<BooleanArray> {
-    let values = evaluate(condition, views, around.store, around.cx)?;
+fn truth(
+    condition: &MatchExpr,
+    views: &[View<'_>],
+    given: &[(usize, ArrayRef)],
+    around: &Around<'_>,
+) -> Result<BooleanArray> {
+    let values = evaluate(condition, views, given, around.store, around.cx)?;
     let values = values
         .as_boolean_opt()
         .ok_or_else(|| Error::internal("a condition of DEFINE is not boolean"))?;

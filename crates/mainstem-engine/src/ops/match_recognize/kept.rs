@@ -2,15 +2,21 @@
 //! Invariant: nothing is kept of a key but runs that have started, matches that wait, and their rows; positions count
 //! from the first row kept.
 
-use super::arena::{Arena, Item};
-use super::automaton::Automaton;
+use super::arena::{Arena, Item, NOBODY};
+use super::automaton::{Automaton, FINAL};
 use super::queue::{Entry, NOT_STARTED, Queue};
+use super::running::Running;
 use super::slots::{Held, UNSET};
 
 /// No deadline.
 pub(super) const NEVER: i64 = i64::MAX;
 
-/// A key's part of the state. Runs are `width + 1` words each: the state (of matches: the end), then the begins.
+/// A run's words before its begins: its state, the variable that took its last row, that variable's group.
+const RUN_WORDS: usize = 3;
+/// A match's: the end.
+const MATCH_WORDS: usize = 1;
+
+/// A key's part of the state.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) rows: Vec<Held>,
@@ -34,7 +40,7 @@ impl Kept {
 
     /// How many runs there are.
     pub(super) fn runs(&self, width: usize) -> usize {
-        self.runs.len() / (width + 1)
+        self.runs.len() / (RUN_WORDS + width)
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -48,23 +54,42 @@ impl Kept {
     }
 
     /// Makes nodes of the runs.
-    pub(super) fn load(&self, item: &mut Item, index: u32, arena: &mut Arena, width: usize) {
-        item.partial = queue(&self.runs, width, |words| {
-            if words[1] == UNSET {
+    pub(super) fn load(
+        &self,
+        item: &mut Item,
+        index: u32,
+        arena: &mut Arena,
+        running: &mut Running,
+        width: usize,
+    ) {
+        item.partial = queue(&self.runs, RUN_WORDS, width, |words, begins| {
+            if begins[0] == UNSET {
                 return UNSET;
             }
-            arena.add(index, words[0] as u16, item.first_new, &words[1..])
+            let node = arena.add(index, words[0] as u16, item.first_new, begins);
+            let (made_by, group) = (words[1] as u16, words[2]);
+            arena.set_group(node, made_by, group);
+            if group != UNSET {
+                running.lend(made_by, group);
+            }
+            node
         });
         if item.partial.peek().is_none() {
             item.partial.push(Entry { start: NOT_STARTED, node: UNSET });
         }
-        item.done = queue(&self.done, width, |words| {
-            arena.add(index, super::automaton::FINAL, words[0], &words[1..])
+        item.done = queue(&self.done, MATCH_WORDS, width, |words, begins| {
+            arena.add(index, FINAL, words[0], begins)
         });
     }
 
-    /// Takes back what lives; returns how many rows do not.
-    pub(super) fn store(&mut self, item: &mut Item, arena: &Arena, automaton: &Automaton) -> usize {
+    /// Takes back what lives, with the groups in use; returns how many rows do not.
+    pub(super) fn store(
+        &mut self,
+        item: &mut Item,
+        arena: &Arena,
+        automaton: &Automaton,
+        groups: &mut Vec<(u16, u32)>,
+    ) -> usize {
         let started = |queue: &Queue| {
             queue.entries().iter().map(|e| e.start).filter(|s| *s != NOT_STARTED).min()
         };
@@ -76,10 +101,14 @@ impl Kept {
             let moved = |begin: &u32| if *begin == UNSET { UNSET } else { begin - dropped as u32 };
             for entry in item.partial.entries() {
                 if entry.start == NOT_STARTED {
-                    self.runs.push(automaton.start.into());
+                    self.runs.extend([automaton.start.into(), NOBODY.into(), UNSET]);
                     self.runs.extend(std::iter::repeat_n(UNSET, automaton.width()));
                 } else {
-                    self.runs.push(arena.node(entry.node).state.into());
+                    let node = arena.node(entry.node);
+                    if node.group != UNSET {
+                        groups.push((node.made_by, node.group));
+                    }
+                    self.runs.extend([node.state.into(), node.made_by.into(), node.group]);
                     self.runs.extend(arena.begins(entry.node).iter().map(moved));
                 }
             }
@@ -95,7 +124,7 @@ impl Kept {
 
     /// When the oldest run is too old.
     pub(super) fn deadline(&self, within_ms: Option<i64>, width: usize) -> i64 {
-        let starts = self.runs.chunks_exact(width + 1).map(|words| words[1]);
+        let starts = self.runs.chunks_exact(RUN_WORDS + width).map(|words| words[RUN_WORDS]);
         match (starts.min(), within_ms) {
             (Some(start), Some(within)) if start != UNSET => {
                 self.rows[start as usize].time.saturating_add(within)
@@ -105,11 +134,18 @@ impl Kept {
     }
 }
 
-fn queue(words: &[u32], width: usize, mut node: impl FnMut(&[u32]) -> u32) -> Queue {
+/// Runs of `lead` words and their begins as a queue.
+fn queue(
+    words: &[u32],
+    lead: usize,
+    width: usize,
+    mut node: impl FnMut(&[u32], &[u32]) -> u32,
+) -> Queue {
     let mut queue = Queue::default();
-    for words in words.chunks_exact(width + 1) {
+    for words in words.chunks_exact(lead + width) {
+        let (words, begins) = words.split_at(lead);
         // UNSET and NOT_STARTED are the same number.
-        queue.push(Entry { start: words[1], node: node(words) });
+        queue.push(Entry { start: begins[0], node: node(words, begins) });
     }
     queue
 }

@@ -28,13 +28,14 @@ pub(super) struct Matcher<'a> {
     pub(super) item: &'a mut Item,
     pub(super) index: u32,
     pub(super) found: &'a mut Vec<Found>,
+    /// Empty, for the runs that a row makes and the matches.
+    pub(super) scratch: &'a mut [Queue; 2],
 }
 
 impl Matcher<'_> {
     /// Takes all new rows of the item.
     pub(super) fn take_rows(&mut self) -> Result<()> {
-        let mut partial = Queue::default();
-        let mut complete = Queue::default();
+        let [mut partial, mut complete] = std::mem::take(self.scratch);
         for position in self.item.first_new..self.item.rows.len() as u32 {
             let time = self.item.rows[position as usize].time;
             self.advance_time(time)?;
@@ -67,6 +68,7 @@ impl Matcher<'_> {
             }
             self.tell(|_| time)?;
         }
+        *self.scratch = [partial, complete];
         Ok(())
     }
 

@@ -38,7 +38,7 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// The positions of the rows of a variable.
-    fn range(&self, variable: Option<usize>) -> (u32, u32) {
+    pub(super) fn range(&self, variable: Option<usize>) -> (u32, u32) {
         let with_current = self.at + u32::from(self.asked.is_some());
         let begin = |variable: usize| Some(self.begins[variable]).filter(|begin| *begin != UNSET);
         match variable {
@@ -67,15 +67,19 @@ impl View<'_> {
     }
 }
 
-/// The value of `expr` for each view.
+/// The value of `expr` for each view; the slots of `given` are not computed.
 pub(super) fn evaluate(
     expr: &MatchExpr,
     views: &[View<'_>],
+    given: &[(usize, ArrayRef)],
     store: &Rows,
     cx: &EvalContext,
 ) -> Result<ArrayRef> {
-    let columns: Vec<ArrayRef> =
-        expr.slots.iter().map(|slot| values(slot, views, store, cx)).collect::<Result<_>>()?;
+    let value = |(at, slot): (usize, &Slot)| match given.iter().find(|(slot, _)| *slot == at) {
+        Some((_, values)) => Ok(ArrayRef::clone(values)),
+        None => values(slot, views, store, cx),
+    };
+    let columns: Vec<ArrayRef> = expr.slots.iter().enumerate().map(value).collect::<Result<_>>()?;
     expr.expr.eval(&Batch::new(columns, views.len()), cx)?.into_array(views.len())
 }
 
