@@ -130,8 +130,8 @@ impl<'a> Binder<'a> {
         match table {
             TableRef::Table { name, hints, system_time, alias } => {
                 if let Some(time) = system_time {
-                    return Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF", time.span)
-                        .with_hint("a plain JOIN with a small bounded table gives its rows to every record"));
+                    return Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF without a join", time.span)
+                        .with_hint("it stands behind JOIN, with a time attribute of the left side"));
                 }
                 let rel = self.named(name, hints)?;
                 self.aliased(rel, alias.as_ref(), Some(&name.last().value))

@@ -42,7 +42,7 @@ impl Lowering<'_> {
         let (kind, left_keys, right_keys) = (*kind, left_keys.clone(), right_keys.clone());
         match by {
             JoinTime::Interval { left: l, right: r, attribute, lower_ms, upper_ms } => {
-                let inputs = self.appended(&sides, "an interval join")?;
+                let inputs = self.appended(&sides, "an interval join", None)?;
                 let time = |column: usize| match attribute {
                     TimeAttribute::Event => time_source(Some(column)),
                     TimeAttribute::Processing => time_source(None),
@@ -69,7 +69,7 @@ impl Lowering<'_> {
             JoinTime::Version { .. } => self.temporal_join(rel, &sides, by),
             JoinTime::Lookup => self.lookup_join(rel, &sides),
             JoinTime::Window { left, right, processing_time, zone } => {
-                let inputs = self.appended(&sides, "a window join")?;
+                let inputs = self.appended(&sides, "a window join", Some((left, right)))?;
                 let time = if *processing_time { ", proctime" } else { "" };
                 let name = format!("WindowJoin({kind:?}, same window{}{time})", sides.keys());
                 let node = NodeKind::WindowJoin {
@@ -87,8 +87,13 @@ impl Lowering<'_> {
         }
     }
 
-    /// Both sides, by key, neither of which takes rows back.
-    fn appended(&mut self, sides: &Sides<'_>, what: &str) -> SqlResult<Vec<usize>> {
+    /// Both sides, by key or, without keys, by window; neither takes rows back.
+    fn appended(
+        &mut self,
+        sides: &Sides<'_>,
+        what: &str,
+        windows: Option<(&(usize, usize), &(usize, usize))>,
+    ) -> SqlResult<Vec<usize>> {
         let (left, right) = (self.rel(sides.left)?, self.rel(sides.right)?);
         for (side, node) in [("left", left), ("right", right)] {
             if self.changelog(node) {
@@ -98,9 +103,13 @@ impl Lowering<'_> {
                 ));
             }
         }
+        let (left_keys, right_keys) = match windows {
+            Some((l, r)) if sides.left_keys.is_empty() => (vec![l.0, l.1], vec![r.0, r.1]),
+            _ => (sides.left_keys.clone(), sides.right_keys.clone()),
+        };
         Ok(vec![
-            self.exchange(left, sides.left_keys.clone(), &sides.left.types()),
-            self.exchange(right, sides.right_keys.clone(), &sides.right.types()),
+            self.exchange(left, left_keys, &sides.left.types()),
+            self.exchange(right, right_keys, &sides.right.types()),
         ])
     }
 
