@@ -39,6 +39,10 @@ fn statements_of_the_dialect_parse() {
         "SELECT COUNT(DISTINCT a) FILTER (WHERE b > 1) AS c FROM t GROUP BY GROUPING SETS ((a), ()) HAVING COUNT(*) > 1",
         "SELECT o.*, r.rate FROM o JOIN r FOR SYSTEM_TIME AS OF o.ts AS r ON o.c = r.c",
         "SELECT a FROM t, LATERAL TABLE(f(a)) AS x(b)",
+        "SELECT SUM(a) FILTER (WHERE b) OVER (PARTITION BY c, d ORDER BY e DESC NULLS LAST ROWS 2 PRECEDING) FROM t",
+        "SELECT LAST_VALUE(a) IGNORE NULLS OVER w, COUNT(*) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), rows \
+         FROM t WINDOW w AS (PARTITION BY b ORDER BY c), v AS (w) QUALIFY ROW_NUMBER() OVER w < 3",
+        "SELECT f(a) over, range FROM t",
         "SELECT year, `select`, value FROM (VALUES (1, 2, 3)) AS t(year, `select`, value)",
     ];
     for text in statements {
@@ -83,6 +87,10 @@ fn expressions_parse() {
         "(a, b) OVERLAPS (c, d)",
         "EXISTS (SELECT 1)",
         "TUMBLE_START(ts, INTERVAL '1' HOUR)",
+        "1 + RANK() OVER (ORDER BY a, b)",
+        "SUM(a) OVER ()",
+        "AVG(a) OVER (ORDER BY t RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND UNBOUNDED FOLLOWING)",
+        "LAG(a, 2, 0) RESPECT NULLS OVER w",
     ];
     for text in expressions {
         if let Err(error) = parse_expression(text) {
@@ -119,6 +127,10 @@ fn refusals_say_where_and_what_to_do() {
         ("SELECT 1 1", (1, 10), ""),
         ("SELECT order FROM t", (1, 8), "backticks"),
         ("UPDATE t SET a = 1", (1, 1), "Flink"),
+        ("SELECT SUM(a) OVER (ROWS 2) FROM t", (1, 27), ""),
+        ("SELECT SUM(a) OVER (ORDER BY b ROWS UNBOUNDED) FROM t", (1, 46), ""),
+        ("SELECT SUM(a) IGNORE NULLS FROM t", (1, 28), ""),
+        ("SELECT SUM(a) OVER w FROM t WINDOW w (ORDER BY a)", (1, 38), ""),
     ];
     for (text, place, hint) in cases {
         let source = SourceText::new("f.sql", text, &BTreeMap::new()).unwrap();

@@ -92,13 +92,15 @@ impl Reach<'_> {
     fn touched_frames(&self, frame: Frame, entry: u32, place: usize) -> (usize, usize) {
         let from = match frame.end {
             None => 0,
-            // The row before a row that went away stands one place further from what is behind it.
-            Some(by) if frame.rows => self.shifted(place, by.saturating_neg().saturating_sub(1)),
+            // A row between another one and its frame moves that frame.
+            Some(by) if frame.rows => self.shifted(place, by.max(0).saturating_neg()),
             Some(by) => self.distance_start(entry, by.saturating_neg()),
         };
         let to = match frame.start {
             None => self.sequence.len(),
-            Some(by) if frame.rows => self.shifted(place, by.saturating_neg().saturating_add(1)),
+            Some(by) if frame.rows => {
+                self.shifted(place, by.min(0).saturating_neg().saturating_add(1))
+            }
             Some(by) => self.distance_end(entry, by.saturating_neg()),
         };
         (from, to)
