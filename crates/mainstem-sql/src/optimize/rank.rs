@@ -357,18 +357,36 @@ impl Shape {
             shape.emit = RankEmit::Windows { start, end, processing_time, zone: None };
         }
         let &[(column, descending, _)] = &shape.order[..] else { return shape };
-        match input.fields[column].time {
+        let windowed = matches!(shape.emit, RankEmit::Windows { .. });
+        let time = match input.fields[column].time {
+            None if windowed && is_time_of_window(input, column) => Some(TimeAttribute::Event),
+            time => time,
+        };
+        match time {
             Some(TimeAttribute::Processing) if function == RankFunction::RowNumber => {
                 shape.order.clear();
                 shape.latest_first = descending;
             }
             Some(TimeAttribute::Event) if is_first && descending => shape.latest_first = true,
-            Some(TimeAttribute::Event) if is_first && matches!(shape.emit, RankEmit::Changes) => {
+            Some(TimeAttribute::Event) if is_first && !windowed => {
                 shape.emit = RankEmit::FirstByTime { time: column };
             }
             _ => {}
         }
         shape
+    }
+}
+
+/// True for the event time that a window table function below went by: to Flink it is a time attribute still.
+fn is_time_of_window(rel: &Rel, column: usize) -> bool {
+    match &rel.kind {
+        RelKind::WindowTable { windows, .. } => windows.time == Some(column),
+        RelKind::SessionTable { sessions, .. } => sessions.time == Some(column),
+        RelKind::Project { input, exprs } => {
+            exprs[column].as_column().is_some_and(|column| is_time_of_window(input, column))
+        }
+        RelKind::Filter { input, .. } => is_time_of_window(input, column),
+        _ => false,
     }
 }
 
