@@ -92,6 +92,8 @@ pub(crate) struct ChangingOver {
 pub(super) struct Change {
     pub(super) comes: Vec<u32>,
     pub(super) goes: Vec<u32>,
+    /// What came and went: nobody has seen it.
+    passed: Vec<u32>,
 }
 
 impl ChangingOver {
@@ -203,7 +205,7 @@ impl ChangingOver {
                 short_lived.sort_unstable();
                 change.goes.retain(|entry| short_lived.binary_search(entry).is_err());
                 change.comes.retain(|entry| short_lived.binary_search(entry).is_err());
-                self.release(&short_lived);
+                change.passed = short_lived;
             }
             for &entry in &change.goes {
                 let place = self.held.place(partition, entry);
@@ -339,7 +341,8 @@ impl ChangingOver {
             for &entry in &change.goes {
                 self.held.entries[entry as usize].result = NONE;
             }
-            self.release(&change.goes);
+            let gone: Vec<u32> = change.goes.iter().chain(&change.passed).copied().collect();
+            self.release(&gone);
             if self.held.sequences[partition as usize].len() == 0 {
                 self.held.sequences[partition as usize] = Sequence::default();
                 empty.push(partition);
