@@ -86,12 +86,8 @@ impl Attach<'_> {
                 Ok(self.one_sided(rel, single, kind, Vec::new()))
             }
             (_, false) => {
-                let mut equal = Vec::new();
-                for (operand, output) in used.operands.iter().zip(&pulled.outputs) {
-                    let output = self.beside(&rel, output);
-                    equal.push(self.binder().equals_item(operand, output, used.span)?);
-                }
-                let single = Single { rel: pulled.rel, conditions: pulled.conditions };
+                let (single, values) = self.values_of(pulled, used)?;
+                let equal = self.equalities(&rel, &values, used)?;
                 Ok(self.one_sided(rel, single, JoinKind::Semi, equal))
             }
             (_, true) => self.not_in(rel, pulled, used),
@@ -113,11 +109,11 @@ impl Attach<'_> {
             return self.not_in_rows(rel, pulled, used);
         };
         let output = pulled.outputs[0].clone();
-        let equal = self.binder().equals_item(operand, self.beside(&rel, &output), used.span)?;
         let (operand_nullable, output_nullable) =
             (operand.data_type.nullable, output.data_type.nullable);
-        let all = Single { rel: pulled.rel.clone(), conditions: pulled.conditions.clone() };
-        let mut rel = self.one_sided(rel, all, JoinKind::Anti, vec![equal]);
+        let (all, values) = self.values_of(pulled.clone(), used)?;
+        let equal = self.equalities(&rel, &values, used)?;
+        let mut rel = self.one_sided(rel, all, JoinKind::Anti, equal);
         if output_nullable {
             let null = self.binder().unary_bound(UnaryOp::IsNull, output, used.span)?;
             let mut nulls = pulled.clone();
@@ -135,7 +131,8 @@ impl Attach<'_> {
             let null = binder.unary_bound(UnaryOp::IsNull, operand.clone(), used.span)?;
             let nothing = Bound::null(&TypeKind::Boolean.nullable());
             let key = binder.case_of(vec![(null, truth())], nothing, used.span)?;
-            let single = self.reduced(pulled, used)?;
+            let mut single = self.reduced(pulled, used)?;
+            single.rel = with_columns(single.rel, vec![truth()]).0;
             let marker = rel.fields.len() + single.rel.fields.len() - 1;
             let marker = Bound::column(marker, TypeKind::Boolean.not_null());
             let equal = binder.binary(BinaryOp::Eq, key, marker, used.span)?;
@@ -163,29 +160,57 @@ impl Attach<'_> {
         Ok(self.one_sided(rel, single, JoinKind::Anti, parts))
     }
 
-    /// One row where the sub-query has any for the same keys, TRUE in the last column. If not all conditions are
-    /// equalities, all rows.
-    fn reduced(&self, pulled: Pulled, used: &Used) -> SqlResult<Single> {
-        let correlation = self.correlation(used);
-        let equalities = pulled.conditions.iter().all(|c| correlation.equality(c).is_some());
-        if !equalities {
-            let conditions = pulled.conditions;
-            let (rel, _) = with_columns(pulled.rel, vec![truth()]);
-            return Ok(Single { rel, conditions });
-        }
-        self.distinct(pulled, &[], used)
+    /// The operands equal the values of the sub-query, which are beside `left`.
+    fn equalities(&self, left: &Rel, values: &[Bound], used: &Used) -> SqlResult<Vec<Bound>> {
+        let equal = |(operand, value): (&Bound, &Bound)| {
+            self.binder().equals_item(operand, self.beside(left, value), used.span)
+        };
+        used.operands.iter().zip(values).map(equal).collect()
     }
 
-    /// The different values of the columns `values` (which are not NULL) and of the keys; TRUE in the last column.
+    fn has_keys(&self, pulled: &Pulled, used: &Used) -> bool {
+        let correlation = self.correlation(used);
+        pulled.conditions.iter().all(|c| correlation.equality(c).is_some())
+    }
+
+    /// One row where the sub-query has any for the same keys. If not all conditions are equalities, all rows.
+    fn reduced(&self, pulled: Pulled, used: &Used) -> SqlResult<Single> {
+        if self.has_keys(&pulled, used) {
+            return self.distinct(pulled, &[], used);
+        }
+        Ok(Single { rel: pulled.rel, conditions: pulled.conditions })
+    }
+
+    /// The sub-query's rows, each once if that can be had, and its columns over them.
+    fn values_of(&self, pulled: Pulled, used: &Used) -> SqlResult<(Single, Vec<Bound>)> {
+        let correlation = self.correlation(used);
+        let speaks = |output: &Bound| correlation.speaks_of_outer(output);
+        if !self.has_keys(&pulled, used) || pulled.outputs.iter().any(speaks) {
+            let single = Single { rel: pulled.rel, conditions: pulled.conditions };
+            return Ok((single, pulled.outputs));
+        }
+        let columns: Vec<usize> = (0..pulled.outputs.len()).collect();
+        let column = |i: usize| Bound::column(i, pulled.outputs[i].data_type.clone());
+        let values = columns.iter().map(|&i| column(i)).collect();
+        Ok((self.distinct(pulled, &columns, used)?, values))
+    }
+
+    /// The different values of the columns `values` and of the keys; TRUE if there are neither. Where a row finds a
+    /// partner by equality, the first column is not NULL.
     fn distinct(&self, pulled: Pulled, values: &[usize], used: &Used) -> SqlResult<Single> {
         let keyed = self.correlation(used).keyed(pulled, values)?;
         let columns: Vec<usize> =
             values.iter().copied().chain(keyed.first..keyed.rel.fields.len()).collect();
-        let (rel, _) = with_columns(keyed.rel.select(&columns), vec![truth()]);
-        let fields = rel.fields.clone();
-        let keys: Vec<usize> = (0..fields.len()).collect();
-        let kind = RelKind::Aggregate { input: Box::new(rel), keys, aggregates: Vec::new() };
-        let rel = Rel { kind, fields };
+        let mut rel = keyed.rel.select(&columns);
+        if columns.is_empty() {
+            rel = with_columns(rel, vec![truth()]).0;
+        }
+        if rel.upsert_key().is_none() {
+            let fields = rel.fields.clone();
+            let keys: Vec<usize> = (0..fields.len()).collect();
+            let kind = RelKind::Aggregate { input: Box::new(rel), keys, aggregates: Vec::new() };
+            rel = Rel { kind, fields };
+        }
         let conditions = self.on_keys(&rel, values.len(), keyed.outer, used)?;
         Ok(Single { rel, conditions })
     }
@@ -240,9 +265,8 @@ impl Attach<'_> {
             return Ok((rel, truth()));
         }
         let single = self.distinct(pulled, &[], used)?;
-        let marker = single.rel.fields.len() - 1;
         let (rel, first) = self.added(rel, single, Vec::new());
-        let answer = self.is_there(&rel, first + marker, used)?;
+        let answer = self.is_there(&rel, first, used)?;
         Ok((rel, answer))
     }
 
@@ -264,25 +288,22 @@ impl Attach<'_> {
         let values = self.with_output(&pulled, used, UnaryOp::IsNotNull)?;
         let single = self.distinct(values, &[0], used)?;
         let value = Bound::column(0, single.rel.fields[0].data_type.clone());
-        let marker = single.rel.fields.len() - 1;
         let equal = self.binder().equals_item(operand, self.beside(&rel, &value), used.span)?;
         let (mut rel, first) = self.added(rel, single, vec![equal]);
-        let mut branches = vec![(self.is_there(&rel, first + marker, used)?, truth())];
+        let mut branches = vec![(self.is_there(&rel, first, used)?, truth())];
         let unknown = || Bound::null(&TypeKind::Boolean.nullable());
         if nullable && null.as_literal().is_none() {
             let nulls = self.with_output(&pulled, used, UnaryOp::IsNull)?;
             let single = self.distinct(nulls, &[], used)?;
-            let marker = single.rel.fields.len() - 1;
             let (joined, first) = self.added(rel, single, Vec::new());
             rel = joined;
-            branches.push((self.is_there(&rel, first + marker, used)?, unknown()));
+            branches.push((self.is_there(&rel, first, used)?, unknown()));
         }
         if operand.data_type.nullable {
             let single = self.distinct(pulled, &[], used)?;
-            let marker = single.rel.fields.len() - 1;
             let (joined, first) = self.added(rel, single, Vec::new());
             rel = joined;
-            let some = self.is_there(&rel, first + marker, used)?;
+            let some = self.is_there(&rel, first, used)?;
             let null = self.binder().unary_bound(UnaryOp::IsNull, operand.clone(), used.span)?;
             let both = self.binder().binary(BinaryOp::And, null, some, used.span)?;
             branches.push((both, unknown()));

@@ -75,7 +75,7 @@ impl Grouping {
                 continue;
             }
             if key.field.window.is_some() {
-                let message = format!("'{}' has to be in every grouping set", key.field.name);
+                let message = format!("a grouping set without '{}'", key.field.name);
                 return Err(SqlError::unsupported(message, span));
             }
             (key.field.data_type.nullable, key.field.time) = (true, None);

@@ -1,10 +1,11 @@
 //! Columns that nobody reads are not computed, not kept in state, not even decoded.
 
+mod sets;
 mod timed_join;
 
 use std::collections::BTreeSet;
 
-use mainstem_engine::plan::{Expanded, JoinKind};
+use mainstem_engine::plan::JoinKind;
 
 use crate::bound::Bound;
 use crate::rel::{Rel, RelField, RelKind, Sessions, WindowSource, Windows, columns_of};
@@ -99,32 +100,8 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             Rel { kind: RelKind::Sort { input, keys, limit }, fields: kept }
                 .select(&places(wanted, &needed))
         }
-        RelKind::Repeat { input, column } => {
-            let needed = union(wanted, BTreeSet::from([column]));
-            let outputs = &needed[..needed.len() - 1];
-            let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
-            let input = Box::new(prune(*input, &needed));
-            Rel { kind: RelKind::Repeat { input, column: outputs.len() }, fields: kept }
-                .select(&places(wanted, outputs))
-        }
-        RelKind::Expand { input, layouts } => {
-            let kept: Vec<Vec<Expanded>> =
-                layouts.iter().map(|layout| wanted.iter().map(|&w| layout[w]).collect()).collect();
-            let read = |expanded: &Expanded| match expanded {
-                Expanded::Column(column) => Some(*column),
-                Expanded::Null | Expanded::Number(_) => None,
-            };
-            let needed: BTreeSet<usize> = kept.iter().flatten().filter_map(read).collect();
-            let needed: Vec<usize> = needed.into_iter().collect();
-            let moved = |expanded: Expanded| match expanded {
-                Expanded::Column(column) => Expanded::Column(place_in(&needed)(column)),
-                other => other,
-            };
-            let layouts = kept.into_iter().map(|l| l.into_iter().map(moved).collect()).collect();
-            let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
-            let input = Box::new(prune(*input, &needed));
-            Rel { kind: RelKind::Expand { input, layouts }, fields }
-        }
+        RelKind::Repeat { input, column } => sets::repeat(*input, column, &fields, wanted),
+        RelKind::Expand { input, layouts } => sets::expand(*input, &layouts, &fields, wanted),
         RelKind::StateTtl { input, ttl_ms } => {
             let input = Box::new(prune(*input, wanted));
             let fields = wanted.iter().map(|&w| fields[w].clone()).collect();

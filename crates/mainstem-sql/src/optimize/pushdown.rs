@@ -17,7 +17,7 @@ use crate::bind::{conjunction, conjuncts};
 use crate::bound::{Bound, BoundKind};
 use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
 use crate::operators::BinaryOp;
-use crate::rel::{Rel, RelKind, columns_of};
+use crate::rel::{Rel, RelField, RelKind, columns_of};
 
 /// Moves every filter as far down as it goes.
 pub(super) fn pushdown(rel: Rel) -> Rel {
@@ -97,44 +97,10 @@ pub(super) fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
             let inputs = inputs.into_iter().map(|i| filtered(i, down.clone())).collect();
             keep(Rel { kind: RelKind::UnionAll { inputs }, fields }, stay)
         }
-        // These keep or lose left rows whatever their columns are: a condition on those can come first.
-        RelKind::Join {
-            left,
-            right,
-            kind: kind @ (JoinKind::Left | JoinKind::Semi | JoinKind::Anti),
-            left_keys,
-            right_keys,
-            residual,
-        } => {
-            let width = left.fields.len();
-            let on_left =
-                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
-            let (to_left, stay) = split(parts, on_left);
-            let left = Box::new(filtered(*left, to_left));
-            let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
-            keep(Rel { kind, fields }, stay)
-        }
-        RelKind::Join { left, right, kind: JoinKind::Inner, left_keys, right_keys, residual } => {
-            let width = left.fields.len();
-            let on_left =
-                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
-            let on_right =
-                |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c >= width);
-            let (to_left, rest) = split(parts, on_left);
-            let (to_right, stay) = split(rest, on_right);
-            let to_right = to_right.iter().map(|p| p.remap(&|c| c - width)).collect();
-            let left = Box::new(filtered(*left, to_left));
-            let right = Box::new(filtered(*right, to_right));
-            let kind = RelKind::Join {
-                left,
-                right,
-                kind: JoinKind::Inner,
-                left_keys,
-                right_keys,
-                residual,
-            };
-            keep(Rel { kind, fields }, stay)
-        }
+        kind @ RelKind::Join {
+            kind: JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti,
+            ..
+        } => below_join(kind, fields, parts),
         kind @ RelKind::TimedJoin { .. } => timed_join::filtered(kind, fields, parts),
         kind => keep(Rel { kind, fields }, parts),
     }
@@ -142,6 +108,28 @@ pub(super) fn filtered(rel: Rel, parts: Vec<Bound>) -> Rel {
 
 pub(super) fn split(parts: Vec<Bound>, first: impl Fn(&Bound) -> bool) -> (Vec<Bound>, Vec<Bound>) {
     parts.into_iter().partition(first)
+}
+
+/// Conditions on one side of a join, on that side. All but inner joins keep or lose left rows whatever the columns of
+/// those are, and right columns may be NULL behind them.
+fn below_join(kind: RelKind, fields: Vec<RelField>, parts: Vec<Bound>) -> Rel {
+    let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = kind else {
+        unreachable!("called for joins only")
+    };
+    let width = left.fields.len();
+    let on_left = |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
+    let on_right = |p: &Bound| {
+        kind == JoinKind::Inner
+            && p.is_deterministic()
+            && columns_of(p).iter().all(|c| *c >= width)
+    };
+    let (to_left, rest) = split(parts, on_left);
+    let (to_right, stay) = split(rest, on_right);
+    let to_right = to_right.iter().map(|p| p.remap(&|c| c - width)).collect();
+    let left = Box::new(filtered(*left, to_left));
+    let right = Box::new(filtered(*right, to_right));
+    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+    keep(Rel { kind, fields }, stay)
 }
 
 fn keep(rel: Rel, parts: Vec<Bound>) -> Rel {

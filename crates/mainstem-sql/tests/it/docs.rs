@@ -32,7 +32,6 @@ const PROBES: &[(&str, &str)] = &[
     ("NOT SIMILAR TO", "'a' NOT SIMILAR TO 'a+'"),
     ("IN", "1 IN (1, 2)"),
     ("NOT IN", "1 NOT IN (1, 2)"),
-    ("EXISTS", "EXISTS (SELECT 1)"),
     ("OR", "TRUE OR FALSE"),
     ("AND", "TRUE AND FALSE"),
     ("NOT", "NOT TRUE"),
@@ -84,6 +83,10 @@ const PROBES: &[(&str, &str)] = &[
 
 /// Forms of FROM and GROUP BY; plans and scenarios test them.
 const TABLE_FORMS: &[&str] = &[
+    "EXISTS",
+    "GROUP_ID",
+    "GROUPING",
+    "GROUPING_ID",
     "UNNEST",
     "TUMBLE",
     "HOP",
