@@ -31,6 +31,8 @@ pub(super) struct Appended {
     fresh_dead: usize,
     /// How many rows died in this step, but for those of the batch at hand.
     dead: usize,
+    /// How many rows are alive, but for those of the batch at hand.
+    live: usize,
 }
 
 /// Equal rows are one row with copies; each copy has its arrival.
@@ -57,6 +59,7 @@ impl Store {
                 fresh: Vec::new(),
                 fresh_dead: 0,
                 dead: 0,
+                live: 0,
             })
         })
     }
@@ -70,7 +73,7 @@ impl Store {
 
     pub(super) fn len(&self) -> usize {
         match self {
-            Store::Appended(store) => store.count as usize - store.dead,
+            Store::Appended(store) => store.live,
             Store::Interned(store) => store.rows.len() + store.others.len(),
         }
     }
@@ -102,7 +105,10 @@ impl Appended {
                 self.fresh[place as usize] = DEAD;
                 self.fresh_dead += 1;
             }
-            None => self.dead += 1,
+            None => {
+                self.dead += 1;
+                self.live -= 1;
+            }
         }
     }
 
@@ -135,6 +141,7 @@ impl Appended {
             return Ok(None);
         }
         let mut fresh = std::mem::take(&mut self.fresh);
+        self.live += fresh.len() - self.fresh_dead;
         if self.fresh_dead > 0 {
             fresh.iter_mut().filter(|row| **row == DEAD).for_each(|row| *row = 0);
             self.dead += std::mem::take(&mut self.fresh_dead);
@@ -150,7 +157,8 @@ impl Appended {
 
     /// Ends a step; true if it is time to [`Appended::rewrite`].
     pub(super) fn end_step(&mut self) -> bool {
-        self.rows.release(std::mem::take(&mut self.dead))
+        let most_died = self.rows.release(std::mem::take(&mut self.dead));
+        most_died || (self.live == 0 && self.count > 0)
     }
 
     /// Keeps the given rows alone; the number of each becomes its place in `live`.
