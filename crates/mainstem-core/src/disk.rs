@@ -25,6 +25,10 @@ pub trait Disk: Debug + Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Whether a sync makes anything durable, and so whether it is worth preparing for.
+    fn is_durable(&self) -> bool {
+        true
+    }
 }
 
 /// An open file. Handles are shared: one thread appends while others read what was written before.

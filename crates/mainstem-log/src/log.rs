@@ -27,6 +27,12 @@ const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
 const LEADER_EPOCH: i32 = 0;
 /// Batches at the end of the log whose places are known without the disk.
 const RECENT_BATCHES_MAX: usize = 64;
+/// A segment grows by room for so many syncs like the last one.
+const AHEAD_SYNCS: u64 = 8;
+/// A segment grows by no room if a sync has more to write than this.
+const AHEAD_SYNC_BYTES_MAX: u64 = 128 << 10;
+/// Of a segment, at most one part in so many is room.
+const AHEAD_PART: u64 = 8;
 /// A scratch buffer larger than this is not kept.
 const SCRATCH_BYTES_KEPT: usize = 256 << 10;
 
@@ -48,6 +54,8 @@ pub struct Log {
     /// Everything below is durable.
     pub(crate) recovery_point: i64,
     pub(crate) syncing: bool,
+    /// How much the last sync had to write.
+    pub(crate) sync_bytes: u64,
     /// Names in the folder, or the folder's own, changed since the last sync.
     pub(crate) names_unsynced: bool,
     pub(crate) folder_unsynced: bool,
@@ -249,7 +257,9 @@ impl Log {
         } else if !append_time && header.timestamp_type() == TimestampType::LogAppend {
             patch_create_time(&mut scratch);
         }
-        let written = self.write_bytes(&scratch);
+        let batch_bytes = scratch.len();
+        scratch.resize(batch_bytes + self.ahead_bytes(batch_bytes as u64) as usize, 0);
+        let written = self.write_bytes(&scratch, batch_bytes);
         if scratch.capacity() <= SCRATCH_BYTES_KEPT {
             self.scratch = scratch;
         }
@@ -276,16 +286,32 @@ impl Log {
         })
     }
 
+    /// How many zeros to write behind a batch: room for the next few syncs, if they are small. Large ones hardly feel what
+    /// growing costs, and would write everything twice.
+    fn ahead_bytes(&self, batch_bytes: u64) -> u64 {
+        let active = self.segments.back().expect("make_room made a segment");
+        let end = active.size_bytes + batch_bytes;
+        let grows = end > active.file_bytes;
+        let waits = self.settings.durability == Durability::Ack && self.disk.is_durable();
+        if !grows || !waits || self.sync_bytes > AHEAD_SYNC_BYTES_MAX {
+            return 0;
+        }
+        let room = self.settings.segment_bytes_max.saturating_sub(end);
+        (AHEAD_SYNCS * self.sync_bytes).min(active.size_bytes / AHEAD_PART).min(room)
+    }
+
     /// Writes at the end of the active segment; returns where.
-    fn write_bytes(&mut self, batch: &[u8]) -> Result<u64, LogError> {
+    fn write_bytes(&mut self, batch: &[u8], batch_bytes: usize) -> Result<u64, LogError> {
         let active = self.segments.back_mut().expect("make_room made a segment");
         let position = active.size_bytes;
-        active.write(&*self.disk, &self.folder, batch).map_err(|(e, not_undone)| {
-            if let Some(cause) = not_undone {
-                self.poison(format!("an append failed and could not be undone: {cause}"));
-            }
-            e
-        })?;
+        active.write(&*self.disk, &self.folder, batch, batch_bytes).map_err(
+            |(e, not_undone)| {
+                if let Some(cause) = not_undone {
+                    self.poison(format!("an append failed and could not be undone: {cause}"));
+                }
+                e
+            },
+        )?;
         Ok(position)
     }
 
@@ -335,20 +361,18 @@ impl Log {
 
     /// Closes the active segment and begins the next. After an error the old one is still the active one.
     pub(crate) fn roll(&mut self, now_ms: i64) -> Result<(), LogError> {
-        self.sync_active_end()?;
+        self.end_active()?;
         self.store_active_index()?;
         self.store_snapshot()?;
         self.add_segment(now_ms)
     }
 
-    /// Only the end of the last segment is looked at after a crash.
-    fn sync_active_end(&mut self) -> Result<(), LogError> {
-        let Some(active) = self.segments.back_mut().filter(|active| !active.end_synced) else {
-            return Ok(());
-        };
-        let path = log_path(&self.folder, active.base_offset);
+    /// Has the active segment end, durably, with its last batch: only the last segment's end is looked at after a crash.
+    pub(crate) fn end_active(&mut self) -> Result<(), LogError> {
+        let Some(active) = self.segments.back_mut() else { return Ok(()) };
+        active.trim(&*self.disk, &self.folder)?;
         let synced = active.file(&*self.disk, &self.folder)?.sync();
-        active.end_synced = synced.is_ok();
+        let path = log_path(&self.folder, active.base_offset);
         if let Err(e) = &synced {
             self.poison(format!("a sync failed: {e}"));
         }

@@ -81,6 +81,10 @@ impl Disk for MemoryDisk {
     fn sync_folder(&self, _folder: &str) -> io::Result<()> {
         Ok(())
     }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
 }
 
 /// All chunks but the last are full; the first grows by doubling, so that a small file is small.

@@ -18,8 +18,9 @@ use crate::record_batch::BatchError;
 use crate::replay::{Site, note_batch};
 use crate::segment::{Segment, Walk, WalkError, index_path, log_path};
 use crate::settings::LogSettings;
-use mainstem_core::disk::Disk;
+use mainstem_core::disk::{Disk, DiskFile};
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
 /// What opening found.
@@ -86,6 +87,7 @@ impl Log {
             limit_place: None,
             recovery_point: log_end_offset,
             syncing: false,
+            sync_bytes: 0,
             // A killed process may have left names that are not durable, of a segment without a batch for one.
             names_unsynced,
             folder_unsynced: names_unsynced,
@@ -212,7 +214,9 @@ impl<'a> Opening<'a> {
                 let found = self.segments[at].base_offset;
                 Some(BatchError::WrongOffset { expected: self.log_end_offset, found })
             };
-            if let Some(bad) = bad {
+            if let Some(bad) = bad
+                && !(follows && self.trim_room(at, trusted)?)
+            {
                 self.cut(if follows { at } else { at - 1 }, &bad)?;
                 break;
             }
@@ -223,13 +227,8 @@ impl<'a> Opening<'a> {
         let producers = self.replay_producers()?;
         if self.recovery.scanned_bytes > 0 || self.recovery.truncated_bytes > 0 {
             self.sync(first)?;
-        } else {
-            if let Some(active) = self.segments.back_mut() {
-                active.end_synced = false;
-            }
-            if self.names_changed {
-                self.site.sync_folder()?;
-            }
+        } else if self.names_changed {
+            self.site.sync_folder()?;
         }
         Ok(producers)
     }
@@ -324,6 +323,26 @@ impl<'a> Opening<'a> {
         Ok(bad)
     }
 
+    /// Whether all that comes after what was good of segment `at` is the room that a segment is given while it is written.
+    /// Then it is taken off, and nothing was lost.
+    fn trim_room(&mut self, at: usize, trusted: i64) -> Result<bool, LogError> {
+        if at + 1 < self.segments.len() || self.log_end_offset < trusted {
+            return Ok(false);
+        }
+        let site = self.site;
+        let segment = &mut self.segments[at];
+        let good = segment.loaded_index().expect("the segment was scanned").size_bytes;
+        let path = log_path(site.folder, segment.base_offset);
+        let file = Arc::clone(segment.file(site.disk, site.folder)?);
+        if !is_zero(&*file, good, segment.size_bytes).doing("reading", &path)? {
+            return Ok(false);
+        }
+        segment.size_bytes = good;
+        segment.synced_bytes = good;
+        segment.trim(site.disk, site.folder)?;
+        Ok(true)
+    }
+
     /// Cuts the log after what was good of segment `at`.
     fn cut(&mut self, at: usize, bad: &BatchError) -> Result<(), LogError> {
         let mut cut_bytes = 0;
@@ -340,6 +359,7 @@ impl<'a> Opening<'a> {
             let file = segment.file(self.site.disk, self.site.folder)?;
             file.set_size(good).doing("cutting", &path)?;
             segment.size_bytes = good;
+            segment.file_bytes = good;
             segment.synced_bytes = good;
             self.site.disk_remove_index(segment.base_offset)?;
         }
@@ -429,6 +449,21 @@ impl Site<'_> {
     fn disk_remove_index(&self, base_offset: i64) -> Result<(), LogError> {
         framed::remove_file(self.disk, &index_path(self.folder, base_offset))
     }
+}
+
+/// Whether a file has nothing but zeros in a range.
+fn is_zero(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<bool> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut at = from;
+    while at < to {
+        let part = (to - at).min(buffer.len() as u64) as usize;
+        file.read_exact_at(at, &mut buffer[..part])?;
+        if buffer[..part].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += part as u64;
+    }
+    Ok(true)
 }
 
 fn remove_segment(site: &Site<'_>, base_offset: i64) -> Result<(), LogError> {

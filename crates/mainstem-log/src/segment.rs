@@ -1,6 +1,8 @@
 //! One `.log` file: record batches one after another, and the walk over their headers.
-//! Invariant: `size_bytes` ends a batch; what the file has beyond it was never acknowledged. Handles are opened when used and
-//! dropped when idle, but never while there is something unsynced behind them.
+//! Invariant: `size_bytes` ends a batch; what the file has beyond it was never acknowledged. In a file that is being written
+//! these are zeros, up to `file_bytes`: a sync of what is written over them need not make a new length durable, which
+//! costs more than the data. A closed segment's file ends where its last batch does. Handles are opened when used and dropped
+//! when idle, but never while there is something unsynced behind them.
 //! Does not know offsets of other segments, nor producers.
 
 use crate::error::{DiskContext, LogError};
@@ -26,13 +28,12 @@ pub(crate) fn index_path(folder: &str, base_offset: i64) -> String {
 pub(crate) struct Segment {
     pub(crate) base_offset: i64,
     pub(crate) size_bytes: u64,
+    /// How long the file is.
+    pub(crate) file_bytes: u64,
     /// Durable up to here.
     pub(crate) synced_bytes: u64,
     /// Whether the file's name is durable.
     pub(crate) name_synced: bool,
-    /// Whether it is durable that nothing comes after the last batch. A process that was killed may have cut off a batch
-    /// that it wrote in part, and a loss of power would bring that back.
-    pub(crate) end_synced: bool,
     /// The greatest timestamp of a closed segment, once its index was loaded.
     pub(crate) newest_ms: Option<i64>,
     file: Option<Arc<dyn DiskFile>>,
@@ -57,9 +58,9 @@ impl Segment {
         Ok(Self {
             base_offset,
             size_bytes: 0,
+            file_bytes: 0,
             synced_bytes: 0,
             name_synced: false,
-            end_synced: true,
             newest_ms: None,
             file: Some(file),
             index: Some(Index::new(base_offset)),
@@ -75,9 +76,9 @@ impl Segment {
         Ok(Self {
             base_offset,
             size_bytes,
+            file_bytes: size_bytes,
             synced_bytes: size_bytes,
             name_synced: true,
-            end_synced: true,
             newest_ms: None,
             file: None,
             index: None,
@@ -90,9 +91,9 @@ impl Segment {
         Self {
             base_offset: index.base_offset,
             size_bytes: index.size_bytes,
+            file_bytes: index.size_bytes,
             synced_bytes: index.size_bytes,
             name_synced: true,
-            end_synced: true,
             newest_ms: Some(index.max_timestamp),
             file: None,
             index: Some(index),
@@ -112,6 +113,15 @@ impl Segment {
             self.file = Some(disk.open(&path, false).doing("opening", &path)?);
         }
         Ok(self.file.as_ref().expect("it was opened above"))
+    }
+
+    /// Has the file end where the last batch does; not durable yet. Also where it seems to: a process that was killed may have
+    /// cut off what a loss of power would bring back.
+    pub(crate) fn trim(&mut self, disk: &dyn Disk, folder: &str) -> Result<(), LogError> {
+        let (path, size_bytes) = (log_path(folder, self.base_offset), self.size_bytes);
+        self.file(disk, folder)?.set_size(size_bytes).doing("trimming", &path)?;
+        self.file_bytes = size_bytes;
+        Ok(())
     }
 
     /// The index, if it is loaded.
@@ -156,13 +166,15 @@ impl Segment {
         self.file.is_some()
     }
 
-    /// Writes one batch at the end. After an error the file is as long as before, durably: what was written of the batch would
-    /// else come back with a loss of power, when other segments follow. If that failed, too, `Err(Some(..))` says so.
+    /// Writes one batch at the end; if the file has to grow for it, by as many zeros more as `batch` has beyond `batch_bytes`.
+    /// After an error the file ends with the last batch, durably: what was written of this one would else come back with a
+    /// loss of power, when other segments follow. If that failed, too, `Err(Some(..))` says so.
     pub(crate) fn write(
         &mut self,
         disk: &dyn Disk,
         folder: &str,
         batch: &[u8],
+        batch_bytes: usize,
     ) -> Result<(), (LogError, Option<io::Error>)> {
         let position = self.size_bytes;
         let path = || log_path(folder, self.base_offset);
@@ -170,11 +182,13 @@ impl Segment {
         let file = self.file(disk, folder).map_err(|e| (e, None))?;
         match file.write_all_at(position, batch) {
             Ok(()) => {
-                self.size_bytes += batch.len() as u64;
+                self.size_bytes += batch_bytes as u64;
+                self.file_bytes = self.file_bytes.max(position + batch.len() as u64);
                 Ok(())
             }
             Err(source) => {
                 let undone = cut_off(&**file, position);
+                self.file_bytes = position;
                 let e = LogError::Disk { doing: "appending to", path: path_of_error, source };
                 Err((e, undone.err()))
             }

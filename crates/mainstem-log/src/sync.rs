@@ -91,7 +91,7 @@ impl Log {
         let mut files = Vec::new();
         for segment in &mut self.segments {
             let written = segment.synced_bytes == segment.size_bytes;
-            if written && segment.name_synced && segment.end_synced {
+            if written && segment.name_synced {
                 continue;
             }
             let (base_offset, size_bytes) = (segment.base_offset, segment.size_bytes);
@@ -107,6 +107,7 @@ impl Log {
             }
         }
         self.syncing = true;
+        self.note_sync_bytes();
         let mut folders = Vec::new();
         if std::mem::take(&mut self.names_unsynced) {
             folders.push(self.folder.clone());
@@ -133,7 +134,7 @@ impl Log {
     }
 
     /// Has a ticket that does not run yet cover what was appended since it was made.
-    pub fn extend_sync(&self, ticket: &mut SyncTicket) {
+    pub fn extend_sync(&mut self, ticket: &mut SyncTicket) {
         let (Some(active), Some(file)) = (self.segments.back(), ticket.files.last_mut()) else {
             return;
         };
@@ -144,6 +145,12 @@ impl Log {
         file.size_bytes = active.size_bytes;
         ticket.covers = self.log_end_offset;
         ticket.place = self.end_place();
+        self.note_sync_bytes();
+    }
+
+    fn note_sync_bytes(&mut self) {
+        let active = self.segments.back();
+        self.sync_bytes = active.map_or(0, |active| active.size_bytes - active.synced_bytes);
     }
 
     /// The index of the active segment and the producers, as they will be true once the log is durable up to its end.
@@ -173,7 +180,6 @@ impl Log {
                 let segment = &mut self.segments[at];
                 segment.synced_bytes = segment.synced_bytes.max(file.size_bytes);
                 segment.name_synced = true;
-                segment.end_synced = true;
             }
         }
         self.recovery_point = self.recovery_point.max(ticket.covers);
@@ -198,6 +204,9 @@ impl Log {
         if self.syncing {
             let reason = "it was closed while a sync was under way".to_owned();
             return Err(LogError::Poisoned(reason));
+        }
+        if self.segments.back().is_some_and(|active| active.file_bytes > active.size_bytes) {
+            self.end_active()?;
         }
         if let Some(ticket) = self.begin_sync() {
             let result = ticket.run();

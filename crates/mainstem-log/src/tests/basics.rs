@@ -1,5 +1,6 @@
 //! Appending, reading, time, retention, durability.
 
+use super::faults::last_log;
 use super::*;
 
 #[test]
@@ -210,6 +211,47 @@ fn a_sync_covers_what_came_while_it_waited() {
     assert_eq!(log.high_watermark(), 2);
     sync(&mut log);
     assert_eq!(log.high_watermark(), 4);
+}
+
+#[test]
+fn a_segment_that_is_written_has_room_and_a_closed_one_has_none() {
+    let disk: Arc<dyn Disk> = Arc::new(FaultyDisk::new(3));
+    let settings = LogSettings { segment_bytes_max: 4_000, ..LogSettings::kafka_defaults() };
+    let sizes = |disk: &Arc<dyn Disk>| -> Vec<u64> {
+        let names = disk.list("t/0").unwrap();
+        let logs = names.iter().filter(|name| name.ends_with(".log"));
+        let size = |name| disk.open(&format!("t/0/{name}"), false)?.size_bytes();
+        logs.map(|name| size(name).unwrap()).collect()
+    };
+    let (mut log, _) = open(&disk, &settings);
+    for i in 0..90 {
+        log.append(&batch(&[&format!("value {i}")]), 1_000).unwrap();
+        sync(&mut log);
+    }
+    let all = values(&mut log, 0);
+    let segments: Vec<u64> = log.segments.iter().map(|segment| segment.size_bytes).collect();
+    let (active, closed) = segments.split_last().unwrap();
+    let files = sizes(&disk);
+    assert!(!closed.is_empty());
+    assert_eq!(files[..closed.len()], *closed);
+    assert!(files[closed.len()] > *active, "room: {files:?} {segments:?}");
+    // A process that is killed leaves the room behind: nothing was lost.
+    drop(log);
+    let (mut log, recovery) = open(&disk, &settings);
+    assert_eq!((recovery.reason, recovery.truncated_bytes), (None, 0));
+    assert_eq!(values(&mut log, 0), all);
+    assert_eq!(sizes(&disk), segments);
+    log.append(&batch(&["after"]), 1_000).unwrap();
+    sync(&mut log);
+    log.close(1_000).unwrap();
+    assert_eq!(sizes(&disk).iter().sum::<u64>(), log.size_bytes());
+    // Behind what is known to be durable, zeros are records that are gone.
+    let file = disk.open(&last_log(&disk), false).unwrap();
+    let size = file.size_bytes().unwrap();
+    file.write_all_at(size - 80, &[0; 80]).unwrap();
+    let end = log.log_end_offset();
+    let (_, recovery) = Log::open(Arc::clone(&disk), "t/0", settings, end, false, 1_000).unwrap();
+    assert!(recovery.truncated_bytes > 0 && recovery.reason.is_some(), "{recovery:?}");
 }
 
 #[test]
