@@ -77,6 +77,10 @@ impl Upkeep {
         syncing: &mut bool,
         now_ms: i64,
     ) -> Option<SyncTicket> {
+        if log.poisoned().is_some() {
+            // What was due will never be done.
+            self.sync_ms = i64::MAX;
+        }
         if *syncing || !log.needs_sync() {
             return None;
         }

@@ -1,6 +1,11 @@
 //! What time does to logs, and how often it wakes the broker.
 
+use std::sync::Arc;
+
+use mainstem_log::{Faults, FaultyDisk};
+
 use super::stand::Stand;
+use crate::Settings;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -76,6 +81,24 @@ fn durability_by_interval_answers_at_once_and_syncs_later() {
     assert_eq!(stand.held.len(), 1);
     stand.sync();
     assert_eq!(durable(&stand), 3);
+}
+
+#[test]
+fn a_log_that_is_poisoned_before_its_interval_is_over_wakes_nobody() {
+    let disk = FaultyDisk::new(1);
+    let mut stand = Stand::with(Settings::default(), Arc::new(disk.clone())).unwrap();
+    let interval = ("durability.interval.ms", "120000");
+    let configs = [("durability", "interval"), interval, ("segment.ms", "1000")];
+    stand.topic("t", 1, &configs);
+    stand.pass(10_000);
+    assert_eq!(stand.produce("t", 0, &[("k", "a")]), (0, 0));
+    stand.hold = true;
+    disk.set_faults(Faults { sync_error_per_mille: 1_000, ..Faults::NONE });
+    // Rolling it by age fails.
+    stand.ticks = 0;
+    stand.pass(600_000);
+    assert!(stand.broker.topics.partition(&"t".into(), 0).unwrap().log.poisoned().is_some());
+    assert!(stand.ticks <= 100, "{} ticks", stand.ticks);
 }
 
 #[test]
