@@ -44,11 +44,20 @@ fn by_time(join: Rel) -> Rel {
     if let Some(residual) = residual {
         conjuncts(residual, &mut rest);
     }
-    let by = match window(&left, &right, &mut pairs) {
-        Some(by) => Some(by),
-        None if matches!(kind, JoinKind::Semi | JoinKind::Anti) => None,
-        None => interval(&left, &right, &pairs, &mut rest),
-    };
+    let one_sided = matches!(kind, JoinKind::Semi | JoinKind::Anti);
+    let mut right = right;
+    let mut by = window(&left, &right, &mut pairs);
+    if by.is_none() && one_sided {
+        // How often a partner is there does not matter.
+        let all = with_duplicates(right.as_ref().clone());
+        by = window(&left, &all, &mut pairs);
+        if by.is_some() {
+            *right = all;
+        }
+    }
+    if by.is_none() && !one_sided {
+        by = interval(&left, &right, &pairs, &mut rest);
+    }
     let (left_keys, right_keys) = pairs.into_iter().unzip();
     let residual = conjunction(rest);
     let Some(by) = by else {
@@ -89,6 +98,26 @@ fn with_times(
         field.window = of.window.filter(|_| keeps && !matches!(by, JoinTime::Interval { .. }));
     }
     fields
+}
+
+/// `rel` without the DISTINCT on top of it, its columns with what they are to windows.
+fn with_duplicates(rel: Rel) -> Rel {
+    let Rel { kind, fields } = rel;
+    match kind {
+        RelKind::Aggregate { input, keys, aggregates } if aggregates.is_empty() => {
+            let input = Box::new(with_duplicates(*input));
+            let column = |&key: &usize| Bound::column(key, input.fields[key].data_type.clone());
+            let exprs: Vec<Bound> = keys.iter().map(column).collect();
+            let fields = moved_fields(fields, &exprs, &input);
+            Rel { kind: RelKind::Project { input, exprs }, fields }
+        }
+        RelKind::Project { input, exprs } => {
+            let input = Box::new(with_duplicates(*input));
+            let fields = moved_fields(fields, &exprs, &input);
+            Rel { kind: RelKind::Project { input, exprs }, fields }
+        }
+        kind => Rel { kind, fields },
+    }
 }
 
 /// Which windows a column is a bound of.
@@ -174,7 +203,7 @@ fn moved(expr: &Bound, fields: &[RelField]) -> Option<Moved> {
     if let Some(column) = expr.as_column() {
         return fields.get(column)?.time.map(|_| (column, 0));
     }
-    let BoundKind::Call { name, op, args, .. } = &expr.kind else { return None };
+    let BoundKind::Call { op, args, .. } = &expr.kind else { return None };
     match (op, args.as_slice()) {
         (Some(BinaryOp::Add), [a, b]) => match (moved(a, fields), moved(b, fields)) {
             (Some((column, ms)), None) => Some((column, ms.checked_add(interval_ms(b)?)?)),
@@ -184,17 +213,6 @@ fn moved(expr: &Bound, fields: &[RelField]) -> Option<Moved> {
         (Some(BinaryOp::Subtract), [a, b]) => {
             let (column, ms) = moved(a, fields)?;
             Some((column, ms.checked_sub(interval_ms(b)?)?))
-        }
-        (None, [a]) if name == "CAST" => {
-            let same = match (&a.data_type.kind, &expr.data_type.kind) {
-                (TypeKind::Timestamp { precision: a }, TypeKind::Timestamp { precision: b })
-                | (
-                    TypeKind::TimestampLtz { precision: a },
-                    TypeKind::TimestampLtz { precision: b },
-                ) => a <= b,
-                _ => false,
-            };
-            moved(a, fields).filter(|_| same)
         }
         _ => None,
     }

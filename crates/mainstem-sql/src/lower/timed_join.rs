@@ -192,7 +192,7 @@ impl Lowering<'_> {
                 let connector = connector.map_or("", |spec| spec.name);
                 wrong = Some(format!("a lookup in '{}' (connector '{connector}')", table.name));
             } else if may_not_end(rel, self.connectors) {
-                wrong = Some(format!("a lookup in '{}', which does not end", table.name));
+                wrong = Some(format!("a lookup in the endless table '{}'", table.name));
             }
         });
         match wrong {
