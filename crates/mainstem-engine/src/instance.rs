@@ -54,21 +54,15 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
     let operator: Box<dyn Operator> = match &node.kind {
         NodeKind::Source { source } => return Ok(Instance::Source(*source)),
         NodeKind::Watermark { expr, idle_timeout_ms } => {
-            return Ok(Instance::Watermark(SourceWatermark::new(
-                ExprRef::clone(expr),
-                *idle_timeout_ms,
-            )));
+            let watermark = SourceWatermark::new(ExprRef::clone(expr), *idle_timeout_ms);
+            return Ok(Instance::Watermark(watermark));
         }
         NodeKind::Exchange { keys } => {
             let preaggregation = preaggregation(graph, index, keys)?;
             return Ok(Instance::Exchange(Exchange { keys: keys.clone(), preaggregation }));
         }
         NodeKind::Sink { sink, changelog } => {
-            let mut consolidate = Consolidate::new(changelog, &input(0).output)?;
-            let net = *changelog == ChangelogMode::Retract && is_net(graph, node.inputs[0]);
-            if net || feeds_upserts(graph, node.inputs[0]) {
-                consolidate.trust();
-            }
+            let consolidate = consolidate(graph, node.inputs[0], changelog)?;
             return Ok(Instance::Sink(*sink, consolidate));
         }
         NodeKind::Project { .. } if moved_into_filter(graph, index).is_some() => {
@@ -92,11 +86,8 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         }),
         NodeKind::WindowTable { window, time } => {
             window.check()?;
-            Box::new(WindowTable {
-                window: window.clone(),
-                time: *time,
-                time_type: last_type(node)?,
-            })
+            let (window, time_type) = (window.clone(), last_type(node)?);
+            Box::new(WindowTable { window, time: *time, time_type })
         }
         NodeKind::WindowAggregate { .. } => {
             Box::new(WindowAggregate::new(&window_aggregate(graph, index)?)?)
@@ -107,28 +98,16 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         }
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
         NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
-        NodeKind::Join { kind, left_keys, right_keys, residual } => {
-            Box::new(Join::new(&JoinPlan {
-                kind: *kind,
-                keys: [left_keys.clone(), right_keys.clone()],
-                residual: residual.clone(),
-                inputs: [input(0).output.clone(), input(1).output.clone()],
-                changelog: [input(0).changelog, input(1).changelog],
-            })?)
+        NodeKind::Over { partition, order, time, calls } => {
+            let input = input(0).output.clone();
+            let (partition, order, calls) = (partition.clone(), order.clone(), calls.clone());
+            over(&OverPlan { partition, order, calls, input }, *time)?
         }
-        NodeKind::Over { partition, order, time, calls } => over(
-            &OverPlan {
-                partition: partition.clone(),
-                order: order.clone(),
-                calls: calls.clone(),
-                input: input(0).output.clone(),
-            },
-            *time,
-        )?,
-        NodeKind::IntervalJoin { .. }
+        NodeKind::Join { .. }
+        | NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
-        | NodeKind::WindowJoin { .. } => join_by_time(graph, node)?,
+        | NodeKind::WindowJoin { .. } => join(graph, node)?,
         NodeKind::Rank { .. } => rank(graph, index)?.operator()?,
         NodeKind::Repeat { column } => Box::new(Repeat { column: *column }),
         NodeKind::Expand { layouts } => {
@@ -191,10 +170,19 @@ fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
     })
 }
 
-fn join_by_time(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
+fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
     let inputs = [0, 1].map(|at| graph.node(node.inputs[at]));
     let types = inputs.map(|input| input.output.clone());
     let operator: Box<dyn Operator> = match &node.kind {
+        NodeKind::Join { kind, left_keys, right_keys, residual } => {
+            Box::new(Join::new(&JoinPlan {
+                kind: *kind,
+                keys: [left_keys.clone(), right_keys.clone()],
+                residual: residual.clone(),
+                inputs: types,
+                changelog: inputs.map(|input| input.changelog),
+            })?)
+        }
         NodeKind::IntervalJoin {
             kind,
             left_keys,
@@ -260,7 +248,7 @@ fn join_by_time(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
             residual: residual.clone(),
             inputs: types,
         })),
-        _ => return Err(Error::internal("not a join by time")),
+        _ => return Err(Error::internal("not a join")),
     };
     Ok(operator)
 }
@@ -354,6 +342,16 @@ fn feeds_upserts(graph: &Graph, index: usize) -> bool {
         return false;
     };
     (0..keys.len()).eq(key.iter().copied())
+}
+
+/// What a sink above node `index` does with its rows.
+fn consolidate(graph: &Graph, index: usize, changelog: &ChangelogMode) -> Result<Consolidate> {
+    let mut consolidate = Consolidate::new(changelog, &graph.node(index).output)?;
+    let net = *changelog == ChangelogMode::Retract && is_net(graph, index);
+    if net || feeds_upserts(graph, index) {
+        consolidate.trust();
+    }
+    Ok(consolidate)
 }
 
 /// True for a rank of append-only input, and for a projection that keeps all its columns: in a step each row goes and
