@@ -140,7 +140,7 @@ fn regular_join_state(kind: JoinKind, both_retract: bool) -> &'static str {
 
 /// What a rank keeps, and what bounds it.
 fn rank_state(kind: &NodeKind, retracts: bool) -> String {
-    let NodeKind::Rank { order, latest_first, function, to, emit, .. } = kind else {
+    let NodeKind::Rank { partition, order, latest_first, function, to, emit, .. } = kind else {
         return String::new();
     };
     let wanted = match to {
@@ -163,6 +163,7 @@ fn rank_state(kind: &NodeKind, retracts: bool) -> String {
         RankEmit::Changes if in_order_of_arrival => {
             "one counter per partition, kept for ever".to_owned()
         }
+        RankEmit::Changes if partition.is_empty() => wanted,
         RankEmit::Changes => format!("{wanted} of each partition, kept for ever"),
     }
 }

@@ -24,13 +24,13 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    /// The ranks from `plan.from_rank()` to `to`.
+    /// The ranks from `plan.first_rank()` to `to`.
     pub(super) fn new(plan: &RankPlan, to: u64) -> Result<Self> {
         let types: Vec<_> = plan.partition.iter().map(|&i| plan.input[i].clone()).collect();
         Ok(Self {
             columns: plan.partition.clone(),
             table: KeyTable::new(&types)?,
-            from: u32::try_from(plan.from_rank()).unwrap_or(u32::MAX),
+            from: u32::try_from(plan.first_rank()).unwrap_or(u32::MAX),
             to: u32::try_from(to).unwrap_or(u32::MAX - 1),
             with_rank: plan.with_rank,
             counts: Vec::new(),

@@ -36,7 +36,7 @@ pub(crate) struct RankPlan {
 
 impl RankPlan {
     /// The first rank that is wanted, at least 1.
-    fn from_rank(&self) -> usize {
+    fn first_rank(&self) -> usize {
         usize::try_from(self.from.max(1)).unwrap_or(usize::MAX)
     }
 
@@ -60,7 +60,7 @@ impl RankPlan {
             {
                 Box::new(arrival::Arrival::new(self, to)?)
             }
-            (RankEmit::Changes, RankEnd::Constant(1)) if numbers && self.from_rank() == 1 => {
+            (RankEmit::Changes, RankEnd::Constant(1)) if numbers && self.first_rank() == 1 => {
                 Box::new(best::Best::new(self)?)
             }
             (RankEmit::Changes, _) => Box::new(top::Top::new(self)?),

@@ -63,7 +63,7 @@ impl Partitions {
         Ok(Self {
             columns: plan.partition.clone(),
             function: plan.function,
-            from: plan.from_rank(),
+            from: plan.first_rank(),
             to: plan.to,
             latest_first: plan.latest_first,
             table: KeyTable::new(&types)?,

@@ -53,7 +53,7 @@ fn grow_and_shrink(most: usize, keys: u64, seed: u64) {
         let at = rng.next_u64() as usize % model.len();
         assert_eq!(lists.find(&list, &model[at], &compare), at);
         assert_eq!(lists.remove(&mut list, at), model.remove(at));
-        if model.len() % 97 == 0 {
+        if model.len().is_multiple_of(97) {
             check(&lists, &list, &model);
         }
     }
