@@ -1,0 +1,3 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, ts TIMESTAMP(3), pt AS PROCTIME())
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT bidder, auction, price, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY bidder ORDER BY pt) AS rn FROM bids) WHERE rn <= 3;

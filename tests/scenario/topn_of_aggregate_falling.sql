@@ -1,0 +1,5 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT auction, bidder, low FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY low DESC, bidder) AS rn
+  FROM (SELECT auction, bidder, MIN(price) AS low FROM bids GROUP BY auction, bidder)) WHERE rn <= 2;
