@@ -1,0 +1,24 @@
+CREATE TABLE orders (id BIGINT NOT NULL, customer STRING, total DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH ('connector' = 'filesystem', 'format' = 'json');
+CREATE TABLE customers (name STRING, country STRING, since INT NOT NULL) WITH ('connector' = 'filesystem', 'format' = 'json');
+SELECT id FROM orders WHERE (SELECT 1 FROM customers);
+SELECT id FROM orders WHERE id IN (SELECT name, country FROM customers);
+SELECT id FROM orders WHERE (SELECT name, country FROM customers) = 'x';
+SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM customers AS c WHERE c.nme = customer);
+SELECT id FROM orders AS o WHERE EXISTS (SELECT 1 FROM customers AS c WHERE o.custmer = c.name);
+SELECT o.id FROM orders AS o LEFT JOIN customers AS c ON o.customer = c.name AND EXISTS (SELECT 1 FROM customers);
+SELECT id FROM orders AS o WHERE (SELECT COUNT(*) FROM customers AS c WHERE c.name = o.customer OR o.customer IS NULL) > 1;
+SELECT id FROM orders AS o WHERE EXISTS (SELECT name FROM customers AS c WHERE c.name = o.customer UNION ALL SELECT 'x');
+SELECT customer, COUNT(*) FROM orders AS o GROUP BY customer HAVING EXISTS (SELECT 1 FROM customers AS c WHERE c.name = o.id);
+SELECT id FROM orders INTERSECT SELECT name, country FROM customers;
+SELECT total FROM orders EXCEPT SELECT ts FROM orders;
+SELECT customer, COUNT(*) FROM orders GROUP BY CUBE (customer) HAVING GROUPING(total) = 1;
+SELECT total, COUNT(*) FROM orders GROUP BY ROLLUP (customer);
+SELECT GROUPING() FROM orders GROUP BY customer;
+SELECT TUMBLE_START(ts, INTERVAL '1' MINUTE), COUNT(*) FROM orders GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), ROLLUP (customer);
+SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY GROUPING SETS ((window_start, window_end), (customer));
+SELECT DISTINCT customer FROM orders ORDER BY total;
+SELECT customer FROM orders ORDER BY 2;
+SELECT id FROM orders WHERE id > SOME (SELECT name, since FROM customers);
+SELECT c.name FROM customers AS c LEFT JOIN LATERAL (SELECT id FROM orders AS o WHERE o.customer = c.name) AS l ON l.id > 3;
+SELECT c.name FROM customers AS c RIGHT JOIN LATERAL (SELECT id FROM orders AS o WHERE o.customer = c.name) AS l ON TRUE;

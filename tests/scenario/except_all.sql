@@ -1,0 +1,1 @@
+SELECT k, v FROM (VALUES (1, 'a'), (2, 'b'), (2, 'b'), (3, CAST(NULL AS STRING)), (CAST(NULL AS INT), 'a'), (5, 'e')) AS t (k, v) EXCEPT ALL SELECT k, v FROM (VALUES (2, 'b'), (5, 'e'), (5, 'e'), (CAST(NULL AS INT), 'a')) AS u (k, v);

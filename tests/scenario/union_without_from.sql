@@ -1,0 +1,1 @@
+SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'yy' UNION ALL SELECT 1, 'x';
