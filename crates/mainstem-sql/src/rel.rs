@@ -390,7 +390,9 @@ impl Rel {
     pub fn upsert_key(&self) -> Option<Vec<usize>> {
         match &self.kind {
             RelKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
-            RelKind::Filter { input, .. } | RelKind::Over { input, .. } => input.upsert_key(),
+            RelKind::Filter { input, .. }
+            | RelKind::Over { input, .. }
+            | RelKind::StateTtl { input, .. } => input.upsert_key(),
             RelKind::Join { left, kind: JoinKind::Semi | JoinKind::Anti, .. } => left.upsert_key(),
             RelKind::Rank { input, partition, function, from, to, with_rank, .. } => {
                 let rank = input.fields.len();

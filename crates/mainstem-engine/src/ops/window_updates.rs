@@ -1,9 +1,9 @@
 //! GROUP BY over windows whose results are shown before they are complete, or mended after: Flink's early and late
 //! firing. A changelog: per window -old +new.
-//! Invariant: what came out of a window, added up, is its last result shown; when the progress of time reaches its end
-//! - 1 ms, and whenever a late row is let in, that is the result of all its rows. A group is a key and a window; it is
-//! forgotten when the progress passes the end by the allowed lateness. Early results go by the clock, so which ones are
-//! seen depends on when steps are taken.
+//! Invariant: what came out of a window, added up, is its last result shown. That is the result of all its rows when
+//! the progress of time reaches the last millisecond of the window, and whenever a late row is let in. A group is a
+//! key and a window; it is forgotten when the progress passes the end by the allowed lateness. Early results go by
+//! the clock, so which ones are seen depends on when steps are taken.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

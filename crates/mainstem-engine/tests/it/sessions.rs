@@ -68,7 +68,8 @@ fn plan(form: Form, gap_ms: i64, delay_ms: i64, time: TimeSource, changelog: boo
             plan.node(kind, &[table], results, false)
         }
     };
-    plan.sink(node, ChangelogMode::AppendOnly);
+    let takes_back = changelog && form == Form::Table;
+    plan.sink(node, if takes_back { ChangelogMode::Retract } else { ChangelogMode::AppendOnly });
     plan.build()
 }
 

@@ -42,7 +42,7 @@ pub(super) fn settle(
         return Err(SqlError::new(message, span));
     }
     let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
-    let text = TypeKind::STRING.not_null();
+    let text = TypeKind::Varchar { length: 2000 }.not_null();
     let (function, data_type) = match (name, types.as_slice()) {
         ("JSON_OBJECTAGG", [key, _]) if key.kind.is_string() => (json_objectagg(), text),
         ("JSON_ARRAYAGG", [_]) => (Some(json_arrayagg()), text),

@@ -37,33 +37,8 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             Rel { kind: RelKind::Filter { input, predicate }, fields: kept }
                 .select(&places(wanted, &needed))
         }
-        RelKind::WindowTable { input, mut windows } => {
-            let width = input.fields.len();
-            let below = wanted.iter().copied().filter(|w| *w < width);
-            let needed: Vec<usize> =
-                below.chain(windows.time).collect::<BTreeSet<_>>().into_iter().collect();
-            windows.time = windows.time.map(place_in(&needed));
-            let kept: Vec<RelField> =
-                needed.iter().copied().chain(width..width + 3).map(|n| fields[n].clone()).collect();
-            let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
-            let input = Box::new(prune(*input, &needed));
-            Rel { kind: RelKind::WindowTable { input, windows }, fields: kept }
-                .select(&places(wanted, &outputs))
-        }
-        RelKind::SessionTable { input, mut sessions, keys } => {
-            let width = input.fields.len();
-            let mut needed: BTreeSet<usize> =
-                wanted.iter().copied().filter(|w| *w < width).collect();
-            needed.extend(sessions.time);
-            needed.extend(&keys);
-            let needed: Vec<usize> = needed.into_iter().collect();
-            sessions.time = sessions.time.map(place_in(&needed));
-            let keys = keys.into_iter().map(place_in(&needed)).collect();
-            let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
-            let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
-            let input = Box::new(prune(*input, &needed));
-            Rel { kind: RelKind::SessionTable { input, sessions, keys }, fields: kept }
-                .select(&places(wanted, &outputs))
+        kind @ (RelKind::WindowTable { .. } | RelKind::SessionTable { .. }) => {
+            window_table(kind, &fields, wanted)
         }
         kind @ (RelKind::Aggregate { .. } | RelKind::WindowAggregate { .. }) => {
             aggregate(kind, &fields, wanted)
@@ -145,6 +120,35 @@ fn merged(input: &Rel, exprs: &[Bound]) -> Option<(Rel, Vec<Bound>)> {
         let exprs = exprs.iter().map(|e| e.map_columns(&|c, _| inner[c].clone()).fold()).collect();
         (below.as_ref().clone(), exprs)
     })
+}
+
+fn window_table(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
+    let (input, time, keys) = match &kind {
+        RelKind::WindowTable { input, windows } => (input, windows.time, &Vec::new()),
+        RelKind::SessionTable { input, sessions, keys } => (input, sessions.time, keys),
+        _ => unreachable!("called for window table functions only"),
+    };
+    let width = input.fields.len();
+    let mut needed: BTreeSet<usize> = wanted.iter().copied().filter(|w| *w < width).collect();
+    needed.extend(time);
+    needed.extend(keys);
+    let needed: Vec<usize> = needed.into_iter().collect();
+    let at = place_in(&needed);
+    let outputs: Vec<usize> = needed.iter().copied().chain(width..width + 3).collect();
+    let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
+    let kind = match kind {
+        RelKind::WindowTable { input, windows } => {
+            let windows = Windows { time: windows.time.map(&at), ..windows };
+            RelKind::WindowTable { input: Box::new(prune(*input, &needed)), windows }
+        }
+        RelKind::SessionTable { input, sessions, keys } => {
+            let sessions = Sessions { time: sessions.time.map(&at), ..sessions };
+            let keys = keys.into_iter().map(&at).collect();
+            RelKind::SessionTable { input: Box::new(prune(*input, &needed)), sessions, keys }
+        }
+        kind => kind,
+    };
+    Rel { kind, fields: kept }.select(&places(wanted, &outputs))
 }
 
 fn aggregate(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
