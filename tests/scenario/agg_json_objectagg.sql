@@ -1,0 +1,5 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT auction, JSON_OBJECTAGG(KEY k VALUE n) AS o
+FROM (SELECT auction, COALESCE(bidder, 'none') AS k, SUM(quantity) AS n FROM bids GROUP BY auction, COALESCE(bidder, 'none')) GROUP BY auction;

@@ -1,0 +1,5 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT auction, PERCENTILE(price, 0.5) AS a, PERCENTILE(quantity, 0.9) AS b, PERCENTILE(fee, 0) AS c
+FROM bids GROUP BY auction;
