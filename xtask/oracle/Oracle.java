@@ -1,5 +1,5 @@
 // Runs SQL files, or lists of SQL expressions, on a real Apache Flink and writes what Flink answered beside them.
-// Invariant: streaming mode, parallelism 1, UTC; every file has a table environment of its own, and several run at a time; a
+// Invariant: streaming mode unless a file says `-- flink: batch`, parallelism 1, UTC; every file has a table environment of its own, and several run at a time; a
 // statement that fails becomes an `error:` line and the next one runs. Values are written as Flink casts them to STRING, except: NULL for a null, bytes as
 // x'..', timestamps with all digits of their precision, maps ordered by the text of their keys, and control characters and the backslash escaped.
 // Does not compare: the text is the golden file. The format is described in src/oracle/golden.rs.
@@ -53,6 +53,8 @@ import org.apache.flink.util.CloseableIterator;
 
 public final class Oracle {
     private static final int EXPRESSIONS_PER_QUERY = 24;
+    /** A file with this line asks what Flink answers over bounded inputs only. */
+    private static final String BATCH = "-- flink: batch";
     private static final String UNBOUNDED = "the statement did not end in time";
 
     private final MiniCluster cluster;
@@ -129,7 +131,7 @@ public final class Oracle {
     }
 
     /** A table environment whose jobs run on the one cluster of this process. */
-    private TableEnvironment environment() throws Exception {
+    private TableEnvironment environment(boolean batch) throws Exception {
         Configuration configuration = new Configuration();
         configuration.setString("execution.target", "remote");
         configuration.setString("rest.address", "127.0.0.1");
@@ -138,8 +140,8 @@ public final class Oracle {
         configuration.setString("restart-strategy.type", "disable");
         configuration.setString("execution.attached", "true");
         configuration.setString("table.local-time-zone", "UTC");
-        return TableEnvironment.create(
-                EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(configuration).build());
+        EnvironmentSettings.Builder settings = EnvironmentSettings.newInstance().withConfiguration(configuration);
+        return TableEnvironment.create((batch ? settings.inBatchMode() : settings.inStreamingMode()).build());
     }
 
     // ---- SQL files ----
@@ -147,7 +149,7 @@ public final class Oracle {
     private String statements(Path file) throws Exception {
         String folder = file.getParent().toString();
         String sql = Files.readString(file).replace("${DIR}", folder);
-        TableEnvironment table = environment();
+        TableEnvironment table = environment(sql.lines().anyMatch(BATCH::equals));
         StringBuilder out = new StringBuilder();
         int statement = 0;
         int query = 0;
@@ -255,7 +257,7 @@ public final class Oracle {
                 .map(String::strip)
                 .filter(line -> !line.isEmpty() && !line.startsWith("#"))
                 .toList();
-        TableEnvironment table = environment();
+        TableEnvironment table = environment(false);
         Map<String, String> answers = new HashMap<>();
         List<String> valid = new ArrayList<>();
         for (String expression : expressions) {

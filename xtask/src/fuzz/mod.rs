@@ -47,12 +47,13 @@ impl FuzzArgs {
 /// What `cargo xtask fuzz-sql` does.
 pub(crate) fn main(args: &FuzzArgs) -> Result<()> {
     let place = layout::root().join(".services/fuzz-sql");
-    layout::remove_folder(&place)?;
     let mut failed = Vec::new();
     let end = args.first + args.seeds;
     for first in (args.first..end).step_by(BATCH as usize) {
         let last = end.min(first + BATCH) - 1;
-        let folder = place.join(format!("{first:06}"));
+        let folder =
+            place.join(format!("{first}-{last}{}", if args.flink { "-flink" } else { "" }));
+        layout::remove_folder(&folder)?;
         let files: Vec<PathBuf> =
             (first..=last).map(|seed| write(&folder, seed)).collect::<Result<_>>()?;
         if args.flink {

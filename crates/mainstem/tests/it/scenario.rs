@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use answer::{Answer, difference, golden};
 use lists::Lists;
-use runs::{Run, ours, runs};
+use runs::{ours, runs};
 
 /// The files of the repository, or those that somebody names.
 struct Rules {
@@ -50,16 +50,17 @@ impl Rules {
         let sql = std::fs::read_to_string(file).expect("a scenario is text");
         let in_order = sql.lines().any(|line| line.trim() == "-- compared: in order");
         let text = std::fs::read_to_string(file.with_extension("flink"));
+        let runs = runs(file, &sql);
         let expected = match text {
             Ok(text) => golden(&text, in_order),
-            Err(_) if self.random => ours(file, &Run::PLAIN, in_order),
+            Err(_) if self.random => ours(file, &runs[0], in_order),
             Err(e) => {
                 let name = file.display();
                 return Verdict::Wrong(format!("{name}: {e}; run cargo xtask oracle on it"));
             }
         };
-        for run in runs(file, &sql) {
-            let answer = ours(file, &run, in_order);
+        for run in &runs {
+            let answer = ours(file, run, in_order);
             let verdict = match self.random {
                 true => judge_random(&expected, &answer),
                 false => lists.judge(file, &expected, &answer),

@@ -123,3 +123,30 @@ pub(super) fn difference(expected: &Answer, ours: &Answer) -> Option<String> {
     }
     (!shown.is_empty()).then(|| shown.join("\n"))
 }
+
+#[test]
+fn answers_are_compared_folded() {
+    let flink =
+        |lines: &str| golden(&format!("-- query 1\n-- columns: a INT | b STRING\n{lines}"), false);
+    let rows = [
+        ("+I 1 | x\n", "a\tb\n1\tx\n", None),
+        ("+I 1 | x\n-U 1 | x\n+U 1 | y\n", "a\tb\n1\ty\n", None),
+        ("+I 1 | NULL\n", "op\ta\tb\n+I\t2\t\\N\n-U\t2\t\\N\n+U\t1\t\\N\n", None),
+        (
+            "+I 1 | x\n+I 1 | x\n",
+            "a\tb\n1\tx\n",
+            Some("  expected 2 x 1 | x\n  ours     1 x 1 | x"),
+        ),
+        ("+I 1 | x\n", "a\tb\n", Some("  expected 1 x 1 | x")),
+        ("", "a\tc\n", Some("  columns [\"a INT\", \"b STRING\"]\n  ours    [\"a\", \"c\"]")),
+        ("error: A: no\n", "a\tb\n", Some("Flink refuses: A: no")),
+        ("+I 0.1234567890123 | x\n", "a\tb\n0.1234567890124\tx\n", None),
+    ];
+    for (expected, ours, difference_) in rows {
+        let found = difference(&flink(expected), &printed(ours, false));
+        assert_eq!(found.as_deref(), difference_, "{expected} against {ours}");
+    }
+    let ordered = |lines: &str| golden(&format!("-- columns: a INT\n{lines}"), true);
+    let found = difference(&ordered("+I 1\n+I 2\n"), &printed("a\n2\n1\n", true));
+    assert_eq!(found.as_deref(), Some("  expected row 0: 1\n  ours     row 0: 2"));
+}

@@ -1,0 +1,5 @@
+-- Aggregate functions: JSON_ARRAYAGG leaves out NULLs unless told otherwise.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT product, JSON_ARRAYAGG(amount) AS a, JSON_ARRAYAGG(amount NULL ON NULL) AS b FROM Orders GROUP BY product;

@@ -1,0 +1,2 @@
+-- Data types: NULL with a type.
+SELECT CAST(NULL AS INT) + 1 AS a, COALESCE(CAST(NULL AS STRING), 'x') AS b, NULLIF(1, 1) AS c, CAST(NULL AS DOUBLE) IS NULL AS d;

@@ -1,0 +1,5 @@
+-- Group aggregation: without keys over groups that all grow out of a filter.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT COUNT(*) AS n FROM (SELECT product, COUNT(*) AS c FROM Orders GROUP BY product) WHERE c = 1 AND product IS NOT NULL;

@@ -1,0 +1,4 @@
+-- Group aggregation: a DOUBLE as a key.
+CREATE TABLE Numbers (k INT, i INT, b BIGINT, d DOUBLE, x DECIMAL(10, 2), s STRING, f BOOLEAN)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/numbers.json', 'format' = 'json');
+SELECT d, COUNT(*) AS n FROM Numbers GROUP BY d;

@@ -1,0 +1,7 @@
+-- Joins: the result of a LEFT join aggregated.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT c.city, COUNT(*) AS n, SUM(o.amount) AS s FROM Orders AS o LEFT JOIN Customers AS c ON o.customer = c.name GROUP BY c.city;

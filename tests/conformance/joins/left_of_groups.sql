@@ -1,0 +1,7 @@
+-- Joins: LEFT, the right side is a grouping.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT c.name, c.city, g.n FROM Customers AS c LEFT JOIN (SELECT customer, COUNT(*) AS n FROM Orders GROUP BY customer) AS g ON c.name = g.customer;

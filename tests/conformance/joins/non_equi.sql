@@ -1,0 +1,4 @@
+-- Joins: no equal key at all.
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT a.name AS x, b.name AS y FROM Customers AS a JOIN Customers AS b ON a.credit < b.credit;

@@ -1,0 +1,4 @@
+-- Joins: UNNEST WITH ORDINALITY.
+CREATE TABLE People (id INT, name STRING, tags ARRAY<STRING>, address ROW<city STRING, zip INT>, scores MAP<STRING, INT>, items ARRAY<ROW<sku STRING, n INT>>)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/people.json', 'format' = 'json');
+SELECT id, tag, n FROM People CROSS JOIN UNNEST(tags) WITH ORDINALITY AS t (tag, n);

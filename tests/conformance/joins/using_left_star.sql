@@ -1,0 +1,8 @@
+-- Joins: LEFT with USING, all columns.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Shipments (order_id BIGINT, ship_time TIMESTAMP(3),
+  WATERMARK FOR ship_time AS ship_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/shipments.json', 'format' = 'json');
+SELECT * FROM (SELECT order_id, product FROM Orders WHERE order_id < 6) LEFT JOIN (SELECT order_id, DATE_FORMAT(ship_time, 'ss') AS second_ FROM Shipments) USING (order_id);

@@ -1,0 +1,10 @@
+-- MATCH_RECOGNIZE: rows are put in order of time.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT * FROM Orders MATCH_RECOGNIZE (
+  PARTITION BY product ORDER BY order_time
+  MEASURES A.order_id AS a, B.order_id AS b
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (A B) DEFINE B AS B.amount >= A.amount
+) MR;

@@ -1,0 +1,10 @@
+-- MATCH_RECOGNIZE: SKIP TO NEXT ROW finds matches that overlap.
+CREATE TABLE Ticker (symbol STRING, price INT, tax INT, row_time TIMESTAMP(3),
+  WATERMARK FOR row_time AS row_time - INTERVAL '2' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/ticker.json', 'format' = 'json');
+SELECT * FROM Ticker MATCH_RECOGNIZE (
+  PARTITION BY symbol ORDER BY row_time
+  MEASURES A.price AS a, C.price AS c
+  AFTER MATCH SKIP TO NEXT ROW
+  PATTERN (A B C) DEFINE B AS B.price > A.price, C AS C.price > B.price
+) MR;

@@ -1,0 +1,5 @@
+-- ORDER BY: by an expression that is not in the result.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id FROM Orders WHERE amount IS NOT NULL AND price IS NOT NULL ORDER BY amount * price DESC, order_id LIMIT 4;

@@ -1,0 +1,5 @@
+-- ORDER BY: OFFSET leaves rows out before LIMIT counts.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id, amount FROM Orders WHERE order_id <> 9 ORDER BY order_id LIMIT 3 OFFSET 2;

@@ -1,0 +1,7 @@
+-- ORDER BY: by time descending; in Flink only over a bounded input.
+-- flink: batch
+-- compared: in order
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id FROM Orders WHERE order_id <> 9 ORDER BY order_time DESC, order_id;

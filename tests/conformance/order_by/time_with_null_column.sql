@@ -1,0 +1,6 @@
+-- ORDER BY: time, then a column with NULLs: first when descending... as Flink puts them.
+-- compared: in order
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_time, amount, order_id FROM Orders WHERE order_id <> 9 ORDER BY order_time, amount DESC, order_id;

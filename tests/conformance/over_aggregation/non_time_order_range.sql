@@ -1,0 +1,5 @@
+-- OVER: ordered by another column than time, with equal values.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id, SUM(order_id) OVER (PARTITION BY customer ORDER BY product) AS s FROM Orders WHERE order_id <> 9;

@@ -1,0 +1,6 @@
+-- OVER: two windows in a query; Flink takes one, but over a bounded input.
+-- flink: batch
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id, COUNT(*) OVER (PARTITION BY customer ORDER BY order_time) AS a, COUNT(*) OVER (PARTITION BY product ORDER BY order_time) AS b FROM Orders;

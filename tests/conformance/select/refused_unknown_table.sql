@@ -1,0 +1,2 @@
+-- SELECT: an unknown table is refused.
+SELECT * FROM Nowhere;

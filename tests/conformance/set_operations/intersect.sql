@@ -1,0 +1,2 @@
+-- Set operations: INTERSECT.
+SELECT s FROM (VALUES ('c'), ('a'), ('b'), ('b'), ('c')) AS t1 (s) INTERSECT SELECT s FROM (VALUES ('d'), ('e'), ('a'), ('b'), ('b')) AS t2 (s);

@@ -1,0 +1,2 @@
+-- Set operations: INTERSECT ALL counts.
+SELECT s FROM (VALUES ('c'), ('a'), ('b'), ('b'), ('c')) AS t1 (s) INTERSECT ALL SELECT s FROM (VALUES ('d'), ('e'), ('a'), ('b'), ('b')) AS t2 (s);

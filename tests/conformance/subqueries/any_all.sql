@@ -1,0 +1,5 @@
+-- Sub-queries: ANY and ALL.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id FROM Orders WHERE amount >= ALL (SELECT amount FROM Orders WHERE amount IS NOT NULL) OR amount < ANY (SELECT credit - 8 FROM (VALUES (5), (7)) AS t (credit));

@@ -1,0 +1,5 @@
+-- Sub-queries: a scalar sub-query without rows is NULL.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT order_id, (SELECT MAX(amount) FROM Orders WHERE order_id < 0) AS m FROM Orders WHERE order_id < 3;

@@ -1,0 +1,5 @@
+-- Top-N: the example of the documentation.
+CREATE TABLE ShopSales (product_id STRING, category STRING, product_name STRING, sales INT, day_time TIMESTAMP(3),
+  WATERMARK FOR day_time AS day_time - INTERVAL '1' MINUTE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/shop_sales.json', 'format' = 'json');
+SELECT * FROM (SELECT product_id, category, product_name, sales, ROW_NUMBER() OVER (PARTITION BY category ORDER BY sales DESC) AS row_num FROM ShopSales) WHERE row_num <= 2;

@@ -1,0 +1,5 @@
+-- Top-N: ranks from 2 to 3.
+CREATE TABLE ShopSales (product_id STRING, category STRING, product_name STRING, sales INT, day_time TIMESTAMP(3),
+  WATERMARK FOR day_time AS day_time - INTERVAL '1' MINUTE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/shop_sales.json', 'format' = 'json');
+SELECT product_name, sales, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY category ORDER BY sales DESC) AS rn FROM ShopSales) WHERE rn >= 2 AND rn <= 3;

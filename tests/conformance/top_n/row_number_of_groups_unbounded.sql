@@ -1,0 +1,6 @@
+-- Top-N: ROW_NUMBER without a bound over a grouping; in Flink only over a bounded input.
+-- flink: batch
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT customer, n, rn FROM (SELECT customer, n, ROW_NUMBER() OVER (ORDER BY n DESC, customer) AS rn FROM (SELECT customer, COUNT(*) AS n FROM Orders WHERE customer IS NOT NULL GROUP BY customer));

@@ -1,0 +1,6 @@
+-- Window aggregation: over HOP a late row still counts in the windows that are open.
+-- cut: row by row
+CREATE TABLE Late (id INT, k STRING, v INT, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '2' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/late.json', 'format' = 'json');
+SELECT window_start, COUNT(*) AS n, SUM(v) AS s FROM TABLE(HOP(TABLE Late, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND)) GROUP BY window_start, window_end;

@@ -1,0 +1,5 @@
+-- Group windows (legacy): HOP in GROUP BY.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT HOP_START(order_time, INTERVAL '10' SECOND, INTERVAL '20' SECOND) AS s, HOP_ROWTIME(order_time, INTERVAL '10' SECOND, INTERVAL '20' SECOND) AS r, SUM(amount) AS a FROM Orders GROUP BY HOP(order_time, INTERVAL '10' SECOND, INTERVAL '20' SECOND);

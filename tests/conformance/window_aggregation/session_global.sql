@@ -1,0 +1,5 @@
+-- Window aggregation: SESSION without keys.
+CREATE TABLE Bid (bidtime TIMESTAMP(3), price DECIMAL(10, 2), item STRING, supplier_id STRING,
+  WATERMARK FOR bidtime AS bidtime - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/bid.json', 'format' = 'json');
+SELECT window_start, window_end, COUNT(*) AS n FROM TABLE(SESSION(TABLE Bid, DESCRIPTOR(bidtime), INTERVAL '3' MINUTES)) GROUP BY window_start, window_end;

@@ -1,0 +1,5 @@
+-- WITH: a named query hides a table of the same name.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+WITH Orders AS (SELECT 1 AS order_id) SELECT * FROM Orders;

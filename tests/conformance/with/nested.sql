@@ -1,0 +1,5 @@
+-- WITH: inside of a query in FROM.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+SELECT n FROM (WITH o AS (SELECT product FROM Orders) SELECT COUNT(*) AS n FROM o);

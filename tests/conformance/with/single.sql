@@ -1,0 +1,5 @@
+-- WITH: a named query.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+WITH big AS (SELECT order_id, amount FROM Orders WHERE amount > 2) SELECT order_id FROM big WHERE amount < 6;
