@@ -30,7 +30,7 @@ pub struct PatternItem {
     pub quantifier: Option<PatternQuantifier>,
 }
 
-/// `*`, `+`, `?`, `{n}`, `{n,}`, `{,m}`, `{n,m}`, each with or without `?` behind it.
+/// `*`, `+`, `?`, `{n}`, `{n,}`, `{n,m}`, each with or without `?` behind it.
 #[derive(Debug, Clone, Copy)]
 pub struct PatternQuantifier {
     /// At least.

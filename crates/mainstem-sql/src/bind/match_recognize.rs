@@ -17,10 +17,10 @@ use mainstem_engine::plan::TimeSource;
 
 use self::scope::Clause;
 pub(super) use self::scope::MatchScope;
+use super::Binder;
 use super::expr::ExprBinder;
 use super::query::with_columns;
 use super::scope::Surroundings;
-use super::{Binder, unknown_column};
 use crate::ast::{self, ExprKind, Ident, MatchRecognize, OrderItem, PatternItem};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
@@ -46,7 +46,7 @@ impl Binder<'_> {
         let variables = variables(&recognize.pattern)?;
         let names: Vec<String> =
             recognize.pattern.iter().map(|item| item.name.value.clone()).collect();
-        let defined = definitions(recognize, &names)?;
+        let defined = definitions(recognize)?;
         let scope = MatchScope::new(&input.fields, names.clone(), order.time_type.clone());
         let scope = Rc::new(RefCell::new(scope));
         let around = Surroundings { matched: Some(Rc::clone(&scope)), ..Surroundings::default() };
@@ -58,10 +58,9 @@ impl Binder<'_> {
                 continue;
             };
             scope.borrow_mut().enter(Clause::Define(at));
-            let bound = binder.condition(expr, "DEFINE")?;
-            let bound = binder.coerce(bound, &TypeKind::Boolean.nullable(), expr.span)?;
-            conditions.push(Some(scope.borrow_mut().leave(bound)));
+            conditions.push(Some(condition(&binder, &scope, expr)?));
         }
+        self.check_unused(recognize, &names, &input.fields)?;
         let (mut measures, mut fields) = (Vec::new(), Vec::new());
         for &key in &keys {
             let field = input.fields[key].clone();
@@ -89,6 +88,27 @@ impl Binder<'_> {
         let (input, _) = with_columns(input, arguments);
         let kind = RelKind::MatchRecognize { input: Box::new(input), spec: Arc::new(spec) };
         Ok(Rel { kind, fields })
+    }
+
+    /// Definitions of variables that are not in the pattern: valid, and without effect.
+    fn check_unused(
+        &self,
+        recognize: &MatchRecognize,
+        names: &[String],
+        fields: &[RelField],
+    ) -> SqlResult<()> {
+        for (name, expr) in recognize.define.iter().filter(|(name, _)| !names.contains(&name.value))
+        {
+            let with_own = names.iter().chain([&name.value]).cloned().collect();
+            let mut scope = MatchScope::new(fields, with_own, DataType::string());
+            scope.enter(Clause::Define(names.len()));
+            let scope = Rc::new(RefCell::new(scope));
+            let matched = Some(Rc::clone(&scope));
+            let around = Surroundings { matched, ..Surroundings::default() };
+            let binder = ExprBinder { around, ..ExprBinder::new(self.context.session, &[]) };
+            condition(&binder, &scope, expr)?;
+        }
+        Ok(())
     }
 
     fn partition(&self, recognize: &MatchRecognize, input: &Rel) -> SqlResult<Vec<usize>> {
@@ -152,6 +172,17 @@ impl Binder<'_> {
     }
 }
 
+/// A condition of DEFINE.
+fn condition(
+    binder: &ExprBinder<'_>,
+    scope: &RefCell<MatchScope>,
+    expr: &ast::Expr,
+) -> SqlResult<MatchExpr> {
+    let bound = binder.condition(expr, "DEFINE")?;
+    let bound = binder.coerce(bound, &TypeKind::Boolean.nullable(), expr.span)?;
+    Ok(scope.borrow_mut().leave(bound))
+}
+
 /// The variables of a pattern as Flink takes them.
 fn variables(pattern: &[PatternItem]) -> SqlResult<Vec<MatchVariable>> {
     let mut variables: Vec<MatchVariable> = Vec::new();
@@ -162,6 +193,11 @@ fn variables(pattern: &[PatternItem]) -> SqlResult<Vec<MatchVariable>> {
                 .with_hint("give the second one a name and a definition of its own"));
         }
         let quantifier = item.quantifier.map_or(Ok(Quantifier::ONE), quantifier)?;
+        if quantifier.min == 0 && variables.last().is_some_and(|v| v.quantifier.keeps_rows()) {
+            let message = "an optional variable cannot stand behind a greedy one";
+            return Err(SqlError::new(message, item.name.span)
+                .with_hint("make the one before it reluctant: write a ? behind its quantifier"));
+        }
         let name = item.name.value.clone();
         variables.push(MatchVariable { name, quantifier, condition: None });
     }
@@ -197,21 +233,9 @@ fn quantifier(written: ast::PatternQuantifier) -> SqlResult<Quantifier> {
 }
 
 /// DEFINE by variable.
-fn definitions<'r>(
-    recognize: &'r MatchRecognize,
-    names: &[String],
-) -> SqlResult<BTreeMap<&'r str, &'r ast::Expr>> {
+fn definitions(recognize: &MatchRecognize) -> SqlResult<BTreeMap<&str, &ast::Expr>> {
     let mut defined = BTreeMap::new();
     for (name, expr) in &recognize.define {
-        if !names.contains(&name.value) {
-            let known: Vec<RelField> =
-                names.iter().map(|n| RelField::new(n, DataType::string())).collect();
-            let hint = unknown_column(&name.value, &known, name.span);
-            let message = format!("variable '{}' is defined but not in the pattern", name.value);
-            return Err(
-                SqlError::new(message, name.span).with_hint(hint.hint().unwrap_or_default())
-            );
-        }
         if defined.insert(name.value.as_str(), expr).is_some() {
             let message = format!("variable '{}' is defined twice", name.value);
             return Err(SqlError::new(message, name.span));

@@ -36,15 +36,12 @@ impl Parser {
         } else {
             Vec::new()
         };
-        let measures = if self.take_word("MEASURES") {
-            self.comma_separated(|parser| {
-                let expr = parser.expr()?;
-                parser.expect_word("AS")?;
-                Ok((expr, parser.any_word()?))
-            })?
-        } else {
-            Vec::new()
-        };
+        self.expect_word("MEASURES")?;
+        let measures = self.comma_separated(|parser| {
+            let expr = parser.expr()?;
+            parser.expect_word("AS")?;
+            Ok((expr, parser.any_word()?))
+        })?;
         self.rows_per_match()?;
         let after = self.after_match()?;
         self.expect_word("PATTERN")?;
@@ -171,7 +168,11 @@ impl Parser {
             (0, Some(1))
         } else if self.is_symbol("{") && !self.is_symbol_at(1, "-") {
             self.advance();
-            let min = if self.is_symbol(",") { 0 } else { self.unsigned()? };
+            if self.is_symbol(",") {
+                let hint = "Flink has no quantifier without a least number: write {0,m}";
+                return Err(refused("{,m}", hint, self.span_from(start)));
+            }
+            let min = self.unsigned()?;
             let max = if !self.take_symbol(",") {
                 Some(min)
             } else if self.is_symbol("}") {

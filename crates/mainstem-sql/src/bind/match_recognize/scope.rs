@@ -45,7 +45,7 @@ pub(in super::super) struct MatchScope {
     time_type: DataType,
     clause: Clause,
     rows: Rows,
-    /// The variables that the argument of an aggregate names.
+    /// The variables that the arguments of a call name.
     named: Vec<Option<usize>>,
     /// Of the expression that is bound, with their texts.
     slots: Vec<(String, Slot)>,
@@ -148,7 +148,10 @@ impl MatchScope {
                 return Bound::column(column, data_type);
             }
             Rows::Plain => (false, 0),
-            Rows::Picked { first, offset } => (first, offset),
+            Rows::Picked { first, offset } => {
+                self.named.push(variable);
+                (first, offset)
+            }
         };
         let is_own = match self.clause {
             Clause::Define(own) => variable.is_none_or(|v| v == own),
@@ -203,18 +206,24 @@ impl MatchScope {
                 if this.borrow().rows != Rows::Plain {
                     return Err(twice(span));
                 }
-                this.borrow_mut().rows = Rows::Picked { first: name == "FIRST", offset: rows };
+                {
+                    let mut this = this.borrow_mut();
+                    this.rows = Rows::Picked { first: name == "FIRST", offset: rows };
+                    this.named.clear();
+                }
                 let bound = binder.bind(&call.args[0]);
                 this.borrow_mut().rows = Rows::Plain;
-                bound.map(Some)
+                let bound = bound?;
+                this.borrow().one_variable(&name, span)?;
+                Ok(Some(bound))
             }
-            "FINAL" => match (this.borrow().clause, call.args.as_slice()) {
-                (Clause::Define(_), _) => Err(SqlError::new("FINAL cannot stand in DEFINE", span)),
-                (Clause::Measures, [inner]) => Ok(inner.clone()),
-                _ => Err(usage()),
+            "FINAL" => {
+                if this.borrow().clause != Clause::Measures {
+                    return Err(SqlError::new("FINAL cannot stand in DEFINE", span));
+                }
+                let [inner] = call.args.as_slice() else { return Err(usage()) };
+                binder.bind(inner).map(Some)
             }
-            .and_then(|inner| binder.bind(&inner))
-            .map(Some),
             "RUNNING" => Err(SqlError::new("RUNNING is not supported in MATCH_RECOGNIZE", span)
                 .with_hint("with ONE ROW PER MATCH there is FINAL only")),
             "MATCH_ROWTIME" | "MATCH_PROCTIME" => {
@@ -284,24 +293,26 @@ impl MatchScope {
         };
         let settled = settle(binder, &name, call, args, span)?;
         let mut this = this.borrow_mut();
-        let variable = match this.named.split_first() {
-            None if call.star => None,
-            Some((first, rest)) if rest.iter().all(|other| other == first) => *first,
-            None => {
-                let message = format!("{name} needs a column, of one variable or of the table");
-                return Err(SqlError::new(message, span));
-            }
-            Some(_) => {
-                return Err(SqlError::new(
-                    "an aggregate is over the rows of one variable, this names several",
-                    span,
-                ));
-            }
-        };
+        let variable = if call.star { None } else { this.one_variable(&name, span)? };
         let args: Vec<usize> = settled.args.into_iter().map(|arg| this.argument(arg)).collect();
         let text = format!("{name} {variable:?} {args:?}");
         let slot = Slot::Aggregate { variable, function: settled.function, args };
         Ok(this.slot_called(text, slot, settled.data_type))
+    }
+
+    /// The variable that the arguments of a call name.
+    fn one_variable(&self, name: &str, span: Span) -> SqlResult<Option<usize>> {
+        match self.named.split_first() {
+            Some((first, rest)) if rest.iter().all(|other| other == first) => Ok(*first),
+            Some(_) => {
+                let message = format!("the argument of {name} names rows of several variables");
+                Err(SqlError::new(message, span).with_hint("use a call for each variable"))
+            }
+            None => {
+                let message = format!("the argument of {name} names no column");
+                Err(SqlError::new(message, span).with_hint("name one: price, or A.price"))
+            }
+        }
     }
 
     /// The column of the input, or behind it, that `expr` is.

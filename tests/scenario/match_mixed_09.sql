@@ -1,0 +1,10 @@
+CREATE TABLE ticks (id INT, symbol STRING, price INT, a BOOLEAN, b BOOLEAN, c BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '2' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/ticks.json', 'format' = 'json');
+SELECT * FROM ticks MATCH_RECOGNIZE (
+  PARTITION BY symbol ORDER BY ts, price DESC, id
+  MEASURES FIRST(id) AS f, LAST(id) AS l, COUNT(V0.id) AS n0, COUNT(V1.id) AS n1, COUNT(V2.id) AS n2, LAST(V2.price) AS p, SUM(V0.price) AS s, FIRST(V1.id, 1) AS g
+  AFTER MATCH SKIP TO LAST V2
+  PATTERN (V0{0,2}? V1+? V2{2,}?) WITHIN INTERVAL '12' SECOND
+  DEFINE V0 AS (NOT V0.a), V1 AS (V1.price < FIRST(V0.price)), V2 AS (V2.price < FIRST(V1.price))
+) AS m;

@@ -1,0 +1,10 @@
+CREATE TABLE ticks (id INT, symbol STRING, price INT, a BOOLEAN, b BOOLEAN, c BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '2' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/ticks.json', 'format' = 'json');
+SELECT * FROM ticks MATCH_RECOGNIZE (
+  PARTITION BY symbol ORDER BY ts, price DESC, id
+  MEASURES FIRST(id) AS f, LAST(id) AS l, COUNT(V0.id) AS n0, COUNT(V1.id) AS n1, COUNT(V2.id) AS n2, LAST(V2.price) AS p, SUM(V0.price) AS s, FIRST(V1.id, 1) AS g
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (V0*? V1 V2?) WITHIN INTERVAL '4' SECOND
+  DEFINE V0 AS (V0.price >= LAST(V0.price, 1) OR LAST(V0.price, 1) IS NULL) AND (AVG(V0.price) > 4), V1 AS (V1.price < FIRST(V0.price)), V2 AS (V2.price < SUM(V0.price))
+) AS m;

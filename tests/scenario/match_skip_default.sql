@@ -1,0 +1,9 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT * FROM bids MATCH_RECOGNIZE (
+  PARTITION BY auction ORDER BY ts
+  MEASURES A.ts AS a, B.ts AS b, C.ts AS c
+  PATTERN (A B C)
+  DEFINE B AS B.quantity >= A.quantity
+) AS m;

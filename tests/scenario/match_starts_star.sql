@@ -1,0 +1,10 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+SELECT * FROM bids MATCH_RECOGNIZE (
+  PARTITION BY auction ORDER BY ts
+  MEASURES FIRST(A.ts) AS a, COUNT(A.auction) AS n, B.ts AS b
+  AFTER MATCH SKIP PAST LAST ROW
+  PATTERN (A* B)
+  DEFINE A AS A.quantity < 3, B AS B.price > 25
+) AS m;
