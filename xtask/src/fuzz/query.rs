@@ -245,7 +245,7 @@ impl<'a> Maker<'a> {
             7 if input.in_order => (format!("FIRST_VALUE({argument})"), ty),
             8 if input.in_order => (format!("LAST_VALUE({argument})"), ty),
             9 if input.in_order && ty == Type::Text => (format!("LISTAGG({argument})"), ty),
-            _ if choice % 2 == 0 => (format!("MIN({argument})"), ty),
+            _ if choice < 5 => (format!("MIN({argument})"), ty),
             _ => (format!("MAX({argument})"), ty),
         }
     }
