@@ -311,7 +311,8 @@ impl Lowering<'_> {
         let calls: Vec<String> =
             aggregates.iter().map(|a| explain::call(a, &input.fields)).collect();
         let key_names: Vec<&str> = keys.iter().map(|k| input.fields[*k].name.as_str()).collect();
-        let detail = format!("group by [{}], {}", key_names.join(", "), calls.join(", "));
+        let group = format!("group by [{}]", key_names.join(", "));
+        let detail = std::iter::once(group).chain(calls).collect::<Vec<_>>().join(", ");
         let (kind, name, changelog) = match &rel.kind {
             RelKind::WindowAggregate { windows, .. } => {
                 windows::aggregate(windows, keys, aggregates, &detail)
@@ -348,7 +349,9 @@ impl Lowering<'_> {
             .zip(right_keys)
             .map(|(a, b)| format!("{} = {}", left.fields[*a].name, right.fields[*b].name))
             .collect();
-        let name = format!("Join({kind:?}, {})", keys.join(" AND "));
+        let keys = if keys.is_empty() { "no keys".to_owned() } else { keys.join(" AND ") };
+        let rest = residual.as_ref().map_or(String::new(), |r| format!(", {}", r.fingerprint()));
+        let name = format!("Join({kind:?}, {keys}{rest})");
         let outer = !matches!(
             kind,
             mainstem_engine::plan::JoinKind::Inner | mainstem_engine::plan::JoinKind::Semi

@@ -1,0 +1,7 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee DECIMAL(10, 2), ok BOOLEAN, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
+CREATE TABLE people (name STRING, country STRING, tags ARRAY<STRING>, address ROW<city STRING, zip INT>, scores MAP<STRING, INT>, items ARRAY<ROW<sku STRING, n INT>>)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/people.json', 'format' = 'json');
+CREATE VIEW v AS SELECT auction, bidder FROM bids WHERE bidder IN (SELECT name FROM people);
+SELECT auction, COUNT(*) AS n FROM v GROUP BY auction;

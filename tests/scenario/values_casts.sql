@@ -1,0 +1,1 @@
+SELECT a, b FROM (VALUES (1, 1.5), (CAST(2 AS BIGINT), 2), (CAST(NULL AS INT), 3.25)) AS t (a, b);
