@@ -1,0 +1,6 @@
+CREATE TABLE orders (id INT, currency STRING, item STRING, quantity INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/orders.json', 'format' = 'json');
+CREATE TABLE shipments (order_id INT, carrier STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '6' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/shipments.json', 'format' = 'json');
+CREATE VIEW joined AS SELECT o.quantity, s.carrier, s.ts AS sts FROM orders AS o JOIN shipments AS s ON o.id = s.order_id AND s.ts BETWEEN o.ts AND o.ts + INTERVAL '5' SECOND;
+SELECT TUMBLE_START(sts, INTERVAL '10' SECOND) AS w, carrier, COUNT(*) AS n FROM joined GROUP BY TUMBLE(sts, INTERVAL '10' SECOND), carrier;
