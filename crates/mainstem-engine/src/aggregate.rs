@@ -5,6 +5,7 @@
 mod bags;
 mod builtin;
 mod count;
+mod deviations;
 mod distinct;
 mod extreme;
 mod first_last;
@@ -23,6 +24,7 @@ use mainstem_core::Result;
 pub use bags::{collect, json_objectagg, single_value};
 pub use builtin::builtin;
 pub use count::count;
+pub use deviations::squared_deviations;
 pub use extreme::{max, min};
 pub use first_last::{first_value, last_value};
 pub use lists::{array_agg, json_arrayagg, listagg};

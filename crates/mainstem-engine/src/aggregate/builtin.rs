@@ -7,8 +7,8 @@ use mainstem_core::{DataType, TypeKind};
 
 use super::AggregateFunction;
 use super::{
-    array_agg, avg, collect, count, first_value, last_value, listagg, max, min, single_value, sum,
-    sum0,
+    array_agg, avg, collect, count, first_value, last_value, listagg, max, min, single_value,
+    squared_deviations, sum, sum0,
 };
 
 /// Finds a function by its SQL name (any case) and the types of its arguments, with its return type. `None` if there
@@ -28,6 +28,7 @@ pub fn builtin(name: &str, args: &[DataType]) -> Option<(Arc<dyn AggregateFuncti
             let output = avg_type(input);
             Some((avg(&arrow, &output.to_arrow())?, output))
         }
+        ("$WELFORD_M2", 1) if input.kind == TypeKind::Double => Some((squared_deviations(), same)),
         ("MIN", 1) => Some((min(&arrow)?, same)),
         ("MAX", 1) => Some((max(&arrow)?, same)),
         ("FIRST_VALUE", 1) => Some((first_value(&arrow, false)?, same)),

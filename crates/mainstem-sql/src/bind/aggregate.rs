@@ -302,7 +302,11 @@ pub(super) fn legacy_text(
 }
 
 pub(super) fn refuse(name: &str, types: &[DataType], span: Span) -> SqlError {
-    if name == "APPROX_COUNT_DISTINCT" || !AGGREGATES.contains(&name) {
+    if name == "APPROX_COUNT_DISTINCT" {
+        return SqlError::new("APPROX_COUNT_DISTINCT is for batch jobs, in Flink too", span)
+            .with_hint("COUNT(DISTINCT ...) is exact");
+    }
+    if !AGGREGATES.contains(&name) {
         return SqlError::unsupported(format!("the aggregate function {name}"), span);
     }
     let types: Vec<String> = types.iter().map(|t| t.kind.to_string()).collect();

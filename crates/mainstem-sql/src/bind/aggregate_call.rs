@@ -1,6 +1,6 @@
 //! Aggregate calls as accumulators take them: which function, which arguments, which type; for GROUP BY and for OVER.
-//! Invariant: variances and deviations are put together from SUM and COUNT in Flink's way and types, so that they have
-//! its rounding, its overflows and its answers for DISTINCT; they have no accumulator of their own.
+//! Invariant: variances and deviations are put together from other aggregates in Flink's way, which differs between
+//! GROUP BY and OVER, so that they have its rounding and its types.
 
 use std::sync::Arc;
 
@@ -114,8 +114,8 @@ pub(super) fn is_variance(name: &str) -> bool {
     matches!(name, "STDDEV" | "STDDEV_POP" | "STDDEV_SAMP" | "VARIANCE" | "VAR_POP" | "VAR_SAMP")
 }
 
-/// `(SUM(x * x) - SUM(x) * SUM(x) / COUNT(x)) / n` with n = COUNT(x), or NULL for 1 and COUNT(x) - 1 for samples; its
-/// root for deviations; in the type of the average. `add` gives the column of a call of SUM or COUNT.
+/// A variance or deviation of GROUP BY: the squared deviations from the mean, in DOUBLE, over n; in the type of the
+/// average. `add` gives the column of an aggregate call.
 pub(super) fn variance(
     binder: &ExprBinder<'_>,
     name: &str,
@@ -123,31 +123,58 @@ pub(super) fn variance(
     span: Span,
     add: &mut dyn FnMut(&'static str, Bound) -> SqlResult<Bound>,
 ) -> SqlResult<Bound> {
-    let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
-    let Some((_, average)) = builtin("AVG", &types) else {
-        return Err(refuse(name, &types, span));
-    };
-    let Ok([x]) = <[Bound; 1]>::try_from(args) else {
-        return Err(refuse(name, &types, span));
-    };
+    let (x, average) = numeric_argument(name, args, span)?;
+    let double = DataType { kind: TypeKind::Double, nullable: x.data_type.nullable };
+    let x = binder.cast(x, &double, CastMode::Implicit, span)?;
+    let squares = add("$WELFORD_M2", x.clone())?;
+    let count = add("COUNT", x)?;
+    averaged(binder, name, squares, count, &average, span)
+}
+
+/// The same with OVER, where Flink still takes `SUM(x * x) - SUM(x) * SUM(x) / COUNT(x)`, in the type of the average.
+pub(super) fn variance_over(
+    binder: &ExprBinder<'_>,
+    name: &str,
+    args: Vec<Bound>,
+    span: Span,
+    add: &mut dyn FnMut(&'static str, Bound) -> SqlResult<Bound>,
+) -> SqlResult<Bound> {
+    let (x, average) = numeric_argument(name, args, span)?;
     let x = binder.cast(x, &average, CastMode::Implicit, span)?;
     let square = binder.binary(BinaryOp::Multiply, x.clone(), x.clone(), span)?;
     let squares = add("SUM", square)?;
     let sum = add("SUM", x.clone())?;
     let count = add("COUNT", x)?;
     let squared = binder.binary(BinaryOp::Multiply, sum.clone(), sum, span)?;
-    let mean =
-        binder.binary(BinaryOp::Divide, squared, nullable_count(binder, &count, span)?, span)?;
+    let some = null_where(binder, count.clone(), super::expr::zero(), count.clone(), span)?;
+    let mean = binder.binary(BinaryOp::Divide, squared, some, span)?;
     let spread = binder.binary(BinaryOp::Subtract, squares, mean, span)?;
+    averaged(binder, name, spread, count, &average, span)
+}
+
+fn numeric_argument(name: &str, args: Vec<Bound>, span: Span) -> SqlResult<(Bound, DataType)> {
+    let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
+    match (builtin("AVG", &types), <[Bound; 1]>::try_from(args)) {
+        (Some((_, average)), Ok([x])) => Ok((x, average)),
+        _ => Err(refuse(name, &types, span)),
+    }
+}
+
+/// `spread` over the count, or over the count less 1 for samples; its root for deviations.
+fn averaged(
+    binder: &ExprBinder<'_>,
+    name: &str,
+    spread: Bound,
+    count: Bound,
+    average: &DataType,
+    span: Span,
+) -> SqlResult<Bound> {
+    let some = null_where(binder, count.clone(), super::expr::zero(), count.clone(), span)?;
     let number = if name.ends_with("_POP") {
-        nullable_count(binder, &count, span)?
+        some
     } else {
-        let one = one();
-        let is_one = binder.binary(BinaryOp::Eq, count.clone(), one.clone(), span)?;
-        let less = binder.binary(BinaryOp::Subtract, count.clone(), one, span)?;
-        let null = Bound::null(&TypeKind::BigInt.nullable());
-        let is_none = binder.binary(BinaryOp::Eq, count, super::expr::zero(), span)?;
-        binder.case_of(vec![(is_none, null.clone()), (is_one, null)], less, span)?
+        let less = binder.binary(BinaryOp::Subtract, some, one(), span)?;
+        null_where(binder, count, one(), less, span)?
     };
     let mut result = binder.binary(BinaryOp::Divide, spread, number, span)?;
     if name.starts_with("STDDEV") {
@@ -155,17 +182,23 @@ pub(super) fn variance(
         let half = Bound::literal(half, TypeKind::Double.not_null());
         result = binder.function("POWER", &[result, half], span)?;
     }
-    binder.cast(result, &average, CastMode::Implicit, span)
+    binder.cast(result, average, CastMode::Implicit, span)
+}
+
+/// `value`, but NULL where `count` is `least`: nothing is divided by 0.
+fn null_where(
+    binder: &ExprBinder<'_>,
+    count: Bound,
+    least: Bound,
+    value: Bound,
+    span: Span,
+) -> SqlResult<Bound> {
+    let is_least = binder.binary(BinaryOp::Eq, count, least, span)?;
+    let null = Bound::null(&TypeKind::BigInt.nullable());
+    binder.case_of(vec![(is_least, null)], value, span)
 }
 
 fn one() -> Bound {
     let one: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1]));
     Bound::literal(one, TypeKind::BigInt.not_null())
-}
-
-/// The count, NULL for 0: no division by 0 where the sum is NULL.
-fn nullable_count(binder: &ExprBinder<'_>, count: &Bound, span: Span) -> SqlResult<Bound> {
-    let zero = binder.binary(BinaryOp::Eq, count.clone(), super::expr::zero(), span)?;
-    let null = Bound::null(&TypeKind::BigInt.nullable());
-    binder.case_of(vec![(zero, null)], count.clone(), span)
 }

@@ -13,7 +13,7 @@ use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, FrameEnd, OverCall, OverFunction};
 
 use super::aggregate::is_aggregate;
-use super::aggregate_call::{is_variance, settle, variance};
+use super::aggregate_call::{is_variance, settle, variance_over};
 use super::expr::ExprBinder;
 use super::query::{filter, with_columns};
 use super::scope::Surroundings;
@@ -270,7 +270,7 @@ impl ExprBinder<'_> {
             let mut add = |name: &'static str, arg: Bound| {
                 below.aggregate_over(&written, name, vec![arg]).map(&mut place)
             };
-            return variance(&below, &name, args, span, &mut add);
+            return variance_over(&below, &name, args, span, &mut add);
         }
         if matches!(name.as_str(), "FIRST_VALUE" | "LAST_VALUE") && args.len() == 1 {
             return Ok(place(edge(written, name == "LAST_VALUE", args)));

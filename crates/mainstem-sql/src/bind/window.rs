@@ -142,6 +142,12 @@ impl Binder<'_> {
                 .with_hint("its windows are the same for all rows; group by the column instead"));
         }
         let kind = window_kind(&upper, &sizes, span)?;
+        if let WindowKind::Tumble { size_ms } = kind
+            && offset.abs() >= size_ms
+        {
+            let message = format!("the offset of TUMBLE must be less than its size of {size_ms} ms");
+            return Err(SqlError::new(message, span));
+        }
         let windows = self.windows(kind, offset, &input.fields, index, column.span)?;
         Ok(window_table(input, windows))
     }
