@@ -1,0 +1,25 @@
+CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, ts TIMESTAMP(3), at AS PROCTIME(), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+  WITH ('connector' = 'kafka', 'format' = 'json');
+SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bids PARTITION BY auction, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end;
+SELECT COUNT(*) AS n FROM TABLE(SESSION(TABLE bids PARTITION BY nobody, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end;
+SELECT COUNT(*) AS n FROM TABLE(SESSION(TABLE bids, DESCRIPTOR(ts))) GROUP BY window_start, window_end;
+SELECT COUNT(*) AS n FROM TABLE(SESSION(TABLE bids, DESCRIPTOR(ts), INTERVAL '0' SECOND)) GROUP BY window_start, window_end;
+SELECT COUNT(*) AS n FROM bids GROUP BY SESSION(price, INTERVAL '1' SECOND);
+SELECT COUNT(*) AS n FROM bids GROUP BY SESSION(ts, INTERVAL '1' SECOND, INTERVAL '1' SECOND);
+SELECT PERCENTILE(price, 1.5) AS p FROM bids;
+SELECT PERCENTILE(price, quantity) AS p FROM bids;
+SELECT PERCENTILE(bidder, 0.5) AS p FROM bids;
+SELECT SUM(quantity IGNORE NULLS) AS p FROM bids;
+SELECT STDDEV_POP(bidder) AS p FROM bids;
+SELECT VAR_POP(price, quantity) AS p FROM bids;
+SELECT APPROX_COUNT_DISTINCT(bidder) AS p FROM bids;
+SELECT JSON_OBJECTAGG(quantity VALUE bidder) AS p FROM bids;
+SELECT /*+ STATE_TTL('x' = '1 h') */ COUNT(*) AS n FROM bids;
+SELECT /*+ STATE_TTL('bids' = 'soon') */ COUNT(*) AS n FROM bids;
+SELECT /*+ STATE_TTL('a' = '1 h', 'b' = '1 h') */ a.auction FROM bids AS a JOIN bids AS b ON a.auction = b.quantity;
+SET 'table.exec.emit.early-fire.enabled' = 'maybe';
+SET 'table.exec.emit.early-fire.enabled' = 'true';
+SELECT COUNT(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
+SET 'table.exec.emit.early-fire.delay' = '0 ms';
+SELECT COUNT(*) AS n FROM bids GROUP BY SESSION(ts, INTERVAL '1' SECOND);
+SELECT COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end;
