@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
-use mainstem_engine::over::{Frame, OverCall};
+use mainstem_engine::over::{Frame, OverCall, OverFunction};
 use mainstem_engine::plan::{JoinKind, NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{EmitSpec, WindowKind};
@@ -107,7 +107,7 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             let both = node.inputs.iter().all(|i| plan.nodes[*i].changelog);
             regular_join_state(*kind, both).to_owned()
         }
-        NodeKind::Over { time, calls, .. } => over_state(*time, calls).to_owned(),
+        NodeKind::Over { time, calls, .. } => over_state(*time, calls),
         NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
@@ -169,24 +169,29 @@ fn rank_state(kind: &NodeKind, retracts: bool) -> String {
 }
 
 /// What OVER keeps, and what bounds it.
-fn over_state(time: Option<TimeSource>, calls: &[OverCall]) -> &'static str {
-    let frames = calls.iter().filter_map(|call| call.function.frame());
+fn over_state(time: Option<TimeSource>, calls: &[OverCall]) -> String {
+    let waiting = match time {
+        None => {
+            return "all rows of the input and their results, kept until they are retracted"
+                .to_owned();
+        }
+        Some(TimeSource::EventTime { .. }) => "rows until the watermark passes them; ",
+        Some(TimeSource::ProcessingTime) => "",
+    };
     let bounded = |f: Frame| f.start.is_some();
-    match time {
-        None => "all rows of the input and their results, kept until they are retracted",
-        Some(_)
-            if frames.clone().all(|f| bounded(f) && !f.rows)
-                && frames.clone().count() == calls.len() =>
-        {
-            "rows until the watermark passes them, and as long after that as RANGE reaches"
-        }
-        Some(_) if frames.clone().any(bounded) => {
-            "rows until the watermark passes them; the rows of a frame per partition, kept for ever"
-        }
-        Some(_) => {
-            "rows until the watermark passes them; one accumulator per partition, kept for ever"
-        }
-    }
+    let ranges = |f: Frame| bounded(f) && !f.rows;
+    let of_frame = |call: &OverCall| match &call.function {
+        OverFunction::Shift { .. } => true,
+        function => function.frame().is_some_and(bounded),
+    };
+    let kept = if calls.iter().all(|call| call.function.frame().is_some_and(ranges)) {
+        "the rows of a frame per partition, freed when RANGE does not reach them any more"
+    } else if calls.iter().any(of_frame) {
+        "the rows of a frame per partition, kept for ever"
+    } else {
+        "one accumulator per partition, kept for ever"
+    };
+    format!("{waiting}{kept}")
 }
 
 /// `SUM(price) FILTER (...)` by column names.
