@@ -36,8 +36,9 @@ pub(crate) fn optimize(rel: Rel, around: &Around<'_>) -> Rel {
     let rel = pushdown::into_scans(rel, around.connectors, around.is_alone);
     let rel = known::substitute(rel);
     let all: Vec<usize> = (0..rel.fields.len()).collect();
-    let rel = fuse::fuse(prune::prune(rel, &all));
-    let rel = prune::prune(rel, &all);
+    // Conditions on ranks that came down through joins, and ranks beside calls that nobody reads.
+    let rel = rank::ranks(prune::prune(rel, &all), around.connectors);
+    let rel = prune::prune(fuse::fuse(rel), &all);
     // Merged projections meet filters here for the first time.
     prune::prune(fields::below_filters(known::substitute(rel)), &all)
 }

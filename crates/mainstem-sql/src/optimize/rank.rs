@@ -2,7 +2,7 @@
 //! are kept and put out. `ORDER BY ... LIMIT` over a source without end is a top-N without partition.
 //! Invariant: only a comparison of the rank alone with a constant, or with a column of the partition, is taken into the
 //! node; all other conditions stay where they are, and without an upper bound OVER stays. Runs before event time is
-//! asked for, as windows and keep-first go by watermarks.
+//! asked for, as windows and keep-first go by watermarks, and again when conditions have moved.
 
 use std::collections::BTreeSet;
 

@@ -21,3 +21,7 @@ SELECT auction, price FROM bids ORDER BY price DESC LIMIT 5;
 SELECT auction, price FROM bids ORDER BY price DESC LIMIT 5 OFFSET 2;
 SELECT auction, COUNT(*) AS n FROM bids GROUP BY auction LIMIT 3;
 SELECT ts, auction FROM bids ORDER BY ts, auction;
+SELECT a.bidder, b.price FROM bids AS a JOIN (SELECT *, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY price DESC) AS rn FROM bids) AS b
+  ON a.auction = b.auction WHERE b.rn <= 2;
+SELECT auction, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY auction ORDER BY price DESC) AS rn,
+  RANK() OVER (PARTITION BY auction ORDER BY price DESC) AS r FROM bids) WHERE rn <= 2;
