@@ -59,6 +59,8 @@ pub(super) struct Grouping {
     pub(super) input: Rc<[RelField]>,
     /// In the order of GROUP BY, window columns of a legacy window last.
     pub(super) keys: Vec<Key>,
+    /// What arguments of calls may refer to besides `input`.
+    pub(super) around: Surroundings,
     /// The keys of each grouping set; the number of the set is then the last key. Empty for a plain GROUP BY.
     pub(super) sets: Vec<Vec<usize>>,
     /// The text of a legacy window's arguments and the key where its start, end and time stand.
@@ -166,8 +168,7 @@ impl Grouping {
         expr: &Expr,
     ) -> SqlResult<Option<Bound>> {
         let input = Rc::clone(&this.borrow().input);
-        let scope = binder.around.scope.clone();
-        let around = Surroundings { scope, ..Surroundings::default() };
+        let around = this.borrow().around.clone();
         let below = ExprBinder { session: binder.session, fields: &input, grouping: None, around };
         if let ExprKind::Function(call) = expr.kind.as_ref() {
             if is_aggregate(call) {

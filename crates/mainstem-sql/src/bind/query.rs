@@ -14,7 +14,7 @@ use super::ddl::check_usable;
 use super::expr::ExprBinder;
 use super::over::{self, Overs};
 use super::scope::Surroundings;
-use super::subquery::has_subquery;
+use super::subquery::{has_subquery, subqueries_by_place};
 use super::{Binder, VIEW_DEPTH_MAX, time_join};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
@@ -104,13 +104,15 @@ impl<'a> Binder<'a> {
     fn aggregate_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
         let session = self.context.session;
         let input_fields = input.fields.clone();
-        let (grouping, window) = self.grouping(select, &input_fields)?;
-        let grouping = RefCell::new(grouping);
-        let overs = Overs::new(select);
+        let (mut grouping, window) = self.grouping(select, &input_fields)?;
         let mut written = written_items(select);
         written.extend(&select.having);
-        let scope = grouping.borrow().scope();
-        let asked = self.subqueries_of(&written, &scope)?;
+        let (inside, outside) = subqueries_by_place(&written);
+        grouping.around = self.bound_subqueries(&inside, &input_fields)?;
+        let scope = grouping.scope();
+        let grouping = RefCell::new(grouping);
+        let overs = Overs::new(select);
+        let asked = self.bound_subqueries(&outside, &scope)?;
         let around = Surroundings { overs: Some(Rc::clone(&overs)), ..asked.clone() };
         let binder = ExprBinder { session, fields: &[], grouping: Some(&grouping), around };
         let (exprs, mut fields) = select_list(&binder, select, &input_fields)?;

@@ -9,17 +9,20 @@ use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::plan::JoinKind;
 
 use super::Binder;
-use super::aggregate::visit;
+use super::aggregate::{is_aggregate, visit};
 use super::attach::Attach;
 use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
 use super::scope::{Scope, Subqueries, Surroundings, Test, Used};
-use crate::ast::{Expr, ExprKind};
+use crate::ast::{Expr, ExprKind, Query};
 use crate::bound::{Bound, BoundKind, Placeholder};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
 use crate::rel::{Rel, RelField};
 use crate::source::Span;
+
+/// Sub-queries, and where they stand.
+type Placed = Vec<(Span, Query)>;
 
 impl ExprBinder<'_> {
     /// A sub-query that the clause has bound.
@@ -109,6 +112,34 @@ fn is_subquery(expr: &Expr) -> bool {
     )
 }
 
+/// The sub-queries of `expr`.
+fn collect(expr: &Expr, queries: &mut Vec<(Span, Query)>) {
+    visit(expr, &mut |e| match e.kind.as_ref() {
+        ExprKind::InSubquery { query, .. }
+        | ExprKind::Exists(query)
+        | ExprKind::Subquery(query)
+        | ExprKind::Quantified { query, .. } => queries.push((e.span, query.clone())),
+        _ => {}
+    });
+}
+
+/// The sub-queries inside of aggregate calls, and the others.
+pub(super) fn subqueries_by_place(exprs: &[&Expr]) -> (Placed, Placed) {
+    let (mut inside, mut all) = (Placed::new(), Placed::new());
+    for expr in exprs {
+        collect(expr, &mut all);
+        visit(expr, &mut |e| {
+            if let ExprKind::Function(call) = e.kind.as_ref()
+                && is_aggregate(call)
+            {
+                call.args.iter().chain(&call.filter).for_each(|arg| collect(arg, &mut inside));
+            }
+        });
+    }
+    all.retain(|(span, _)| !inside.iter().any(|(own, _)| own == span));
+    (inside, all)
+}
+
 /// The conjuncts of a condition as written.
 pub(super) fn written_conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
     match expr.kind.as_ref() {
@@ -143,15 +174,16 @@ impl Binder<'_> {
         fields: &[RelField],
     ) -> SqlResult<Surroundings> {
         let mut queries = Vec::new();
-        for expr in exprs {
-            visit(expr, &mut |e| match e.kind.as_ref() {
-                ExprKind::InSubquery { query, .. }
-                | ExprKind::Exists(query)
-                | ExprKind::Subquery(query)
-                | ExprKind::Quantified { query, .. } => queries.push((e.span, query.clone())),
-                _ => {}
-            });
-        }
+        exprs.iter().for_each(|expr| collect(expr, &mut queries));
+        self.bound_subqueries(&queries, fields)
+    }
+
+    /// Binds sub-queries, which see `fields`.
+    pub(super) fn bound_subqueries(
+        &mut self,
+        queries: &[(Span, Query)],
+        fields: &[RelField],
+    ) -> SqlResult<Surroundings> {
         let outer = self.scope.clone();
         if queries.is_empty() {
             return Ok(Surroundings { scope: outer, ..Surroundings::default() });

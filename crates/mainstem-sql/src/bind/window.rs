@@ -233,6 +233,7 @@ impl Binder<'_> {
         let mut grouping = Grouping {
             input: input.to_vec().into(),
             keys: Vec::new(),
+            around: binder.around.clone(),
             sets: vec![Vec::new()],
             legacy_window: None,
             projected: Vec::new(),
@@ -351,7 +352,12 @@ impl Binder<'_> {
                 Some(WindowSource::Attached { start, end, processing_time, zone, emit: None })
             }
         };
-        let mut input = pre_projection(input, this.projected);
+        if source.is_some() && this.around.subqueries.is_some() {
+            return Err(SqlError::unsupported("a sub-query inside an aggregate of a window", span)
+                .with_hint("compute it in a sub-query of FROM that is not windowed"));
+        }
+        let (input, projected) = self.settled(input, this.projected, &this.around)?;
+        let mut input = pre_projection(input, projected);
         let mut key_columns = key_columns;
         if !this.sets.is_empty() {
             (input, key_columns) =
