@@ -298,7 +298,7 @@ fn interval(
     };
     let (l, r, lower_ms, upper_ms) = all.iter().find_map(closed)?;
     let attribute = left.fields[l].time?;
-    rest.retain(|part| !bounds(part, &both, width).is_some_and(|b| (b.left, b.right) == (l, r)));
+    rest.retain(|part| bounds(part, &both, width).is_none_or(|b| (b.left, b.right) != (l, r)));
     Some(JoinTime::Interval { left: l, right: r, attribute, lower_ms, upper_ms })
 }
 
@@ -512,7 +512,7 @@ impl Binder<'_> {
             RelKind::Filter { input, predicate } if has_join(&input) => {
                 let mut parts = Vec::new();
                 conjuncts(predicate, &mut parts);
-                self.into_joins(*input, parts)
+                self.spread(*input, parts)
             }
             // Sub-queries of the same WHERE.
             RelKind::Join {
@@ -531,91 +531,89 @@ impl Binder<'_> {
         }
     }
 
-    fn into_joins(&self, rel: Rel, mut parts: Vec<Bound>) -> SqlResult<Rel> {
+    /// `rel` under the conjuncts `parts`.
+    fn spread(&self, rel: Rel, parts: Vec<Bound>) -> SqlResult<Rel> {
         let Rel { kind, fields } = rel;
         match kind {
             RelKind::Filter { input, predicate } if has_join(&input) => {
                 let mut all = Vec::new();
                 conjuncts(predicate, &mut all);
                 all.extend(parts);
-                self.into_joins(*input, all)
+                self.spread(*input, all)
             }
             RelKind::Project { input, exprs } if has_join(&input) => {
                 let plain =
                     |p: &Bound| columns_of(p).iter().all(|c| exprs[*c].as_column().is_some());
                 let (down, stay): (Vec<_>, Vec<_>) = parts.into_iter().partition(plain);
                 let down = down.iter().map(|p| p.map_columns(&|c, _| exprs[c].clone())).collect();
-                let input = self.into_joins(*input, down)?;
+                let input = self.spread(*input, down)?;
                 let fields = moved_fields(fields, &exprs, &input);
                 let rel = Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields };
                 Ok(under(rel, stay))
             }
-            RelKind::Join {
-                left,
-                right,
-                kind: JoinKind::Inner,
-                left_keys,
-                right_keys,
-                residual,
-            } => {
+            RelKind::Join { left, right, kind, left_keys, right_keys, residual } => {
                 let width = left.fields.len();
-                for pair in left_keys.into_iter().zip(right_keys) {
-                    parts.push(self.equality(&left, &right, pair)?);
+                match kind {
+                    JoinKind::Inner => {
+                        let mut all =
+                            self.condition_of(&left, &right, left_keys, right_keys, residual)?;
+                        all.extend(parts);
+                        let sides = sorted(all, width);
+                        let left = self.spread(*left, sides.left)?;
+                        let right = self.spread(*right, sides.right)?;
+                        let condition = conjunction(sides.both);
+                        let joined = equi_join(left, right, kind, condition, fields);
+                        Ok(under(joined, sides.rest))
+                    }
+                    JoinKind::Left | JoinKind::Semi | JoinKind::Anti => {
+                        let mut sides = sorted(parts, width);
+                        let left = Box::new(self.spread(*left, sides.left.split_off(0))?);
+                        let stay = sides.over_both(width);
+                        let kind =
+                            RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                        Ok(under(Rel { kind, fields }, stay))
+                    }
+                    JoinKind::Right | JoinKind::Full => {
+                        let kind =
+                            RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                        Ok(under(Rel { kind, fields }, parts))
+                    }
                 }
-                if let Some(residual) = residual {
-                    conjuncts(residual, &mut parts);
-                }
-                let sides = sorted(parts, width);
-                let left = self.into_joins(*left, sides.left)?;
-                let right = self.into_joins(*right, sides.right)?;
-                let condition = conjunction(sides.both);
-                let joined = equi_join(left, right, JoinKind::Inner, condition, fields);
-                Ok(under(joined, sides.rest))
-            }
-            RelKind::Join {
-                left,
-                right,
-                kind: kind @ (JoinKind::Left | JoinKind::Semi | JoinKind::Anti),
-                left_keys,
-                right_keys,
-                residual,
-            } => {
-                let width = left.fields.len();
-                let on_left = |p: &Bound| {
-                    let columns = columns_of(p);
-                    p.is_deterministic()
-                        && !has_placeholder(p)
-                        && !columns.is_empty()
-                        && columns.iter().all(|c| *c < width)
-                };
-                let (down, stay): (Vec<_>, Vec<_>) = parts.into_iter().partition(on_left);
-                let left = Box::new(self.into_joins(*left, down)?);
-                let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
-                Ok(under(Rel { kind, fields }, stay))
             }
             RelKind::TimedJoin { left, right, kind, left_keys, right_keys, residual, by }
                 if matches!(by, JoinTime::Version { .. } | JoinTime::Lookup) =>
             {
-                let (outer, width) = (kind == JoinKind::Left, left.fields.len());
-                let mut condition = Vec::new();
-                for pair in left_keys.into_iter().zip(right_keys) {
-                    condition.push(self.equality(&left, &right, pair)?);
+                let mut condition =
+                    self.condition_of(&left, &right, left_keys, right_keys, residual)?;
+                let mut sides = sorted(parts, left.fields.len());
+                let width = left.fields.len();
+                let left = self.spread(*left, sides.left.split_off(0))?;
+                if kind == JoinKind::Inner {
+                    condition.append(&mut sides.both);
                 }
-                if let Some(residual) = residual {
-                    conjuncts(residual, &mut condition);
-                }
-                let mut sides = sorted(parts, width);
-                let left = self.into_joins(*left, sides.left)?;
-                sides.rest.extend(sides.right.iter().map(|p| p.remap(&|c| c + width)));
-                if outer {
-                    sides.rest.append(&mut sides.both);
-                }
-                condition.append(&mut sides.both);
                 let joined = self.as_of(left, *right, kind, conjunction(condition), fields, by)?;
-                Ok(under(joined, sides.rest))
+                Ok(under(joined, sides.over_both(width)))
             }
             kind => Ok(under(Rel { kind, fields }, parts)),
         }
+    }
+
+    /// The conjuncts of a join's condition, over both sides.
+    fn condition_of(
+        &self,
+        left: &Rel,
+        right: &Rel,
+        left_keys: Vec<usize>,
+        right_keys: Vec<usize>,
+        residual: Option<Bound>,
+    ) -> SqlResult<Vec<Bound>> {
+        let pairs = left_keys.into_iter().zip(right_keys);
+        let mut parts: Vec<Bound> =
+            pairs.map(|pair| self.equality(left, right, pair)).collect::<SqlResult<_>>()?;
+        if let Some(residual) = residual {
+            conjuncts(residual, &mut parts);
+        }
+        Ok(parts)
     }
 }
 
@@ -654,6 +652,14 @@ struct BySide {
     right: Vec<Bound>,
     both: Vec<Bound>,
     rest: Vec<Bound>,
+}
+
+impl BySide {
+    /// What is left of them, over the columns of both sides.
+    fn over_both(self, width: usize) -> Vec<Bound> {
+        let right = self.right.iter().map(|part| part.remap(&|c| c + width));
+        self.left.into_iter().chain(right).chain(self.both).chain(self.rest).collect()
+    }
 }
 
 fn sorted(parts: Vec<Bound>, width: usize) -> BySide {
