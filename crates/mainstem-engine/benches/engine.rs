@@ -133,7 +133,7 @@ fn group_by() -> Plan {
     let long = [TypeKind::BigInt];
     let aggregates =
         vec![call("COUNT", &[], &[]), call("SUM", &[1], &long), call("MAX", &[1], &long)];
-    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false };
     let node = plan.node(kind, &[node], &[LONG; 4], true);
     plan.sink(node, ChangelogMode::Upsert { key: vec![0] })
 }
@@ -143,7 +143,7 @@ fn distinct() -> Plan {
     let source = plan.source(&[LONG, LONG]);
     let count = AggregateCall { distinct: true, ..call("COUNT", &[1], &[TypeKind::BigInt]) };
     let aggregates = vec![count];
-    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false };
     let node = plan.node(kind, &[source], &[LONG; 2], true);
     plan.sink(node, ChangelogMode::Upsert { key: vec![0] })
 }

@@ -11,15 +11,15 @@ use crate::expr::ExprRef;
 use crate::graph::Graph;
 use crate::operator::Operator;
 use crate::ops::aggregate::{Aggregate, AggregatePlan};
+use crate::ops::expand::Expand;
 use crate::ops::interval_join::{IntervalJoin, IntervalJoinPlan};
 use crate::ops::join::{Join, JoinPlan};
-use crate::ops::expand::Expand;
 use crate::ops::limit::Limit;
-use crate::ops::repeat::Repeat;
-use crate::ops::over::{ChangingOver, OverPlan, TimedOver};
-use crate::ops::rank::RankPlan;
 use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::match_recognize::MatchRecognize;
+use crate::ops::over::{ChangingOver, OverPlan, TimedOver};
+use crate::ops::rank::RankPlan;
+use crate::ops::repeat::Repeat;
 use crate::ops::session_window::SessionPlan;
 use crate::ops::session_window::aggregate::SessionAggregate;
 use crate::ops::session_window::table::SessionTable;
@@ -113,9 +113,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Expand { layouts } => {
             Box::new(Expand { layouts: layouts.clone(), types: node.output.clone() })
         }
-        NodeKind::MatchRecognize(spec) => {
-            Box::new(MatchRecognize::new(spec, &input(0).output)?)
-        }
+        NodeKind::MatchRecognize(spec) => Box::new(MatchRecognize::new(spec, &input(0).output)?),
         NodeKind::Limit { offset, count } => Box::new(Limit { skip: *offset, left: *count }),
         NodeKind::TemporalSort { time, keys } => {
             Box::new(TemporalSort::new(*time, keys, &input(0).output)?)
@@ -317,7 +315,7 @@ fn window_aggregate(graph: &Graph, index: usize) -> Result<WindowAggregatePlan> 
 
 fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
     let node = graph.node(index);
-    let NodeKind::Aggregate { keys, aggregates, global, final_only } = &node.kind else {
+    let NodeKind::Aggregate { keys, aggregates, final_only } = &node.kind else {
         return Err(Error::internal("not an aggregate"));
     };
     let input = graph.node(node.inputs[0]);
@@ -326,7 +324,6 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
         aggregates: aggregates.clone(),
         input: input.output.clone(),
         changelog: input.changelog,
-        global: *global,
         final_only: *final_only,
         upserts: feeds_upserts(graph, index),
         state_ttl_ms: node.state_ttl_ms,

@@ -169,15 +169,13 @@ pub enum NodeKind {
         aggregates: Vec<AggregateCall>,
     },
     /// GROUP BY without a window: a changelog, per key -old +new when the result changed within the step. Output
-    /// columns: keys, aggregates. Without keys and as SQL's global aggregate (`global`), there is always exactly one
-    /// row once the first input row came (as Flink's streaming mode), never removed. A group whose rows all went is removed.
+    /// columns: keys, aggregates. A group whose rows all went is removed; without keys all rows are one group (as in
+    /// Flink's streaming mode: no input, no row).
     Aggregate {
         /// Group columns.
         keys: Vec<usize>,
         /// The calls.
         aggregates: Vec<AggregateCall>,
-        /// No GROUP BY keys.
-        global: bool,
         /// Bounded input and only the final result is asked: emit once, at the end of input.
         final_only: bool,
     },

@@ -321,7 +321,6 @@ impl Lowering<'_> {
                 let kind = NodeKind::Aggregate {
                     keys: keys.clone(),
                     aggregates: aggregates.clone(),
-                    global: keys.is_empty(),
                     final_only: false,
                 };
                 // DISTINCT over rows that only come never takes one back.

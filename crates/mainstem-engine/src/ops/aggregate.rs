@@ -1,6 +1,6 @@
 //! GROUP BY without a window: a changelog, per key -old +new where a step changed the result.
-//! Invariant: after each step the rows that came out, added up, are one row per group that has rows (a global
-//! aggregate: one row from the first input row on, for ever). Results before the step are asked of the accumulators
+//! Invariant: after each step the rows that came out, added up, are one row per group that has rows, without
+//! keys too. Results before the step are asked of the accumulators
 //! before they are changed, so nothing is stored twice.
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
@@ -24,7 +24,6 @@ pub(crate) struct AggregatePlan {
     pub(crate) aggregates: Vec<AggregateCall>,
     pub(crate) input: Vec<ArrowType>,
     pub(crate) changelog: bool,
-    pub(crate) global: bool,
     pub(crate) final_only: bool,
     /// Only the new row of each key is wanted, or the old one if there is no new one.
     pub(crate) upserts: bool,
@@ -48,7 +47,6 @@ enum Role {
 pub(crate) struct Aggregate {
     role: Role,
     key_columns: Vec<usize>,
-    global: bool,
     upserts: bool,
     keys: KeyTable,
     calls: Calls,
@@ -78,7 +76,6 @@ impl Aggregate {
         Ok(Self {
             role,
             key_columns: plan.keys.clone(),
-            global: plan.global,
             upserts: plan.upserts,
             keys: KeyTable::new(&types)?,
             calls: Calls::new(&plan.aggregates, plan.changelog),
@@ -168,7 +165,7 @@ impl Aggregate {
     }
 
     fn lives(&self, group: u32) -> bool {
-        self.global || self.group_rows.as_ref().is_none_or(|counts| counts[group as usize] > 0)
+        self.group_rows.as_ref().is_none_or(|counts| counts[group as usize] > 0)
     }
 
     /// Takes in a step and says what changed.

@@ -107,7 +107,7 @@ fn sums(predicate: Option<fn(i64) -> bool>) -> Plan {
     let exchange = plan.exchange(node, &[0]);
     let big = [mainstem_core::TypeKind::BigInt];
     let aggregates = vec![call("SUM", &[1], &big), call("COUNT", &[], &[])];
-    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false };
     let node = plan.node(kind, &[exchange], vec![INT; 3], true);
     plan.sink(node, ChangelogMode::Retract);
     plan.build()

@@ -428,15 +428,19 @@ fn any_call() -> impl Strategy<Value = (Model, Frame)> {
     (model, any_frame())
 }
 
-/// Compares by an order column as the plan says.
-fn compare_by(
-    column: usize,
-    descending: bool,
-    nulls_first: bool,
-) -> impl Fn(&Row, &Row) -> Ordering {
-    move |a, b| {
-        let value = |r: &Row| if column == VALUE { r.value } else { Some(r.time) };
-        match (value(a), value(b)) {
+/// Compares by order columns as the plan says.
+fn compare_by(order: &[(usize, bool, bool)]) -> impl Fn(&Row, &Row) -> Ordering + '_ {
+    let value = |column: usize, r: &Row| match column {
+        VALUE => r.value,
+        TIME_COLUMN => Some(r.time),
+        // Texts are in the order of ids.
+        _ => Some(r.id),
+    };
+    let one =
+        move |&(column, descending, nulls_first): &(usize, bool, bool), a: &Row, b: &Row| match (
+            value(column, a),
+            value(column, b),
+        ) {
             (None, None) => Ordering::Equal,
             (None, _) if nulls_first => Ordering::Less,
             (None, _) => Ordering::Greater,
@@ -444,15 +448,40 @@ fn compare_by(
             (_, None) => Ordering::Less,
             (Some(a), Some(b)) if descending => b.cmp(&a),
             (Some(a), Some(b)) => a.cmp(&b),
-        }
+        };
+    move |a, b| order.iter().fold(Ordering::Equal, |o, key| o.then_with(|| one(key, a, b)))
+}
+
+/// What OVER makes of rows, given in the order in which they came.
+fn recomputed(held: &[Row], order: &[(usize, bool, bool)], calls: &[(Model, Frame)]) -> Folded {
+    let mut expect = Folded::default();
+    let mut partitions: BTreeMap<Option<i64>, Vec<Row>> = BTreeMap::new();
+    held.iter().for_each(|r| partitions.entry(r.key).or_default().push(*r));
+    let compare = compare_by(order);
+    let number = |r: &Row| {
+        let (column, descending, _) = order[0];
+        let value = if column == VALUE { r.value } else { Some(r.time) };
+        value.map(|v| if descending { -v } else { v })
+    };
+    for rows in partitions.values_mut() {
+        rows.sort_by(&compare);
+        Partition { rows, compare: &compare, number: &number }.fold(calls, &mut expect);
     }
+    expect
 }
 
 proptest! {
     #[test]
     fn changes_are_recomputation(
         calls in prop::collection::vec(any_call(), 1..4),
-        column in prop::sample::select(vec![VALUE, TIME_COLUMN]),
+        columns in prop::sample::select(vec![
+            vec![VALUE],
+            vec![TIME_COLUMN],
+            vec![TEXT],
+            vec![VALUE, TEXT],
+            vec![VALUE, ID, TIME_COLUMN],
+            vec![],
+        ]),
         descending: bool,
         nulls_first: bool,
         // A row and whether it comes; otherwise the row of a random number goes.
@@ -462,7 +491,14 @@ proptest! {
         ),
         workers in 1usize..4,
     ) {
-        let order = [(column, descending, nulls_first)];
+        let mut calls = calls;
+        if !matches!(columns.as_slice(), [VALUE | TIME_COLUMN]) {
+            // Distances go by one number.
+            for frame in calls.iter_mut().map(|call| &mut call.1).filter(|frame| !frame.rows) {
+                (frame.start, frame.end) = (frame.start.map(|_| 0), frame.end.map(|_| 0));
+            }
+        }
+        let order: Vec<_> = columns.iter().map(|&c| (c, descending, nulls_first)).collect();
         let mut driver = Driver::new(&plan(&order, None, &calls, 0), workers);
         // In the order in which they came; of equal rows the oldest goes.
         let mut held: Vec<Row> = Vec::new();
@@ -481,19 +517,7 @@ proptest! {
             }
             let batches = changes.chunks(3).map(|rows| to_batch(rows, true)).collect();
             driver.step(0, vec![batches], false);
-            let mut expect = Folded::default();
-            let mut partitions: BTreeMap<Option<i64>, Vec<Row>> = BTreeMap::new();
-            held.iter().for_each(|r| partitions.entry(r.key).or_default().push(*r));
-            let compare = compare_by(column, descending, nulls_first);
-            let number = |r: &Row| {
-                let value = if column == VALUE { r.value } else { Some(r.time) };
-                value.map(|v| if descending { -v } else { v })
-            };
-            for rows in partitions.values_mut() {
-                rows.sort_by(&compare);
-                let partition = Partition { rows, compare: &compare, number: &number };
-                partition.fold(&calls, &mut expect);
-            }
+            let expect = recomputed(&held, &order, &calls);
             prop_assert_eq!(&driver.folded[0], &expect, "after every step");
             prop_assert_eq!(driver.state_rows(), held.len());
         }
@@ -527,4 +551,67 @@ fn range_lets_go_of_quiet_partitions() {
     assert_eq!(driver.state_rows(), 3 + 2, "the second partition let one row go");
     driver.step(0, vec![vec![to_batch(&[row(3, 100)], false)]], false);
     assert_eq!(driver.state_rows(), 1 + 1, "nothing reaches the first two any more");
+}
+
+/// Many rows: memory is given back and numbers are used again.
+fn many_rows(count: i64) -> impl Iterator<Item = Row> {
+    let mut state = 7u64;
+    (0..count).map(move |at| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = (state >> 33) as i64;
+        let value = (random % 11 != 0).then_some(random % 50);
+        Row { key: Some(random % 150), time: at / 3 * 10 + random % 40, value, id: random % 1000 }
+    })
+}
+
+#[test]
+fn frames_slide_over_many_rows() {
+    let rows = Frame { rows: true, start: Some(-5), end: Some(0) };
+    let range = Frame { rows: false, start: Some(-9_000), end: Some(0) };
+    let edge = |last| Model::Edge { last, ignore_nulls: true };
+    let calls = [
+        (Model::Sum, rows),
+        (Model::Min, range),
+        (edge(false), range),
+        (edge(true), rows),
+        (Model::Shift { by: -2, with_default: true }, rows),
+        (Model::Count, Frame::DEFAULT),
+    ];
+    let all: Vec<Row> = many_rows(15_000).collect();
+    let steps: Vec<Vec<Row>> = all.chunks(700).map(<[Row]>::to_vec).collect();
+    check_in_time(&calls, &steps, 100, 2, false);
+}
+
+#[test]
+fn many_changes_are_recomputation() {
+    let rows = Frame { rows: true, start: Some(-3), end: Some(1) };
+    let calls = [
+        (Model::Sum, Frame::DEFAULT),
+        (Model::Min, rows),
+        (Model::Rank, rows),
+        (Model::Edge { last: true, ignore_nulls: true }, Frame::DEFAULT),
+    ];
+    for columns in [vec![VALUE], vec![TEXT, TIME_COLUMN]] {
+        let order: Vec<_> = columns.iter().map(|&c| (c, false, true)).collect();
+        let mut driver = Driver::new(&plan(&order, None, &calls, 0), 2);
+        let mut held: Vec<Row> = Vec::new();
+        let all: Vec<Row> = many_rows(12_000).collect();
+        for (at, step) in all.chunks(400).enumerate() {
+            let mut changes: Vec<(Row, i64)> = step.iter().map(|r| (*r, 1)).collect();
+            held.extend(step);
+            // Most rows go again, so that what they left is used for others.
+            let gone = held.len() * 4 / 5;
+            if at % 6 == 5 {
+                changes.extend(held.drain(..gone).map(|r| (r, -1)));
+            }
+            driver.step(0, vec![vec![to_batch(&changes, true)]], false);
+        }
+        assert_eq!(driver.folded[0], recomputed(&held, &order, &calls));
+        assert_eq!(driver.state_rows(), held.len());
+        let gone: Vec<(Row, i64)> = held.drain(..).map(|r| (r, -1)).collect();
+        driver.step(0, vec![vec![to_batch(&gone, true)]], false);
+        assert_eq!(driver.folded[0], Folded::default());
+        assert_eq!(driver.state_rows(), 0);
+    }
 }

@@ -101,8 +101,7 @@ fn idle_groups_are_forgotten() {
         let source = plan.source(vec![INT, INT], changelog);
         let exchange = plan.exchange(source, &[0]);
         let aggregates = vec![call("COUNT", &[], &[])];
-        let kind =
-            NodeKind::Aggregate { keys: vec![0], aggregates, global: false, final_only: false };
+        let kind = NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false };
         let node = plan.node(kind, &[exchange], vec![INT, INT], true);
         plan.sink(node, ChangelogMode::Retract);
         let mut plan = plan.build();
