@@ -260,9 +260,13 @@ impl Attach<'_> {
     }
 
     fn exists(&self, rel: Rel, used: &Used) -> SqlResult<(Rel, Bound)> {
-        let pulled = self.pulled(used, false)?;
+        let mut pulled = self.pulled(used, false)?;
         if pulled.always {
-            return Ok((rel, truth()));
+            let Some(having) = pulled.having.take() else { return Ok((rel, truth())) };
+            pulled.outputs = vec![having];
+            let (rel, having, _) = self.value_of(rel, pulled, used)?;
+            let answer = self.binder().unary_bound(UnaryOp::IsTrue, having, used.span)?;
+            return Ok((rel, answer));
         }
         let single = self.distinct(pulled, &[], used)?;
         let (rel, first) = self.added(rel, single, Vec::new());
@@ -278,9 +282,9 @@ impl Attach<'_> {
         };
         let pulled = self.pulled(used, false)?;
         if pulled.always {
-            let (rel, value) = self.value_of(rel, pulled, used)?;
+            let (rel, value, having) = self.value_of(rel, pulled, used)?;
             let answer = self.binder().equals_item(operand, value, used.span)?;
-            return Ok((rel, answer));
+            return Ok((rel, self.where_there(having, answer, falsehood(), used)?));
         }
         let output = pulled.outputs[0].clone();
         let nullable = output.data_type.nullable;
@@ -330,21 +334,47 @@ impl Attach<'_> {
             let value = self.beside(&rel, &pulled.outputs[0]);
             return Ok((rel, value));
         }
-        self.value_of(rel, pulled, used)
+        let (rel, value, having) = self.value_of(rel, pulled, used)?;
+        let nothing = Bound::null(&value.data_type);
+        Ok((rel, self.where_there(having, value, nothing, used)?))
     }
 
-    /// `rel` with the columns of a sub-query of one column, and the value of its only row.
-    fn value_of(&self, rel: Rel, pulled: Pulled, used: &Used) -> SqlResult<(Rel, Bound)> {
+    /// `answer` where the row of an aggregation is there, else `otherwise`.
+    fn where_there(
+        &self,
+        having: Option<Bound>,
+        answer: Bound,
+        otherwise: Bound,
+        used: &Used,
+    ) -> SqlResult<Bound> {
+        match having {
+            Some(having) => self.binder().case_of(vec![(having, answer)], otherwise, used.span),
+            None => Ok(answer),
+        }
+    }
+
+    /// `rel` with the columns of a sub-query of one column, the value of its only row, and HAVING.
+    fn value_of(
+        &self,
+        rel: Rel,
+        pulled: Pulled,
+        used: &Used,
+    ) -> SqlResult<(Rel, Bound, Option<Bound>)> {
         let is_one = pulled.always || (pulled.conditions.is_empty() && is_one_row(&pulled.rel));
         let pulled = if is_one { pulled } else { self.only_row(pulled, used)? };
         let single = Single { rel: pulled.rel, conditions: pulled.conditions };
         let value = self.beside(&rel, &pulled.outputs[0]);
+        let having = pulled.having.map(|having| self.beside(&rel, &having));
         let (rel, first) = self.added(rel, single, Vec::new());
-        let value = value.map_columns(&|c, data_type| {
-            let nullable = data_type.nullable || c >= first;
-            Bound::column(c, data_type.with_nullable(nullable))
-        });
-        Ok((rel, Bound { data_type: value.data_type.with_nullable(true), ..value }))
+        let optional = |expr: Bound| {
+            expr.map_columns(&|c, data_type| {
+                let nullable = data_type.nullable || c >= first;
+                Bound::column(c, data_type.with_nullable(nullable))
+            })
+        };
+        let value = optional(value);
+        let value = Bound { data_type: value.data_type.with_nullable(true), ..value };
+        Ok((rel, value, having.map(optional)))
     }
 
     /// Groups by the keys; a group of more than one row is an error.
@@ -385,7 +415,7 @@ impl Attach<'_> {
         let kind = RelKind::Aggregate { input: Box::new(keyed.rel), keys, aggregates };
         let rel = Rel { kind, fields };
         let conditions = self.on_keys(&rel, 0, keyed.outer, used)?;
-        Ok(Pulled { rel, outputs: vec![output], conditions, always: false })
+        Ok(Pulled { rel, outputs: vec![output], conditions, always: false, having: None })
     }
 
     fn call(&self, name: &str, args: &[usize], rel: &Rel, used: &Used) -> SqlResult<AggregateCall> {
@@ -405,7 +435,13 @@ impl Attach<'_> {
         let [operand] = used.operands.as_slice() else {
             return Err(SqlError::new("SOME and ALL compare one column", used.span));
         };
-        let keyed = self.correlation(used).keyed(self.pulled(used, true)?, &[0])?;
+        let pulled = self.pulled(used, true)?;
+        if pulled.always {
+            let (rel, value, having) = self.value_of(rel, pulled, used)?;
+            let answer = self.binder().binary(op, operand.clone(), value, used.span)?;
+            return Ok((rel, self.where_there(having, answer, falsehood(), used)?));
+        }
+        let keyed = self.correlation(used).keyed(pulled, &[0])?;
         let keys: Vec<usize> = (keyed.first..keyed.rel.fields.len()).collect();
         let first = keys.len();
         let mut fields: Vec<RelField> = keys.iter().map(|&k| keyed.rel.fields[k].clone()).collect();

@@ -32,6 +32,8 @@ pub(super) struct Pulled {
     pub(super) conditions: Vec<Bound>,
     /// There is exactly one row for each outer row: `outputs` over NULLs if none of `rel` meets the conditions.
     pub(super) always: bool,
+    /// With `always`: HAVING; without it the row is not there. Over the same columns as `outputs`.
+    pub(super) having: Option<Bound>,
 }
 
 /// Columns of `rel` that have to equal expressions over the outer query.
@@ -90,12 +92,12 @@ impl Pulled {
     fn untouched(rel: Rel) -> Self {
         let column = |(i, f): (usize, &RelField)| Bound::column(i, f.data_type.clone());
         let outputs = rel.fields.iter().enumerate().map(column).collect();
-        Self { rel, outputs, conditions: Vec::new(), always: false }
+        Self { rel, outputs, conditions: Vec::new(), always: false, having: None }
     }
 }
 
 impl Correlation<'_> {
-    fn refuse(&self, what: &str) -> SqlError {
+    pub(super) fn refuse(&self, what: &str) -> SqlError {
         SqlError::unsupported(format!("a correlated sub-query with {what}"), self.span)
             .with_hint("join the tables in FROM instead")
     }
@@ -151,7 +153,14 @@ impl Correlation<'_> {
     }
 
     fn filtered(&self, below: Pulled, predicate: &Bound) -> SqlResult<Pulled> {
-        self.check_rows(&below, "HAVING and no GROUP BY")?;
+        if below.always {
+            let more = over(predicate, &below.outputs);
+            let having = match below.having.clone() {
+                Some(having) => self.binary(BinaryOp::And, having, more)?,
+                None => more,
+            };
+            return Ok(Pulled { having: Some(having), ..below });
+        }
         let mut parts = Vec::new();
         conjuncts(over(predicate, &below.outputs), &mut parts);
         let (outer, own): (Vec<_>, Vec<_>) =
@@ -215,7 +224,7 @@ impl Correlation<'_> {
         let mut conditions = l.conditions;
         conditions.extend(r.conditions.iter().map(shifted));
         conditions.extend(outer);
-        Ok(Pulled { rel, outputs, conditions, always: false })
+        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
     }
 
     /// The aggregation for all outer rows at once: grouped by what the conditions compare, too.
@@ -249,7 +258,7 @@ impl Correlation<'_> {
         }
         let kind = RelKind::Aggregate { input: Box::new(keyed.rel), keys: group, aggregates };
         let rel = Rel { kind, fields: made };
-        Ok(Pulled { rel, outputs, conditions, always: own == 0 })
+        Ok(Pulled { rel, outputs, conditions, always: own == 0, having: None })
     }
 
     /// Windows of the sub-query for all outer rows at once: parted by what the conditions compare, too.
@@ -282,7 +291,7 @@ impl Correlation<'_> {
         let input = Box::new(keyed.rel);
         let rel =
             Rel { kind: RelKind::Over { input, partition, order, time, calls }, fields: made };
-        Ok(Pulled { rel, outputs, conditions, always: false })
+        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
     }
 
     /// ORDER BY and LIMIT for each outer row: the rows whose number in their partition is within the limit.

@@ -87,6 +87,9 @@ fn joined(
     let is_constant = matches!(pulled.rel.kind, RelKind::Values { rows: 1, .. })
         && pulled.rel.fields.is_empty()
         && pulled.conditions.is_empty();
+    if pulled.having.is_some() {
+        return Err(correlation.refuse("HAVING and no GROUP BY, in LATERAL"));
+    }
     let width = left.fields.len();
     let untimed = |f: &RelField| RelField { time: None, window: None, ..f.clone() };
     let mut fields: Vec<RelField> =

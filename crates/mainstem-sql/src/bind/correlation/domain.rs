@@ -59,7 +59,8 @@ impl Correlation<'_> {
             let key = Bound::column(place(column), rel.fields[place(column)].data_type.clone());
             conditions.push(self.binary(BinaryOp::Eq, own, key)?);
         }
-        Ok(Pulled { rel, outputs, conditions, always: pulled.always })
+        let having = pulled.having.as_ref().map(inner);
+        Ok(Pulled { rel, outputs, conditions, always: pulled.always, having })
     }
 
     /// The columns of the outer query that `expr` reads.
