@@ -142,10 +142,15 @@ impl Binder<'_> {
                 .with_hint("its windows are the same for all rows; group by the column instead"));
         }
         let kind = window_kind(&upper, &sizes, span)?;
+        if upper == "TUMBLE" && offset.abs() >= sizes[0] {
+            return Err(SqlError::new("the offset of TUMBLE must be smaller than its size", span)
+                .with_hint("windows that are moved by their size are the same windows"));
+        }
         if let WindowKind::Tumble { size_ms } = kind
             && offset.abs() >= size_ms
         {
-            let message = format!("the offset of TUMBLE must be less than its size of {size_ms} ms");
+            let message =
+                format!("the offset of TUMBLE must be less than its size of {size_ms} ms");
             return Err(SqlError::new(message, span));
         }
         let windows = self.windows(kind, offset, &input.fields, index, column.span)?;
@@ -360,8 +365,7 @@ impl Binder<'_> {
         let mut input = pre_projection(input, projected);
         let mut key_columns = key_columns;
         if !this.sets.is_empty() {
-            (input, key_columns) =
-                Grouping::expanded(&this.keys, &this.sets, input, &key_columns);
+            (input, key_columns) = Grouping::expanded(&this.keys, &this.sets, input, &key_columns);
         }
         let Some(source) = source else {
             if key_columns.is_empty() && calls.is_empty() {
@@ -559,12 +563,12 @@ fn origin(rel: &Rel, column: usize) -> Option<RelField> {
         | RelKind::WindowAggregate { .. } => time(),
         RelKind::Project { input, exprs } => origin(input, exprs.get(column)?.as_column()?),
         RelKind::UnionAll { inputs } => origin(inputs.first()?, column),
-        RelKind::Join { left, right, .. } | RelKind::TimedJoin { left, right, .. } => match column
-            .checked_sub(left.fields.len())
-        {
-            None => origin(left, column),
-            Some(column) => origin(right, column),
-        },
+        RelKind::Join { left, right, .. } | RelKind::TimedJoin { left, right, .. } => {
+            match column.checked_sub(left.fields.len()) {
+                None => origin(left, column),
+                Some(column) => origin(right, column),
+            }
+        }
         _ => {
             let input = *rel.inputs().first()?;
             let same = input.fields.get(column)?.window == rel.fields.get(column)?.window;
