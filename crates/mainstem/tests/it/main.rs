@@ -17,6 +17,7 @@ mod gen_rows;
 mod kafka;
 mod kafka_commands;
 mod kills;
+mod lookup_joins;
 mod program;
 mod scenario;
 mod servers;
