@@ -34,7 +34,7 @@ fn types() -> Vec<arrow_schema::DataType> {
 }
 
 fn text_of(row: &Row) -> String {
-    format!("t{}", row.id)
+    format!("t{:03}", row.id)
 }
 
 /// Sums of such numbers depend on the order of addition.
@@ -578,7 +578,7 @@ fn frames_slide_over_many_rows() {
         (Model::Shift { by: -2, with_default: true }, rows),
         (Model::Count, Frame::DEFAULT),
     ];
-    let all: Vec<Row> = many_rows(15_000).collect();
+    let all: Vec<Row> = many_rows(8_000).collect();
     let steps: Vec<Vec<Row>> = all.chunks(700).map(<[Row]>::to_vec).collect();
     check_in_time(&calls, &steps, 100, 2, false);
 }
@@ -596,7 +596,7 @@ fn many_changes_are_recomputation() {
         let order: Vec<_> = columns.iter().map(|&c| (c, false, true)).collect();
         let mut driver = Driver::new(&plan(&order, None, &calls, 0), 2);
         let mut held: Vec<Row> = Vec::new();
-        let all: Vec<Row> = many_rows(12_000).collect();
+        let all: Vec<Row> = many_rows(8_000).collect();
         for (at, step) in all.chunks(400).enumerate() {
             let mut changes: Vec<(Row, i64)> = step.iter().map(|r| (*r, 1)).collect();
             held.extend(step);
