@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Int64Type, TimestampMillisecondType};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, TimestampMillisecondArray};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mainstem_core::{DataType, TypeKind};
@@ -430,4 +430,114 @@ fn among_equals_the_queue_has_the_order_of_java() {
     // What java.util.PriorityQueue gives for the same calls.
     let order: Vec<u32> = std::iter::from_fn(|| queue.poll()).map(|e| e.node).collect();
     assert_eq!(order, [6, 2, 4, 1, 5, 0, 3]);
+}
+
+fn operator(spec: MatchSpec) -> MatchRecognize {
+    let int = ArrowType::Int64;
+    let time = ArrowType::Timestamp(TimeUnit::Millisecond, None);
+    let types = [int.clone(), time, int.clone(), int.clone(), int];
+    MatchRecognize::new(&Arc::new(spec), &types).expect("a good plan")
+}
+
+fn step(
+    operator: &mut MatchRecognize,
+    rows: &[Row],
+    now_ms: i64,
+    watermarks: (Option<i64>, Option<i64>),
+) -> Result<Vec<(i64, i64, i64)>> {
+    let mut cx = StepContext {
+        now_ms,
+        watermark_before: watermarks.0,
+        watermark: watermarks.1,
+        end_of_input: false,
+        metrics: OperatorMetrics::default(),
+    };
+    let batches = rows.chunks(2).map(batch).collect();
+    let arrivals = Arrivals { batches, partials: Vec::new(), ended: false };
+    let out = operator.step(vec![arrivals], &mut cx)?;
+    let mut found = Vec::new();
+    for batch in &out {
+        let id = |at: usize, row: usize| batch.column(at).as_primitive::<Int64Type>().value(row);
+        let times = batch.column(3).as_primitive::<TimestampMillisecondType>();
+        found.extend((0..batch.rows()).map(|r| (id(1, r), id(2, r), times.value(r))));
+    }
+    Ok(found)
+}
+
+fn row(time: i64, flags: i64, id: i64) -> Row {
+    Row { key: 0, time, flags, value: 0, id }
+}
+
+/// `V0 V1* V2` of bits, with a time behind the measures.
+fn timed(time: TimeSource, slot: Slot, skip: AfterMatch) -> MatchSpec {
+    let any = Quantifier { min: 0, max: None, greedy: true };
+    let variables = vec![(Quantifier::ONE, Ask::Bit), (any, Ask::Bit), (Quantifier::ONE, Ask::Bit)];
+    let pattern = Pattern { variables, past_last: false, within: Some(100) };
+    let mut spec = pattern.spec().as_ref().clone();
+    spec.time = time;
+    spec.skip = skip;
+    spec.measures.push(MatchExpr { slots: vec![slot], expr: Arc::new(Only) });
+    spec
+}
+
+const STAMP: ArrowType = ArrowType::Timestamp(TimeUnit::Millisecond, None);
+
+#[test]
+fn a_match_that_waited_has_the_time_at_which_it_was_set_free() {
+    let time = TimeSource::EventTime { column: TIME };
+    let mut spec = timed(time, Slot::RowTime(STAMP), AfterMatch::NextRow);
+    spec.variables[1].condition = condition(Ask::UnlikeFirst, 1);
+    // For the run from row 1, row 3 is one more row of the second variable; for the one from row 2 it is the last.
+    let valued = |time, flags, value, id| Row { key: 0, time, flags, value, id };
+    let rows = [valued(0, 1, 0, 1), valued(10, 1, 1, 2), valued(40, 4, 1, 3)];
+    for all_at_once in [false, true] {
+        let mut operator = operator(spec.clone());
+        if all_at_once {
+            let told = step(&mut operator, &rows, 0, (None, Some(500))).unwrap();
+            assert_eq!(told, [(2, 3, 100)]);
+        } else {
+            assert_eq!(step(&mut operator, &rows, 0, (None, Some(40))).unwrap(), []);
+            assert_eq!(operator.state_rows(), 3);
+            assert_eq!(step(&mut operator, &[], 0, (Some(40), Some(99))).unwrap(), []);
+            let told = step(&mut operator, &[], 0, (Some(99), Some(300))).unwrap();
+            assert_eq!(told, [(2, 3, 100)]);
+        }
+        assert_eq!(operator.state_rows(), 0);
+    }
+}
+
+#[test]
+fn processing_time_goes_by_the_clock() {
+    let slot = Slot::ProcessingTime(STAMP);
+    let spec = timed(TimeSource::ProcessingTime, slot, AfterMatch::PastLastRow);
+    let mut operator = operator(spec);
+    // The column with times is not looked at.
+    assert_eq!(step(&mut operator, &[row(9, 1, 1)], 1_000, (None, None)).unwrap(), []);
+    assert_eq!(operator.next_timer_ms(), Some(1_100));
+    assert_eq!(step(&mut operator, &[row(3, 2, 2)], 1_050, (None, None)).unwrap(), []);
+    let told = step(&mut operator, &[row(1, 4, 3)], 1_099, (None, None)).unwrap();
+    assert_eq!(told, [(1, 3, 1_099)]);
+    assert_eq!(operator.state_rows(), 0);
+    assert_eq!(step(&mut operator, &[row(1, 1, 4)], 2_000, (None, None)).unwrap(), []);
+    assert_eq!(step(&mut operator, &[], 2_100, (None, None)).unwrap(), []);
+    assert_eq!((operator.state_rows(), operator.next_timer_ms()), (0, None));
+}
+
+#[test]
+fn skipping_to_a_variable_without_a_row_is_an_error() {
+    let event_time = TimeSource::EventTime { column: TIME };
+    let spec = |skip| timed(event_time, Slot::RowTime(STAMP), skip);
+    let rows = [row(0, 1, 1), row(10, 4, 2)];
+    for (skip, message) in [
+        (AfterMatch::ToLast(1), "AFTER MATCH SKIP TO V1: a match was found in which V1 has no row"),
+        (
+            AfterMatch::ToFirst(0),
+            "AFTER MATCH SKIP TO V0 would search again at the first row of the match, for ever",
+        ),
+    ] {
+        let error = step(&mut operator(spec(skip)), &rows, 0, (None, Some(20))).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    let told = step(&mut operator(spec(AfterMatch::ToLast(2))), &rows, 0, (None, Some(20)));
+    assert_eq!(told.unwrap(), [(1, 2, 10)]);
 }
