@@ -142,10 +142,6 @@ impl Binder<'_> {
                 .with_hint("its windows are the same for all rows; group by the column instead"));
         }
         let kind = window_kind(&upper, &sizes, span)?;
-        if upper == "TUMBLE" && offset.abs() >= sizes[0] {
-            return Err(SqlError::new("the offset of TUMBLE must be smaller than its size", span)
-                .with_hint("windows that are moved by their size are the same windows"));
-        }
         if let WindowKind::Tumble { size_ms } = kind
             && offset.abs() >= size_ms
         {
