@@ -184,8 +184,8 @@ impl Correlation<'_> {
             unreachable!("called for joins only")
         };
         let is_inner = kind == JoinKind::Inner || (kind == JoinKind::Semi && !duplicates_matter);
-        let from_left = is_inner || !matches!(kind, JoinKind::Right | JoinKind::Full);
-        if !from_left || (!is_inner && mentions(&right, self.depth)) {
+        let one_sided = matches!(kind, JoinKind::Semi | JoinKind::Anti);
+        if !is_inner && !one_sided && (kind != JoinKind::Left || mentions(&right, self.depth)) {
             return Err(self.refuse("an outer join whose optional side is correlated"));
         }
         let l = self.pull(*left, duplicates_matter)?;
@@ -203,27 +203,43 @@ impl Correlation<'_> {
         if let Some(residual) = residual {
             conjuncts(over(&residual, &outputs), &mut parts);
         }
-        let (outer, own): (Vec<_>, Vec<_>) =
-            parts.into_iter().partition(|p| self.speaks_of_outer(p));
-        if !is_inner && !outer.is_empty() {
-            return Err(self.refuse("a correlated condition of an outer or nested join"));
-        }
-        let of_left_only = matches!(kind, JoinKind::Semi | JoinKind::Anti);
-        let mut fields: Vec<RelField> = l.rel.fields.clone();
-        if is_inner || !of_left_only {
-            fields.extend(r.rel.fields.iter().cloned());
-        }
-        if of_left_only {
+        parts.extend(r.conditions.iter().map(shifted));
+        if one_sided {
             outputs.truncate(l.outputs.len());
         }
-        if kind == JoinKind::Left {
-            fields[width..].iter_mut().for_each(|f| f.data_type.nullable = true);
+        let speaks = parts.iter().any(|part| self.speaks_of_outer(part));
+        if !is_inner && speaks {
+            return self.join_with_domain(l, r.rel, kind, &parts, &outputs);
         }
+        let (outer, own): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|p| self.speaks_of_outer(p));
         let kind = if is_inner { JoinKind::Inner } else { kind };
-        let rel = equi_join(l.rel, r.rel, kind, conjunction(own), fields);
+        let rel = joined(l.rel, r.rel, kind, own);
         let mut conditions = l.conditions;
-        conditions.extend(r.conditions.iter().map(shifted));
         conditions.extend(outer);
+        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
+    }
+
+    /// A join that is not an inner one on `parts` that speak of the outer query: each left row once for each of the
+    /// different outer values.
+    fn join_with_domain(
+        &self,
+        left: Pulled,
+        right: Rel,
+        kind: JoinKind,
+        parts: &[Bound],
+        outputs: &[Bound],
+    ) -> SqlResult<Pulled> {
+        let width = left.rel.fields.len();
+        let domain = self.domain(left.rel, &left.conditions, parts)?;
+        let moved = |e: &Bound| {
+            let behind = |c: usize| if c < width { c } else { c + domain.width() };
+            self.within(&domain, &e.remap(&behind))
+        };
+        let parts = parts.iter().map(moved).collect();
+        let outputs = outputs.iter().map(moved).collect();
+        let conditions = self.on_domain(&domain, &left.conditions)?;
+        let rel = joined(domain.rel, right, kind, parts);
         Ok(Pulled { rel, outputs, conditions, always: false, having: None })
     }
 
@@ -392,6 +408,19 @@ impl Correlation<'_> {
             _ => None,
         }
     }
+}
+
+/// A join on all of `parts`.
+fn joined(left: Rel, right: Rel, kind: JoinKind, parts: Vec<Bound>) -> Rel {
+    let width = left.fields.len();
+    let mut fields = left.fields.clone();
+    if !matches!(kind, JoinKind::Semi | JoinKind::Anti) {
+        fields.extend(right.fields.iter().cloned());
+    }
+    if kind == JoinKind::Left {
+        fields[width..].iter_mut().for_each(|f| f.data_type.nullable = true);
+    }
+    equi_join(left, right, kind, conjunction(parts), fields)
 }
 
 /// A column for what `expr` computes over `rel`.

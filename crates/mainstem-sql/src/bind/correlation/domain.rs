@@ -1,66 +1,124 @@
 //! Conditions that are no equalities, where a sub-query needs keys: the sub-query is joined with the different values
 //! that the outer query has, and those values are the keys.
-//! Invariant: a NULL of the outer query meets none of the conditions, or the shape is refused: keys that are NULL
-//! would find nothing.
+//! Invariant: keys that are NULL find nothing, so a NULL of the outer query meets none of the conditions, or the keys
+//! are compared so that NULL equals NULL.
 
 use std::collections::BTreeSet;
 
 use mainstem_engine::plan::JoinKind;
 
 use super::{Correlation, Pulled};
+use crate::bind::expr::{ExprBinder, string, zero};
 use crate::bind::query::{conjunction, distinct, equi_join};
 use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::cast::CastMode;
 use crate::error::SqlResult;
-use crate::operators::BinaryOp;
+use crate::operators::{BinaryOp, UnaryOp};
 use crate::rel::{Rel, RelField};
 
+/// Different values of columns of the outer query, joined to a relation.
+pub(super) struct Domain {
+    /// The relation, then the columns.
+    pub(super) rel: Rel,
+    /// The columns of the outer query.
+    read: Vec<usize>,
+    /// Where they start.
+    first: usize,
+}
+
+impl Domain {
+    /// How many columns there are.
+    pub(super) fn width(&self) -> usize {
+        self.read.len()
+    }
+}
+
 impl Correlation<'_> {
-    /// `pulled` with equalities as conditions, and outputs that do not speak of the outer query.
-    pub(super) fn with_domain(&self, pulled: Pulled) -> SqlResult<Pulled> {
+    /// `rel` with each of the different values of the outer columns in `conditions` and `more` for which `conditions`
+    /// hold.
+    pub(super) fn domain(
+        &self,
+        rel: Rel,
+        conditions: &[Bound],
+        more: &[Bound],
+    ) -> SqlResult<Domain> {
         let Some(outer) = self.outer else {
             return Err(self.refuse("a condition that is no equality in this place"));
         };
         let mut read = BTreeSet::new();
-        for expr in pulled.conditions.iter().chain(&pulled.outputs) {
-            self.outer_columns(expr, &mut read);
-        }
+        conditions.iter().chain(more).for_each(|expr| self.outer_columns(expr, &mut read));
         let read: Vec<usize> = read.into_iter().collect();
-        for &column in &read {
-            let is_strict = |c: &Bound| self.is_null_for(c, column);
-            if outer.fields[column].data_type.nullable && !pulled.conditions.iter().any(is_strict) {
-                return Err(self.refuse("a condition that may hold for NULL"));
-            }
-        }
-        let width = pulled.rel.fields.len();
-        let place = |column: usize| {
-            width + read.iter().position(|r| *r == column).expect("collected above")
-        };
-        let type_of = |column: usize| outer.fields[column].data_type.with_nullable(false);
-        let inner = |expr: &Bound| {
-            expr.map_placeholders(&|placeholder| match placeholder {
-                Placeholder::Outer { depth, column } if depth == self.depth => {
-                    Some(Bound::column(place(column), type_of(column)))
-                }
-                _ => None,
-            })
-        };
-        let outputs = pulled.outputs.iter().map(inner).collect();
-        let parts: Vec<Bound> = pulled.conditions.iter().map(inner).collect();
-        let domain = distinct(outer.clone().select(&read));
+        let first = rel.fields.len();
+        let values = distinct(outer.clone().select(&read));
         let untimed = |f: &RelField| RelField { time: None, window: None, ..f.clone() };
-        let fields: Vec<RelField> =
-            pulled.rel.fields.iter().chain(&domain.fields).map(untimed).collect();
-        let rel: Rel = equi_join(pulled.rel, domain, JoinKind::Inner, conjunction(parts), fields);
-        let mut conditions = Vec::new();
-        for &column in &read {
+        let fields: Vec<RelField> = rel.fields.iter().chain(&values.fields).map(untimed).collect();
+        let mut domain = Domain { rel, read, first };
+        let parts: Vec<Bound> = conditions.iter().map(|c| self.within(&domain, c)).collect();
+        domain.rel = equi_join(domain.rel, values, JoinKind::Inner, conjunction(parts), fields);
+        Ok(domain)
+    }
+
+    /// `expr` with the columns of the domain for those of the outer query.
+    pub(super) fn within(&self, domain: &Domain, expr: &Bound) -> Bound {
+        let Some(outer) = self.outer else { return expr.clone() };
+        expr.map_placeholders(&|placeholder| match placeholder {
+            Placeholder::Outer { depth, column } if depth == self.depth => {
+                let place = domain.read.iter().position(|read| *read == column)?;
+                let data_type = outer.fields[column].data_type.clone();
+                Some(Bound::column(domain.first + place, data_type))
+            }
+            _ => None,
+        })
+    }
+
+    /// The values of the domain are those of the outer row. Where one of `conditions` is never TRUE for NULL, NULLs
+    /// need not meet.
+    pub(super) fn on_domain(&self, domain: &Domain, conditions: &[Bound]) -> SqlResult<Vec<Bound>> {
+        let Some(outer) = self.outer else { return Ok(Vec::new()) };
+        let mut parts = Vec::new();
+        for (place, &column) in domain.read.iter().enumerate() {
             let data_type = outer.fields[column].data_type.clone();
             let placeholder = Placeholder::Outer { depth: self.depth, column };
-            let own = Bound { kind: BoundKind::Placeholder(placeholder), data_type };
-            let key = Bound::column(place(column), rel.fields[place(column)].data_type.clone());
-            conditions.push(self.binary(BinaryOp::Eq, own, key)?);
+            let own =
+                Bound { kind: BoundKind::Placeholder(placeholder), data_type: data_type.clone() };
+            let key = Bound::column(domain.first + place, data_type.clone());
+            if data_type.nullable && !conditions.iter().any(|c| self.is_null_for(c, column)) {
+                let binder = ExprBinder::new(self.session, &[]);
+                let both = [own, key];
+                let nulls = both.clone().map(|e| binder.unary_bound(UnaryOp::IsNull, e, self.span));
+                let [left, right] = nulls;
+                parts.push(self.binary(BinaryOp::Eq, left?, right?)?);
+                let [left, right] = both.map(|e| self.or_some(e));
+                parts.push(self.binary(BinaryOp::Eq, left?, right?)?);
+            } else {
+                parts.push(self.binary(BinaryOp::Eq, own, key)?);
+            }
         }
+        Ok(parts)
+    }
+
+    /// `expr`, or some value of its type where it is NULL.
+    fn or_some(&self, expr: Bound) -> SqlResult<Bound> {
+        let binder = ExprBinder::new(self.session, &[]);
+        let data_type = expr.data_type.with_nullable(false);
+        let some = match &data_type.kind {
+            kind if kind.is_string() => string(""),
+            kind if kind.is_numeric() => {
+                binder.cast(zero(), &data_type, CastMode::Implicit, self.span)?
+            }
+            _ => return Err(self.refuse("a condition that may hold for NULL")),
+        };
+        Ok(Bound { kind: BoundKind::Coalesce(vec![expr, some]), data_type })
+    }
+
+    /// `pulled` with equalities as conditions, and outputs that do not speak of the outer query.
+    pub(super) fn with_domain(&self, pulled: Pulled) -> SqlResult<Pulled> {
+        let domain = self.domain(pulled.rel, &pulled.conditions, &pulled.outputs)?;
+        let inner = |expr: &Bound| self.within(&domain, expr);
+        let outputs = pulled.outputs.iter().map(inner).collect();
         let having = pulled.having.as_ref().map(inner);
-        Ok(Pulled { rel, outputs, conditions, always: pulled.always, having })
+        let conditions = self.on_domain(&domain, &pulled.conditions)?;
+        Ok(Pulled { rel: domain.rel, outputs, conditions, always: pulled.always, having })
     }
 
     /// The columns of the outer query that `expr` reads.

@@ -1,0 +1,1 @@
+SELECT k, v FROM (VALUES (1, 'a'), (2, 'b'), (2, 'b'), (3, CAST(NULL AS STRING)), (CAST(NULL AS INT), 'a'), (5, 'e')) AS t (k, v) WHERE (k, v) NOT IN (SELECT k, v FROM (VALUES (2, 'b'), (3, 'x'), (3, CAST(NULL AS STRING)), (CAST(NULL AS INT), 'a'), (7, 'e')) AS u (k, v) WHERE k IS NOT NULL AND v IS NOT NULL);
