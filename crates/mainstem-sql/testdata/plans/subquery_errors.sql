@@ -7,7 +7,7 @@ SELECT id FROM orders WHERE (SELECT name, country FROM customers) = 'x';
 SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM customers AS c WHERE c.nme = customer);
 SELECT id FROM orders AS o WHERE EXISTS (SELECT 1 FROM customers AS c WHERE o.custmer = c.name);
 SELECT o.id FROM orders AS o LEFT JOIN customers AS c ON o.customer = c.name AND EXISTS (SELECT 1 FROM customers);
-SELECT id FROM orders AS o WHERE (SELECT COUNT(*) FROM customers AS c WHERE c.name = o.customer OR o.customer IS NULL) > 1;
+SELECT id FROM orders AS o WHERE (SELECT COUNT(*) FROM customers AS c WHERE c.name = o.customer OR o.ts IS NULL) > 1;
 SELECT id FROM orders AS o WHERE EXISTS (SELECT name FROM customers AS c WHERE c.name = o.customer UNION ALL SELECT 'x');
 SELECT customer, COUNT(*) FROM orders AS o GROUP BY customer HAVING EXISTS (SELECT 1 FROM customers AS c WHERE c.name = o.id);
 SELECT id FROM orders INTERSECT SELECT name, country FROM customers;
