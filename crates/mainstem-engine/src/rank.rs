@@ -49,8 +49,6 @@ pub enum RankEmit {
     /// before the step are late.
     Windows {
         /// Timestamp(ms) column; one of the partition columns.
-        start: usize,
-        /// Timestamp(ms) column; one of the partition columns.
         end: usize,
         /// Windows are over processing time.
         processing_time: bool,

@@ -242,7 +242,7 @@ proptest! {
             from: 1,
             to: RankEnd::Constant(to),
             with_rank: true,
-            emit: RankEmit::Windows { start: 3, end: 4, processing_time: false, zone: None },
+            emit: RankEmit::Windows { end: 4, processing_time: false, zone: None },
         };
         let output = [types, vec![INT]].concat();
         let rank = plan.node(kind, &[source], output, false);

@@ -5,12 +5,14 @@
 //! asked for, as windows and keep-first go by watermarks, and again when conditions have moved.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, cast::AsArray};
 use mainstem_core::TypeKind;
 use mainstem_engine::over::{OverCall, OverFunction};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
+use mainstem_engine::window::LocalTime;
 
 use super::prune::{place_in, places};
 use super::pushdown::{self, split};
@@ -19,7 +21,7 @@ use crate::bind::{conjunction, conjuncts};
 use crate::bound::{Bound, BoundKind};
 use crate::catalog::ConnectorCatalog;
 use crate::operators::BinaryOp;
-use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowRole, WindowSource, columns_of};
+use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource, columns_of};
 
 /// Finds every top-N below `rel`.
 #[must_use]
@@ -256,7 +258,7 @@ impl Wanted {
         let kept = fields[..self.rank].to_vec();
         let mut exprs: Vec<Bound> =
             kept.iter().enumerate().map(|(i, f)| Bound::column(i, f.data_type.clone())).collect();
-        let value: ArrayRef = std::sync::Arc::new(arrow_array::Int64Array::from(vec![value]));
+        let value: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![value]));
         exprs.push(Bound::literal(value, rank_type));
         let input = Box::new(Rel { kind, fields: kept });
         Rel { kind: RelKind::Project { input, exprs }, fields }
@@ -305,8 +307,8 @@ pub(super) fn prune(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel
         emit: match emit {
             RankEmit::Changes => RankEmit::Changes,
             RankEmit::FirstByTime { time } => RankEmit::FirstByTime { time: at(time) },
-            RankEmit::Windows { start, end, processing_time, zone } => {
-                RankEmit::Windows { start: at(start), end: at(end), processing_time, zone }
+            RankEmit::Windows { end, processing_time, zone } => {
+                RankEmit::Windows { end: at(end), processing_time, zone }
             }
         },
         input: Box::new(super::prune::prune(*input, &needed)),
@@ -350,11 +352,11 @@ impl Shape {
         let mut shape = Self { order, latest_first: false, emit: RankEmit::Changes };
         let is_first = function == RankFunction::RowNumber && range == (1, RankEnd::Constant(1));
         let windows = input.window_columns();
-        if let Some((start, end)) =
+        if let Some((_, end)) =
             windows.filter(|(start, end)| partition.contains(start) && partition.contains(end))
         {
-            let processing_time = over_processing_time(input);
-            shape.emit = RankEmit::Windows { start, end, processing_time, zone: None };
+            let (processing_time, zone) = windows_below(input);
+            shape.emit = RankEmit::Windows { end, processing_time, zone };
         }
         let &[(column, descending, _)] = &shape.order[..] else { return shape };
         let windowed = matches!(shape.emit, RankEmit::Windows { .. });
@@ -390,26 +392,22 @@ fn is_time_of_window(rel: &Rel, column: usize) -> bool {
     }
 }
 
-/// True if the windows that the rows belong to are over processing time.
-fn over_processing_time(rel: &Rel) -> bool {
-    let time = rel.fields.iter().find(|f| f.window == Some(WindowRole::Time));
-    if let Some(time) = time {
-        return time.time == Some(TimeAttribute::Processing);
-    }
+/// Whether the windows that the rows belong to are over processing time, and the zone of their bounds.
+fn windows_below(rel: &Rel) -> (bool, Option<Arc<dyn LocalTime>>) {
     match &rel.kind {
-        RelKind::WindowTable { windows, .. } => windows.time.is_none(),
-        RelKind::WindowAggregate { windows: WindowSource::Assign(windows), .. } => {
-            windows.time.is_none()
+        RelKind::WindowTable { windows, .. }
+        | RelKind::WindowAggregate { windows: WindowSource::Assign(windows), .. } => {
+            (windows.time.is_none(), windows.spec.zone.clone())
         }
         RelKind::SessionTable { sessions, .. }
         | RelKind::WindowAggregate { windows: WindowSource::Sessions(sessions), .. } => {
-            sessions.time.is_none()
+            (sessions.time.is_none(), sessions.spec.zone.clone())
         }
         RelKind::WindowAggregate {
-            windows: WindowSource::Attached { processing_time, .. },
+            windows: WindowSource::Attached { processing_time, zone, .. },
             ..
-        } => *processing_time,
-        _ => rel.inputs().first().is_some_and(|input| over_processing_time(input)),
+        } => (*processing_time, zone.clone()),
+        _ => rel.inputs().first().map_or((false, None), |input| windows_below(input)),
     }
 }
 

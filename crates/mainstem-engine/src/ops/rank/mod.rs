@@ -49,7 +49,7 @@ impl RankPlan {
         }
         let numbers = self.function == RankFunction::RowNumber && !self.changelog;
         Ok(match (&self.emit, self.to) {
-            (RankEmit::Windows { end, processing_time, zone, .. }, _) => {
+            (RankEmit::Windows { end, processing_time, zone }, _) => {
                 Box::new(windowed::Windowed::new(self, *end, *processing_time, zone.clone())?)
             }
             (RankEmit::FirstByTime { time }, _) => {
