@@ -50,7 +50,7 @@ impl Parser {
         self.expect_symbol(")")?;
         let within = if self.take_word("WITHIN") { Some(self.expr()?) } else { None };
         if self.is_word("SUBSET") {
-            let hint = "Flink has no SUBSET: name the variables one by one";
+            let hint = "Flink reads SUBSET and finds no row in it: name the variables one by one";
             return Err(refused("SUBSET", hint, self.span()));
         }
         self.expect_word("DEFINE")?;
@@ -113,7 +113,7 @@ impl Parser {
         loop {
             let span = self.span();
             if self.is_symbol("^") || self.is_word("$") {
-                let hint = "Flink has no anchors: a stream has no first and no last row";
+                let hint = "Flink reads anchors and ignores them: leave it out";
                 return Err(refused("an anchor (^ or $)", hint, span));
             }
             if self.is_symbol("|") {
