@@ -255,7 +255,9 @@ impl<'a> Maker<'a> {
     }
 
     fn group(&mut self, input: &Relation) -> Relation {
-        let keys: Vec<Column> = (0..self.random.below(3)).map(|_| input.key(self.random)).collect();
+        let mut keys: Vec<Column> =
+            (0..self.random.below(3)).map(|_| input.key(self.random)).collect();
+        keys.dedup_by(|one, other| one.name == other.name);
         let (mut items, mut columns, mut unique, mut by) = (vec![], vec![], vec![], vec![]);
         for key in &keys {
             let name = self.fresh();
@@ -344,7 +346,9 @@ impl<'a> Maker<'a> {
             columns.push(Column::new(name.clone(), key.ty));
             unique.push(name);
         }
-        let (calls, results) = self.aggregates(input);
+        // Flink puts the slices of a window together in their order, we keep the order of arrival.
+        let in_order = input.in_order && function == "TUMBLE(";
+        let (calls, results) = self.aggregates(&Relation { in_order, ..input.clone() });
         items.extend(calls);
         columns.extend(results);
         let having = self.having();
@@ -482,11 +486,12 @@ impl<'a> Maker<'a> {
             String::new()
         };
         let rank = self.fresh();
-        let bound = match self.random.below(5) {
+        // Flink goes wrong where the ranks begin after 1 and the input changes.
+        let bound = match self.random.below(if input.append_only { 5 } else { 3 }) {
             0 => format!("{rank} = 1"),
-            1 => format!("{rank} = 2"),
-            2 => format!("{rank} <= 1"),
-            3 => format!("{rank} BETWEEN 2 AND 4"),
+            1 => format!("{rank} <= 1"),
+            3 => format!("{rank} = 2"),
+            4 => format!("{rank} BETWEEN 2 AND 4"),
             _ => format!("{rank} <= 3"),
         };
         let mut output = input.clone();
