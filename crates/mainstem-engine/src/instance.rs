@@ -99,9 +99,9 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
         NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
         NodeKind::Over { partition, order, time, calls } => {
-            let input = input(0).output.clone();
+            let (input, changelog) = (input(0).output.clone(), input(0).changelog);
             let (partition, order, calls) = (partition.clone(), order.clone(), calls.clone());
-            over(&OverPlan { partition, order, calls, input }, *time)?
+            over(&OverPlan { partition, order, calls, input, changelog }, *time)?
         }
         NodeKind::Join { .. }
         | NodeKind::IntervalJoin { .. }

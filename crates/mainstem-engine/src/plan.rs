@@ -204,7 +204,8 @@ pub enum NodeKind {
     /// before (bounded frames). Kept: rows that wait; per partition either accumulators, for ever, or the rows of the
     /// frame, those of RANGE freed when the watermark passes them.
     /// Without `time`: a changelog, per row -old +new when its result changed in the step; kept are all input rows
-    /// with their results. Rows that are equal in the order stand in the order in which they came.
+    /// with their results. Rows that are equal in the order stand in the order in which they came, those of a changelog
+    /// in one that follows from the rows alone.
     Over {
         /// Partition columns.
         partition: Vec<usize>,

@@ -30,4 +30,6 @@ pub(crate) struct OverPlan {
     pub(crate) order: Vec<(usize, bool, bool)>,
     pub(crate) calls: Vec<OverCall>,
     pub(crate) input: Vec<ArrowType>,
+    /// Rows of the input come and go.
+    pub(crate) changelog: bool,
 }

@@ -1,6 +1,6 @@
 //! OVER over rows that come and go, in any order: a changelog of rows with their results.
 //! Invariant: after each step the rows that came out, added up, are the input's rows with what their windows make of
-//! them. Rows that are equal in the order stand in the order in which they came.
+//! them.
 //! A change touches the rows whose frames have it; only those are computed again. State: every row of the input with
 //! its result, until it is taken back; for frames from the partition's start, an accumulator per partition where rows
 //! can be taken out of it exactly.
@@ -115,7 +115,12 @@ impl ChangingOver {
                 copies: Vec::new(),
                 entries: Vec::new(),
                 ids: Ids::default(),
-                order: OrderKeys::new(&plan.order, &plan.input, calls.asks_distances())?,
+                order: OrderKeys::new(
+                    &plan.order,
+                    &plan.input,
+                    calls.asks_distances(),
+                    plan.changelog,
+                )?,
                 sequences: Vec::new(),
             },
             calls,

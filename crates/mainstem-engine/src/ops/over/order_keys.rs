@@ -1,6 +1,7 @@
 //! The order of rows: their order columns in one comparable form, and their arrival.
 //! Invariant: comparing bytes is comparing rows in the window's order. Rows that are equal there are in the order in
-//! which they came. Keys of at most 16 bytes of fixed width are held in one word a row, others in an arena.
+//! which they came, or, where that means nothing (a changelog), in the order of their hashes: it follows from the rows
+//! alone, for every parallelism and every cut. Keys of at most 16 bytes of fixed width are held in one word a row, others in an arena.
 
 use std::cmp::Ordering;
 
@@ -10,6 +11,7 @@ use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Error, Result};
 
 use crate::columns::{integers, is_integer_like, times_ms};
+use crate::hash::hash_columns;
 
 /// Below this many dead bytes the arena is left alone.
 const COMPACT_MIN_BYTES: usize = 1 << 16;
@@ -33,6 +35,8 @@ pub(super) struct OrderKeys {
     columns: Vec<usize>,
     converter: Option<RowConverter>,
     keys: Keys,
+    /// By entry, in a changelog: the hash of the row.
+    hashes: Option<Vec<u64>>,
     arrivals: Vec<u64>,
     next_arrival: u64,
     /// By entry, the only order column as a number that grows with the order; for RANGE with a distance.
@@ -42,11 +46,12 @@ pub(super) struct OrderKeys {
 }
 
 impl OrderKeys {
-    /// `with_numbers`: distances in the order column will be asked for.
+    /// `with_numbers`: distances in the order column will be asked for. `changelog`: arrival means nothing.
     pub(super) fn new(
         order: &[(usize, bool, bool)],
         types: &[ArrowType],
         with_numbers: bool,
+        changelog: bool,
     ) -> Result<Self> {
         let field = |&(column, descending, nulls_first): &(usize, bool, bool)| {
             let options = SortOptions { descending, nulls_first };
@@ -73,6 +78,7 @@ impl OrderKeys {
             columns: order.iter().map(|key| key.0).collect(),
             converter: (!fields.is_empty()).then(|| RowConverter::new(fields)).transpose()?,
             keys,
+            hashes: changelog.then(Vec::new),
             arrivals: Vec::new(),
             next_arrival: 0,
             numbers: with_numbers.then(Vec::new),
@@ -91,6 +97,14 @@ impl OrderKeys {
             self.arrivals[entry as usize] = arrival;
         }
         self.next_arrival += entries.len() as u64;
+        if let Some(hashes) = &mut self.hashes {
+            hashes.resize(hashes.len().max(bound), 0);
+            let mut of_rows = Vec::new();
+            hash_columns(batch.columns(), batch.rows(), &mut of_rows)?;
+            for (&entry, hash) in entries.iter().zip(of_rows) {
+                hashes[entry as usize] = hash;
+            }
+        }
         self.set_numbers(entries, batch)?;
         let Some(converter) = &mut self.converter else { return Ok(()) };
         let columns = batch.project(&self.columns);
@@ -148,10 +162,11 @@ impl OrderKeys {
         }
     }
 
-    /// Order, then arrival.
+    /// Order, then hash or nothing, then arrival.
     pub(super) fn compare(&self, a: u32, b: u32) -> Ordering {
-        let arrival = |entry: u32| self.arrivals[entry as usize];
-        self.compare_keys(a, b).then_with(|| arrival(a).cmp(&arrival(b)))
+        let hash = |entry: u32| self.hashes.as_ref().map(|hashes| hashes[entry as usize]);
+        let rest = |entry: u32| (hash(entry), self.arrivals[entry as usize]);
+        self.compare_keys(a, b).then_with(|| rest(a).cmp(&rest(b)))
     }
 
     /// The order column as a number that grows with the order; `None` for NULL.
@@ -194,6 +209,7 @@ impl OrderKeys {
             }
         };
         let numbers = self.numbers.as_ref().map_or(0, |n| n.capacity() * size_of::<Option<i64>>());
-        keys + numbers + self.arrivals.capacity() * 8
+        let hashes = self.hashes.as_ref().map_or(0, |hashes| hashes.capacity() * 8);
+        keys + numbers + hashes + self.arrivals.capacity() * 8
     }
 }
