@@ -179,7 +179,7 @@ impl Partition<'_> {
             Model::Texts if frame.is_empty() => "NULL".to_owned(),
             Model::Texts => frame.iter().map(text_of).collect::<Vec<_>>().join(","),
             Model::Edge { last: false, ignore_nulls: true } => show(values().next()),
-            Model::Edge { last: true, ignore_nulls: true } => show(values().last()),
+            Model::Edge { last: true, ignore_nulls: true } => show(values().next_back()),
             Model::Edge { last: false, .. } => show(frame.first().and_then(|r| r.value)),
             Model::Edge { last: true, .. } => show(frame.last().and_then(|r| r.value)),
             Model::Shift { by, with_default } => {
