@@ -244,8 +244,9 @@ impl Parser {
             } else if natural {
                 return Err(self.expected("JOIN"));
             } else if self.is_word("MATCH_RECOGNIZE") {
-                let word = self.any_word()?;
-                return Err(SqlError::unsupported(word.value.to_uppercase(), word.span));
+                let message = "MATCH_RECOGNIZE stands right behind its table";
+                return Err(SqlError::new(message, self.span())
+                    .with_hint("put the alias behind it: FROM t MATCH_RECOGNIZE (...) AS a"));
             } else {
                 return Ok(left);
             };
