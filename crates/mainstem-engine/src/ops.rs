@@ -3,8 +3,8 @@
 pub(crate) mod aggregate;
 mod calls;
 pub(crate) mod expand;
-pub(crate) mod interval_join;
 mod idle;
+pub(crate) mod interval_join;
 pub(crate) mod join;
 mod join_side;
 pub(crate) mod limit;

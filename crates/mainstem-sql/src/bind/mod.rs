@@ -29,9 +29,9 @@ mod scope;
 mod set;
 mod state_ttl;
 mod subquery;
-mod values;
 mod time_join;
 mod using;
+mod values;
 mod window;
 
 pub use create_as::bind_create_as;

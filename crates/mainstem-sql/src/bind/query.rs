@@ -132,7 +132,8 @@ impl<'a> Binder<'a> {
         match table {
             TableRef::Table { name, hints, system_time, alias } => {
                 if let Some(time) = system_time {
-                    return Err(SqlError::unsupported("FOR SYSTEM_TIME AS OF without a join", time.span)
+                    let what = "FOR SYSTEM_TIME AS OF without a join";
+                    return Err(SqlError::unsupported(what, time.span)
                         .with_hint("it stands behind JOIN, with a time attribute of the left side"));
                 }
                 let rel = self.named(name, hints)?;
