@@ -3,4 +3,4 @@ CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee D
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
 CREATE TABLE people (name STRING, country STRING, tags ARRAY<STRING>, address ROW<city STRING, zip INT>, scores MAP<STRING, INT>, items ARRAY<ROW<sku STRING, n INT>>)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/people.json', 'format' = 'json');
-SELECT auction, CASE WHEN price > (SELECT AVG(price) FROM bids) THEN 'high' WHEN price IS NULL THEN 'none' ELSE 'low' END AS c FROM bids;
+SELECT auction, CASE WHEN price > (SELECT AVG(price) FROM bids WHERE quantity = 10) THEN 'high' WHEN price IS NULL THEN 'none' ELSE 'low' END AS c FROM bids WHERE auction = 3;

@@ -3,4 +3,4 @@ CREATE TABLE bids (auction INT, bidder STRING, price DOUBLE, quantity INT, fee D
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/bids.json', 'format' = 'json');
 CREATE TABLE people (name STRING, country STRING, tags ARRAY<STRING>, address ROW<city STRING, zip INT>, scores MAP<STRING, INT>, items ARRAY<ROW<sku STRING, n INT>>)
 WITH ('connector' = 'filesystem', 'path' = '${DIR}/data/people.json', 'format' = 'json');
-SELECT auction, quantity FROM bids WHERE quantity < SOME (SELECT auction FROM bids);
+SELECT auction, quantity FROM bids WHERE auction < 3 AND quantity < SOME (SELECT auction FROM bids WHERE quantity = 10);
