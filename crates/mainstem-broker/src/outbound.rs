@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use mainstem_log::FileRange;
 
 /// A frame, length prefix included.
@@ -15,19 +15,27 @@ pub struct Outbound {
     left: usize,
 }
 
+/// A piece of a frame.
 #[derive(Debug)]
-enum Piece {
+pub enum Piece {
+    /// In memory.
     Bytes(Bytes),
+    /// In a file.
     File(FileRange),
 }
 
 impl Outbound {
-    pub(crate) fn push_bytes(&mut self, bytes: Bytes) {
+    /// Bytes, behind what is there.
+    pub fn push_bytes(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
         self.left += bytes.len();
         self.pieces.push_back(Piece::Bytes(bytes));
     }
 
-    pub(crate) fn push_file(&mut self, range: FileRange) {
+    /// A range of a file, behind what is there.
+    pub fn push_file(&mut self, range: FileRange) {
         self.left += range.len as usize;
         self.pieces.push_back(Piece::File(range));
     }
@@ -43,33 +51,53 @@ impl Outbound {
         self.left
     }
 
+    /// What comes out next.
+    pub fn first(&self) -> Option<&Piece> {
+        self.pieces.front()
+    }
+
+    /// The first `count` bytes of the first piece have come out.
+    pub fn advance(&mut self, count: usize) {
+        let Some(piece) = self.pieces.front_mut() else { return };
+        let rest = match piece {
+            Piece::Bytes(bytes) => {
+                bytes.advance(count);
+                bytes.len()
+            }
+            Piece::File(range) => {
+                range.position += count as u64;
+                range.len -= count as u32;
+                range.len as usize
+            }
+        };
+        self.left -= count;
+        if rest == 0 {
+            self.pieces.pop_front();
+        }
+    }
+
     /// Moves the next bytes into `buffer`; returns how many. Less than the buffer takes only at the end.
     pub fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
-        while let Some(piece) = self.pieces.front_mut() {
+        while let Some(piece) = self.pieces.front() {
             let room = &mut buffer[filled..];
             if room.is_empty() {
                 break;
             }
-            let (taken, rest) = match piece {
+            let taken = match piece {
                 Piece::Bytes(bytes) => {
-                    let next = bytes.split_to(bytes.len().min(room.len()));
-                    room[..next.len()].copy_from_slice(&next);
-                    (next.len(), bytes.len())
+                    let taken = bytes.len().min(room.len());
+                    room[..taken].copy_from_slice(&bytes[..taken]);
+                    taken
                 }
                 Piece::File(range) => {
                     let taken = (range.len as usize).min(room.len());
                     range.file.read_exact_at(range.position, &mut room[..taken])?;
-                    range.position += taken as u64;
-                    range.len -= taken as u32;
-                    (taken, range.len as usize)
+                    taken
                 }
             };
             filled += taken;
-            self.left -= taken;
-            if rest == 0 {
-                self.pieces.pop_front();
-            }
+            self.advance(taken);
         }
         Ok(filled)
     }

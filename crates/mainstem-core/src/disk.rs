@@ -43,6 +43,10 @@ pub trait DiskFile: Debug + Send + Sync {
     fn set_size(&self, size_bytes: u64) -> io::Result<()>;
     /// Makes everything written so far durable, the size included.
     fn sync(&self) -> io::Result<()>;
+    /// The file of the operating system, if it is one: who sends from it need not read it.
+    fn system_file(&self) -> Option<&std::fs::File> {
+        None
+    }
 }
 
 impl dyn DiskFile + '_ {

@@ -1,33 +1,28 @@
 //! One client's connection: requests in, answers out, in order.
 //! Invariant: the next request is handled when the answer to the last one is written, so a client that does not read gets
 //! nothing more done. Only requests that bring records may follow each other before the first is answered, up to
-//! [`AHEAD_MAX`]: they wait for the disk, and one sync is enough for all that came before it. A request that cannot be read, a client that does not take its answer, and an answer that will never
-//! come end the connection, and no other one. The broker is told of every end.
+//! [`AHEAD_MAX`]: they wait for the disk, one sync is enough for all that came before it, and their answers leave together. A
+//! request that cannot be read, a client that does not take its answer, and an answer that will never come end the
+//! connection, and no other one. The broker is told of every end.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
 use mainstem_broker::wire::{self, FrameError, Head, StrBytes};
-use mainstem_broker::{Call, ConnectionId, Endpoint, Outbound, Request, RequestId, Response};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use tokio::io::AsyncRead;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use super::frames::{Budget, Frame, FrameEnd, FrameLimits, FrameReader};
 use super::host::{Answer, Host, Stopped};
 use super::sasl::Login;
+use super::send::{Stream, flush, send, write_all};
 
 const FAILED_LOGIN_PAUSE: Duration = Duration::from_millis(100);
 /// Requests with records that may wait for the disk while the next one is read.
 const AHEAD_MAX: usize = 16;
-/// So much of a frame whose records are in files is in memory, twice: one part is read while the other is sent.
-const CHUNK_BYTES: usize = 256 << 10;
-/// How long a client may take no byte of its answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that are under way when the broker stops have so long to be finished.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -120,10 +115,7 @@ impl Connection {
     }
 
     /// Serves the client until one of both has enough.
-    pub(super) async fn serve(
-        mut self,
-        mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    ) -> Result<(), End> {
+    pub(super) async fn serve(mut self, mut stream: impl Stream) -> Result<(), End> {
         let mut ahead = VecDeque::new();
         while let Some(frame) = self.next(&mut ahead, &mut stream).await? {
             if let Some(login) = self.login.as_mut().filter(|login| login.awaits_bare_message()) {
@@ -165,7 +157,7 @@ impl Connection {
     async fn next(
         &mut self,
         ahead: &mut Ahead,
-        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        stream: &mut impl Stream,
     ) -> Result<Option<Frame>, End> {
         loop {
             if ahead.len() >= AHEAD_MAX {
@@ -191,27 +183,19 @@ impl Connection {
                 answers.append(wire::encode_response(head, &response)?);
                 ahead.pop_front();
             }
-            self.send(answers, stream).await?;
+            send(answers, &self.budget, stream).await?;
         }
     }
 
     /// Answers all that waits for the disk.
-    async fn finish(
-        &mut self,
-        ahead: &mut Ahead,
-        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    ) -> Result<(), End> {
+    async fn finish(&mut self, ahead: &mut Ahead, stream: &mut impl Stream) -> Result<(), End> {
         while !ahead.is_empty() {
             self.finish_one(ahead, stream).await?;
         }
         Ok(())
     }
 
-    async fn finish_one(
-        &mut self,
-        ahead: &mut Ahead,
-        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    ) -> Result<(), End> {
+    async fn finish_one(&mut self, ahead: &mut Ahead, stream: &mut impl Stream) -> Result<(), End> {
         let Some((head, waits)) = ahead.pop_front() else { return Ok(()) };
         let response = self.wait(Answer::Later(waits), stream).await?;
         self.write(&head, response, stream).await
@@ -272,33 +256,9 @@ impl Connection {
         &self,
         head: &Head,
         response: Response,
-        stream: &mut (impl AsyncWrite + Unpin),
+        stream: &mut impl Stream,
     ) -> Result<(), End> {
-        self.send(wire::encode_response(head, &response)?, stream).await
-    }
-
-    /// Sends a frame, reading what of it is in files: small ones at once, where their pages are as good as always in memory;
-    /// large ones by chunks where blocking hurts nobody, the next while the last is on its way.
-    async fn send(
-        &self,
-        frame: Outbound,
-        stream: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<(), End> {
-        if frame.left() <= CHUNK_BYTES {
-            write_all(stream, frame.read().map_err(End::Unloadable)?).await?;
-            return flush(stream).await;
-        }
-        let _share = self.budget.take(2 * CHUNK_BYTES).await;
-        let mut reading = Some(read_chunk(frame, vec![0; CHUNK_BYTES]));
-        let mut spare = vec![0; CHUNK_BYTES];
-        while let Some(read) = reading {
-            let read = read.await.map_err(io::Error::other)?;
-            let (frame, chunk, filled) = read.map_err(End::Unloadable)?;
-            reading = (frame.left() > 0).then(|| read_chunk(frame, std::mem::take(&mut spare)));
-            write_all(stream, &chunk[..filled]).await?;
-            spare = chunk;
-        }
-        flush(stream).await
+        send(wire::encode_response(head, &response)?, &self.budget, stream).await
     }
 }
 
@@ -322,10 +282,7 @@ pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Answers a message of SASL that came without a header in the same way; `None` is a refusal, which has no words.
-async fn write_bare(
-    answer: Option<Vec<u8>>,
-    stream: &mut (impl AsyncWrite + Unpin),
-) -> Result<(), End> {
+async fn write_bare(answer: Option<Vec<u8>>, stream: &mut impl Stream) -> Result<(), End> {
     let Some(answer) = answer else {
         tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
         return Err(End::Refused);
@@ -333,36 +290,6 @@ async fn write_bare(
     let length = u32::try_from(answer.len()).map_err(io::Error::other)?;
     write_all(stream, &[&length.to_be_bytes()[..], &answer].concat()[..]).await?;
     flush(stream).await
-}
-
-/// Reads the next part of a frame.
-fn read_chunk(
-    mut frame: Outbound,
-    mut buffer: Vec<u8>,
-) -> JoinHandle<io::Result<(Outbound, Vec<u8>, usize)>> {
-    tokio::task::spawn_blocking(move || {
-        let filled = frame.fill(&mut buffer)?;
-        Ok((frame, buffer, filled))
-    })
-}
-
-async fn write_all(stream: &mut (impl AsyncWrite + Unpin), mut bytes: impl Buf) -> Result<(), End> {
-    while bytes.has_remaining() {
-        match timeout(WRITE_TIMEOUT, stream.write_buf(&mut bytes)).await {
-            Ok(Ok(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-            Ok(Ok(_)) => {}
-            Ok(Err(e)) => return Err(e.into()),
-            Err(_) => return Err(End::NotReading),
-        }
-    }
-    Ok(())
-}
-
-async fn flush(stream: &mut (impl AsyncWrite + Unpin)) -> Result<(), End> {
-    match timeout(WRITE_TIMEOUT, stream.flush()).await {
-        Ok(flushed) => Ok(flushed?),
-        Err(_) => Err(End::NotReading),
-    }
 }
 
 #[cfg(test)]

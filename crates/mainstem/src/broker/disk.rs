@@ -160,6 +160,10 @@ impl DiskFile for RealFile {
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn system_file(&self) -> Option<&File> {
+        Some(&self.0)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
 //! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
-//! | `listener`, `connection`, `frames` | callers from outside |
+//! | `listener`, `connection`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
@@ -18,6 +18,7 @@ mod frames;
 mod host;
 mod listener;
 mod sasl;
+mod send;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ use super::frames::{Budget, FrameEnd};
 use super::host::{Host, Running};
 use super::listener::obituary;
 use super::sasl::{Login, Users};
+use super::send::Stream;
 
 /// A broker in memory.
 pub(super) fn running() -> Running {
@@ -172,6 +173,8 @@ impl AsyncWrite for Buggy {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+impl Stream for Buggy {}
 
 #[tokio::test]
 async fn a_panic_closes_one_connection_and_is_reported() {
