@@ -54,11 +54,16 @@ pub(super) fn ours(file: &Path, run: &Run, in_order: bool) -> Answer {
     let child = command.spawn().expect("the binary runs");
     let id = child.id().to_string();
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait_with_output()));
+    let waiter = std::thread::Builder::new()
+        .name("waiter".to_owned())
+        .spawn(move || tell.send(child.wait_with_output()))
+        .expect("a thread starts");
     let Ok(output) = told.recv_timeout(PATIENCE) else {
         Command::new("kill").args(["-KILL", &id]).status().expect("kill runs");
+        drop(waiter.join());
         return Answer::Refused(format!("a bug in Mainstem: no end after {PATIENCE:?}"));
     };
+    drop(waiter.join());
     let output = output.expect("its output can be read");
     if !output.status.success() {
         return Answer::Refused(String::from_utf8_lossy(&output.stderr).into_owned());
