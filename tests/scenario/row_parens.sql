@@ -1,1 +1,1 @@
-SELECT (a).x, b.p.q FROM (SELECT CAST(ROW(1) AS ROW<x INT>) AS a, CAST(ROW(ROW(3)) AS ROW<p ROW<q INT>>) AS b);
+SELECT (a).x AS x, b.p.q FROM (SELECT CAST(ROW(1) AS ROW<x INT>) AS a, CAST(ROW(ROW(3)) AS ROW<p ROW<q INT>>) AS b);
