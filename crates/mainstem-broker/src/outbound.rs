@@ -112,6 +112,8 @@ impl Outbound {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use mainstem_core::disk::Disk as _;
     use mainstem_log::MemoryDisk;
 
@@ -126,9 +128,9 @@ mod tests {
         for size in 1..=expected.len() + 1 {
             let mut outbound = Outbound::default();
             outbound.push_bytes(Bytes::from_static(b"head"));
-            outbound.push_file(FileRange { file: file.clone(), position: 2, len: 6 });
+            outbound.push_file(FileRange { file: Arc::clone(&file), position: 2, len: 6 });
             outbound.push_bytes(Bytes::from_static(b"middle"));
-            outbound.push_file(FileRange { file: file.clone(), position: 9, len: 1 });
+            outbound.push_file(FileRange { file: Arc::clone(&file), position: 9, len: 1 });
             outbound.push_bytes(Bytes::from_static(b"tail"));
             assert_eq!(outbound.left(), expected.len());
             let (mut all, mut buffer): (Vec<u8>, _) = (Vec::new(), vec![0; size]);

@@ -306,8 +306,11 @@ impl ScriptSession {
             if declared.if_not_exists {
                 return Ok(());
             }
-            return Err(SqlError::new(format!("function '{}' exists already", name.value), name.span)
-                .with_hint("write CREATE OR REPLACE, or IF NOT EXISTS"));
+            return Err(SqlError::new(
+                format!("function '{}' exists already", name.value),
+                name.span,
+            )
+            .with_hint("write CREATE OR REPLACE, or IF NOT EXISTS"));
         }
         let function = bind_create_function(self.context(), declared)?;
         self.session.functions.insert(key, Arc::new(function));

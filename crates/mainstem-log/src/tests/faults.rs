@@ -98,6 +98,20 @@ fn some_faults(rng: &mut Rng) -> Faults {
     }
 }
 
+/// A sync before whose turn, and while which, there may be an append.
+fn sync_slowly(log: &mut Log, rng: &mut Rng, model: &mut Vec<String>) {
+    let Some(mut ticket) = log.begin_sync() else { return };
+    if rng.below(3) == 0 && log.append(&batch(&["waiting"]), 1_000).is_ok() {
+        model.push("waiting".to_owned());
+        log.extend_sync(&mut ticket);
+    }
+    if rng.below(3) == 0 && log.append(&batch(&["meanwhile"]), 1_000).is_ok() {
+        model.push("meanwhile".to_owned());
+    }
+    let result = ticket.run();
+    log.end_sync(ticket, result);
+}
+
 /// One life after another on a disk that fails.
 fn live(seed: u64) {
     let mut rng = Rng::new(seed);
@@ -155,19 +169,7 @@ fn live(seed: u64) {
                         model.push(String::new());
                     }
                 }
-                5..8 => {
-                    if let Some(mut ticket) = log.begin_sync() {
-                        if rng.below(3) == 0 && log.append(&batch(&["waiting"]), 1_000).is_ok() {
-                            model.push("waiting".to_owned());
-                            log.extend_sync(&mut ticket);
-                        }
-                        if rng.below(3) == 0 && log.append(&batch(&["meanwhile"]), 1_000).is_ok() {
-                            model.push("meanwhile".to_owned());
-                        }
-                        let result = ticket.run();
-                        log.end_sync(ticket, result);
-                    }
-                }
+                5..8 => sync_slowly(&mut log, &mut rng, &mut model),
                 8 => {
                     let to = rng.below(log.high_watermark() as u64 + 1) as i64;
                     if rng.below(4) == 0

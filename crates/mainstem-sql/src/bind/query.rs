@@ -32,8 +32,7 @@ impl<'a> Binder<'a> {
     where
         'a: 'f,
     {
-        let around =
-            Surroundings { scope: self.scope.clone(), ..Surroundings::default() };
+        let around = Surroundings { scope: self.scope.clone(), ..Surroundings::default() };
         ExprBinder { session: self.context.session, fields, grouping: None, around }
     }
 
@@ -133,8 +132,9 @@ impl<'a> Binder<'a> {
             TableRef::Table { name, hints, system_time, alias } => {
                 if let Some(time) = system_time {
                     let what = "FOR SYSTEM_TIME AS OF without a join";
-                    return Err(SqlError::unsupported(what, time.span)
-                        .with_hint("it stands behind JOIN, with a time attribute of the left side"));
+                    return Err(SqlError::unsupported(what, time.span).with_hint(
+                        "it stands behind JOIN, with a time attribute of the left side",
+                    ));
                 }
                 let rel = self.named(name, hints)?;
                 self.aliased(rel, alias.as_ref(), Some(&name.last().value))
@@ -162,7 +162,12 @@ impl<'a> Binder<'a> {
         }
     }
 
-    pub(super) fn aliased(&self, mut rel: Rel, alias: Option<&Alias>, own: Option<&str>) -> SqlResult<Rel> {
+    pub(super) fn aliased(
+        &self,
+        mut rel: Rel,
+        alias: Option<&Alias>,
+        own: Option<&str>,
+    ) -> SqlResult<Rel> {
         if let Some(alias) = alias {
             rel = rename(rel, &alias.columns, alias.name.span)?;
         }

@@ -13,9 +13,9 @@ mod rowwise;
 mod signature;
 pub mod string;
 pub mod temporal;
-pub mod user;
 #[cfg(test)]
 mod tests;
+pub mod user;
 
 use std::fmt;
 use std::sync::Arc;

@@ -119,9 +119,7 @@ fn below_join(kind: RelKind, fields: Vec<RelField>, parts: Vec<Bound>) -> Rel {
     let width = left.fields.len();
     let on_left = |p: &Bound| p.is_deterministic() && columns_of(p).iter().all(|c| *c < width);
     let on_right = |p: &Bound| {
-        kind == JoinKind::Inner
-            && p.is_deterministic()
-            && columns_of(p).iter().all(|c| *c >= width)
+        kind == JoinKind::Inner && p.is_deterministic() && columns_of(p).iter().all(|c| *c >= width)
     };
     let (to_left, rest) = split(parts, on_left);
     let (to_right, stay) = split(rest, on_right);

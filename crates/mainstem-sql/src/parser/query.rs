@@ -2,8 +2,8 @@
 
 use super::{Parser, is_reserved};
 use crate::ast::{
-    Alias, ExprKind, JoinConstraint, JoinType, ObjectName, OrderItem, Query,
-    Select, SelectItem, SetExpr, SetOperator, TableArg, TableArgValue, TableRef,
+    Alias, ExprKind, JoinConstraint, JoinType, ObjectName, OrderItem, Query, Select, SelectItem,
+    SetExpr, SetOperator, TableArg, TableArgValue, TableRef,
 };
 use crate::error::{SqlError, SqlResult};
 use crate::lexer::TokenKind;
@@ -384,11 +384,7 @@ impl Parser {
         };
         let is_table = matches!(value, TableArgValue::Table(_) | TableArgValue::Query(_));
         let partition_by = if is_table && self.take_words(&["PARTITION", "BY"]) {
-            if self.is_symbol("(") {
-                self.parenthesized(Self::ident)?
-            } else {
-                vec![self.ident()?]
-            }
+            if self.is_symbol("(") { self.parenthesized(Self::ident)? } else { vec![self.ident()?] }
         } else {
             Vec::new()
         };

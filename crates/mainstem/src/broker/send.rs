@@ -230,7 +230,7 @@ mod tests {
     async fn a_frame_is_the_same_on_every_way() {
         let folder = tempfile::tempdir().unwrap();
         let disk = FileDisk::open(folder.path()).unwrap();
-        let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| (i * 31 >> 8) as u8).collect();
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| ((i * 31) >> 8) as u8).collect();
         let on_disk = disk.open("f", true).unwrap();
         let in_memory = MemoryDisk::default().open("f", true).unwrap();
         for file in [&on_disk, &in_memory] {

@@ -191,7 +191,7 @@ mod tests {
     fn the_bytes_are_those_of_the_codec() {
         let file = MemoryDisk::default().open("f", true).unwrap();
         file.write_all_at(0, &(0..70_000_u32).map(|i| i as u8).collect::<Vec<_>>()).unwrap();
-        let range = |position, len| FileRange { file: file.clone(), position, len };
+        let range = |position, len| FileRange { file: std::sync::Arc::clone(&file), position, len };
         let mut answer = FetchAnswer::default();
         for (name, partitions) in [
             ("first", vec![partition(0, 0, None), partition(9, 3, None), partition(1, 0, Some(0))]),
