@@ -234,6 +234,8 @@ fn steady(
     sizes: &Sizes,
     section: &mut Section,
 ) -> Result<()> {
+    // What was written before, Kafka's gigabytes too, would be on its way to the disk meanwhile.
+    process::run(&mut Command::new("sync"))?;
     let head = ["latency", "broker", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "broker CPU"];
     let mut table = Table::new(2, &head);
     let mut rows = Vec::new();
