@@ -242,7 +242,7 @@ fn consume(
     config.set("bootstrap.servers", address).set("group.id", "probe");
     let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create().unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::End).unwrap();
+    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
     consumer.assign(&list).unwrap();
     while !stopping.load(Ordering::Relaxed) {
         let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };

@@ -75,8 +75,9 @@ pub(crate) fn run(engines: &Engines, folder: &Path, events: u64, runs: usize) ->
     let mut kafka = Server::kafka()?;
     let mut section = Section::new("The embedded broker", intro(&sizes));
     starts(&probe, [&mut ours, &mut kafka], &sizes, &mut section)?;
-    throughput(engines, [&mut ours, &mut kafka], &sizes, &mut section)?;
+    // First: gigabytes that are on their way to the disk, or being deleted, are felt by every sync.
     steady(&probe, [&mut ours, &mut kafka], &sizes, &mut section)?;
+    throughput(engines, [&mut ours, &mut kafka], &sizes, &mut section)?;
     kafka.wipe()?;
     ours.wipe()?;
     inside::run(engines, folder, &mut ours, &sizes, &mut section)?;
@@ -234,8 +235,6 @@ fn steady(
     sizes: &Sizes,
     section: &mut Section,
 ) -> Result<()> {
-    // What was written before, Kafka's gigabytes too, would be on its way to the disk meanwhile.
-    process::run(&mut Command::new("sync"))?;
     let head = ["latency", "broker", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "broker CPU"];
     let mut table = Table::new(2, &head);
     let mut rows = Vec::new();
