@@ -66,15 +66,15 @@ pub enum BoundKind {
     Coalesce(Vec<Bound>),
     /// AND (true) or OR (false) of two.
     Logic(bool, Box<Bound>, Box<Bound>),
-    /// What is settled before the query around it is bound: no relation that is bound as a whole has one.
-    Placeholder(Placeholder),
+    /// What decorrelation replaces before the query around it is bound: no relation that is bound as a whole has one.
+    Reference(Reference),
 }
 
-/// Stands in an expression while the query around it is bound.
+/// What an expression means of a relation that is not its input, while the query around it is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placeholder {
+pub enum Reference {
     /// A column of a query around this sub-query.
-    Outer {
+    OuterColumn {
         /// How many queries are around that one.
         depth: usize,
         /// Its column.
@@ -100,7 +100,7 @@ impl fmt::Debug for BoundKind {
             BoundKind::Case { .. } => "Case",
             BoundKind::Coalesce(_) => "Coalesce",
             BoundKind::Logic(..) => "Logic",
-            BoundKind::Placeholder(_) => "Placeholder",
+            BoundKind::Reference(_) => "Reference",
         };
         f.write_str(kind)
     }
@@ -163,7 +163,7 @@ impl Bound {
 
     pub(crate) fn children(&self) -> Vec<&Bound> {
         match &self.kind {
-            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Placeholder(_) => Vec::new(),
+            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Reference(_) => Vec::new(),
             BoundKind::Field { base, .. } => vec![base],
             BoundKind::Call { args, .. } | BoundKind::Coalesce(args) => args.iter().collect(),
             BoundKind::Case { branches, otherwise } => {
@@ -178,14 +178,12 @@ impl Bound {
         test(self) || self.children().into_iter().any(|child| child.any(test))
     }
 
-    /// The same expression with each placeholder replaced.
+    /// The same expression with each reference replaced.
     #[must_use]
-    pub(crate) fn map_placeholders(&self, replace: &dyn Fn(Placeholder) -> Option<Bound>) -> Bound {
+    pub(crate) fn map_references(&self, replace: &dyn Fn(Reference) -> Option<Bound>) -> Bound {
         match &self.kind {
-            BoundKind::Placeholder(placeholder) => {
-                replace(*placeholder).unwrap_or_else(|| self.clone())
-            }
-            _ => self.map_children(&mut |b| b.map_placeholders(replace)),
+            BoundKind::Reference(reference) => replace(*reference).unwrap_or_else(|| self.clone()),
+            _ => self.map_children(&mut |b| b.map_references(replace)),
         }
     }
 
@@ -230,7 +228,7 @@ impl Bound {
             BoundKind::Logic(and, left, right) => {
                 BoundKind::Logic(*and, Box::new(map(left)), Box::new(map(right)))
             }
-            BoundKind::Placeholder(placeholder) => BoundKind::Placeholder(*placeholder),
+            BoundKind::Reference(reference) => BoundKind::Reference(*reference),
         };
         Bound { kind, data_type: self.data_type.clone() }
     }
@@ -321,7 +319,7 @@ impl Bound {
                 if *and { "AND" } else { "OR" },
                 right.fingerprint()
             ),
-            BoundKind::Placeholder(placeholder) => format!("{placeholder:?}"),
+            BoundKind::Reference(reference) => format!("{reference:?}"),
         }
     }
 
@@ -348,7 +346,7 @@ impl Bound {
             }
             BoundKind::Coalesce(args) => evaluate::coalesce(args, &self.data_type, batch, cx),
             BoundKind::Logic(and, left, right) => evaluate::logic(*and, left, right, batch, cx),
-            BoundKind::Placeholder(_) => Err(Error::internal("a sub-query was not settled")),
+            BoundKind::Reference(_) => Err(Error::internal("a sub-query was not settled")),
         }
     }
 
@@ -357,7 +355,7 @@ impl Bound {
     pub fn fold(self) -> Bound {
         let leaf = matches!(
             self.kind,
-            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Placeholder(_)
+            BoundKind::Column(_) | BoundKind::Literal(_) | BoundKind::Reference(_)
         );
         let constant = !leaf
             && self.is_deterministic()

@@ -14,7 +14,7 @@ use mainstem_engine::plan::JoinKind;
 
 use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
-use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
 use crate::rel::{Rel, RelField, RelKind, columns_of};
@@ -67,7 +67,7 @@ fn mentions(rel: &Rel, depth: usize) -> bool {
 /// True if `expr` reads a column of the query at `depth`.
 pub(super) fn speaks_of(expr: &Bound, depth: usize) -> bool {
     expr.any(&|part| match part.kind {
-        BoundKind::Placeholder(Placeholder::Outer { depth: own, .. }) => own == depth,
+        BoundKind::Reference(Reference::OuterColumn { depth: own, .. }) => own == depth,
         _ => false,
     })
 }
@@ -80,8 +80,8 @@ fn over(expr: &Bound, outputs: &[Bound]) -> Bound {
 /// `expr` of a sub-query at `own` depth over the columns of `left`, the outer query, then its own.
 pub(super) fn beside(own: usize, left: &Rel, expr: &Bound) -> Bound {
     let width = left.fields.len();
-    expr.remap(&|c| c + width).map_placeholders(&|placeholder| match placeholder {
-        Placeholder::Outer { depth, column } if depth == own => {
+    expr.remap(&|c| c + width).map_references(&|reference| match reference {
+        Reference::OuterColumn { depth, column } if depth == own => {
             Some(Bound::column(column, left.fields[column].data_type.clone()))
         }
         _ => None,

@@ -243,8 +243,8 @@ impl ExprBinder<'_> {
                 "it can stand in the select list and in QUALIFY; elsewhere, use a sub-query",
             ));
         };
-        // Arguments are below the window: no call over a window can stand in them.
-        let around = Surroundings { overs: None, ..self.around.clone() };
+        // Arguments are below the window: no call over a window can stand in them, and no sub-query, which is joined above it.
+        let around = Surroundings { overs: None, subqueries: None, ..self.around.clone() };
         let below = ExprBinder { around, ..*self };
         let def = overs.borrow().definition(window)?;
         let list = |exprs: &[Expr]| exprs.iter().map(|e| below.bind(e)).collect::<SqlResult<_>>();

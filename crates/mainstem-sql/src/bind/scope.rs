@@ -10,7 +10,7 @@ use super::match_recognize::MatchScope;
 use super::over::Overs;
 use super::unknown_column;
 use crate::ast::Ident;
-use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::SqlResult;
 use crate::operators::BinaryOp;
 use crate::rel::{Rel, RelField};
@@ -96,9 +96,9 @@ impl Surroundings {
         while let Some(around) = scope {
             let outer = ExprBinder::new(binder.session, &around.fields);
             if let Some((column, used)) = outer.place(parts, span)? {
-                let placeholder = Placeholder::Outer { depth: around.depth, column };
+                let reference = Reference::OuterColumn { depth: around.depth, column };
                 let mut bound = Bound {
-                    kind: BoundKind::Placeholder(placeholder),
+                    kind: BoundKind::Reference(reference),
                     data_type: around.fields[column].data_type.clone(),
                 };
                 for name in &parts[used..] {

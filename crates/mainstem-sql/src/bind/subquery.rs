@@ -15,7 +15,7 @@ use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
 use super::scope::{Scope, Subqueries, Surroundings, Test, Used};
 use crate::ast::{Expr, ExprKind, Query};
-use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
 use crate::rel::{Rel, RelField};
@@ -69,7 +69,7 @@ impl ExprBinder<'_> {
         };
         let mut used = subqueries.used.borrow_mut();
         used.push(Used { index, test, operands, span });
-        let kind = BoundKind::Placeholder(Placeholder::Subquery(used.len() - 1));
+        let kind = BoundKind::Reference(Reference::Subquery(used.len() - 1));
         let bound = Bound { kind, data_type };
         if negated { self.not(bound, span) } else { Ok(bound) }
     }
@@ -151,14 +151,14 @@ pub(super) fn written_conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
     }
 }
 
-fn holds_placeholder(expr: &Bound) -> bool {
-    expr.any(&|e| matches!(e.kind, BoundKind::Placeholder(Placeholder::Subquery(_))))
+fn holds_subquery(expr: &Bound) -> bool {
+    expr.any(&|e| matches!(e.kind, BoundKind::Reference(Reference::Subquery(_))))
 }
 
 /// The sub-query that a condition is, and whether it is negated.
 fn sole_test(part: &Bound) -> Option<(usize, bool)> {
     match &part.kind {
-        BoundKind::Placeholder(Placeholder::Subquery(n)) => Some((*n, false)),
+        BoundKind::Reference(Reference::Subquery(n)) => Some((*n, false)),
         BoundKind::Call { name, args, .. } if name == "NOT" => {
             sole_test(&args[0]).map(|(n, negated)| (n, !negated))
         }
@@ -249,7 +249,7 @@ impl Binder<'_> {
         let Some(subqueries) = &around.subqueries else { return Ok(filter(rel, predicate)) };
         let mut parts = Vec::new();
         conjuncts(predicate, &mut parts);
-        let (with, without): (Vec<_>, Vec<_>) = parts.into_iter().partition(holds_placeholder);
+        let (with, without): (Vec<_>, Vec<_>) = parts.into_iter().partition(holds_subquery);
         let mut rel = match conjunction(without) {
             Some(plain) => filter(rel, plain),
             None => rel,
@@ -276,7 +276,7 @@ impl Binder<'_> {
         })
     }
 
-    /// `exprs` without placeholders for sub-queries, over `rel` with columns for them added.
+    /// `exprs` without references for sub-queries, over `rel` with columns for them added.
     pub(super) fn settled(
         &self,
         mut rel: Rel,
@@ -290,9 +290,7 @@ impl Binder<'_> {
         let mut values = vec![None; used.len()];
         for (n, used) in used.iter().enumerate() {
             let reads = |e: &Bound| {
-                e.any(&|e| {
-                    matches!(e.kind, BoundKind::Placeholder(Placeholder::Subquery(m)) if m == n)
-                })
+                e.any(&|e| matches!(e.kind, BoundKind::Reference(Reference::Subquery(m)) if m == n))
             };
             if exprs.iter().any(reads) {
                 let (joined, value) = attach.column(rel, used)?;
@@ -300,10 +298,10 @@ impl Binder<'_> {
                 values[n] = Some(value);
             }
         }
-        let replace = |placeholder| match placeholder {
-            Placeholder::Subquery(n) => values[n].clone(),
-            Placeholder::Outer { .. } => None,
+        let replace = |reference| match reference {
+            Reference::Subquery(n) => values[n].clone(),
+            Reference::OuterColumn { .. } => None,
         };
-        Ok((rel, exprs.iter().map(|e| e.map_placeholders(&replace)).collect()))
+        Ok((rel, exprs.iter().map(|e| e.map_references(&replace)).collect()))
     }
 }

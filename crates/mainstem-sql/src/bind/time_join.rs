@@ -642,8 +642,8 @@ fn moved_fields(mut fields: Vec<RelField>, exprs: &[Bound], input: &Rel) -> Vec<
     fields
 }
 
-fn has_placeholder(part: &Bound) -> bool {
-    part.any(&|expr| matches!(expr.kind, BoundKind::Placeholder(_)))
+fn refers_outside(part: &Bound) -> bool {
+    part.any(&|expr| matches!(expr.kind, BoundKind::Reference(_)))
 }
 
 /// Conjuncts by the sides they read; those of the right side count its columns.
@@ -671,7 +671,7 @@ fn sorted(parts: Vec<Bound>, width: usize) -> BySide {
         let on_right = columns.iter().any(|c| *c >= width);
         match (on_left, on_right) {
             // What reads a query around this one is found where it was written.
-            _ if !part.is_deterministic() || has_placeholder(&part) => sides.rest.push(part),
+            _ if !part.is_deterministic() || refers_outside(&part) => sides.rest.push(part),
             (true, true) => sides.both.push(part),
             (true, false) => sides.left.push(part),
             (false, true) => sides.right.push(part.remap(&|c| c - width)),

@@ -10,7 +10,7 @@ use mainstem_engine::plan::JoinKind;
 use super::{Correlation, Pulled};
 use crate::bind::expr::{ExprBinder, string, zero};
 use crate::bind::query::{conjunction, distinct, equi_join};
-use crate::bound::{Bound, BoundKind, Placeholder};
+use crate::bound::{Bound, BoundKind, Reference};
 use crate::cast::CastMode;
 use crate::error::SqlResult;
 use crate::operators::{BinaryOp, UnaryOp};
@@ -61,8 +61,8 @@ impl Correlation<'_> {
     /// `expr` with the columns of the domain for those of the outer query.
     pub(super) fn within(&self, domain: &Domain, expr: &Bound) -> Bound {
         let Some(outer) = self.outer else { return expr.clone() };
-        expr.map_placeholders(&|placeholder| match placeholder {
-            Placeholder::Outer { depth, column } if depth == self.depth => {
+        expr.map_references(&|reference| match reference {
+            Reference::OuterColumn { depth, column } if depth == self.depth => {
                 let place = domain.read.iter().position(|read| *read == column)?;
                 let data_type = outer.fields[column].data_type.clone();
                 Some(Bound::column(domain.first + place, data_type))
@@ -78,9 +78,8 @@ impl Correlation<'_> {
         let mut parts = Vec::new();
         for (place, &column) in domain.read.iter().enumerate() {
             let data_type = outer.fields[column].data_type.clone();
-            let placeholder = Placeholder::Outer { depth: self.depth, column };
-            let own =
-                Bound { kind: BoundKind::Placeholder(placeholder), data_type: data_type.clone() };
+            let reference = Reference::OuterColumn { depth: self.depth, column };
+            let own = Bound { kind: BoundKind::Reference(reference), data_type: data_type.clone() };
             let key = Bound::column(domain.first + place, data_type.clone());
             if data_type.nullable && !conditions.iter().any(|c| self.is_null_for(c, column)) {
                 let binder = ExprBinder::new(self.session, &[]);
@@ -123,7 +122,7 @@ impl Correlation<'_> {
 
     /// The columns of the outer query that `expr` reads.
     fn outer_columns(&self, expr: &Bound, read: &mut BTreeSet<usize>) {
-        if let BoundKind::Placeholder(Placeholder::Outer { depth, column }) = expr.kind
+        if let BoundKind::Reference(Reference::OuterColumn { depth, column }) = expr.kind
             && depth == self.depth
         {
             read.insert(column);
@@ -134,7 +133,7 @@ impl Correlation<'_> {
     /// True if `expr` is NULL where the outer column is.
     fn is_null_for(&self, expr: &Bound, wanted: usize) -> bool {
         match &expr.kind {
-            BoundKind::Placeholder(Placeholder::Outer { depth, column }) => {
+            BoundKind::Reference(Reference::OuterColumn { depth, column }) => {
                 *depth == self.depth && *column == wanted
             }
             BoundKind::Call { name, op, args, .. } => {

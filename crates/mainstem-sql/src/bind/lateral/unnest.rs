@@ -4,7 +4,7 @@
 
 use super::super::correlation::beside;
 use super::super::query::{filter, with_columns};
-use crate::bound::{Bound, Placeholder};
+use crate::bound::{Bound, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::rel::{Rel, RelField, RelKind};
 use crate::source::Span;
@@ -107,9 +107,9 @@ fn elements(depth: usize, left: Rel, right: Rel, is_left: bool, span: Span) -> S
 /// `expr` of the query over the table and its elements.
 fn over(own: usize, below: &Elements, expr: &Bound) -> Bound {
     let inner = expr.map_columns(&|column, _| below.outputs[column].clone());
-    inner.map_placeholders(&|placeholder| match placeholder {
+    inner.map_references(&|reference| match reference {
         // The table's columns come first, in their places.
-        Placeholder::Outer { depth, column } if depth == own => {
+        Reference::OuterColumn { depth, column } if depth == own => {
             Some(Bound::column(column, below.rel.fields[column].data_type.clone()))
         }
         _ => None,
