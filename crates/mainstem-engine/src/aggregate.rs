@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
-use mainstem_core::Result;
+use mainstem_core::{Error, Result};
 
 pub use bags::{collect, json_objectagg, single_value};
 pub use builtin::builtin;
@@ -81,11 +81,16 @@ pub trait Accumulator: Send {
         Ok(None)
     }
 
-    /// Adds partial states made by [`Accumulator::state`] of another accumulator of the same function.
-    fn merge(&mut self, states: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()>;
+    /// Adds partial states made by [`Accumulator::state`] of another accumulator of the same function. Asked only of those
+    /// whose function has state types.
+    fn merge(&mut self, _states: &[ArrayRef], _groups: &[u32], _group_count: usize) -> Result<()> {
+        Err(Error::internal("this aggregate has no partial states to merge"))
+    }
 
-    /// The partial states of `groups`, in that order.
-    fn state(&self, groups: &[u32]) -> Result<Vec<ArrayRef>>;
+    /// The partial states of `groups`, in that order. Asked only of those whose function has state types.
+    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        Err(Error::internal("this aggregate has no partial states"))
+    }
 
     /// Moves the state of group `from[i]` into group `to[i]` of this accumulator and forgets `from`; no group is in
     /// both. What `from` took in counts as having come after what `to` did. Every accumulator can do this, whether

@@ -14,7 +14,7 @@ use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::{Error, Result};
 
-use super::rows::{each_row, grow, not_mergeable, selection};
+use super::rows::{each_row, grow, selection};
 use super::values::Values;
 use super::{Accumulator, AggregateFunction};
 
@@ -206,14 +206,6 @@ impl Accumulator for Bags {
         });
         self.values.sweep();
         Ok(())
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable("COLLECT, JSON_OBJECTAGG or SINGLE_VALUE")
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable("COLLECT, JSON_OBJECTAGG or SINGLE_VALUE")
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -12,7 +12,7 @@ use arrow_select::filter::filter;
 use mainstem_core::Result;
 
 use super::Accumulator;
-use super::rows::{not_mergeable, selection};
+use super::rows::selection;
 use crate::key_table::KeyTable;
 
 /// The end of a list of values.
@@ -163,14 +163,6 @@ impl Accumulator for Distinct {
         self.forget(&gone);
         self.ids = ids;
         Ok(())
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable("a DISTINCT aggregate")
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable("a DISTINCT aggregate")
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -18,7 +18,7 @@ use arrow_array::{
 use arrow_schema::{DataType as ArrowType, IntervalUnit, TimeUnit};
 use mainstem_core::{Error, Result};
 
-use super::rows::{Step, each_row, grow, not_mergeable, play, selection, validity};
+use super::rows::{Step, each_row, grow, play, selection, validity};
 use super::{Accumulator, AggregateFunction, Changes};
 
 /// MIN over `input`; `None` for a type without an order.
@@ -434,14 +434,6 @@ impl Accumulator for Multisets {
         });
         let results: Vec<Option<&Ordered>> = results.iter().map(Option::as_ref).collect();
         self.values_from(&results).map(Some)
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable("MIN or MAX under retraction")
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable("MIN or MAX under retraction")
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -11,7 +11,7 @@ use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::Result;
 
-use super::rows::{each_row, grow, not_mergeable, selection};
+use super::rows::{each_row, grow, selection};
 use super::values::Values;
 use super::{Accumulator, AggregateFunction};
 use crate::key_table::ABSENT;
@@ -152,14 +152,6 @@ impl Accumulator for Chosen {
         Ok(())
     }
 
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable(self.function.name())
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable(self.function.name())
-    }
-
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
         grow(&mut self.groups, group_count);
         for (&from, &to) in from.iter().zip(to) {
@@ -291,14 +283,6 @@ impl Accumulator for Histories {
         });
         self.values.sweep();
         Ok(())
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable(self.function.name())
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable(self.function.name())
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], _group_count: usize) -> Result<()> {

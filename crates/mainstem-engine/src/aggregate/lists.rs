@@ -11,7 +11,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
 
-use super::rows::{each_row, grow, not_mergeable, selection};
+use super::rows::{each_row, grow, selection};
 use super::values::Values;
 use super::{Accumulator, AggregateFunction};
 
@@ -67,7 +67,6 @@ impl AggregateFunction for Listing {
 
     fn accumulator(&self, _retractable: bool) -> Box<dyn Accumulator> {
         Box::new(Lists {
-            name: self.name,
             form: self.form.clone(),
             takes_nulls: self.takes_nulls,
             values: Values::new(std::slice::from_ref(&self.input))
@@ -130,7 +129,6 @@ impl List {
 }
 
 struct Lists {
-    name: &'static str,
     form: Form,
     takes_nulls: bool,
     values: Values,
@@ -210,14 +208,6 @@ impl Accumulator for Lists {
         });
         self.values.sweep();
         Ok(())
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable(self.name)
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable(self.name)
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -13,7 +13,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
 
-use super::rows::{each_row, grow, not_mergeable, selection};
+use super::rows::{each_row, grow, selection};
 use super::{Accumulator, AggregateFunction};
 
 /// PERCENTILE of DOUBLEs. Arguments: the value and, if there are two, the frequency (Int64). The result is a DOUBLE,
@@ -120,14 +120,6 @@ impl Accumulator for Samples {
             }
         });
         Ok(())
-    }
-
-    fn merge(&mut self, _: &[ArrayRef], _: &[u32], _: usize) -> Result<()> {
-        not_mergeable("PERCENTILE")
-    }
-
-    fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        not_mergeable("PERCENTILE")
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

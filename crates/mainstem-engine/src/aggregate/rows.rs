@@ -4,7 +4,6 @@
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
-use mainstem_core::{Error, Result};
 
 use super::Changes;
 
@@ -95,9 +94,4 @@ pub(super) fn grow<T: Clone + Default>(state: &mut Vec<T>, group_count: usize) {
 /// Valid bits, or none if all are valid.
 pub(super) fn validity(valid: impl Iterator<Item = bool>) -> Option<NullBuffer> {
     Some(valid.collect::<NullBuffer>()).filter(|nulls| nulls.null_count() > 0)
-}
-
-/// The error of an accumulator that cannot hand out partial states.
-pub(super) fn not_mergeable<T>(name: &str) -> Result<T> {
-    Err(Error::internal(format!("partial states of {name} cannot be merged")))
 }
