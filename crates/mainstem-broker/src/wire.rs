@@ -73,7 +73,7 @@ pub fn decode_request(frame: Bytes) -> Result<(Head, Request), FrameError> {
         api_key,
         version,
         correlation_id: header.correlation_id,
-        client_id: header.client_id,
+        client_id: header.client_id.as_ref().map(detached),
     };
     if !supported {
         return Ok((Head { version: 0, ..head }, Request::UnknownApiVersions));
@@ -110,6 +110,12 @@ pub fn encode_response(head: &Head, response: &Response) -> Result<Outbound, Enc
     let mut outbound = Outbound::default();
     outbound.push_bytes(buffer.freeze());
     Ok(outbound)
+}
+
+/// A text of its own, and no longer a piece of the frame that it came in: an answer that waits for the disk, and what the
+/// broker remembers, must not keep a frame full of records in memory.
+pub(crate) fn detached(text: &StrBytes) -> StrBytes {
+    StrBytes::from(text.as_str())
 }
 
 /// A message made from its defaults: the codec's types cannot be written as literals outside of it.

@@ -6,7 +6,7 @@
 //! Does not cache and does not retry.
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// A folder of files that outlives the process (or, in memory, does not).
@@ -39,6 +39,11 @@ pub trait DiskFile: Debug + Send + Sync {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
     /// Writes from `position`, and lengthens the file if it ends before; returns how much was written.
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<usize>;
+    /// As `write_at`, of parts that follow each other.
+    fn write_vectored_at(&self, position: u64, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let first = parts.iter().find(|part| !part.is_empty());
+        first.map_or(Ok(0), |part| self.write_at(position, part))
+    }
     /// Cuts (or lengthens with zeros) the file to a size.
     fn set_size(&self, size_bytes: u64) -> io::Result<()>;
     /// Makes everything written so far durable, the size included.
@@ -66,11 +71,23 @@ impl dyn DiskFile + '_ {
 
     /// Writes all of `bytes`; after an error any part of them may have been written.
     pub fn write_all_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut done = 0;
-        while done < bytes.len() {
-            match self.write_at(position + done as u64, &bytes[done..]) {
+        self.write_all_vectored_at(position, &mut [IoSlice::new(bytes)])
+    }
+
+    /// As `write_all_at`, of parts that follow each other. They are used up.
+    pub fn write_all_vectored_at(
+        &self,
+        mut position: u64,
+        mut parts: &mut [IoSlice<'_>],
+    ) -> io::Result<()> {
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match self.write_vectored_at(position, parts) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => done += count,
+                Ok(count) => {
+                    position += count as u64;
+                    IoSlice::advance_slices(&mut parts, count);
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }

@@ -169,7 +169,8 @@ pub(crate) fn encode_batch(header: &BatchHeader, records: &[u8]) -> Vec<u8> {
     put(&header.producer_epoch.to_be_bytes());
     put(&header.base_sequence.to_be_bytes());
     put(&header.record_count.to_be_bytes());
-    patch_crc(&mut batch);
+    let (head, records) = batch.split_first_chunk_mut().expect("the header was put");
+    patch_crc(head, records);
     batch
 }
 

@@ -9,7 +9,7 @@
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::{Disk, DiskFile};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How often what fails.
@@ -400,6 +400,11 @@ impl DiskFile for FaultyFile {
         let bytes = bytes[..count].to_vec();
         state.files[self.file].change(Change::Write { position: position as usize, bytes });
         Ok(count)
+    }
+
+    fn write_vectored_at(&self, position: u64, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        self.write_at(position, &parts.concat())
     }
 
     fn set_size(&self, size_bytes: u64) -> io::Result<()> {

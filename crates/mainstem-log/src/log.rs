@@ -12,7 +12,8 @@ use crate::framed;
 use crate::index::AbortedTransaction;
 use crate::producer_state::{ProducerState, Producers};
 use crate::record_batch::{
-    BatchHeader, RecordBatch, TimestampType, patch_append_time, patch_create_time, patch_offset,
+    BatchHeader, Head, RecordBatch, TimestampType, patch_append_time, patch_create_time,
+    patch_offset,
 };
 use crate::records::{ControlKind, RecordLimits};
 use crate::segment::{Segment, index_path, log_path};
@@ -33,8 +34,6 @@ const AHEAD_SYNCS: u64 = 8;
 const AHEAD_SYNC_BYTES_MAX: u64 = 128 << 10;
 /// Of a segment, at most one part in so many is room.
 const AHEAD_PART: u64 = 8;
-/// A scratch buffer larger than this is not kept.
-const SCRATCH_BYTES_KEPT: usize = 256 << 10;
 
 /// One partition on disk. Every call is short; long work is handed out as tickets and jobs that run outside of locks.
 #[derive(Debug)]
@@ -75,7 +74,6 @@ pub struct Log {
     pub(crate) compacting: bool,
     /// Files of deleted segments, and when to unlink them.
     pub(crate) unlinks: VecDeque<(i64, i64)>,
-    pub(crate) scratch: Vec<u8>,
 }
 
 /// A position in a segment.
@@ -247,23 +245,16 @@ impl Log {
         let last_offset = base_offset + i64::from(header.last_offset_delta);
         self.make_room(header.size_bytes as u64, last_offset, now_ms)?;
 
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(batch.bytes());
-        patch_offset(&mut scratch, base_offset, LEADER_EPOCH);
+        let (head, records) = batch.bytes().split_first_chunk().expect("a batch has a header");
+        let mut head: Head = *head;
+        patch_offset(&mut head, base_offset, LEADER_EPOCH);
         let append_time = self.settings.timestamp_type == TimestampType::LogAppend;
         if append_time && !header.is_control() {
-            patch_append_time(&mut scratch, now_ms);
+            patch_append_time(&mut head, records, now_ms);
         } else if !append_time && header.timestamp_type() == TimestampType::LogAppend {
-            patch_create_time(&mut scratch);
+            patch_create_time(&mut head, records);
         }
-        let batch_bytes = scratch.len();
-        scratch.resize(batch_bytes + self.ahead_bytes(batch_bytes as u64) as usize, 0);
-        let written = self.write_bytes(&scratch, batch_bytes);
-        if scratch.capacity() <= SCRATCH_BYTES_KEPT {
-            self.scratch = scratch;
-        }
-        let position = written?;
+        let position = self.write_parts(&head, records)?;
 
         let log_append_time_ms = if append_time { now_ms } else { -1 };
         let max_timestamp = if append_time { now_ms } else { header.max_timestamp };
@@ -301,10 +292,11 @@ impl Log {
     }
 
     /// Writes at the end of the active segment; returns where.
-    fn write_bytes(&mut self, batch: &[u8], batch_bytes: usize) -> Result<u64, LogError> {
+    fn write_parts(&mut self, head: &Head, records: &[u8]) -> Result<u64, LogError> {
+        let ahead_bytes = self.ahead_bytes((head.len() + records.len()) as u64);
         let active = self.segments.back_mut().expect("make_room made a segment");
         let position = active.size_bytes;
-        active.write(&*self.disk, &self.folder, batch, batch_bytes).map_err(
+        active.write(&*self.disk, &self.folder, [head, records], ahead_bytes).map_err(
             |(e, not_undone)| {
                 if let Some(cause) = not_undone {
                     self.poison(format!("an append failed and could not be undone: {cause}"));

@@ -328,31 +328,34 @@ pub(crate) fn check_crc(header: &BatchHeader, batch: &[u8]) -> Result<(), BatchE
     Ok(())
 }
 
+/// A batch's header, bytes that may be changed.
+pub(crate) type Head = [u8; HEADER_BYTES];
+
 /// Puts a batch at its place in the log.
-pub(crate) fn patch_offset(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
-    batch[0..8].copy_from_slice(&base_offset.to_be_bytes());
-    batch[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
+pub(crate) fn patch_offset(head: &mut Head, base_offset: i64, leader_epoch: i32) {
+    head[0..8].copy_from_slice(&base_offset.to_be_bytes());
+    head[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
 }
 
 /// Makes the time of the append the timestamp of all records.
-pub(crate) fn patch_append_time(batch: &mut [u8], now_ms: i64) {
-    let attributes = i16::from_be_bytes(at(batch, 21)) | ATTRIBUTE_LOG_APPEND_TIME;
-    batch[21..23].copy_from_slice(&attributes.to_be_bytes());
-    batch[35..43].copy_from_slice(&now_ms.to_be_bytes());
-    patch_crc(batch);
+pub(crate) fn patch_append_time(head: &mut Head, records: &[u8], now_ms: i64) {
+    let attributes = i16::from_be_bytes(at(head, 21)) | ATTRIBUTE_LOG_APPEND_TIME;
+    head[21..23].copy_from_slice(&attributes.to_be_bytes());
+    head[35..43].copy_from_slice(&now_ms.to_be_bytes());
+    patch_crc(head, records);
 }
 
 /// Says that the timestamps are the producer's, as a topic of create time promises.
-pub(crate) fn patch_create_time(batch: &mut [u8]) {
-    let attributes = i16::from_be_bytes(at(batch, 21)) & !ATTRIBUTE_LOG_APPEND_TIME;
-    batch[21..23].copy_from_slice(&attributes.to_be_bytes());
-    patch_crc(batch);
+pub(crate) fn patch_create_time(head: &mut Head, records: &[u8]) {
+    let attributes = i16::from_be_bytes(at(head, 21)) & !ATTRIBUTE_LOG_APPEND_TIME;
+    head[21..23].copy_from_slice(&attributes.to_be_bytes());
+    patch_crc(head, records);
 }
 
 /// Computes the CRC anew.
-pub(crate) fn patch_crc(batch: &mut [u8]) {
-    let crc = crc32c::crc32c(&batch[CRC_FROM..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+pub(crate) fn patch_crc(head: &mut Head, records: &[u8]) {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&head[CRC_FROM..]), records);
+    head[17..21].copy_from_slice(&crc.to_be_bytes());
 }
 
 /// `N` bytes at `from`, which the caller knows to be there.

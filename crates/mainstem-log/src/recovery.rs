@@ -100,7 +100,6 @@ impl Log {
             opened_ms: now_ms,
             compacting: false,
             unlinks: VecDeque::new(),
-            scratch: Vec::new(),
             disk,
         };
         log.high_watermark_place = log.end_place();

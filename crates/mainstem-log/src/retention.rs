@@ -13,8 +13,6 @@ use std::sync::Arc;
 /// if that is shorter: who copies records of last year wants to read them. As long as between two looks of Kafka's
 /// (`log.retention.check.interval.ms`).
 const GRACE_MS: i64 = 300_000;
-/// A scratch buffer larger than this does not outlive a round of upkeep.
-const SCRATCH_IDLE_BYTES: usize = 4 << 10;
 
 /// What a round of upkeep did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,9 +121,6 @@ impl Log {
         let active = self.segments.len().saturating_sub(1);
         for (at, segment) in self.segments.iter_mut().enumerate() {
             segment.let_go(at == active);
-        }
-        if self.scratch.capacity() > SCRATCH_IDLE_BYTES {
-            self.scratch = Vec::new();
         }
         Ok(done)
     }

@@ -10,8 +10,11 @@ use crate::framed;
 use crate::index::Index;
 use crate::record_batch::{BatchError, BatchHeader, HEADER_BYTES, check_crc};
 use mainstem_core::disk::{Disk, DiskFile};
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
+
+/// What room is made of.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The file of a segment.
 pub(crate) fn log_path(folder: &str, base_offset: i64) -> String {
@@ -166,24 +169,31 @@ impl Segment {
         self.file.is_some()
     }
 
-    /// Writes one batch at the end; if the file has to grow for it, by as many zeros more as `batch` has beyond `batch_bytes`.
+    /// Writes one batch, of two parts, at the end, and `ahead_bytes` of room behind it.
     /// After an error the file ends with the last batch, durably: what was written of this one would else come back with a
     /// loss of power, when other segments follow. If that failed, too, `Err(Some(..))` says so.
     pub(crate) fn write(
         &mut self,
         disk: &dyn Disk,
         folder: &str,
-        batch: &[u8],
-        batch_bytes: usize,
+        batch: [&[u8]; 2],
+        ahead_bytes: u64,
     ) -> Result<(), (LogError, Option<io::Error>)> {
         let position = self.size_bytes;
         let path = || log_path(folder, self.base_offset);
         let path_of_error = path();
         let file = self.file(disk, folder).map_err(|e| (e, None))?;
-        match file.write_all_at(position, batch) {
+        let mut parts: Vec<IoSlice<'_>> = batch.into_iter().map(IoSlice::new).collect();
+        let mut left = ahead_bytes as usize;
+        while left > 0 {
+            let zeros = &ZEROS[..left.min(ZEROS.len())];
+            parts.push(IoSlice::new(zeros));
+            left -= zeros.len();
+        }
+        match file.write_all_vectored_at(position, &mut parts) {
             Ok(()) => {
-                self.size_bytes += batch_bytes as u64;
-                self.file_bytes = self.file_bytes.max(position + batch.len() as u64);
+                self.size_bytes += batch.iter().map(|part| part.len() as u64).sum::<u64>();
+                self.file_bytes = self.file_bytes.max(self.size_bytes + ahead_bytes);
                 Ok(())
             }
             Err(source) => {

@@ -11,7 +11,7 @@ use crate::wire::produce_request::TopicProduceData;
 use crate::wire::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
-use crate::wire::{ProduceRequest, ProduceResponse, StrBytes, make};
+use crate::wire::{ProduceRequest, ProduceResponse, StrBytes, detached, make};
 use crate::{Broker, Call, ErrorCode, Response, transaction, upkeep};
 
 /// The first version whose clients know zstd.
@@ -49,10 +49,10 @@ impl From<ProduceRequest> for Produce {
         };
         let topics = request.topic_data.into_iter().map(|mut topic| {
             let batches = partitions(&mut topic);
-            (topic.name, batches)
+            (detached(&topic.name), batches)
         });
         Self {
-            transactional_id: request.transactional_id,
+            transactional_id: request.transactional_id.as_ref().map(detached),
             acks: request.acks,
             topics: topics.collect(),
         }

@@ -57,7 +57,8 @@ fn damaged_batches_are_refused() {
     let patched = |at: usize, bytes: &[u8]| {
         let mut batch = good.bytes().to_vec();
         batch[at..at + bytes.len()].copy_from_slice(bytes);
-        record_batch::patch_crc(&mut batch);
+        let (head, records) = batch.split_first_chunk_mut().unwrap();
+        record_batch::patch_crc(head, records);
         RecordBatch::parse(batch.into())
     };
     let size = good.bytes().len();
@@ -93,7 +94,8 @@ proptest! {
         bytes[22] = codec as u8;
         bytes[23..27].copy_from_slice(&count.to_be_bytes());
         bytes[57..61].copy_from_slice(&count.to_be_bytes());
-        record_batch::patch_crc(&mut bytes);
+        let (head, records) = bytes.split_first_chunk_mut().unwrap();
+        record_batch::patch_crc(head, records);
         if let Ok(batch) = RecordBatch::parse(Bytes::from(bytes))
             && let Ok(records) = batch.records(RecordLimits { decompressed_bytes_max: 1 << 16 })
         {

@@ -4,7 +4,7 @@
 //! Does not cache, retry or create anything before it is asked to.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, IoSlice, Read as _, Seek as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,6 +141,11 @@ impl DiskFile for RealFile {
     #[cfg(unix)]
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<usize> {
         std::os::unix::fs::FileExt::write_at(&self.0, bytes, position)
+    }
+
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    fn write_vectored_at(&self, position: u64, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::pwritev(&self.0, parts, position)?)
     }
 
     #[cfg(windows)]

@@ -20,6 +20,8 @@ const FRAME_BYTES_MIN: usize = 8;
 const FIRST_READ_BYTES: usize = 512;
 /// Frames up to this size cost no budget: the number of connections bounds them.
 const FREE_BYTES: usize = 64 << 10;
+/// A connection that is silent for so long gives the memory of its last frames back.
+const BUFFER_KEPT: Duration = Duration::from_secs(1);
 const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
 /// A frame may take this much longer for each of its MiB.
 const FRAME_TIMEOUT_A_MIB: Duration = Duration::from_secs(1);
@@ -123,11 +125,10 @@ impl FrameReader {
         stream: &mut (impl AsyncRead + Unpin),
         limits: FrameLimits,
     ) -> Result<Frame, FrameEnd> {
-        let mut deadline = Instant::now() + limits.idle;
         if self.buffer.is_empty() {
-            self.read(stream, self.usual, deadline, 0).await?;
+            self.begin(stream, limits.idle).await?;
         }
-        deadline = Instant::now() + FRAME_TIMEOUT;
+        let mut deadline = Instant::now() + FRAME_TIMEOUT;
         while self.buffer.len() < PREFIX_BYTES {
             self.read(stream, FIRST_READ_BYTES, deadline, 0).await?;
         }
@@ -168,6 +169,23 @@ impl FrameReader {
         Ok(Frame { bytes: self.buffer.split_to(size).freeze(), _share: share })
     }
 
+    /// Waits for the first bytes of a frame.
+    async fn begin(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        idle: Duration,
+    ) -> Result<(), FrameEnd> {
+        let now = Instant::now();
+        let kept = now + BUFFER_KEPT.min(idle);
+        match self.read(stream, self.usual, kept, 0).await {
+            Err(FrameEnd::Gone) if Instant::now() >= kept => {}
+            read => return read,
+        }
+        self.buffer = BytesMut::new();
+        self.usual = FIRST_READ_BYTES;
+        self.read(stream, self.usual, now + idle, 0).await
+    }
+
     /// Notices that a peer has gone while its request is being answered; pipelined requests are read meanwhile, up to a
     /// limit. Returns only if there will never be another frame. Cancel safe.
     pub(super) async fn watch(&mut self, stream: &mut (impl AsyncRead + Unpin)) {
@@ -202,5 +220,40 @@ impl FrameReader {
             Err(_) if self.buffer.is_empty() => Err(FrameEnd::Gone),
             Err(_) => Err(FrameEnd::Slow(size)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt as _, duplex};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SIZE: usize = 1 << 20;
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_of_a_connection_share_memory_until_it_is_silent() {
+        let (mut client, mut server) = duplex(64 << 10);
+        let mut reader = FrameReader::new(Budget::new(8 << 20));
+        let mut frame = (SIZE as i32).to_be_bytes().to_vec();
+        frame.resize(PREFIX_BYTES + SIZE, 0);
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let (sent, read) =
+                tokio::join!(client.write_all(&frame), reader.next(&mut server, FrameLimits::OPEN));
+            sent.unwrap();
+            let read = read.unwrap();
+            assert_eq!(read.bytes.len(), SIZE);
+            places.push(read.bytes.as_ptr());
+        }
+        assert_eq!(places, [places[0]; 3]);
+
+        assert!(reader.buffer.try_reclaim(SIZE));
+        let silence = reader.next(&mut server, FrameLimits::OPEN);
+        timeout(2 * BUFFER_KEPT, silence).await.unwrap_err();
+        assert!(!reader.buffer.try_reclaim(SIZE));
+        let end = reader.next(&mut server, FrameLimits::OPEN).await.unwrap_err();
+        assert!(matches!(end, FrameEnd::Gone), "{end}");
     }
 }
