@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk;
-use mainstem_log::{Log, LogError};
+use mainstem_log::{Log, LogError, SideFiles};
 use serde_json::{Value, json};
 
 use crate::api::{self, Reply, fetch};
@@ -224,7 +224,8 @@ impl Broker {
         match task.work {
             Work::Log { log: LogId::Journal, ticket, .. } => {
                 self.journal.syncing = false;
-                self.journal.log.end_sync(ticket, result);
+                let files = self.journal.log.end_sync(ticket, result);
+                self.store(LogId::Journal, files);
                 // It may have been poisoned while the sync ran: then nothing will ever be durable either.
                 let poisoned = self.journal.log.poisoned().map(str::to_owned);
                 if let Some(why) = failed.or(poisoned) {
@@ -237,14 +238,27 @@ impl Broker {
                     return self.settle();
                 };
                 partition.syncing = false;
-                partition.log.end_sync(ticket, result);
+                let files = partition.log.end_sync(ticket, result);
                 let poisoned = partition.log.poisoned().map(str::to_owned);
+                self.store(log, files);
                 match failed.or(poisoned) {
                     Some(why) => self.partition_failed(topic, index, &why),
                     None if names.is_some() => self.topics.folder_synced(topic),
                     None => {}
                 }
                 self.synced_further(log);
+            }
+            Work::SideFiles { log, files } => {
+                let log = match log {
+                    LogId::Journal => Some(&mut self.journal.log),
+                    LogId::Partition(topic, index) => {
+                        let partition = self.topics.partition_of(topic, index);
+                        partition.map(|partition| &mut partition.log)
+                    }
+                };
+                if let Some(log) = log {
+                    log.end_side_files(&files, &result);
+                }
             }
             Work::RecoveryPoints { .. } => upkeep::points_written(self, failed.as_deref()),
             Work::RemoveFolder { folder, .. } => {
@@ -254,6 +268,12 @@ impl Broker {
             }
         }
         self.settle()
+    }
+
+    fn store(&mut self, log: LogId, files: Option<SideFiles>) {
+        if let Some(files) = files {
+            self.act(Action::Sync(SyncTask { work: Work::SideFiles { log, files } }));
+        }
     }
 
     fn synced_further(&mut self, log: LogId) {

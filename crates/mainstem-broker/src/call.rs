@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use mainstem_core::disk::Disk;
-use mainstem_log::{CompactionJob, CompactionResult, SyncTicket};
+use mainstem_log::{CompactionJob, CompactionResult, SideFiles, SyncTicket};
 
 use crate::Response;
 use crate::recovery_points::Points;
@@ -74,6 +74,8 @@ pub struct SyncTask {
 pub(crate) enum Work {
     /// Files of a log have to reach the disk; with them, the first time, the folder of its topic.
     Log { log: LogId, ticket: SyncTicket, names: Option<Arc<dyn Disk>> },
+    /// A short-cut for the next start, which nobody waits for.
+    SideFiles { log: LogId, files: SideFiles },
     /// How far each log is synced has to be written down.
     RecoveryPoints { disk: Arc<dyn Disk>, points: Points },
     /// The folder of a deleted topic has to go.
@@ -90,6 +92,7 @@ impl SyncTask {
                 disk.sync_folder(TOPICS_FOLDER)?;
                 disk.sync_folder(ROOT)
             }
+            Work::SideFiles { files, .. } => files.store(),
             Work::RecoveryPoints { disk, points } => points.write(&**disk),
             Work::RemoveFolder { disk, folder } => {
                 disk.remove_folder(folder)?;

@@ -24,6 +24,8 @@ pub struct Settings {
     pub durability: Durability,
     /// `log.segment.bytes`
     pub segment_bytes_max: u64,
+    /// So much log may lie behind the stored index and producers of a partition: what a start after a crash reads of it.
+    pub log_checkpoint_bytes: u64,
     /// `log.retention.ms`
     pub retention_ms: Option<i64>,
     /// `log.retention.bytes`
@@ -59,6 +61,7 @@ impl Default for Settings {
             message_bytes_max: 1_048_588,
             durability: Durability::Ack,
             segment_bytes_max: 1 << 30,
+            log_checkpoint_bytes: 32 << 20,
             retention_ms: Some(7 * 24 * 3_600_000),
             retention_bytes: None,
             group_initial_rebalance_delay_ms: 0,

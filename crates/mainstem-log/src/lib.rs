@@ -47,7 +47,7 @@ pub use records::{ControlKind, Header, Headers, Record, RecordCursor, RecordLimi
 pub use recovery::Recovery;
 pub use retention::Maintenance;
 pub use settings::{CleanupPolicy, Durability, LogSettings};
-pub use sync::SyncTicket;
+pub use sync::{SideFiles, SyncTicket};
 
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,8 @@ pub struct Log {
     /// Everything below is durable.
     pub(crate) recovery_point: i64,
     pub(crate) syncing: bool,
+    /// [`SideFiles`](crate::SideFiles) are on their way to the disk.
+    pub(crate) storing: bool,
     /// How much the last sync had to write.
     pub(crate) sync_bytes: u64,
     /// Names in the folder, or the folder's own, changed since the last sync.

@@ -92,6 +92,7 @@ impl Log {
             names_unsynced,
             folder_unsynced: names_unsynced,
             bytes_since_checkpoint: 0,
+            storing: false,
             poisoned: None,
             snapshots,
             durable_snapshot: i64::MIN,

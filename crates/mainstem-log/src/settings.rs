@@ -75,6 +75,8 @@ pub struct LogSettings {
     pub file_delete_delay_ms: i64,
     /// `producer.id.expiration.ms`.
     pub producer_expiration_ms: i64,
+    /// So much log may lie behind the stored index and producer snapshot: the bound of what a start after a crash reads.
+    pub checkpoint_bytes: u64,
     /// When an append counts as done.
     pub durability: Durability,
 }
@@ -99,6 +101,7 @@ impl LogSettings {
             min_cleanable_dirty_ratio: 0.5,
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: 24 * 3_600_000,
+            checkpoint_bytes: 32 << 20,
             durability: Durability::Ack,
         }
     }

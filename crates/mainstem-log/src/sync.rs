@@ -13,10 +13,6 @@ use crate::settings::Durability;
 use mainstem_core::disk::{Disk, DiskFile};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// So much log may lie behind the stored index and producer snapshot of a log: the bound of what a start after a crash reads.
-const CHECKPOINT_BYTES: u64 = 32 << 20;
 
 /// Files and folders to sync; run it outside of locks.
 #[derive(Debug)]
@@ -26,10 +22,18 @@ pub struct SyncTicket {
     folders: Vec<String>,
     covers: i64,
     place: Place,
-    /// Paths and contents of index and producer snapshot, to be stored once the data is durable.
-    side_files: Vec<(String, Vec<u8>)>,
-    side_files_folder: String,
-    side_files_stored: AtomicBool,
+    side_files: Option<SideFiles>,
+}
+
+/// Index of the active segment and producer snapshot, as they are at an offset below which all is durable: a short-cut for the
+/// next start, which would else scan more. Nobody waits for them; store them outside of locks.
+#[derive(Debug)]
+pub struct SideFiles {
+    disk: Arc<dyn Disk>,
+    folder: String,
+    /// Paths and contents.
+    files: Vec<(String, Vec<u8>)>,
+    at: i64,
 }
 
 #[derive(Debug)]
@@ -48,23 +52,22 @@ impl SyncTicket {
         for folder in &self.folders {
             self.disk.sync_folder(folder)?;
         }
-        if !self.side_files.is_empty() && self.store_side_files().is_ok() {
-            self.side_files_stored.store(true, Ordering::Release);
-        }
         Ok(())
-    }
-
-    /// Only a short-cut for the next start: a failure costs a longer scan then, and the next ticket tries again.
-    fn store_side_files(&self) -> io::Result<()> {
-        for (path, bytes) in &self.side_files {
-            framed::write_file(&*self.disk, path, bytes, true)?;
-        }
-        self.disk.sync_folder(&self.side_files_folder)
     }
 
     /// Offsets below this are durable once `run` returned Ok.
     pub fn covers(&self) -> i64 {
         self.covers
+    }
+}
+
+impl SideFiles {
+    /// Stores them. A failure costs the next start a longer scan, and nothing else.
+    pub fn store(&self) -> io::Result<()> {
+        for (path, bytes) in &self.files {
+            framed::write_file(&*self.disk, path, bytes, true)?;
+        }
+        self.disk.sync_folder(&self.folder)
     }
 }
 
@@ -115,12 +118,11 @@ impl Log {
         if std::mem::take(&mut self.folder_unsynced) {
             folders.push(parent_of(&self.folder).to_owned());
         }
-        let side_files = if self.bytes_since_checkpoint >= CHECKPOINT_BYTES {
+        let due = self.bytes_since_checkpoint >= self.settings.checkpoint_bytes;
+        let side_files = if due && !self.storing { self.side_files() } else { None };
+        if side_files.is_some() {
             self.bytes_since_checkpoint = 0;
-            self.side_files()
-        } else {
-            Vec::new()
-        };
+        }
         Some(SyncTicket {
             disk: Arc::clone(&self.disk),
             files,
@@ -128,8 +130,6 @@ impl Log {
             covers: self.log_end_offset,
             place: self.end_place(),
             side_files,
-            side_files_folder: self.folder.clone(),
-            side_files_stored: AtomicBool::new(false),
         })
     }
 
@@ -139,7 +139,7 @@ impl Log {
             return;
         };
         // A new segment has a file and a name of its own, and what is stored beside the data is true at one end only.
-        if file.segment != active.base_offset || !ticket.side_files.is_empty() {
+        if file.segment != active.base_offset || ticket.side_files.is_some() {
             return;
         }
         file.size_bytes = active.size_bytes;
@@ -154,26 +154,34 @@ impl Log {
     }
 
     /// The index of the active segment and the producers, as they will be true once the log is durable up to its end.
-    fn side_files(&self) -> Vec<(String, Vec<u8>)> {
-        let Some(active) = self.segments.back() else { return Vec::new() };
+    fn side_files(&self) -> Option<SideFiles> {
+        let active = self.segments.back()?;
         let index = active.loaded_index().expect("the active segment has its index");
         let end = self.log_end_offset;
-        vec![
+        let files = vec![
             (index_path(&self.folder, active.base_offset), index.encode(end)),
             (snapshot_path(&self.folder, end), self.producers.encode(end)),
-        ]
+        ];
+        Some(SideFiles {
+            disk: Arc::clone(&self.disk),
+            folder: self.folder.clone(),
+            files,
+            at: end,
+        })
     }
 
-    /// Ends a sync: moves the high watermark, or poisons the log.
-    pub fn end_sync(&mut self, ticket: SyncTicket, result: io::Result<()>) {
+    /// Ends a sync: moves the high watermark, or poisons the log. What it returns is to be stored when nobody waits for the
+    /// disk, and handed to [`Log::end_side_files`].
+    #[must_use = "without them the next start takes longer"]
+    pub fn end_sync(&mut self, ticket: SyncTicket, result: io::Result<()>) -> Option<SideFiles> {
         self.syncing = false;
         if let Err(e) = result {
             self.poison(format!("a sync failed: {e}"));
-            return;
+            return None;
         }
         // Another sync of the file may have failed meanwhile, of an append that was undone: this one cannot know what it missed.
         if self.poisoned.is_some() {
-            return;
+            return None;
         }
         for file in &ticket.files {
             if let Ok(at) = self.segments.binary_search_by_key(&file.segment, |s| s.base_offset) {
@@ -188,8 +196,17 @@ impl Log {
             self.high_watermark_place = ticket.place;
             self.producers.forget_ended(self.high_watermark);
         }
-        if ticket.side_files_stored.into_inner() {
-            self.note_snapshot(ticket.covers);
+        if ticket.side_files.is_some() {
+            self.storing = true;
+        }
+        ticket.side_files
+    }
+
+    /// Takes the result of storing them. After a failure the next sync tries again, when as much was written once more.
+    pub fn end_side_files(&mut self, files: &SideFiles, result: &io::Result<()>) {
+        self.storing = false;
+        if result.is_ok() {
+            self.note_snapshot(files.at);
         }
     }
 
@@ -211,17 +228,14 @@ impl Log {
         if let Some(ticket) = self.begin_sync() {
             let result = ticket.run();
             let failed = result.as_ref().err().map(ToString::to_string);
-            self.end_sync(ticket, result);
+            // They are stored below.
+            let _ = self.end_sync(ticket, result);
             if let Some(reason) = failed {
                 return Err(LogError::Poisoned(format!("a sync failed: {reason}")));
             }
         }
-        let side_files = self.side_files();
-        for (path, bytes) in &side_files {
-            framed::write_file(&*self.disk, path, bytes, true).doing("writing", path)?;
-        }
-        if !side_files.is_empty() {
-            self.disk.sync_folder(&self.folder).doing("syncing", &self.folder)?;
+        if let Some(side_files) = self.side_files() {
+            side_files.store().doing("storing index and producers in", &self.folder)?;
         }
         self.poison("the log is closed".to_owned());
         Ok(())

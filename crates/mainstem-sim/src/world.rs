@@ -130,6 +130,7 @@ impl World {
         let settings = Settings {
             auto_create_topics: false,
             group_session_timeout_ms_min: 100,
+            log_checkpoint_bytes: 1_000,
             ..Settings::default()
         };
         let mut world = Self {

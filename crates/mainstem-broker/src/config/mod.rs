@@ -138,7 +138,10 @@ impl BrokerConfigs {
 
     /// What the logs of a topic are opened with.
     pub(crate) fn log_settings(&self, given: &Given) -> LogSettings {
-        let mut settings = LogSettings::kafka_defaults();
+        let mut settings = LogSettings {
+            checkpoint_bytes: self.started_with.log_checkpoint_bytes,
+            ..LogSettings::kafka_defaults()
+        };
         for row in TOPIC_CONFIGS {
             let Some(act) = row.act else { continue };
             let behind = || row.broker.and_then(|name| self.altered_or_static(name));

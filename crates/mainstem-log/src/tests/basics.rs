@@ -207,10 +207,33 @@ fn a_sync_covers_what_came_while_it_waited() {
     log.extend_sync(&mut ticket);
     assert_eq!(ticket.covers(), 2);
     let result = ticket.run();
-    log.end_sync(ticket, result);
+    assert!(log.end_sync(ticket, result).is_none());
     assert_eq!(log.high_watermark(), 2);
     sync(&mut log);
     assert_eq!(log.high_watermark(), 4);
+}
+
+#[test]
+fn nobody_waits_for_what_only_the_next_start_needs() {
+    let disk = memory();
+    let settings = LogSettings { checkpoint_bytes: 300, ..LogSettings::kafka_defaults() };
+    let (mut log, _) = open(&disk, &settings);
+    let large = || batch(&[&"x".repeat(300)]);
+    log.append(&large(), 1_000).unwrap();
+    let ticket = log.begin_sync().unwrap();
+    let files = log.end_sync(ticket, Ok(())).unwrap();
+    assert_eq!(log.high_watermark(), 1);
+    assert_eq!(disk.list("t/0").unwrap(), ["00000000000000000000.log"]);
+    // One set at a time is on its way.
+    log.append(&large(), 1_000).unwrap();
+    sync(&mut log);
+    assert_eq!(log.high_watermark(), 2);
+    assert!(log.snapshots.is_empty());
+    log.end_side_files(&files, &files.store());
+    assert_eq!(log.snapshots, [1]);
+    log.append(&large(), 1_000).unwrap();
+    sync(&mut log);
+    assert_eq!(log.snapshots, [1, 3]);
 }
 
 #[test]
@@ -266,7 +289,7 @@ fn a_failed_sync_stops_writes_and_not_reads() {
     let ticket = log.begin_sync().unwrap();
     assert!(log.begin_sync().is_none(), "one at a time");
     let result = ticket.run();
-    log.end_sync(ticket, result);
+    assert!(log.end_sync(ticket, result).is_none());
     assert_eq!(log.high_watermark(), 1);
     assert!(matches!(log.append(&batch(&["x"]), 1_000), Err(AppendError::Poisoned(_))));
     assert_eq!(values(&mut log, 0), [(0, "kept".to_owned())]);

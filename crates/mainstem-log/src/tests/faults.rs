@@ -109,7 +109,12 @@ fn sync_slowly(log: &mut Log, rng: &mut Rng, model: &mut Vec<String>) {
         model.push("meanwhile".to_owned());
     }
     let result = ticket.run();
-    log.end_sync(ticket, result);
+    let Some(files) = log.end_sync(ticket, result) else { return };
+    if rng.below(2) == 0 && log.append(&batch(&["since"]), 1_000).is_ok() {
+        model.push("since".to_owned());
+    }
+    let result = files.store();
+    log.end_side_files(&files, &result);
 }
 
 /// One life after another on a disk that fails.

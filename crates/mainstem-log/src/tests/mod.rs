@@ -67,7 +67,10 @@ fn values(log: &mut Log, offset: i64) -> Vec<(i64, String)> {
 fn sync(log: &mut Log) {
     while let Some(ticket) = log.begin_sync() {
         let result = ticket.run();
-        log.end_sync(ticket, result);
+        if let Some(files) = log.end_sync(ticket, result) {
+            let result = files.store();
+            log.end_side_files(&files, &result);
+        }
     }
 }
 
@@ -84,6 +87,7 @@ fn small() -> LogSettings {
     LogSettings {
         segment_bytes_max: 500,
         index_interval_bytes: 100,
+        checkpoint_bytes: 300,
         ..LogSettings::kafka_defaults()
     }
 }
