@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Invariant: times are taken on one clock of one process; a record that is lost or refused is a panic, never a figure. The
-//! rate is kept whatever the broker does: a slow answer delays no later record. Knows just enough of the protocol for the
-//! first two; the third is librdkafka.
+//! rate is kept whatever the broker does: a slow answer delays no later record, and a record's time counts from when it was
+//! due. Knows just enough of the protocol and takes little of the processors that it shares with the broker: a client with
+//! queues and threads of its own has a p99 of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -17,22 +18,21 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mainstem_log::{BatchBuilder, Compression};
-use rdkafka::client::ClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{DeliveryResult, Message as _};
-use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use bytes::Bytes;
+use mainstem_log::{BatchBuilder, Compression, RecordBatch, RecordLimits};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(1);
+/// Records that are due within so long go together.
+const PAUSE: Duration = Duration::from_micros(500);
+/// More than are ever due at once, but after a long stop.
+const BATCH_MAX: u64 = 500;
 const PRODUCE: i16 = 0;
+const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const CREATE_TOPICS: i16 = 19;
 const UNKNOWN_TOPIC: i16 = 3;
@@ -63,7 +63,7 @@ fn say(text: &str) {
 
 /// Tries until a record is acknowledged.
 fn first(address: &str, topic: &str) {
-    let frame = produce_request(topic);
+    let frame = produce_request(topic, &one_record());
     let deadline = Instant::now() + PATIENCE;
     say("waiting\n");
     while Instant::now() < deadline {
@@ -80,9 +80,7 @@ fn accepts(address: &str, topic: &str, frame: &[u8]) -> io::Result<bool> {
     stream.set_nodelay(true)?;
     loop {
         let answer = call(&mut stream, frame)?;
-        // Correlation id, one topic with its name, one partition with its index.
-        let at = 4 + 4 + 2 + topic.len() + 4 + 4;
-        match i16::from_be_bytes([answer[at], answer[at + 1]]) {
+        match produced(&answer, topic) {
             0 => return Ok(true),
             // Asking for it makes the topic.
             UNKNOWN_TOPIC => drop(call(&mut stream, &metadata_request(topic))?),
@@ -126,11 +124,25 @@ fn put_text(frame: &mut Vec<u8>, text: &str) {
     frame.extend(text.as_bytes());
 }
 
-fn produce_request(topic: &str) -> Vec<u8> {
-    let mut builder = BatchBuilder::new(Compression::None);
+fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    builder.push(i64::try_from(now.as_millis()).unwrap(), None, Some(&[b'x'; 100]), &[]);
-    let batch = builder.finish().unwrap();
+    i64::try_from(now.as_millis()).unwrap()
+}
+
+fn one_record() -> RecordBatch {
+    let mut builder = BatchBuilder::new(Compression::None);
+    builder.push(now_ms(), None, Some(&[b'x'; 100]), &[]);
+    builder.finish().unwrap()
+}
+
+/// The error code of an answer to a produce request.
+fn produced(answer: &[u8], topic: &str) -> i16 {
+    // Correlation id, one topic with its name, one partition with its index.
+    let at = 4 + 4 + 2 + topic.len() + 4 + 4;
+    i16::from_be_bytes([answer[at], answer[at + 1]])
+}
+
+fn produce_request(topic: &str, batch: &RecordBatch) -> Vec<u8> {
     let mut frame = request(PRODUCE, 8);
     // No transaction, all replicas, a minute, one topic with one partition.
     frame.extend((-1_i16).to_be_bytes());
@@ -154,10 +166,18 @@ fn metadata_request(topic: &str) -> Vec<u8> {
 }
 
 fn call(stream: &mut TcpStream, frame: &[u8]) -> io::Result<Vec<u8>> {
+    write(stream, frame)?;
+    read(stream)
+}
+
+fn write(stream: &mut TcpStream, frame: &[u8]) -> io::Result<()> {
     let mut frame = frame.to_vec();
     let size = u32::try_from(frame.len() - 4).unwrap();
     frame[..4].copy_from_slice(&size.to_be_bytes());
-    stream.write_all(&frame)?;
+    stream.write_all(&frame)
+}
+
+fn read(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut size = [0; 4];
     stream.read_exact(&mut size)?;
     let mut answer = vec![0; u32::from_be_bytes(size) as usize];
@@ -165,65 +185,51 @@ fn call(stream: &mut TcpStream, frame: &[u8]) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Takes the latencies of deliveries; sent times are microseconds since the start.
-struct Deliveries {
-    start: Instant,
-    latencies: Sender<(u64, u64)>,
-}
-
-impl ClientContext for Deliveries {}
-
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<u64>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<u64>) {
-        assert!(result.is_ok(), "a record was refused: {result:?}");
-        // The receiver may have all it wants.
-        let _ = self.latencies.send((*sent, since(self.start)));
-    }
-}
-
 fn since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_micros()).unwrap()
 }
 
+/// Three threads: one sends what is due twice a millisecond, one takes the answers, one fetches.
 fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
+    make_topic(address, topic);
     let start = Instant::now();
-    let (latencies, acknowledged) = channel();
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address).set("acks", "all").set("enable.idempotence", "true");
-    config.set("linger.ms", "0.5").set("queue.buffering.max.messages", "1000000");
-    let producer: ThreadedProducer<Deliveries> =
-        config.create_with_context(Deliveries { start, latencies }).unwrap();
-    // Makes the topic, if need be.
-    producer.client().fetch_metadata(Some(topic), PATIENCE).unwrap();
-    let stopping = Arc::new(AtomicBool::new(false));
-    let (sender, arrived) = channel();
-    let consumer = {
-        let (address, topic, stopping) =
-            (address.to_owned(), topic.to_owned(), Arc::clone(&stopping));
-        thread::spawn(move || consume(&address, &topic, start, &sender, &stopping))
-    };
     let records = rate * seconds * 2;
-    let mut payload = vec![b'x'; usize::try_from(bytes).unwrap()];
     let begin_us = since(start) + 1_000_000;
-    for number in 0..records {
-        let due_us = begin_us + number * 1_000_000 / rate;
-        while let Some(early_us @ 1..) = due_us.checked_sub(since(start)) {
-            thread::sleep(Duration::from_micros(early_us));
+    let due_us = move |number: u64| begin_us + number * 1_000_000 / rate;
+    let consumer = {
+        let mut stream = connect(address);
+        let topic = topic.to_owned();
+        thread::spawn(move || consume(&mut stream, &topic, start, records))
+    };
+    let mut stream = connect(address);
+    let (sender, sent) = channel();
+    let acknowledged = {
+        let mut stream = stream.try_clone().unwrap();
+        let topic = topic.to_owned();
+        thread::spawn(move || answers(&mut stream, &topic, start, &sent))
+    };
+    let mut payload = vec![b'x'; usize::try_from(bytes).unwrap()];
+    let mut next = 0;
+    while next < records {
+        if let Some(early_us @ 1..) = due_us(next).checked_sub(since(start)) {
+            thread::sleep(Duration::from_micros(early_us).max(PAUSE));
         }
-        let sent_us = since(start);
-        payload[..8].copy_from_slice(&sent_us.to_be_bytes());
-        let record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, Box::new(sent_us));
-        producer.send(record.payload(&payload)).map_err(|(e, _)| e).unwrap();
+        let mut builder = BatchBuilder::new(Compression::None);
+        let first = next;
+        while next < records && due_us(next) <= since(start) && next - first < BATCH_MAX {
+            payload[..8].copy_from_slice(&due_us(next).to_be_bytes());
+            builder.push(now_ms(), None, Some(&payload), &[]);
+            next += 1;
+        }
+        if let Some(batch) = builder.finish() {
+            sender.send((first..next).map(due_us).collect()).unwrap();
+            write(&mut stream, &produce_request(topic, &batch)).unwrap();
+        }
     }
     let took_us = since(start) - begin_us;
-    producer.flush(PATIENCE).unwrap();
-    let all = usize::try_from(records).unwrap();
-    let acks = (0..all).map(|_| acknowledged.recv_timeout(PATIENCE).unwrap()).collect();
-    let ends = (0..all).map(|_| arrived.recv_timeout(PATIENCE).unwrap()).collect();
-    stopping.store(true, Ordering::Relaxed);
-    consumer.join().unwrap();
+    drop(sender);
+    let (acks, ends) = (acknowledged.join().unwrap(), consumer.join().unwrap());
+    assert_eq!(acks.len() as u64, records);
     // The first half warms up: Java compiles itself.
     let from_us = begin_us + seconds * 1_000_000;
     say(&format!("rate {}\n", records * 1_000_000 / took_us));
@@ -231,26 +237,82 @@ fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
     say(&format!("end-to-end {}\n", percentiles(ends, from_us)));
 }
 
-fn consume(
-    address: &str,
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Asking for a topic makes it; it is there when its partition has a leader.
+fn make_topic(address: &str, topic: &str) {
+    let frame = produce_request(topic, &one_record());
+    let deadline = Instant::now() + PATIENCE;
+    while !accepts(address, topic, &frame).unwrap() {
+        assert!(Instant::now() < deadline, "topic {topic} was not made");
+    }
+}
+
+/// Takes the answers to batches, whose records were due at these times: when each record was due, and acknowledged.
+fn answers(
+    stream: &mut TcpStream,
     topic: &str,
     start: Instant,
-    arrived: &Sender<(u64, u64)>,
-    stopping: &AtomicBool,
-) {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address).set("group.id", "probe");
-    let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create().unwrap();
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
-    consumer.assign(&list).unwrap();
-    while !stopping.load(Ordering::Relaxed) {
-        let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
-        let message = message.unwrap();
-        let sent = message.payload().unwrap()[..8].try_into().unwrap();
-        // The receiver may have all it wants.
-        let _ = arrived.send((u64::from_be_bytes(sent), since(start)));
+    sent: &Receiver<Vec<u64>>,
+) -> Vec<(u64, u64)> {
+    let mut acks = Vec::new();
+    while let Ok(due) = sent.recv() {
+        let answer = read(stream).unwrap();
+        let done_us = since(start);
+        assert_eq!(produced(&answer, topic), 0, "a record was refused");
+        acks.extend(due.into_iter().map(|due_us| (due_us, done_us)));
     }
+    acks
+}
+
+/// Fetches so many records after the one that made the topic: when each was due, and came.
+fn consume(stream: &mut TcpStream, topic: &str, start: Instant, records: u64) -> Vec<(u64, u64)> {
+    let mut came = Vec::new();
+    let mut offset = 1;
+    while (came.len() as u64) < records {
+        let answer = call(stream, &fetch_request(topic, offset)).unwrap();
+        let done_us = since(start);
+        // Correlation id, throttle time, one topic with its name, one partition with its index.
+        let at = 4 + 4 + 4 + 2 + topic.len() + 4 + 4;
+        let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
+        assert_eq!(code, 0, "a fetch was refused");
+        // Two offsets, no list of aborted transactions, the length of the records.
+        let mut batches = Bytes::from(answer).slice(at + 2 + 8 + 8 + 4 + 4..);
+        while let Some(batch) = RecordBatch::parse_next(&mut batches) {
+            let batch = batch.unwrap();
+            let limits = RecordLimits { decompressed_bytes_max: 1 << 30 };
+            for record in batch.records(limits).unwrap().iter() {
+                let record = record.unwrap();
+                assert_eq!(record.offset, offset);
+                let due_us = record.value.unwrap()[..8].try_into().unwrap();
+                came.push((u64::from_be_bytes(due_us), done_us));
+                offset += 1;
+            }
+        }
+    }
+    came
+}
+
+fn fetch_request(topic: &str, offset: i64) -> Vec<u8> {
+    let mut frame = request(FETCH, 4);
+    // No replica, half a second, a byte at least, 50 MB at most, uncommitted as well, one topic with one partition.
+    frame.extend((-1_i32).to_be_bytes());
+    frame.extend(500_i32.to_be_bytes());
+    frame.extend(1_i32.to_be_bytes());
+    frame.extend((50_i32 << 20).to_be_bytes());
+    frame.push(0);
+    frame.extend(1_i32.to_be_bytes());
+    put_text(&mut frame, topic);
+    frame.extend(1_i32.to_be_bytes());
+    frame.extend(0_i32.to_be_bytes());
+    frame.extend(offset.to_be_bytes());
+    frame.extend((1_i32 << 20).to_be_bytes());
+    frame
 }
 
 /// In microseconds: p50, p99, p99.9, max.

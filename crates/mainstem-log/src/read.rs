@@ -8,7 +8,7 @@ use crate::framed;
 use crate::log::{Log, Place};
 use crate::record_batch::BatchHeader;
 use crate::records::RecordLimits;
-use crate::replay::{Site, read_batch};
+use crate::replay::{Damaged, Site, read_batch};
 use crate::segment::{Walk, WalkError, index_path};
 use bytes::Bytes;
 use mainstem_core::disk::DiskFile;
@@ -255,11 +255,15 @@ impl Log {
         let first = self.segments.partition_point(|segment| segment.base_offset <= from);
         for earlier in first.saturating_sub(1)..=at {
             let segment = &mut self.segments[earlier];
-            site.replay(segment, from, &mut producers, 0, |aborted| {
+            let damaged = site.replay(segment, from, &mut producers, 0, |aborted| {
                 if earlier == at {
                     index.aborted.push(aborted);
                 }
             })?;
+            // Without a marker nobody knows what was aborted.
+            if let Some(Damaged { offset, why }) = damaged.into_iter().next() {
+                return Err(site.walk_error(offset, why.into()));
+            }
         }
         let path = index_path(&self.folder, base_offset);
         framed::write_file(&*self.disk, &path, &index.encode(base_offset), false)

@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::log::{Log, Place, parent_of, snapshot_path};
 use crate::producer_state::Producers;
 use crate::record_batch::BatchError;
-use crate::replay::{Site, note_batch};
+use crate::replay::{Damaged, Site, note_batch};
 use crate::segment::{Segment, Walk, WalkError, index_path, log_path};
 use crate::settings::LogSettings;
 use mainstem_core::disk::{Disk, DiskFile};
@@ -34,6 +34,16 @@ pub struct Recovery {
     pub reason: Option<String>,
     /// Whether all of the log was trusted, after a clean shutdown.
     pub clean: bool,
+}
+
+impl Recovery {
+    /// Adds to what there is to say.
+    fn say(&mut self, said: String) {
+        self.reason = Some(match self.reason.take() {
+            Some(before) => format!("{before}; {said}"),
+            None => said,
+        });
+    }
 }
 
 /// A log on its way to being open.
@@ -143,7 +153,7 @@ impl<'a> Opening<'a> {
                 gaps_below = stored.first_dirty_offset;
             }
             Some(None) => {
-                recovery.reason = Some("log.checkpoint was damaged".to_owned());
+                recovery.say("log.checkpoint was damaged".to_owned());
                 gaps_below = i64::MAX;
             }
         }
@@ -365,7 +375,7 @@ impl<'a> Opening<'a> {
         }
         self.recovery.truncated_bytes += cut_bytes;
         let end = self.log_end_offset;
-        self.recovery.reason = Some(format!("{path} was cut at byte {good}, offset {end}: {bad}"));
+        self.recovery.say(format!("{path} was cut at byte {good}, offset {end}: {bad}"));
         Ok(())
     }
 
@@ -405,9 +415,15 @@ impl<'a> Opening<'a> {
         let first = self.segments.partition_point(|segment| segment.base_offset <= from);
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             let mut found = Vec::new();
-            self.site.replay(segment, from, &mut producers, self.now_ms, |aborted| {
-                found.push(aborted)
-            })?;
+            let damaged =
+                self.site.replay(segment, from, &mut producers, self.now_ms, |aborted| {
+                    found.push(aborted)
+                })?;
+            for Damaged { offset, why } in damaged {
+                self.recovery.say(format!(
+                    "a batch at or after offset {offset} is damaged, producers and transactions may be wrong: {why}"
+                ));
+            }
             let Some(index) = segment.loaded_index_mut() else { continue };
             for aborted in found {
                 let known = index.aborted.last().map_or(i64::MIN, |last| last.last_offset);

@@ -7,8 +7,8 @@ use crate::framed;
 use crate::index::{AbortedTransaction, Index};
 use crate::log::snapshot_path;
 use crate::producer_state::Producers;
-use crate::record_batch::{BatchHeader, RecordBatch, TimestampType};
-use crate::records::RecordLimits;
+use crate::record_batch::{BatchError, BatchHeader, RecordBatch, TimestampType};
+use crate::records::{ControlKind, RecordLimits};
 use crate::segment::{Segment, Walk, WalkError, log_path};
 use mainstem_core::disk::{Disk, DiskFile};
 
@@ -35,7 +35,8 @@ impl Site<'_> {
         Ok((i64::MIN, Producers::default()))
     }
 
-    /// Replays the batches of a segment from offset `from` on; hands every abort to `aborted`.
+    /// Replays the batches of a segment from offset `from` on; hands every abort to `aborted`. Returns what was damaged and
+    /// passed over: a marker that cannot be read, and the rest of the segment if the next batch cannot be found.
     pub(crate) fn replay(
         &self,
         segment: &mut Segment,
@@ -43,14 +44,22 @@ impl Site<'_> {
         producers: &mut Producers,
         now_ms: i64,
         mut aborted: impl FnMut(AbortedTransaction),
-    ) -> Result<(), LogError> {
+    ) -> Result<Vec<Damaged>, LogError> {
+        let mut damaged = Vec::new();
         let start = segment.loaded_index().map_or(0, |index| index.position_for_offset(from));
         let (base_offset, end) = (segment.base_offset, segment.size_bytes);
         let file = segment.file(self.disk, self.folder)?;
         let mut walk = Walk::new(&**file, start, end);
-        while let Some((position, header)) =
-            walk.next().map_err(|e| self.walk_error(base_offset, e))?
-        {
+        loop {
+            let (position, header) = match walk.next() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(WalkError::Batch(why)) => {
+                    damaged.push(Damaged { offset: base_offset, why });
+                    break;
+                }
+                Err(e @ WalkError::Disk(_)) => return Err(self.walk_error(base_offset, e)),
+            };
             if header.producer_id < 0 || header.base_offset < from {
                 continue;
             }
@@ -60,12 +69,14 @@ impl Site<'_> {
                 producers.add_batch(&header, header.base_offset, append_time_ms, now_ms);
                 continue;
             }
-            let batch = read_batch(&**file, position, &header)
-                .map_err(|e| self.walk_error(header.base_offset, e))?;
-            let control = batch
-                .records(RecordLimits::default())
-                .and_then(|records| records.control())
-                .map_err(|e| self.walk_error(header.base_offset, e.into()))?;
+            let control = match read_control(&**file, position, &header) {
+                Ok(control) => control,
+                Err(WalkError::Batch(why)) => {
+                    damaged.push(Damaged { offset: header.base_offset, why });
+                    continue;
+                }
+                Err(e @ WalkError::Disk(_)) => return Err(self.walk_error(base_offset, e)),
+            };
             if let Some((kind, coordinator_epoch)) = control {
                 let ended = producers.add_marker(
                     kind,
@@ -78,7 +89,7 @@ impl Site<'_> {
                 ended.into_iter().for_each(&mut aborted);
             }
         }
-        Ok(())
+        Ok(damaged)
     }
 
     /// The index of a closed segment, read off its headers.
@@ -116,6 +127,24 @@ impl Site<'_> {
     pub(crate) fn sync_folder(&self) -> Result<(), LogError> {
         self.disk.sync_folder(self.folder).doing("syncing", self.folder)
     }
+}
+
+/// A batch that could not be replayed.
+#[derive(Debug)]
+pub(crate) struct Damaged {
+    /// Where it is; of one that cannot be found, where its segment begins.
+    pub(crate) offset: i64,
+    pub(crate) why: BatchError,
+}
+
+/// The kind of a marker, and the epoch of its coordinator; nothing if a compaction has emptied it.
+fn read_control(
+    file: &dyn DiskFile,
+    position: u64,
+    header: &BatchHeader,
+) -> Result<Option<(ControlKind, i32)>, WalkError> {
+    let batch = read_batch(file, position, header)?;
+    Ok(batch.records(RecordLimits::default())?.control()?)
 }
 
 /// Adds a batch that was read to an index.

@@ -12,6 +12,7 @@ use crate::client::auditor::Auditor;
 use crate::client::member::Member;
 use crate::client::producer::Producer;
 use crate::client::reader::Reader;
+use crate::client::renewer::Renewer;
 use crate::client::transactor::Transactor;
 use crate::world::{BEGIN_US, Weather, World};
 
@@ -66,6 +67,7 @@ fn simulate(seed: u64, watched: bool) -> Outcome {
     let weather = Weather {
         life_ms_max: [2_000, 8_000, 30_000][rng.below(3) as usize],
         faults: rng.below(2) == 0,
+        flips: rng.below(5) == 0,
         sync_us_max: [1_000, 20_000, 500_000][rng.below(3) as usize],
     };
     let wild_us = 5_000_000 + rng.below(25_000_000) as i64;
@@ -87,7 +89,7 @@ fn simulate(seed: u64, watched: bool) -> Outcome {
 }
 
 fn finish(world: &mut World) {
-    if world.model.violation().is_some() {
+    if world.model.violation().is_some() || world.over {
         return;
     }
     world.calm_down();
@@ -96,6 +98,9 @@ fn finish(world: &mut World) {
     let done = world.run(world.now_us + CALM_US, |world| {
         world.is_up() && finished.clone().all(|number| world.is_done(number))
     });
+    if world.over {
+        return;
+    }
     if !done {
         let busy = all.clone().find(|number| !world.is_done(*number));
         let who = busy.map(|number| world.describe(number));
@@ -114,10 +119,17 @@ fn finish(world: &mut World) {
 }
 
 fn audit(world: &mut World) {
-    let places: Vec<_> = world.model.records.places.keys().copied().collect();
+    if world.over {
+        return;
+    }
+    world.find_segments();
+    let places: Vec<_> = world.model.places().collect();
     let groups: Vec<_> = world.model.offsets.keys().cloned().collect();
     let auditor = world.add(Box::new(Auditor::new(places.into_iter(), groups.into_iter())));
     let done = world.run(world.now_us + AUDIT_US, |world| world.is_done(auditor));
+    if world.over {
+        return;
+    }
     if !done {
         let who = world.describe(auditor);
         world.model.fail(format!("the audit does not end: {who}"));
@@ -127,13 +139,15 @@ fn audit(world: &mut World) {
 }
 
 fn topics(rng: &mut Rng) -> Vec<Topic> {
+    // Never, or within a run.
+    let delete_retention_ms = [2_000, 200_000, 86_400_000][rng.below(3) as usize];
     let mut small = |bytes: u64| ("segment.bytes", (bytes << rng.below(6)).to_string());
     let mut topics = vec![
         Topic::new("events", 3).transactional().with(small(256)),
         Topic::new("output", 2).transactional(),
-        Topic::new("input", 2).with(small(256)),
+        Topic::new("input", 2).spared().with(small(256)),
         Topic::new("keys", 2)
-            .compacted()
+            .compacted(delete_retention_ms)
             .with(small(256))
             .with(("min.cleanable.dirty.ratio", "0.1".to_owned())),
         Topic::new("short", 1)
@@ -173,6 +187,16 @@ fn clients(rng: &mut Rng) -> Vec<Box<dyn Client>> {
     }
     for _ in 0..1 + rng.below(3) {
         clients.push(Box::new(Reader::new(rng.below(2) == 0)));
+    }
+    if rng.below(3) == 0 {
+        writer += 1;
+        clients.push(Box::new(Producer::keeper(writer, 20 + rng.below(60) as u32)));
+    }
+    if rng.below(2) == 0 {
+        writer += 1;
+        let topic = Topic::new("mortal", 2).mortal();
+        let topic = topic.with(("segment.bytes", (256 << rng.below(6)).to_string()));
+        clients.push(Box::new(Renewer::new(topic, writer)));
     }
     transactors(rng, &mut clients, writer);
     for group in 0..rng.below(3) {

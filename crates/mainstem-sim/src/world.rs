@@ -4,6 +4,8 @@
 //! request of a connection at a time.
 //! A crash may come between two events, or after any operation of the disk within one.
 
+mod flips;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -14,7 +16,8 @@ use mainstem_broker::{
     Settings, SyncTask,
 };
 use mainstem_core::clock::Rng;
-use mainstem_log::{Faults, FaultyDisk};
+use mainstem_core::disk::Disk as _;
+use mainstem_log::{Faults, FaultyDisk, LogError};
 
 use crate::check::{Model, Note};
 use crate::client::{Client, Cx, Effect};
@@ -23,6 +26,8 @@ use crate::trace::Trace;
 
 /// The time at which worlds begin.
 pub(crate) const BEGIN_US: i64 = 1_700_000_000_000_000;
+/// Has a folder for every topic.
+const TOPICS: &str = "topics";
 /// A broker that is woken so often at the same time has nothing to do and does not know it.
 const TICKS_MAX: u32 = 200;
 
@@ -54,6 +59,7 @@ enum Event {
     Stop(Stop),
     Start,
     Faults,
+    Flip,
 }
 
 #[derive(Debug)]
@@ -89,6 +95,8 @@ pub(crate) struct Weather {
     pub(crate) life_ms_max: u64,
     /// Disks fail for a while.
     pub(crate) faults: bool,
+    /// Stored bits flip.
+    pub(crate) flips: bool,
     /// The longest that a sync takes.
     pub(crate) sync_us_max: u64,
 }
@@ -122,6 +130,8 @@ pub(crate) struct World {
     ticks: (i64, u32),
     stop_kind: Stop,
     failed_starts: u32,
+    /// Nothing more can be asked of this run: what the broker knew was damaged, and it said so.
+    pub(crate) over: bool,
 }
 
 impl World {
@@ -159,10 +169,15 @@ impl World {
             ticks: (0, 0),
             stop_kind: Stop::Kill,
             failed_starts: 0,
+            over: false,
         };
         world.after(0, Event::Start);
         if weather.faults {
             world.after(1_000_000, Event::Faults);
+        }
+        if weather.flips {
+            let delay = 1_000_000 + world.rng.below(10_000_000);
+            world.after(delay, Event::Flip);
         }
         world
     }
@@ -178,7 +193,7 @@ impl World {
     /// Lets time pass until `done` or until the time is over; true if `done`.
     pub(crate) fn run(&mut self, until_us: i64, done: impl Fn(&Self) -> bool) -> bool {
         while !done(self) {
-            if self.model.violation().is_some() {
+            if self.model.violation().is_some() || self.over {
                 return false;
             }
             let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= until_us)
@@ -318,6 +333,7 @@ impl World {
             }
             Event::Start => self.start(),
             Event::Faults => self.change_faults(),
+            Event::Flip => self.flip(),
         }
     }
 
@@ -663,6 +679,7 @@ impl World {
         }
         let rng = Rng::new(self.rng.next_u64());
         let disk = Arc::new(self.disk.clone());
+        let folders = self.disk.list(TOPICS).unwrap_or_default();
         let opened = Broker::open(self.settings.clone(), disk, rng, self.now_ms());
         if self.stopped() {
             return;
@@ -672,6 +689,12 @@ impl World {
                 self.trace.say(self.now_us, format_args!("start of life {}", self.life));
                 for notice in opened.notices {
                     self.trace.say(self.now_us, format_args!("notice: {notice}"));
+                    if self.model.recovery_said(&notice, self.life) {
+                        self.over = true;
+                    }
+                }
+                if self.over {
+                    return self.start_again(opened.broker, &folders);
                 }
                 self.broker = Some(opened.broker);
                 self.failed_starts = 0;
@@ -685,9 +708,32 @@ impl World {
         }
     }
 
-    fn not_started(&mut self, e: &mainstem_log::LogError) {
+    /// The journal was damaged and cut: it may have named any folder, so all of them stay, also with the next start.
+    fn start_again(&mut self, broker: Broker, folders: &[String]) {
+        drop(broker);
+        self.disk.set_faults(Faults::NONE);
+        self.disk.kill();
+        let rng = Rng::new(self.rng.next_u64());
+        let disk = Arc::new(self.disk.clone());
+        let opened = Broker::open(self.settings.clone(), disk, rng, self.now_ms());
+        let left = self.disk.list(TOPICS).unwrap_or_default();
+        if let Some(gone) = folders.iter().find(|folder| !left.contains(folder)) {
+            self.model.fail(format!("the journal was damaged, and then {gone} was removed"));
+        }
+        if let Err(e) = opened {
+            self.model.fail(format!("the journal was cut, and the broker does not start: {e:?}"));
+        }
+    }
+
+    fn not_started(&mut self, e: &LogError) {
         self.failed_starts += 1;
         self.trace.say(self.now_us, format_args!("not started: {e:?}"));
+        if self.model.damage.journal
+            && matches!(e, LogError::Corrupt { folder, .. } if folder == "journal")
+        {
+            self.over = true;
+            return;
+        }
         if self.failed_starts > 6 {
             return self.model.fail(format!("the broker does not start: {e:?}"));
         }

@@ -2,12 +2,15 @@
 //! Invariant: the model learns only from requests that were sent and answers that were received, never from the broker's
 //! insides. The first contradiction is kept; it ends the run.
 
+mod damage;
+mod mortals;
 mod offsets;
 mod owners;
 mod reading;
 pub(crate) mod records;
 mod transactions;
 
+pub(crate) use damage::{Hit, SideFile};
 pub(crate) use offsets::transform_group;
 pub(crate) use reading::Fetched;
 pub(crate) use records::{Ends, Place, Sent, Topic, Uid};
@@ -17,6 +20,7 @@ use std::collections::BTreeSet;
 use mainstem_core::clock::Rng;
 
 use crate::frame::When;
+use damage::Damage;
 use offsets::Offsets;
 use owners::Owners;
 use records::Records;
@@ -37,6 +41,7 @@ pub(crate) struct Model {
     pub(crate) offsets: Offsets,
     owners: Owners,
     pub(crate) transactions: Transactions,
+    pub(crate) damage: Damage,
     producer_ids: BTreeSet<(i64, i16)>,
     /// What is not durable holds from this life of the broker on.
     weak_since: u32,
@@ -52,6 +57,7 @@ impl Model {
             offsets: Offsets::default(),
             owners: Owners::default(),
             transactions: Transactions::default(),
+            damage: Damage::default(),
             producer_ids: BTreeSet::new(),
             weak_since: 0,
             violation: None,
@@ -69,13 +75,21 @@ impl Model {
 
     /// Whether what was said then still counts.
     pub(crate) fn holds(&self, place: Place, when: When) -> bool {
-        self.topics[place.topic].durable || when.life >= self.weak_since
+        let state = self.records.places.get(&place);
+        state.is_none_or(|state| when.life >= state.since_life)
+            && (self.topics[place.topic].durable || when.life >= self.weak_since)
+    }
+
+    /// All places of topics that are there.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        self.records.places.keys().copied().filter(|place| !self.topics[place.topic].ended)
     }
 
     /// A place of a topic that is as `which` wants it.
     pub(crate) fn some_place(&self, rng: &mut Rng, which: impl Fn(&Topic) -> bool) -> Place {
-        let fitting: Vec<usize> =
-            (0..self.topics.len()).filter(|at| which(&self.topics[*at])).collect();
+        let fitting: Vec<usize> = (0..self.topics.len())
+            .filter(|at| !self.topics[*at].ended && which(&self.topics[*at]))
+            .collect();
         let topic = fitting[rng.below(fitting.len() as u64) as usize];
         Place { topic, partition: rng.below(self.topics[topic].partitions as u64) as i32 }
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use mainstem_log::{ControlKind, RecordBatch, RecordLimits};
+use mainstem_log::{ControlKind, Record, RecordBatch, RecordLimits};
 
 use super::records::{Ends, Seen};
 use super::{Model, Place, Uid};
@@ -53,7 +53,7 @@ impl Model {
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(e) => {
-                    self.fail(format!("{name}: a damaged batch was served: {e}"));
+                    self.met_damage(place, expected, &mut consumed, end, &e.to_string());
                     return consumed;
                 }
             };
@@ -64,10 +64,9 @@ impl Model {
                 Some(expected) if compacted => base >= expected,
                 Some(expected) => base == expected,
             };
-            if !right || last >= end {
-                self.fail(format!(
-                    "{name}: a fetch from {from} to {end} has a batch {base}..={last} where {expected:?} is due"
-                ));
+            if !right || last >= end || self.damage.misplaces(place, base) {
+                let what = format!("a batch {base}..={last}, fetched from {from} to {end}");
+                self.met_damage(place, expected, &mut consumed, end, &what);
                 return consumed;
             }
             expected = Some(last + 1);
@@ -96,7 +95,30 @@ impl Model {
                 }
             }
         }
+        if !bytes.is_empty() && expected.is_none() {
+            // A batch that is larger than what is left of the log will never be read.
+            self.met_damage(place, None, &mut consumed, end, "half a batch");
+        }
         consumed
+    }
+
+    /// What was served is not what is due: only where it was damaged. Then the reader goes on behind it.
+    fn met_damage(
+        &mut self,
+        place: Place,
+        expected: Option<i64>,
+        consumed: &mut Consumed,
+        end: i64,
+        what: &str,
+    ) {
+        let at = expected.unwrap_or(consumed.next);
+        match self.past_damage(place, at, end) {
+            Some(past) => consumed.next = past,
+            None => {
+                let name = self.name(place);
+                self.fail(format!("{name}: where {at} is due ({expected:?}) is served {what}"));
+            }
+        }
     }
 
     fn look_into(&mut self, place: Place, batch: &RecordBatch) -> Result<Contents, String> {
@@ -115,9 +137,13 @@ impl Model {
         let mut found = Vec::new();
         for record in records.iter() {
             let record = record.map_err(|e| e.to_string())?;
-            let uid = record.value.and_then(uid_of).ok_or("a record that nobody has made")?;
+            let uid = number_of(&record).ok_or("a record that nobody has made")?;
             self.saw(place, record.offset, Seen::Record(uid));
-            let key = self.records.sent.get(uid).and_then(|sent| sent.key);
+            let sent = self.records.sent.get(uid);
+            let key = sent.and_then(|sent| sent.key);
+            if sent.is_some_and(|sent| sent.tombstone) != record.value.is_none() {
+                return Err(format!("record {uid} has another value"));
+            }
             if record.key != key.map(|key| key.to_string()).as_deref().map(str::as_bytes) {
                 return Err(format!("record {uid} has another key"));
             }
@@ -127,7 +153,7 @@ impl Model {
     }
 
     /// The whole partition was read from its start to its end: what was promised has to be in it.
-    pub(crate) fn read_whole(&mut self, place: Place, records: &[(i64, Uid)]) {
+    pub(crate) fn read_whole(&mut self, place: Place, records: &[(i64, Uid)], now_ms: i64) {
         let name = self.name(place);
         let topic = self.topics[place.topic].clone();
         let there: BTreeMap<i64, Uid> = records.iter().copied().collect();
@@ -135,24 +161,14 @@ impl Model {
             let state = self.state(place);
             (state.start, state.acked.clone())
         };
-        let mut last_of_key: BTreeMap<u32, (i64, Uid)> = BTreeMap::new();
         for (offset, uid) in acked.range(start..) {
-            if let Some(key) = self.records.sent[*uid].key {
-                last_of_key.insert(key, (*offset, *uid));
-            }
-            if !topic.compacted && there.get(offset) != Some(uid) {
+            let excused = self.damage.excuses(place, *offset);
+            if !topic.compacted && !excused && there.get(offset) != Some(uid) {
                 self.fail(format!("{name}: record {uid}, acknowledged at {offset}, is lost"));
             }
         }
         if topic.compacted {
-            for (key, (offset, uid)) in last_of_key {
-                let newer = there
-                    .range(offset..)
-                    .any(|(_, other)| self.records.sent[*other].key == Some(key));
-                if !newer {
-                    self.fail(format!("{name}: the last record {uid} of key {key}, acknowledged at {offset}, is lost"));
-                }
-            }
+            self.check_table(place, &there, now_ms);
         }
         let mut last_of_writer: BTreeMap<u64, Uid> = BTreeMap::new();
         for (offset, uid) in records {
@@ -168,12 +184,54 @@ impl Model {
     }
 }
 
+impl Model {
+    /// The last record of each key is there, and what stands last is it; a tombstone may be gone when its time is over, and
+    /// then nothing of its key is left.
+    fn check_table(&mut self, place: Place, there: &BTreeMap<i64, Uid>, now_ms: i64) {
+        let name = self.name(place);
+        let retention_ms = self.topics[place.topic].delete_retention_ms;
+        let state = self.state(place);
+        let start = state.start;
+        let seen = state.seen.range(start..).filter_map(|(offset, seen)| match seen {
+            Seen::Record(uid) => Some((*offset, *uid)),
+            Seen::Marker { .. } => None,
+        });
+        let acked = state.acked.range(start..).map(|(offset, uid)| (*offset, *uid));
+        let known: BTreeMap<i64, Uid> = seen.chain(acked).collect();
+        let last_of_keys = |records: &BTreeMap<i64, Uid>| {
+            let keyed = records.iter().filter_map(|(offset, uid)| {
+                let key = self.records.sent[*uid].key?;
+                Some((key, (*offset, *uid)))
+            });
+            keyed.collect::<BTreeMap<u32, (i64, Uid)>>()
+        };
+        let (known, table) = (last_of_keys(&known), last_of_keys(there));
+        for (key, (offset, uid)) in known {
+            let sent = &self.records.sent[uid];
+            let found = table.get(&key);
+            let right = match found {
+                Some((at, _)) => *at >= offset,
+                None => sent.tombstone && now_ms >= sent.made_ms + retention_ms,
+            };
+            if !right && !self.damage.excuses(place, offset) {
+                let what = if sent.tombstone { "tombstone" } else { "record" };
+                self.fail(format!(
+                    "{name}: the last {what} of key {key} is {uid} at {offset}, found is {found:?}"
+                ));
+                return;
+            }
+        }
+    }
+}
+
 enum Contents {
     Marker { commit: bool },
     Records(Vec<(i64, Uid)>),
 }
 
-fn uid_of(value: &[u8]) -> Option<Uid> {
-    let digits = value.split(|byte| *byte == b'|').next()?;
+/// The number of a record stands in its value, or in the header of one that has none.
+fn number_of(record: &Record<'_>) -> Option<Uid> {
+    let header = || record.headers.iter().find_map(|header| header.ok()?.value);
+    let digits = record.value.or_else(header)?.split(|byte| *byte == b'|').next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use mainstem_broker::wire::Uuid;
+
 use super::Model;
 use crate::frame::When;
 
@@ -33,6 +35,18 @@ pub(crate) struct Topic {
     pub(crate) cut: bool,
     /// Transactions write here, and nothing ever goes.
     pub(crate) transactional: bool,
+    /// No bit of it flips.
+    pub(crate) spared: bool,
+    /// A client deletes and makes it again and again; each time it is another topic of the model, with the same name.
+    pub(crate) mortal: bool,
+    /// Was deleted, or may have been.
+    pub(crate) ended: bool,
+    /// Of a mortal topic: from this step on it is there for certain.
+    pub(crate) certain_since: Option<u64>,
+    /// How long tombstones stay.
+    pub(crate) delete_retention_ms: i64,
+    /// Once somebody has asked for it.
+    pub(crate) id: Option<Uuid>,
     pub(crate) configs: Vec<(&'static str, String)>,
 }
 
@@ -46,6 +60,12 @@ impl Topic {
             retained: false,
             cut: false,
             transactional: false,
+            spared: false,
+            mortal: false,
+            ended: false,
+            certain_since: None,
+            delete_retention_ms: 86_400_000,
+            id: None,
             configs: Vec::new(),
         }
     }
@@ -55,9 +75,11 @@ impl Topic {
         self
     }
 
-    pub(crate) fn compacted(mut self) -> Self {
+    pub(crate) fn compacted(mut self, delete_retention_ms: i64) -> Self {
         self.compacted = true;
+        self.delete_retention_ms = delete_retention_ms;
         self.with(("cleanup.policy", "compact".to_owned()))
+            .with(("delete.retention.ms", delete_retention_ms.to_string()))
     }
 
     pub(crate) fn retained(mut self) -> Self {
@@ -75,6 +97,16 @@ impl Topic {
         self
     }
 
+    pub(crate) fn mortal(mut self) -> Self {
+        self.mortal = true;
+        self.spared()
+    }
+
+    pub(crate) fn spared(mut self) -> Self {
+        self.spared = true;
+        self
+    }
+
     pub(crate) fn weak(mut self) -> Self {
         self.durable = false;
         self
@@ -86,7 +118,9 @@ impl Topic {
 pub(crate) struct Sent {
     pub(crate) place: Place,
     pub(crate) key: Option<u32>,
-    /// A tombstone has no value to be known by, so it is never sent with other records of its key under way.
+    /// It has no value: its number is in a header.
+    pub(crate) tombstone: bool,
+    pub(crate) made_ms: i64,
     pub(crate) writer: u64,
     /// It may be there at most once.
     pub(crate) once: bool,
@@ -96,6 +130,24 @@ pub(crate) struct Sent {
     pub(crate) acked: bool,
     /// Where the broker said that it is.
     pub(crate) offset: Option<i64>,
+}
+
+impl Sent {
+    /// A record without a key that is sent once.
+    pub(crate) fn new(place: Place, writer: u64, made_ms: i64) -> Self {
+        Self {
+            place,
+            key: None,
+            tombstone: false,
+            made_ms,
+            writer,
+            once: true,
+            ordered: false,
+            transaction: None,
+            acked: false,
+            offset: None,
+        }
+    }
 }
 
 /// What stands at an offset.
@@ -118,6 +170,8 @@ pub(crate) struct PlaceState {
     pub(crate) high_watermark: i64,
     /// What was shown, by the step in which it was true.
     ends: BTreeMap<u64, Ends>,
+    /// Answers of earlier lives of the broker tell nothing.
+    pub(super) since_life: u32,
 }
 
 /// What every answer to a fetch says of a partition.
@@ -131,7 +185,28 @@ pub(crate) struct Ends {
 impl PlaceState {
     /// Nothing that was promised holds any more.
     pub(crate) fn forget(&mut self) {
-        *self = Self { cut_below: self.cut_below, ..Self::default() };
+        let Self { cut_below, since_life, .. } = *self;
+        *self = Self { cut_below, since_life, ..Self::default() };
+    }
+
+    /// What was at this offset and behind is gone. Returns the records that are known to have been there.
+    pub(super) fn forget_from(&mut self, end: i64, life: u32) -> Vec<Uid> {
+        self.forget_ends(life);
+        let seen = self.seen.split_off(&end).into_values();
+        let seen = seen.filter_map(|seen| match seen {
+            Seen::Record(uid) => Some(uid),
+            Seen::Marker { .. } => None,
+        });
+        let lost: Vec<Uid> = seen.chain(self.acked.split_off(&end).into_values()).collect();
+        self.where_seen.retain(|_, offset| *offset < end);
+        lost
+    }
+
+    /// Where the log began and ended counts no more.
+    pub(super) fn forget_ends(&mut self, life: u32) {
+        self.ends.clear();
+        self.high_watermark = self.start;
+        self.since_life = life;
     }
 }
 
@@ -167,7 +242,7 @@ impl Model {
 
     /// A batch was acknowledged; `base_offset` is -1 where the broker no longer knows it.
     pub(crate) fn acked(&mut self, place: Place, when: When, uids: &[Uid], base_offset: i64) {
-        if !self.holds(place, when) {
+        if !self.holds(place, when) || !self.is_certain(place, when) {
             return;
         }
         for (uid, offset) in uids.iter().zip(base_offset..) {
@@ -203,12 +278,14 @@ impl Model {
             let Some(sent) = self.records.sent.get(uid).cloned() else {
                 return self.fail(format!("{name}: record {uid} at {offset} was never sent"));
             };
-            if sent.place != place {
+            if !self.may_hold(place, &sent) {
                 let other = self.name(sent.place);
-                return self.fail(format!("{name}: record {uid} was sent to {other}"));
+                return self.fail(format!("{name}: record {uid} was sent to {other}: {sent:?}"));
             }
             let elsewhere = self.state(place).where_seen.insert(uid, offset);
-            if let Some(elsewhere) = elsewhere.filter(|at| *at != offset && sent.once) {
+            if let Some(elsewhere) =
+                elsewhere.filter(|at| *at != offset && sent.once && !self.may_repeat(place))
+            {
                 return self.fail(format!(
                     "{name}: record {uid} of writer {} is at {elsewhere} and at {offset}",
                     sent.writer
@@ -262,7 +339,7 @@ impl Model {
     /// An offset that was shown was refused as outside of the log: only where records may go for good reasons.
     pub(crate) fn out_of_range(&mut self, place: Place, offset: i64) {
         let topic = &self.topics[place.topic];
-        let may = topic.retained || topic.cut || !topic.durable;
+        let may = topic.retained || topic.cut || !topic.durable || self.damage.unsettles(place);
         let name = self.name(place);
         if !may {
             self.fail(format!("{name}: offset {offset} was shown and is out of range now"));

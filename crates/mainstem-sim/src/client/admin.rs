@@ -7,8 +7,10 @@ use mainstem_broker::wire::delete_records_request::{DeleteRecordsPartition, Dele
 use mainstem_broker::wire::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
+use mainstem_broker::wire::metadata_request::MetadataRequestTopic;
 use mainstem_broker::wire::{
-    CreateTopicsRequest, DeleteRecordsRequest, IncrementalAlterConfigsRequest, make,
+    CreateTopicsRequest, DeleteRecordsRequest, IncrementalAlterConfigsRequest, MetadataRequest,
+    make,
 };
 
 use super::{Client, Cx};
@@ -31,6 +33,7 @@ enum Asked {
     Topic,
     Cut(Place),
     Config,
+    Ids,
 }
 
 impl Admin {
@@ -38,6 +41,13 @@ impl Admin {
         let request = create(&cx.model.topics[self.made]);
         self.ask(Asked::Topic);
         cx.send(self.next, &request);
+    }
+
+    /// Asks which ids topics have.
+    fn find_ids(&mut self, cx: &mut Cx<'_>) {
+        let request = ids_request(cx.model.topics.iter().map(|topic| topic.name.as_str()));
+        self.ask(Asked::Ids);
+        cx.send_within(self.next, 10..=13, None, &request);
     }
 
     fn ask(&mut self, asked: Asked) {
@@ -88,8 +98,15 @@ impl Admin {
     }
 }
 
+/// Asks which ids topics have; versions 10 and later tell.
+pub(crate) fn ids_request<'a>(names: impl Iterator<Item = &'a str>) -> MetadataRequest {
+    let topics =
+        names.map(|name| make(|topic: &mut MetadataRequestTopic| topic.name = Some(name.into())));
+    make(|request: &mut MetadataRequest| request.topics = Some(topics.collect()))
+}
+
 /// The request that makes a topic.
-fn create(topic: &Topic) -> CreateTopicsRequest {
+pub(crate) fn create(topic: &Topic) -> CreateTopicsRequest {
     let configs = topic.configs.iter().map(|(name, value)| {
         make(|config: &mut CreatableTopicConfig| {
             config.name = (*name).into();
@@ -111,8 +128,13 @@ impl Client for Admin {
         if self.asked.is_some() {
             return;
         }
+        while cx.model.topics.get(self.made).is_some_and(|topic| topic.mortal) {
+            self.made += 1;
+        }
         if self.made < cx.model.topics.len() {
             self.make_topic(cx);
+        } else if cx.model.topics.iter().any(|topic| topic.id.is_none()) {
+            self.find_ids(cx);
         } else if cx.calm {
         } else if cx.once_in(3) {
             self.change_config(cx);
@@ -136,6 +158,16 @@ impl Client for Admin {
                 let result = &response.topics[0].partitions[0];
                 if result.error_code == 0 {
                     cx.model.cut_to(place, result.low_watermark);
+                }
+            }
+            Asked::Ids => {
+                for found in answer.read::<MetadataRequest>().topics {
+                    let mut topics = cx.model.topics.iter_mut();
+                    let topic = topics
+                        .find(|topic| !topic.mortal && found.name.as_deref() == Some(&*topic.name));
+                    if let Some(topic) = topic.filter(|_| found.error_code == 0) {
+                        topic.id = Some(found.topic_id);
+                    }
                 }
             }
             Asked::Config => drop(answer.read::<IncrementalAlterConfigsRequest>()),

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use mainstem_broker::ErrorCode;
 use mainstem_broker::wire::fetch_response::PartitionData;
 use mainstem_broker::wire::{FetchRequest, ListOffsetsRequest, OffsetFetchRequest};
 
@@ -61,11 +62,25 @@ impl Auditor {
     fn took(&mut self, cx: &mut Cx<'_>, when: When, data: PartitionData) {
         let Some(reading) = &mut self.reading else { return };
         let (place, name) = (reading.place, cx.model.name(reading.place));
+        let from = reading.position.unwrap_or_default();
+        if data.error_code == ErrorCode::KafkaStorageError.code()
+            && let Some(past) = cx.model.past_unreadable(place, from, reading.committed)
+        {
+            reading.position = Some(past);
+            if past == i64::MAX {
+                self.read_all(cx, past);
+            }
+            return;
+        }
         if data.error_code != 0 {
             return cx.model.fail(format!("{name}: cannot be read: {}", data.error_code));
         }
-        let (from, end) = (reading.position.unwrap_or_default(), data.high_watermark);
-        if data.last_stable_offset != end {
+        let unsettled = cx.model.damage.unsettles(place);
+        let end = match reading.committed && unsettled {
+            true => data.last_stable_offset,
+            false => data.high_watermark,
+        };
+        if data.last_stable_offset != end && !unsettled {
             let stable = data.last_stable_offset;
             return cx
                 .model
@@ -83,12 +98,18 @@ impl Auditor {
             }
             return;
         }
+        self.read_all(cx, end);
+    }
+
+    /// There is no more to read of this one.
+    fn read_all(&mut self, cx: &mut Cx<'_>, end: i64) {
         let Some(done) = self.reading.take() else { return };
+        let (place, name) = (done.place, cx.model.name(done.place));
         cx.say(format_args!("{name} has {} records up to {end}", done.records.len()));
         if done.committed {
             cx.model.read_committed_whole(place, &done.records);
         } else {
-            cx.model.read_whole(place, &done.records);
+            cx.model.read_whole(place, &done.records, cx.now_ms());
         }
     }
 }

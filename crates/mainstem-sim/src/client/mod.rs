@@ -16,6 +16,7 @@ pub(crate) mod auditor;
 pub(crate) mod member;
 pub(crate) mod producer;
 pub(crate) mod reader;
+pub(crate) mod renewer;
 pub(crate) mod transactor;
 
 /// One client.

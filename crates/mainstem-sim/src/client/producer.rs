@@ -40,6 +40,8 @@ pub(crate) struct Producer {
     next: u64,
     left: u32,
     window: usize,
+    /// It writes slowly and only what has keys, so that logs are compacted more than once.
+    keeper: bool,
     /// Something failed: everything is sent again once nothing is under way.
     again: bool,
 }
@@ -67,8 +69,14 @@ impl Producer {
             next: INIT + 1,
             left,
             window,
+            keeper: false,
             again: false,
         }
+    }
+
+    /// One that keeps a table.
+    pub(crate) fn keeper(writer: u64, left: u32) -> Self {
+        Self { keeper: true, ..Self::new(writer, true, -1, left, 1) }
     }
 
     fn under_way(&self) -> usize {
@@ -91,16 +99,10 @@ impl Producer {
         let mut uids = Vec::new();
         for _ in 0..count {
             let key = keyed.then(|| cx.rng.below(6) as u32);
-            let uid = cx.model.will_send(Sent {
-                place,
-                key,
-                writer: self.writer,
-                once: true,
-                ordered: self.idempotent,
-                transaction: None,
-                acked: false,
-                offset: None,
-            });
+            let sent = Sent::new(place, self.writer, cx.now_ms());
+            let tombstone = keyed && cx.once_in(4);
+            let ordered = self.idempotent;
+            let uid = cx.model.will_send(Sent { key, tombstone, ordered, ..sent });
             push(&mut builder, cx, uid, key);
             uids.push(uid);
         }
@@ -145,6 +147,8 @@ impl Producer {
 
     fn send_all_again(&mut self, cx: &mut Cx<'_>) {
         self.again = false;
+        // What was meant for a topic that is no more is not for the next one of its name.
+        self.batches.retain(|_, batch| !cx.model.topics[batch.place.topic].ended);
         let all: Vec<u64> = self.batches.keys().copied().collect();
         for id in all {
             if !self.idempotent {
@@ -196,7 +200,7 @@ impl Producer {
             return;
         }
         let place = batch.place;
-        if cx.model.topics[place.topic].durable {
+        if !cx.model.may_forget_sequences(place) {
             let (name, writer) = (cx.model.name(place), self.writer);
             cx.model.fail(format!("{name}: the sequence of writer {writer} was forgotten"));
         }
@@ -213,11 +217,16 @@ impl Producer {
 
 /// A record that is known by its number.
 pub(super) fn push(builder: &mut BatchBuilder, cx: &mut Cx<'_>, uid: Uid, key: Option<u32>) {
+    let tombstone = cx.model.records.sent[uid].tombstone;
     let filler = "x".repeat(cx.rng.below(120) as usize);
     let value = format!("{uid}|{filler}");
+    let value = value.as_bytes();
     let key = key.map(|key| key.to_string());
     let key = key.as_deref().map(str::as_bytes);
-    builder.push(cx.now_ms(), key, Some(value.as_bytes()), &[]);
+    match tombstone {
+        true => builder.push(cx.now_ms(), key, None, &[("number", Some(value))]),
+        false => builder.push(cx.now_ms(), key, Some(value), &[]),
+    }
 }
 
 impl Client for Producer {
@@ -235,10 +244,11 @@ impl Client for Producer {
             return cx.wake_within(400_000);
         }
         if self.under_way() < self.window && self.left > 0 {
-            let place = cx.model.some_place(cx.rng, |_| true);
+            let keeper = self.keeper;
+            let place = cx.model.some_place(cx.rng, |topic| topic.compacted || !keeper);
             let mut batches = vec![self.make_batch(cx, place)];
             let other = cx.model.some_place(cx.rng, |_| true);
-            if cx.once_in(4) && other.topic != place.topic && self.left > 0 {
+            if !keeper && cx.once_in(4) && other.topic != place.topic && self.left > 0 {
                 batches.push(self.make_batch(cx, other));
             }
             self.send(cx, batches);
@@ -246,7 +256,10 @@ impl Client for Producer {
         if cx.once_in(100) && !cx.calm {
             cx.cut();
         }
-        cx.wake_sometimes(4, 2_000, 300_000);
+        match self.keeper {
+            true => cx.wake_within(3_000_000),
+            false => cx.wake_sometimes(4, 2_000, 300_000),
+        }
     }
 
     fn answered(&mut self, tag: u64, answer: &Answer, cx: &mut Cx<'_>) {

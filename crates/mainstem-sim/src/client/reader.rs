@@ -7,13 +7,15 @@ use mainstem_broker::ErrorCode;
 use mainstem_broker::wire::fetch_request::{FetchPartition, FetchTopic};
 use mainstem_broker::wire::fetch_response::PartitionData;
 use mainstem_broker::wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use mainstem_broker::wire::{FetchRequest, ListOffsetsRequest, make};
+use mainstem_broker::wire::{FetchRequest, ListOffsetsRequest, Uuid, make};
 
 use super::{Client, Cx};
 use crate::check::{Ends, Fetched, Place};
 use crate::frame::{Answer, When};
 
 const EARLIEST: i64 = -2;
+/// From this version on, a fetch names topics by their ids.
+const IDS_FROM: i16 = 13;
 
 /// A reader of all places.
 #[derive(Debug)]
@@ -44,9 +46,21 @@ impl Reader {
                 places.push((place, position));
             }
         }
+        // By name, one could not tell which topic of this name has answered.
+        let by_id = |(place, _): &(Place, i64)| cx.model.topics[place.topic].mortal;
+        if let Some(mortal) = places.iter().copied().find(by_id) {
+            places = vec![mortal];
+        }
+        let by_id = places.iter().any(by_id);
+        let named = places.iter().any(|(place, _)| cx.model.topics[place.topic].id.is_none());
+        let versions = match (by_id, named) {
+            (true, _) => IDS_FROM..=i16::MAX,
+            (false, true) => 5..=IDS_FROM - 1,
+            (false, false) => 5..=i16::MAX,
+        };
         let request = fetch_request(cx, &places, self.committed);
         self.next += 1;
-        cx.send_within(self.next, 5..=12, None, &request);
+        cx.send_within(self.next, versions, None, &request);
         self.asked = Some(Asked::Fetch(self.next, places));
     }
 
@@ -104,6 +118,7 @@ pub(crate) fn fetch_request(
     let topics = places.iter().map(|(place, position)| {
         make(|topic: &mut FetchTopic| {
             topic.topic = cx.model.topic_name(*place).into();
+            topic.topic_id = cx.model.topics[place.topic].id.unwrap_or(Uuid::ZERO);
             topic.partitions = vec![make(|partition: &mut FetchPartition| {
                 partition.partition = place.partition;
                 partition.current_leader_epoch = -1;

@@ -105,7 +105,7 @@ impl Transactor {
         self.writing = 0;
         let mut places: Vec<Place> = Vec::new();
         for _ in 0..1 + cx.rng.below(3) {
-            let place = cx.model.some_place(cx.rng, |topic| topic.transactional);
+            let place = cx.model.some_place(cx.rng, |topic| topic.transactional || topic.mortal);
             if !places.contains(&place) {
                 places.push(place);
             }
@@ -128,16 +128,9 @@ impl Transactor {
         *sequence += count as i32;
         let mut uids = Vec::new();
         for _ in 0..count {
-            let uid = cx.model.will_send(Sent {
-                place,
-                key: None,
-                writer: self.writer,
-                once: true,
-                ordered: false,
-                transaction: Some(self.number),
-                acked: false,
-                offset: None,
-            });
+            let transaction = Some(self.number);
+            let sent = Sent::new(place, self.writer, cx.now_ms());
+            let uid = cx.model.will_send(Sent { transaction, ..sent });
             push(&mut builder, cx, uid, None);
             uids.push(uid);
         }
@@ -325,7 +318,10 @@ impl Transactor {
                     ok(told.error_code)?;
                     cx.model.acked(place, answer.when, &uids, told.base_offset);
                 }
-                cx.model.transaction(self.number).records.extend(uids);
+                // What is deleted with its topic is in no transaction any more.
+                if !cx.model.topics[place.topic].mortal {
+                    cx.model.transaction(self.number).records.extend(uids);
+                }
                 self.writing += 1;
                 if self.writing == self.to_write.len() {
                     self.to_write.clear();
