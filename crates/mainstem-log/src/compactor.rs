@@ -83,9 +83,11 @@ impl Compactor {
         let first_dirty = self.job.first_dirty_offset;
         for source in sources.iter().filter(|source| source.end_offset > first_dirty) {
             let mut walk = Walk::new(&*source.file, 0, source.size_bytes);
+            let mut offset = source.base_offset;
             while let Some((_, header, bytes)) =
                 walk.next_checked().map_err(|e| self.site().walk_error(source.base_offset, e))?
             {
+                offset = self.check_offsets(source, offset, &header)?;
                 let aborted = header.is_transactional() && self.is_aborted(&header);
                 if header.is_control() || aborted || header.last_offset() < first_dirty {
                     continue;
@@ -141,9 +143,11 @@ impl Compactor {
 
     fn copy_source(&mut self, source: &Source, output: &mut Output) -> Result<(), LogError> {
         let mut walk = Walk::new(&*source.file, 0, source.size_bytes);
+        let mut offset = source.base_offset;
         while let Some((_, header, bytes)) =
             walk.next_checked().map_err(|e| self.site().walk_error(source.base_offset, e))?
         {
+            offset = self.check_offsets(source, offset, &header)?;
             match self.fate(&header, bytes) {
                 Fate::Drop => {}
                 Fate::Keep => output.add(&header, bytes, self.job.interval_bytes)?,
@@ -154,6 +158,22 @@ impl Compactor {
             }
         }
         Ok(())
+    }
+
+    /// A batch has to stand behind the one before and within its segment; returns what comes next. Its offset is the one part
+    /// that no checksum covers, and a wrong one would seem to supersede records that are newer.
+    fn check_offsets(
+        &self,
+        source: &Source,
+        expected: i64,
+        header: &BatchHeader,
+    ) -> Result<i64, LogError> {
+        let (found, last) = (header.base_offset, header.last_offset());
+        if found < expected || last >= source.end_offset {
+            let why = BatchError::WrongOffset { expected, found };
+            return Err(self.site().walk_error(source.base_offset, why.into()));
+        }
+        Ok(last + 1)
     }
 
     /// Makes an output durable, with its index.

@@ -8,7 +8,7 @@ use crate::framed;
 use crate::log::{Log, Place};
 use crate::record_batch::BatchHeader;
 use crate::records::RecordLimits;
-use crate::replay::{Damaged, Site, read_batch};
+use crate::replay::{Site, read_batch};
 use crate::segment::{Walk, WalkError, index_path};
 use bytes::Bytes;
 use mainstem_core::disk::DiskFile;
@@ -261,9 +261,7 @@ impl Log {
                 }
             })?;
             // Without a marker nobody knows what was aborted.
-            if let Some(Damaged { offset, why }) = damaged.into_iter().next() {
-                return Err(site.walk_error(offset, why.into()));
-            }
+            site.refuse(damaged)?;
         }
         let path = index_path(&self.folder, base_offset);
         framed::write_file(&*self.disk, &path, &index.encode(base_offset), false)

@@ -108,6 +108,14 @@ impl Site<'_> {
         Ok(index)
     }
 
+    /// For those to whom a batch that was passed over is an error.
+    pub(crate) fn refuse(&self, damaged: Vec<Damaged>) -> Result<(), LogError> {
+        match damaged.into_iter().next() {
+            Some(Damaged { offset, why }) => Err(self.walk_error(offset, why.into())),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn walk_error(&self, offset: i64, e: WalkError) -> LogError {
         match e {
             WalkError::Disk(source) => {
@@ -131,6 +139,7 @@ impl Site<'_> {
 
 /// A batch that could not be replayed.
 #[derive(Debug)]
+#[must_use = "what was passed over is an error, or has to be said"]
 pub(crate) struct Damaged {
     /// Where it is; of one that cannot be found, where its segment begins.
     pub(crate) offset: i64,

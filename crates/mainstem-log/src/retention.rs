@@ -83,7 +83,8 @@ impl Log {
         if from < offset {
             let begins = self.segments.partition_point(|segment| segment.base_offset <= from);
             for segment in self.segments.range_mut(begins.saturating_sub(1)..first_kept) {
-                site.replay(segment, from, &mut producers, now_ms, |_| {})?;
+                let damaged = site.replay(segment, from, &mut producers, now_ms, |_| {})?;
+                site.refuse(damaged)?;
             }
         }
         let path = snapshot_path(&folder, offset);

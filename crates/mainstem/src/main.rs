@@ -20,7 +20,19 @@ mod up;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The allocator asks for pages of 2 MiB, and where the system gives them a broker that needs 18 MB holds 50, and joins pay
+/// more for the zeros in them than they gain (docs/benchmarks-broker.md).
+#[cfg(target_os = "linux")]
+fn stay_small() {
+    // A system that refuses gives the pages, and nothing is wrong but the memory.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stay_small() {}
+
 fn main() -> ExitCode {
+    stay_small();
     match command::execute(cli::Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

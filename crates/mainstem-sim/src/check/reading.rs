@@ -216,7 +216,8 @@ impl Model {
             if !right && !self.damage.excuses(place, offset) {
                 let what = if sent.tombstone { "tombstone" } else { "record" };
                 self.fail(format!(
-                    "{name}: the last {what} of key {key} is {uid} at {offset}, found is {found:?}"
+                    "{name}: the last {what} of key {key} is {uid} at {offset}, made at {} and kept for {retention_ms} ms; found at {now_ms} is {found:?}",
+                    sent.made_ms
                 ));
                 return;
             }
@@ -231,7 +232,10 @@ enum Contents {
 
 /// The number of a record stands in its value, or in the header of one that has none.
 fn number_of(record: &Record<'_>) -> Option<Uid> {
-    let header = || record.headers.iter().find_map(|header| header.ok()?.value);
+    let header = || {
+        let mut headers = record.headers;
+        headers.find_map(|header| header.ok()?.value)
+    };
     let digits = record.value.or_else(header)?.split(|byte| *byte == b'|').next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -33,7 +33,8 @@ pub(crate) struct Producer {
     acks: i16,
     identity: Option<(i64, i16)>,
     asking: bool,
-    sequences: BTreeMap<Place, i32>,
+    /// By name: it does not see that a topic is another one.
+    sequences: BTreeMap<(String, i32), i32>,
     batches: BTreeMap<u64, Batch>,
     /// What each request brings.
     requests: BTreeMap<u64, Vec<u64>>,
@@ -91,7 +92,8 @@ impl Producer {
         };
         let mut builder = BatchBuilder::new(compression);
         if let Some((id, epoch)) = self.identity {
-            let sequence = self.sequences.entry(place).or_default();
+            let named = (cx.model.topic_name(place).to_owned(), place.partition);
+            let sequence = self.sequences.entry(named).or_default();
             builder = builder.with_producer(id, epoch, *sequence);
             *sequence += count as i32;
         }

@@ -59,7 +59,8 @@ pub(crate) struct Transactor {
     commit: bool,
     /// When its offsets were taken.
     staged: Option<When>,
-    sequences: BTreeMap<Place, i32>,
+    /// By name: it does not see that a topic is another one.
+    sequences: BTreeMap<(String, i32), i32>,
 }
 
 impl Transactor {
@@ -103,9 +104,12 @@ impl Transactor {
         self.number = cx.model.begin_transaction();
         self.commit = cx.calm || !cx.once_in(4);
         self.writing = 0;
+        // What becomes of the input is seen by what becomes of the output, which has to stay.
+        let alone = self.input.is_none();
         let mut places: Vec<Place> = Vec::new();
         for _ in 0..1 + cx.rng.below(3) {
-            let place = cx.model.some_place(cx.rng, |topic| topic.transactional || topic.mortal);
+            let place =
+                cx.model.some_place(cx.rng, |topic| topic.transactional || (topic.mortal && alone));
             if !places.contains(&place) {
                 places.push(place);
             }
@@ -121,7 +125,8 @@ impl Transactor {
     }
 
     fn write_to(&mut self, cx: &mut Cx<'_>, place: Place, count: usize) {
-        let sequence = self.sequences.entry(place).or_default();
+        let named = (cx.model.topic_name(place).to_owned(), place.partition);
+        let sequence = self.sequences.entry(named).or_default();
         let mut builder = BatchBuilder::new(Compression::None)
             .with_producer(self.identity.0, self.identity.1, *sequence)
             .transactional();
