@@ -11,3 +11,6 @@ CREATE TABLE bid (
   extra VARCHAR,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
 ) WITH ('connector' = 'nexmark', 'nexmark.table' = 'bid', 'events.num' = '${EVENTS}');
+
+CREATE VIEW parts AS
+SELECT MOD(bidder, 10) AS part, price, `dateTime` FROM bid;

@@ -33,7 +33,7 @@ const EXPORTS: &[&str] = &[
 ];
 
 /// A JVM with so much heap in UTC, its warnings in `flink.log` of the folder; class path and program are yet to be added.
-pub(crate) fn java(folder: &Path, heap: &str) -> Result<Command> {
+pub(crate) fn java(folder: &Path, heap: Option<&str>) -> Result<Command> {
     packages::require(&["java"])?;
     let config = folder.join("log4j2.xml");
     layout::write(&config, &log4j(&folder.join("flink.log")))?;
@@ -44,7 +44,7 @@ pub(crate) fn java(folder: &Path, heap: &str) -> Result<Command> {
     for package in EXPORTS {
         java.arg(format!("--add-exports={package}=ALL-UNNAMED"));
     }
-    java.arg(format!("-Xmx{heap}"));
+    java.args(heap.map(|heap| format!("-Xmx{heap}")));
     java.args(["-Duser.timezone=UTC", "-Dfile.encoding=UTF-8", "-Duser.language=en"]);
     java.arg(format!("-Dlog4j2.configurationFile={}", config.display()));
     Ok(java)

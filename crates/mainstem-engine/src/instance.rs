@@ -172,13 +172,14 @@ fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
     let inputs = [0, 1].map(|at| graph.node(node.inputs[at]));
     let types = inputs.map(|input| input.output.clone());
     let operator: Box<dyn Operator> = match &node.kind {
-        NodeKind::Join { kind, left_keys, right_keys, residual } => {
+        NodeKind::Join { kind, left_keys, right_keys, residual, expiry } => {
             Box::new(Join::new(&JoinPlan {
                 kind: *kind,
                 keys: [left_keys.clone(), right_keys.clone()],
                 residual: residual.clone(),
                 inputs: types,
                 changelog: inputs.map(|input| input.changelog),
+                expiry: *expiry,
             })?)
         }
         NodeKind::IntervalJoin {

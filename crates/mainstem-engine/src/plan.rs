@@ -185,7 +185,7 @@ pub enum NodeKind {
         /// Key columns.
         key: Vec<usize>,
     },
-    /// Joins two inputs on equal keys (NULL equals nothing); both sides' rows are kept.
+    /// Joins two inputs on equal keys (NULL equals nothing); both sides' rows are kept, but for those that expire.
     Join {
         /// Which rows without a partner come out.
         kind: JoinKind,
@@ -195,6 +195,9 @@ pub enum NodeKind {
         right_keys: Vec<usize>,
         /// Over the columns of input 0 followed by those of input 1; part of the join condition.
         residual: Option<ExprRef>,
+        /// When rows of input 0 and input 1 find no more partners, but for late ones. Only for inner joins of
+        /// append-only inputs.
+        expiry: [Option<Expiry>; 2],
     },
     /// OVER: all input columns, then one a call; every row of the input comes out once.
     /// With `time`, over append-only input whose first order column is that time, ascending, and calls that look back
@@ -412,6 +415,15 @@ pub enum Versions {
     KeepLast,
     /// Upserts: a row of negative weight has a key only and ends the newest version.
     Upserts,
+}
+
+/// When a row of a join finds no more partners: once the watermark has reached the time in `column`, and `after_ms` more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry {
+    /// A timestamp column of the row; NULL is at once.
+    pub column: usize,
+    /// How much later, in ms.
+    pub after_ms: i64,
 }
 
 /// SQL's join kinds.

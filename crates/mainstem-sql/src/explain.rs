@@ -103,7 +103,17 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             "rows until the watermark passes, then started runs of each key, freed when they end"
                 .to_owned()
         }
-        NodeKind::Join { kind, .. } => {
+        NodeKind::Join { expiry, .. } if expiry.iter().all(Option::is_some) => {
+            "rows of both inputs until the watermark passes the end of what they can meet".to_owned()
+        }
+        NodeKind::Join { kind, expiry, .. } => {
+            if let Some(side) = expiry.iter().position(Option::is_some) {
+                let (bounded, other) = if side == 0 { ("left", "right") } else { ("right", "left") };
+                return Some(format!(
+                    "{bounded} rows until the watermark passes the end of what they can meet; {other} rows until the \
+                     {bounded} input has ended: they grow"
+                ));
+            }
             let both = node.inputs.iter().all(|i| plan.nodes[*i].changelog);
             regular_join_state(*kind, both).to_owned()
         }

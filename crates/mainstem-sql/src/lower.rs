@@ -2,6 +2,7 @@
 //! Invariant: a table that several queries of a job read is read once, with all columns that any of them needs; what
 //! a sink cannot take is refused here, before anything starts.
 
+mod join_expiry;
 mod match_recognize;
 mod over;
 mod rank;
@@ -66,9 +67,10 @@ pub fn lower(
     let is_alone = |table: &str| scans.get(table) == Some(&1);
     let outputs: Vec<Output> =
         outputs.into_iter().map(|o| Output { rel: ranks(o.rel, connectors), ..o }).collect();
+    let late_rows = join_expiry::ignores_late_rows(settings)?;
     let mut event_time = false;
     for output in &outputs {
-        visit(&output.rel, &mut |rel| event_time |= goes_by_watermarks(rel, connectors));
+        visit(&output.rel, &mut |rel| event_time |= goes_by_watermarks(rel, connectors, late_rows));
     }
     let around = Around { connectors, is_alone: &is_alone, event_time };
     let outputs: Vec<Output> =
@@ -86,6 +88,7 @@ pub fn lower(
         event_time: false,
         state_ttl_ms: state_ttl(settings)?,
         group_ttl_ms: None,
+        ignores_late_rows: late_rows,
     };
     for output in &outputs {
         lowering.survey_scan(&output.rel, None);
@@ -108,7 +111,7 @@ fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {
     }
 }
 
-fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog) -> bool {
+fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog, ignores_late_rows: bool) -> bool {
     let asks = |e: &Bound| e.fingerprint().contains("CURRENT_WATERMARK(");
     match &rel.kind {
         RelKind::WindowAggregate { windows, .. } => match windows {
@@ -130,6 +133,9 @@ fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog) -> bool {
         RelKind::TimedJoin { by, .. } => by.is_event_time(),
         RelKind::Project { exprs, .. } => exprs.iter().any(asks),
         RelKind::Filter { predicate, .. } => asks(predicate),
+        RelKind::Join { .. } => {
+            ignores_late_rows && join_expiry::expiry(rel).iter().any(Option::is_some)
+        }
         _ => false,
     }
 }
@@ -154,11 +160,13 @@ struct Lowering<'a> {
     state_ttl_ms: Option<i64>,
     /// The same for the next aggregation, by hint; 0 is for ever.
     group_ttl_ms: Option<i64>,
+    /// Rows later than the watermark need not find all their partners.
+    ignores_late_rows: bool,
 }
 
 impl Lowering<'_> {
     fn survey(&mut self, rel: &Rel) {
-        self.event_time |= goes_by_watermarks(rel, self.connectors);
+        self.event_time |= goes_by_watermarks(rel, self.connectors, self.ignores_late_rows);
         let exprs = match &rel.kind {
             RelKind::Project { exprs, .. } => Some(exprs.as_slice()),
             _ => None,
@@ -361,6 +369,11 @@ impl Lowering<'_> {
             left_keys: left_keys.clone(),
             right_keys: right_keys.clone(),
             residual: residual.clone().map(Bound::compile),
+            expiry: if changelog || !self.ignores_late_rows {
+                [None; 2]
+            } else {
+                join_expiry::expiry(rel)
+            },
         };
         Ok(self.push(node, vec![l, r], name, &types, changelog))
     }

@@ -106,7 +106,7 @@ impl Engines {
         let jars = class_path(&flink::JARS.fetch()?)?;
         let place = folder.join("flink");
         let classes = place.join("classes");
-        let mut java = flink::java(&place, "2g")?;
+        let mut java = flink::java(&place, None)?;
         layout::remove_folder(&classes)?;
         let services = "META-INF/services/org.apache.flink.table.factories.Factory";
         layout::write(&classes.join(services), "NexmarkTables\n")?;
@@ -138,23 +138,26 @@ impl Engines {
         words.extend(files.iter().map(|file| text(&sql(file))));
         words.extend(as_flags(variables));
         words.extend(["--var".to_owned(), format!("WORKERS={workers}"), "--quiet".to_owned()]);
-        let label = match workers {
-            1 => Peer::Ours.name().to_owned(),
-            _ => format!("{}, {workers} workers", Peer::Ours.name()),
-        };
-        Program { label, words, output: output(variables) }
+        Program { label: labelled(Peer::Ours, workers), words, output: output(variables) }
     }
 
-    /// Flink over the same files, one task slot.
-    pub(crate) fn flink(&self, files: &[&str], variables: Variables<'_>) -> Program {
+    /// Flink over the same files, a task slot for each worker, and so much heap.
+    pub(crate) fn flink(
+        &self,
+        workers: usize,
+        heap: &str,
+        files: &[&str],
+        variables: Variables<'_>,
+    ) -> Program {
         let mut words = self.flink.clone();
+        words.insert(1, format!("-Xmx{heap}"));
         for setting in MINI_BATCH {
             words.extend(["--set".to_owned(), (*setting).to_owned()]);
         }
         words.extend(as_flags(variables));
-        words.extend(["--var".to_owned(), "WORKERS=1".to_owned()]);
+        words.extend(["--var".to_owned(), format!("WORKERS={workers}")]);
         words.extend(files.iter().map(|file| text(&sql(file))));
-        Program { label: Peer::Flink.name().to_owned(), words, output: output(variables) }
+        Program { label: labelled(Peer::Flink, workers), words, output: output(variables) }
     }
 
     /// A Python script of `bench/duckdb`.
@@ -167,6 +170,13 @@ impl Engines {
             words,
             output: folder.map(Path::to_path_buf),
         }
+    }
+}
+
+fn labelled(peer: Peer, workers: usize) -> String {
+    match workers {
+        1 => peer.name().to_owned(),
+        _ => format!("{}, {workers} workers", peer.name()),
     }
 }
 

@@ -36,6 +36,12 @@ pub(crate) struct BenchArgs {
     /// Which queries of Nexmark
     #[arg(long, value_delimiter = ',', value_parser = nexmark::names(), default_values_t = nexmark::names().into_iter().map(str::to_owned))]
     queries: Vec<String>,
+    /// Which tables of Nexmark: one of all events, or one of bids alone
+    #[arg(long, value_delimiter = ',', value_parser = nexmark::tables(), default_values_t = nexmark::tables().into_iter().map(str::to_owned))]
+    tables: Vec<String>,
+    /// With how many workers Nexmark is run, one after the other
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    workers: Vec<usize>,
     /// Who is measured
     #[arg(long, value_delimiter = ',', default_value = "ours,duckdb,flink")]
     peers: Vec<Peer>,
@@ -56,7 +62,7 @@ enum Part {
     Json,
     /// A hundred events, from the start of a process to its exit
     Startup,
-    /// Eight queries of Nexmark
+    /// Queries of Nexmark
     Nexmark,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
     Kafka,
@@ -106,7 +112,14 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
             Part::Json => json::run(&engines, &folder)?,
             Part::Startup => startup::run(&engines, &folder, args.runs)?,
             Part::Nexmark => {
-                nexmark::run(&engines, &folder, &args.queries, events(10_000_000), args.runs)?
+                let scope = nexmark::Scope {
+                    queries: &args.queries,
+                    tables: &args.tables,
+                    workers: &args.workers,
+                    events: events(10_000_000),
+                    runs: args.runs,
+                };
+                nexmark::run(&engines, &folder, &scope)?
             }
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
@@ -129,6 +142,13 @@ fn command_line(args: &BenchArgs) -> String {
     words.push(format!("--runs {}", args.runs));
     if args.queries.len() < nexmark::names().len() {
         words.push(format!("--queries {}", args.queries.join(",")));
+    }
+    if args.tables.len() < nexmark::tables().len() {
+        words.push(format!("--tables {}", args.tables.join(",")));
+    }
+    if args.workers != [1] {
+        let workers: Vec<String> = args.workers.iter().map(usize::to_string).collect();
+        words.push(format!("--workers {}", workers.join(",")));
     }
     let peers = args.peers.iter().filter_map(|peer| peer.to_possible_value());
     let peers: Vec<String> = peers.map(|peer| peer.get_name().to_owned()).collect();

@@ -58,6 +58,8 @@ const QUERIES: &[Query] = &[
     query("q21", 824.0, 147.0, true),
     query("q22", 776.0, 212.0, true),
     Query { name: "q23", dbsp: None, flink: None, compared: true, only_bids: false },
+    Query { name: "tumble", dbsp: None, flink: None, compared: true, only_bids: true },
+    Query { name: "hop100", dbsp: None, flink: None, compared: true, only_bids: true },
 ];
 
 const TABLES: &[(&str, &str)] = &[
@@ -67,6 +69,25 @@ const TABLES: &[(&str, &str)] = &[
 
 const CHECK_EVENTS: u64 = 20_000;
 const START_EVENTS: u64 = 100;
+/// Joins keep every bid, and a collector that runs all the time would be measured in place of them.
+const FLINK_HEAP: &str = "12g";
+
+/// What is measured.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    /// Names of queries.
+    pub(crate) queries: &'a [String],
+    /// Names of tables.
+    pub(crate) tables: &'a [String],
+    pub(crate) workers: &'a [usize],
+    pub(crate) events: u64,
+    pub(crate) runs: usize,
+}
+
+/// The names of the tables.
+pub(crate) fn tables() -> Vec<&'static str> {
+    TABLES.iter().map(|(name, _)| *name).collect()
+}
 
 /// The names of all queries.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -74,13 +95,8 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Measures the queries of those names.
-pub(crate) fn run(
-    engines: &Engines,
-    folder: &Path,
-    chosen: &[String],
-    events: u64,
-    runs: usize,
-) -> Result<Section> {
+pub(crate) fn run(engines: &Engines, folder: &Path, scope: &Scope<'_>) -> Result<Section> {
+    let events = scope.events;
     let peers: Vec<Peer> =
         engines.peers.iter().copied().filter(|peer| *peer != Peer::Duckdb).collect();
     let intro = format!(
@@ -100,7 +116,10 @@ clock and is not compared."
         ));
     }
     let mut commands = Vec::new();
-    for (tables, what) in TABLES {
+    let is_named = |(name, _): &&(&str, &str)| scope.tables.iter().any(|table| table == name);
+    let named = TABLES.iter().filter(is_named);
+    let each = named.flat_map(|table| scope.workers.iter().map(move |&workers| (table, workers)));
+    for ((tables, what), workers) in each {
         let mut table = Table::new(
             1,
             &[
@@ -118,35 +137,50 @@ clock and is not compared."
             ],
         );
         let has_tables = |query: &&Query| query.only_bids || *tables == "wide";
-        let is_chosen = |query: &&Query| chosen.iter().any(|name| name == query.name);
+        let is_chosen = |query: &&Query| scope.queries.iter().any(|name| name == query.name);
         for query in QUERIES.iter().filter(is_chosen).filter(has_tables) {
-            eprintln!("Nexmark {}, {what}: {events} events", query.name);
-            let measured = measure_query(engines, folder, &peers, tables, query, events, runs)?;
+            eprintln!("Nexmark {}, {what}: {events} events, {workers} workers", query.name);
+            let work = Work { tables, query: query.name, workers };
+            let measured = measure_query(engines, folder, &peers, &work, scope)?;
             table.push(row(query, &measured, events));
-            if *tables == "wide" && query.name == chosen[0] {
-                let all =
-                    peers.iter().map(|&peer| program(engines, peer, tables, query.name, events));
+            if commands.is_empty() {
+                let all = peers.iter().map(|&peer| program(engines, peer, &work, events));
                 commands.extend(all.map(|program| program.line()));
             }
         }
-        section.paragraph(&format!("Table `{tables}`: {what}."));
+        section.paragraph(&format!("Table `{tables}`: {what}. Parallelism {workers}."));
         section.table(&table);
     }
     section.commands(&commands);
     Ok(section)
 }
 
-fn program(engines: &Engines, peer: Peer, tables: &str, query: &str, events: u64) -> Program {
-    let (tables, query) = (format!("nexmark/{tables}.sql"), format!("nexmark/{query}.sql"));
-    let sink = "'connector' = 'blackhole'".to_owned();
-    let variables = [("EVENTS", events.to_string()), ("SINK", sink)];
-    start(engines, peer, &[&tables, &query], &variables)
+/// One query over one of the tables.
+#[derive(Debug)]
+struct Work<'a> {
+    tables: &'a str,
+    query: &'a str,
+    workers: usize,
 }
 
-fn start(engines: &Engines, peer: Peer, files: &[&str], variables: &[(&str, String)]) -> Program {
+fn program(engines: &Engines, peer: Peer, work: &Work<'_>, events: u64) -> Program {
+    let tables = format!("nexmark/{}.sql", work.tables);
+    let query = format!("nexmark/{}.sql", work.query);
+    let sink = "'connector' = 'blackhole'".to_owned();
+    let variables = [("EVENTS", events.to_string()), ("SINK", sink)];
+    start(engines, peer, work.workers, &[&tables, &query], &variables)
+}
+
+fn start(
+    engines: &Engines,
+    peer: Peer,
+    workers: usize,
+    files: &[&str],
+    variables: &[(&str, String)],
+) -> Program {
     match peer {
-        Peer::Flink => engines.flink(files, variables),
-        Peer::Ours | Peer::Duckdb => engines.ours(1, files, variables),
+        Peer::Flink => engines.flink(workers, FLINK_HEAP, files, variables),
+        Peer::Ours | Peer::Duckdb => engines.ours(workers, files, variables),
     }
 }
 
@@ -162,19 +196,17 @@ fn measure_query(
     engines: &Engines,
     folder: &Path,
     peers: &[Peer],
-    tables: &str,
-    query: &Query,
-    events: u64,
-    runs: usize,
+    work: &Work<'_>,
+    scope: &Scope<'_>,
 ) -> Result<Vec<Measured>> {
     let mut programs = Vec::new();
     for &peer in peers {
-        programs.push(program(engines, peer, tables, query.name, events));
-        let mut start = program(engines, peer, tables, query.name, START_EVENTS);
+        programs.push(program(engines, peer, work, scope.events));
+        let mut start = program(engines, peer, work, START_EVENTS);
         start.label.push_str(", start");
         programs.push(start);
     }
-    let mut results = measure::rounds(folder, runs, &programs, |_| Ok(()))?.into_iter();
+    let mut results = measure::rounds(folder, scope.runs, &programs, |_| Ok(()))?.into_iter();
     let mut measured = Vec::new();
     for &peer in peers {
         let (real, start) = results.next().zip(results.next()).expect("two programs for each peer");
@@ -258,7 +290,7 @@ fn answers(engines: &Engines, folder: &Path, peer: Peer) -> Result<BTreeMap<&'st
     let file = folder.join("check.sql");
     layout::write(&file, &script)?;
     let variables = [("EVENTS", CHECK_EVENTS.to_string())];
-    measure::measure(folder, &start(engines, peer, &[&file.display().to_string()], &variables))?;
+    measure::measure(folder, &start(engines, peer, 1, &[&file.display().to_string()], &variables))?;
     let printed = fs::read_to_string(folder.join("stdout")).context("cannot read the output")?;
     Ok(compared().map(|name| (name, fold(&printed, name))).collect())
 }

@@ -54,7 +54,7 @@ pub(crate) fn program(
         [("INPUT", input.display().to_string()), ("OUTPUT", output.display().to_string())];
     match peer {
         Peer::Ours => engines.ours(workers, &files, &variables),
-        Peer::Flink => engines.flink(&files, &variables),
+        Peer::Flink => engines.flink(1, "2g", &files, &variables),
         Peer::Duckdb => {
             let args = [Path::new(query), input, &output.join("answer.json")];
             engines.duckdb("transactions.py", &args, Some(&output))

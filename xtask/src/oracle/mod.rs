@@ -135,7 +135,7 @@ fn ask_flink(args: &OracleArgs, files: &[PathBuf]) -> Result<()> {
     let program = folder.join("Oracle.java");
     layout::write(&program, PROGRAM)?;
     let log = folder.join("flink.log");
-    let mut java = flink::java(&folder, "1g")?;
+    let mut java = flink::java(&folder, Some("1g"))?;
     java.arg("-cp").arg(class_path(&jars)?).arg(&program);
     java.arg(format!("--seconds={}", args.seconds));
     java.args(args.expressions.then_some("--expressions"));

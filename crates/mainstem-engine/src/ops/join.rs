@@ -2,18 +2,18 @@
 //! Invariant: after each step the rows that came out, added up, are the join of what came in. A step joins the new
 //! left rows with the old right ones, then the new right rows with all left ones; so dL x R + L x dR + dL x dR. Rows
 //! without a partner (outer, semi, anti) are settled once, at the end of the step, so none is shown for a moment.
-//! An inner join forgets the rows of one input once the other has ended, for they will find no new partner; apart
-//! from that, state grows with its inputs.
+//! An inner join forgets the rows of one input once the other has ended, and rows that have expired, for they will find
+//! no new partner; apart from that, state grows with its inputs.
 
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
-use mainstem_core::{Batch, Result};
+use mainstem_core::{Batch, Error, Result};
 
 use super::join_side::{NONE, Side};
 use crate::expr::ExprRef;
 use crate::operator::{Inputs, Operator, StepContext};
-use crate::plan::JoinKind;
+use crate::plan::{Expiry, JoinKind};
 
 /// Pairs are turned into output when there are this many.
 const PAIRS_MAX: usize = 16_384;
@@ -33,6 +33,7 @@ pub(crate) struct JoinPlan {
     pub(crate) residual: Option<ExprRef>,
     pub(crate) inputs: [Vec<ArrowType>; 2],
     pub(crate) changelog: [bool; 2],
+    pub(crate) expiry: [Option<Expiry>; 2],
 }
 
 /// Rows of a batch and their partners on the other side.
@@ -47,7 +48,8 @@ impl Join {
         let counts_left = !matches!(plan.kind, JoinKind::Inner | JoinKind::Right);
         let counts_right = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
         let side = |at: usize, counts| {
-            Side::new(&plan.keys[at], &plan.inputs[at], plan.changelog[at], counts)
+            let side = Side::new(&plan.keys[at], &plan.inputs[at], plan.changelog[at], counts)?;
+            Ok::<_, Error>(side.with_expiry(plan.expiry[at]))
         };
         Ok(Self {
             kind: plan.kind,
@@ -256,8 +258,10 @@ impl Operator for Join {
                 self.settle_unmatched(is_left, &mut output)?;
             }
         }
-        self.left.forget_dead();
-        self.right.forget_dead();
+        for side in [&mut self.left, &mut self.right] {
+            side.forget_dead();
+            side.forget_expired(cx.watermark)?;
+        }
         Ok(output)
     }
 

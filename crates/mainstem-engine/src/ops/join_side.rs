@@ -9,8 +9,13 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::rows::Rows;
+use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
+use crate::operator::Watermark;
+use crate::plan::Expiry;
 
+/// With fewer entries nobody looks which have expired.
+const CROWDED_MIN: usize = 16_384;
 /// The end of a list.
 pub(super) const NONE: u32 = u32::MAX;
 
@@ -64,6 +69,11 @@ pub(super) struct Side {
     touched: Vec<Before>,
     /// Entries whose weight came to 0 in this step.
     dead: Vec<u32>,
+    /// When an entry of an append-only side finds no more partners; `expires`, in ms, is by entry.
+    expiry: Option<Expiry>,
+    expires: Vec<i64>,
+    /// With so many entries it is time to look which have expired.
+    crowded: usize,
 }
 
 impl Side {
@@ -92,15 +102,42 @@ impl Side {
             counts,
             touched: Vec::new(),
             dead: Vec::new(),
+            expiry: None,
+            expires: Vec::new(),
+            crowded: CROWDED_MIN,
         })
+    }
+
+    /// Its entries expire; only for append-only sides whose partners do not count.
+    pub(super) fn with_expiry(self, expiry: Option<Expiry>) -> Self {
+        Self { expiry, ..self }
     }
 
     /// Forgets all rows.
     pub(super) fn clear(&mut self) -> Result<()> {
         if self.len() > 0 {
             let changelog = matches!(self.store, Store::Interned(_));
-            *self = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
+            let empty = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
+            *self = empty.with_expiry(self.expiry);
         }
+        Ok(())
+    }
+
+    /// Forgets the entries that have expired, if they may be half of all: each entry is looked at, and copied, a constant
+    /// number of times.
+    pub(super) fn forget_expired(&mut self, watermark: Watermark) -> Result<()> {
+        let Some(watermark) = watermark.filter(|_| self.expires.len() >= self.crowded) else {
+            return Ok(());
+        };
+        let entries = self.expires.iter().zip(0..);
+        let live: Vec<u32> =
+            entries.filter(|(at, _)| **at > watermark).map(|(_, entry)| entry).collect();
+        if live.len() <= self.expires.len() / 2 {
+            let columns = self.gather(&live)?;
+            self.clear()?;
+            self.insert(&Batch::new(columns, live.len()))?;
+        }
+        self.crowded = (2 * live.len()).max(CROWDED_MIN);
         Ok(())
     }
 
@@ -169,6 +206,16 @@ impl Side {
         match &mut self.store {
             Store::Appended(rows) => {
                 let first = rows.push(batch)?;
+                if let Some(expiry) = self.expiry {
+                    let column = batch.column(expiry.column);
+                    let valid = |row: usize| column.is_valid(row);
+                    let times = times_ms(column)?;
+                    // What is compared with NULL has no partner.
+                    let at = |(row, time): (usize, &i64)| {
+                        if valid(row) { time.saturating_add(expiry.after_ms) } else { i64::MIN }
+                    };
+                    self.expires.extend(times.iter().enumerate().map(at));
+                }
                 for &key in &ids {
                     let entry = self.next.len() as u32;
                     self.next.push(std::mem::replace(&mut self.heads[key as usize], entry));
@@ -287,8 +334,72 @@ impl Side {
         store
             + self.keys.size_bytes()
             + (self.heads.capacity() + self.next.capacity()) * 4
-            + self.weights.capacity() * 8
+            + (self.weights.capacity() + self.expires.capacity()) * 8
             + self.links.capacity() * size_of::<Link>()
             + self.matches.capacity() * size_of::<Matches>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_schema::TimeUnit;
+
+    use super::*;
+    use crate::columns::timestamps;
+
+    const TYPES: [ArrowType; 2] =
+        [ArrowType::Int64, ArrowType::Timestamp(TimeUnit::Millisecond, None)];
+
+    fn keys(range: std::ops::Range<i64>) -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(range))
+    }
+
+    /// A row a millisecond, whose key is its time; it expires 10 ms later.
+    fn rows(range: std::ops::Range<i64>) -> Batch {
+        let rows = (range.end - range.start) as usize;
+        Batch::new(vec![keys(range.clone()), timestamps(range.collect())], rows)
+    }
+
+    #[test]
+    fn what_has_expired_goes_and_the_rest_is_found() {
+        let side = Side::new(&[0], &TYPES, false, false).unwrap();
+        let mut side = side.with_expiry(Some(Expiry { column: 1, after_ms: 10 }));
+        let mut came = 0;
+        for step in 0..100 {
+            let next = came + 1_000;
+            side.insert(&rows(came..next)).unwrap();
+            came = next;
+            side.forget_expired((step > 1).then_some(came - 2_000)).unwrap();
+            assert!(side.len() <= CROWDED_MIN + 1_000, "{}", side.len());
+            let wanted = Batch::new(vec![keys(came - 2_009..came)], 2_009);
+            let found = side.first_partners(&wanted).unwrap();
+            let there = if step < 2 { &found[2_009 - came.min(2_009) as usize..] } else { &found };
+            let columns = side.gather(there).unwrap();
+            let first = came - there.len() as i64;
+            assert_eq!(
+                columns[0].as_primitive::<Int64Type>().values(),
+                &(first..came).collect::<Vec<_>>()[..]
+            );
+        }
+        side.forget_expired(Some(i64::MAX)).unwrap();
+        side.insert(&rows(0..CROWDED_MIN as i64)).unwrap();
+        side.forget_expired(Some(i64::MAX)).unwrap();
+        assert_eq!(side.len(), 0);
+    }
+
+    #[test]
+    fn rows_that_live_are_not_looked_at_again_and_again() {
+        let side = Side::new(&[0], &TYPES, false, false).unwrap();
+        let mut side = side.with_expiry(Some(Expiry { column: 1, after_ms: 0 }));
+        let many = CROWDED_MIN as i64;
+        side.insert(&rows(0..many)).unwrap();
+        side.forget_expired(Some(9)).unwrap();
+        assert_eq!(side.len(), CROWDED_MIN);
+        assert_eq!(side.crowded, 2 * (CROWDED_MIN - 10));
     }
 }

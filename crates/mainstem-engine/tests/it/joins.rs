@@ -27,7 +27,7 @@ fn plan(kind: JoinKind, changelog: [bool; 2], with_residual: bool) -> Plan {
         })
     });
     let width = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { 2 } else { 4 };
-    let kind = NodeKind::Join { kind, left_keys: vec![0], right_keys: vec![0], residual };
+    let kind = NodeKind::Join { kind, left_keys: vec![0], right_keys: vec![0], residual, expiry: [None; 2] };
     let join = plan.node(kind, &[left, right], vec![INT; width], true);
     plan.sink(join, ChangelogMode::Retract);
     plan.build()

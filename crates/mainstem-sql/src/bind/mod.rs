@@ -39,6 +39,7 @@ pub use ddl::bind_create_table;
 pub use function::bind_create_function;
 pub use insert::bind_insert;
 pub(crate) use query::{conjunction, conjuncts};
+pub(crate) use time_join::moved;
 
 use crate::catalog::{Catalog, ConnectorCatalog};
 use crate::error::{SqlError, SqlResult};

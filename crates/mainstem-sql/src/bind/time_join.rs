@@ -195,23 +195,28 @@ fn window(left: &Rel, right: &Rel, pairs: &mut Vec<(usize, usize)>) -> Option<Jo
     })
 }
 
-/// A time attribute moved by so many ms.
+/// A column moved by so many ms.
 type Moved = (usize, i64);
 
 /// `expr` as a time attribute of `fields`, moved by a constant.
-fn moved(expr: &Bound, fields: &[RelField]) -> Option<Moved> {
+fn moved_attribute(expr: &Bound, fields: &[RelField]) -> Option<Moved> {
+    moved(expr, &|column| fields.get(column).is_some_and(|field| field.time.is_some()))
+}
+
+/// `expr` as a column for which `is_one` holds, moved by a constant.
+pub(crate) fn moved(expr: &Bound, is_one: &dyn Fn(usize) -> bool) -> Option<Moved> {
     if let Some(column) = expr.as_column() {
-        return fields.get(column)?.time.map(|_| (column, 0));
+        return is_one(column).then_some((column, 0));
     }
     let BoundKind::Call { op, args, .. } = &expr.kind else { return None };
     match (op, args.as_slice()) {
-        (Some(BinaryOp::Add), [a, b]) => match (moved(a, fields), moved(b, fields)) {
+        (Some(BinaryOp::Add), [a, b]) => match (moved(a, is_one), moved(b, is_one)) {
             (Some((column, ms)), None) => Some((column, ms.checked_add(interval_ms(b)?)?)),
             (None, Some((column, ms))) => Some((column, ms.checked_add(interval_ms(a)?)?)),
             _ => None,
         },
         (Some(BinaryOp::Subtract), [a, b]) => {
-            let (column, ms) = moved(a, fields)?;
+            let (column, ms) = moved(a, is_one)?;
             Some((column, ms.checked_sub(interval_ms(b)?)?))
         }
         _ => None,
@@ -241,7 +246,7 @@ struct Bounds {
 fn bounds(part: &Bound, fields: &[RelField], width: usize) -> Option<Bounds> {
     let BoundKind::Call { op: Some(op), args, .. } = &part.kind else { return None };
     let [a, b] = args.as_slice() else { return None };
-    let (a, b) = (moved(a, fields)?, moved(b, fields)?);
+    let (a, b) = (moved_attribute(a, fields)?, moved_attribute(b, fields)?);
     let (l, r, op) = match (a.0 < width, b.0 < width) {
         (true, false) => (a, b, *op),
         (false, true) => (b, a, mirrored(*op)),
@@ -308,7 +313,7 @@ fn moved_key(side: &Rel, key: usize) -> Option<Moved> {
         return Some((key, 0));
     }
     let RelKind::Project { input, exprs } = &side.kind else { return None };
-    let (column, ms) = moved(&exprs[key], &input.fields)?;
+    let (column, ms) = moved_attribute(&exprs[key], &input.fields)?;
     let place = exprs.iter().position(|e| e.as_column() == Some(column))?;
     Some((place, ms))
 }

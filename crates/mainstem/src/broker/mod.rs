@@ -5,11 +5,12 @@
 //! |---|---|
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
-//! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
+//! | `client`, `embedded`, `buffers` | callers inside of the process: any request, what the connectors need, and memory for it |
 //! | `listener`, `connection`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
+mod buffers;
 mod client;
 mod connection;
 mod disk;

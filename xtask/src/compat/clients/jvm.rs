@@ -43,7 +43,7 @@ impl Program {
         layout::remove_folder(&temporary)?;
         layout::create_folder(&temporary)?;
         let java = |words: &[&str]| -> Result<Command> {
-            let mut java = flink::java(&place, "700m")?;
+            let mut java = flink::java(&place, Some("700m"))?;
             java.arg(format!("-Djava.io.tmpdir={}", temporary.display()));
             java.arg("-cp").arg(&classes).args([self.class, words[0], address, &name]);
             java.args(&words[1..]);
