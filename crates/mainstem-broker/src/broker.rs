@@ -110,8 +110,7 @@ impl Broker {
         }
         // A journal that lost entries is no reason to lose the records that they named.
         let whole = recovery.truncated_bytes == 0 && understood;
-        let orphans = upkeep::remove_orphans(&broker, whole);
-        notices.extend(orphans.unwrap_or_else(|e| vec![format!("folders of no topic stay: {e}")]));
+        notices.extend(upkeep::tidy_folders(&mut broker, whole, &entries)?);
         transaction::resume(&mut broker);
         Ok(Opened { broker, notices })
     }

@@ -2,7 +2,9 @@
 //! Invariant: an entry is in force when it is appended and promised when it is synced: answers wait for the sync, in order.
 //! One append is one record batch, so its entries come back all or none. Keys are JSON arrays whose first element names the
 //! kind (`["topic","orders"]`), values JSON objects with a version `v`; a null value ends the key. Unknown kinds and fields are
-//! kept and ignored. Does not know what the entries mean: each module restores its own.
+//! kept and ignored. A journal that is damaged where it was synced is not read over: the start is refused, or, where damage cannot be
+//! told from a tail that was never synced, it is cut there and says so; folders of topics that it may have named stay for good.
+//! Does not know what the entries mean: each module restores its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -96,6 +98,24 @@ impl Journal {
             Err(AppendError::MessageTooLarge { .. }) => Err(ErrorCode::RecordListTooLarge),
             Err(_) => Err(ErrorCode::KafkaStorageError),
         }
+    }
+
+    /// Appends entries and waits for the disk: while the broker opens, nobody else does.
+    pub(crate) fn append_durably(
+        &mut self,
+        entries: &[Entry],
+        now_ms: i64,
+    ) -> Result<(), LogError> {
+        let poisoned = |why: &str| LogError::Poisoned(why.to_owned());
+        self.append(entries, now_ms).map_err(|_| poisoned("the journal takes no entries"))?;
+        if let Some(ticket) = self.log.begin_sync() {
+            let result = ticket.run();
+            if let Some(files) = self.log.end_sync(ticket, result) {
+                let stored = files.store();
+                self.log.end_side_files(&files, &stored);
+            }
+        }
+        self.log.poisoned().map_or(Ok(()), |why| Err(poisoned(why)))
     }
 
     /// Does something once all that was appended so far is durable.

@@ -9,15 +9,18 @@ use std::sync::Arc;
 
 use mainstem_core::disk::Disk;
 use mainstem_log::{CompactionJob, Durability, Log, LogError, Maintenance, SyncTicket};
+use serde_json::json;
 
 use crate::api::fetch;
 use crate::call::{CompactTask, Compacted, SyncTask, Work};
-use crate::journal::Then;
+use crate::journal::{Entries, Entry, Then};
 use crate::recovery_points::Points;
 use crate::topics::{self, LogId, TOPICS_FOLDER, Topic};
 use crate::wire::StrBytes;
 use crate::{Action, Broker, ErrorCode};
 
+/// Folders that the journal may have named before it was damaged.
+const KEPT_FOLDER: &str = "kept-folder";
 /// Retention and rolls happen within this time.
 const GRID_MS: i64 = 1_000;
 /// How long after its first append a log is looked at for a compaction; Kafka's `log.cleaner.backoff.ms`.
@@ -359,21 +362,49 @@ pub(crate) fn apply_settings(broker: &mut Broker, name: Option<&StrBytes>) {
 }
 
 /// Removes the folders of topics that the journal does not know: deleted, or never promised to anybody.
-/// Where the journal is not whole, they may have been promised, and stay.
-pub(crate) fn remove_orphans(broker: &Broker, whole: bool) -> std::io::Result<Vec<String>> {
-    let disk: &dyn Disk = &*broker.disk;
-    let known: BTreeSet<String> = broker.topics.iter().map(|topic| topics::hex(topic.id)).collect();
+/// Where the journal is not whole, they may have been promised, and stay: the journal keeps in mind that they do
+/// (`["kept-folder", name]`), because with the next start it is whole again.
+pub(crate) fn tidy_folders(
+    broker: &mut Broker,
+    whole: bool,
+    entries: &Entries,
+) -> Result<Vec<String>, LogError> {
+    let kept = entries.values().filter(|(key, _)| key[0] == KEPT_FOLDER);
+    let kept: BTreeSet<&str> = kept.filter_map(|(key, _)| key[1].as_str()).collect();
+    let topics = broker.topics.iter().map(|topic| topics::hex(topic.id));
+    let topics: BTreeSet<String> = topics.collect();
     let mut notices = Vec::new();
-    for name in disk.list(TOPICS_FOLDER)? {
-        if !known.contains(&name) && !whole {
-            notices.push(format!("the folder {name} belongs to no topic that the journal names"));
-        } else if !known.contains(&name) {
-            disk.remove_folder(&format!("{}/{name}", TOPICS_FOLDER))?;
-            notices.push(format!("the folder {name} belonged to no topic and was removed"));
-        }
+    let listed = match broker.disk.list(TOPICS_FOLDER) {
+        Ok(listed) => listed,
+        Err(e) => return Ok(vec![format!("folders of no topic stay: {e}")]),
+    };
+    let orphans = listed.into_iter().filter(|name| !topics.contains(name));
+    let (stay, go): (Vec<String>, Vec<String>) =
+        orphans.partition(|name| !whole || kept.contains(&**name));
+    for name in &stay {
+        notices.push(format!("the folder {name} belongs to no topic that the journal names"));
     }
-    if !notices.is_empty() && whole {
-        disk.sync_folder(TOPICS_FOLDER)?;
+    let new: Vec<Entry> = stay
+        .iter()
+        .filter(|name| !kept.contains(&***name))
+        .map(|name| (json!([KEPT_FOLDER, name]), Some(json!({"v": 1}))))
+        .collect();
+    if !new.is_empty() {
+        broker.journal.append_durably(&new, broker.now_ms)?;
+    }
+    match remove_folders(&*broker.disk, &go) {
+        Ok(()) => {
+            let said = |name| format!("the folder {name} belonged to no topic and was removed");
+            notices.extend(go.into_iter().map(said));
+        }
+        Err(e) => notices.push(format!("folders of no topic stay: {e}")),
     }
     Ok(notices)
+}
+
+fn remove_folders(disk: &dyn Disk, names: &[String]) -> std::io::Result<()> {
+    for name in names {
+        disk.remove_folder(&format!("{TOPICS_FOLDER}/{name}"))?;
+    }
+    if names.is_empty() { Ok(()) } else { disk.sync_folder(TOPICS_FOLDER) }
 }

@@ -18,7 +18,9 @@ use crate::error::{DiskContext, LogError};
 use crate::framed;
 use crate::index::{AbortedTransaction, Index};
 use crate::key_offsets::KeyOffsets;
-use crate::record_batch::{ATTRIBUTE_DELETE_HORIZON, BatchHeader, RecordBatch, TimestampType};
+use crate::record_batch::{
+    ATTRIBUTE_DELETE_HORIZON, BatchError, BatchHeader, RecordBatch, TimestampType,
+};
 use crate::records::{ControlKind, Record, RecordLimits, Records};
 use crate::replay::{Site, note_batch};
 use crate::segment::{Walk, index_path, log_path};

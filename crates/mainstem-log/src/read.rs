@@ -6,7 +6,7 @@
 use crate::error::{DiskContext, LogError, ReadError};
 use crate::framed;
 use crate::log::{Log, Place};
-use crate::record_batch::BatchHeader;
+use crate::record_batch::{BatchError, BatchHeader};
 use crate::records::RecordLimits;
 use crate::replay::{Site, read_batch};
 use crate::segment::{Walk, WalkError, index_path};
@@ -193,6 +193,7 @@ impl Log {
         let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
         for at in after.saturating_sub(1)..self.segments.len() {
             self.load_index(at)?;
+            let end_offset = self.end_of(at);
             let segment = &mut self.segments[at];
             let index = segment.loaded_index().expect("it was loaded");
             if index.next_offset <= offset {
@@ -203,9 +204,17 @@ impl Log {
             let file = segment.file(&*self.disk, &self.folder)?;
             let mut walk = Walk::new(&**file, position, end);
             let site = Site { disk: &*self.disk, folder: &self.folder };
+            let mut expected = base_offset;
             while let Some((position, header)) =
                 walk.next().map_err(|e| site.walk_error(base_offset, e))?
             {
+                // No checksum covers the offset of a batch; a reader who believed a wrong one would be lost.
+                let found = header.base_offset;
+                if found < expected || header.last_offset() >= end_offset {
+                    let why = BatchError::WrongOffset { expected, found };
+                    return Err(site.walk_error(base_offset, why.into()));
+                }
+                expected = header.last_offset() + 1;
                 if header.last_offset() >= offset {
                     return Ok(Some(Located {
                         at,

@@ -3,6 +3,10 @@
 //! trusted offset are taken by name and size. Trusted is what the caller says (`recovery_point`) and what the newest stored index
 //! says was durable when it was written, whichever is more; so a crash costs the reading of some 32 MiB, not of the log.
 //!
+//! Damage of what was trusted is met by chance, where headers are read. Where batches do not fit to each other any more, the segment
+//! is read whole and cut at the first one that is bad, below the trusted offset or not: what comes after it cannot be told from
+//! what never was. A marker that cannot be read costs nothing but itself: how its transaction ended is not known, and that is said.
+//!
 //! Order: a swap of compaction that was decided is completed; leftovers go; segments below the log's start go; the tail is
 //! scanned (length, magic, CRC, offsets without gaps but where compaction made them); segments after a bad byte go; the producers
 //! are read from the newest snapshot and the headers after it; what was scanned is synced.
@@ -14,8 +18,8 @@ use crate::framed;
 use crate::index::Index;
 use crate::log::{Log, Place, parent_of, snapshot_path};
 use crate::producer_state::Producers;
-use crate::record_batch::BatchError;
-use crate::replay::{Damaged, Site, note_batch};
+use crate::record_batch::{BatchError, BatchHeader};
+use crate::replay::{Damaged, Site, note_batch, read_batch};
 use crate::segment::{Segment, Walk, WalkError, index_path, log_path};
 use crate::settings::LogSettings;
 use mainstem_core::disk::{Disk, DiskFile};
@@ -219,7 +223,7 @@ impl<'a> Opening<'a> {
         while at < self.segments.len() {
             let follows = at == first || self.follows(self.segments[at].base_offset);
             let bad = if follows {
-                self.scan(at, trusted)?
+                self.scan(at, trusted, false)?
             } else {
                 let found = self.segments[at].base_offset;
                 Some(BatchError::WrongOffset { expected: self.log_end_offset, found })
@@ -266,8 +270,14 @@ impl<'a> Opening<'a> {
         Ok(recovery_point)
     }
 
-    /// Reads a segment from the trusted offset to its end, or to the first bad byte, where it is cut in memory.
-    fn scan(&mut self, at: usize, trusted: i64) -> Result<Option<BatchError>, LogError> {
+    /// Reads a segment from the trusted offset to its end, or to the first bad byte, where it is cut in memory. A `thorough`
+    /// scan trusts nothing of it.
+    fn scan(
+        &mut self,
+        at: usize,
+        trusted: i64,
+        thorough: bool,
+    ) -> Result<Option<BatchError>, LogError> {
         let site = self.site;
         let segment = &mut self.segments[at];
         let size_bytes = segment.size_bytes;
@@ -284,29 +294,20 @@ impl<'a> Opening<'a> {
         let mut walk = Walk::new(&*file, index.size_bytes, size_bytes);
         self.log_end_offset = index.next_offset;
         let mut bad = None;
+        let mut before = None;
         loop {
-            let scanned = index.next_offset >= trusted;
-            let next = if scanned {
-                walk.next_checked().and_then(|next| {
-                    let Some((position, header, bytes)) = next else { return Ok(None) };
-                    // If a sync failed before the restart, the system may show bytes that it will never write back: this
-                    // makes them new again.
-                    file.write_all_at(position, bytes)?;
-                    Ok(Some(header))
-                })
-            } else {
-                walk.next().map(|next| next.map(|(_, header)| header))
-            };
-            match next {
+            let scanned = thorough || index.next_offset >= trusted;
+            match next_of(&mut walk, &*file, scanned) {
                 Ok(None) => break,
-                Ok(Some(header)) if self.follows(header.base_offset) => {
+                Ok(Some((position, header))) if self.follows(header.base_offset) => {
                     note_batch(&mut index, &header, self.interval_bytes);
                     self.log_end_offset = index.next_offset;
                     if scanned {
                         self.recovery.scanned_bytes += header.size_bytes as u64;
                     }
+                    before = (!scanned).then_some((position, header));
                 }
-                Ok(Some(header)) => {
+                Ok(Some((_, header))) => {
                     let (expected, found) = (self.log_end_offset, header.base_offset);
                     bad = Some(BatchError::WrongOffset { expected, found });
                     break;
@@ -315,16 +316,17 @@ impl<'a> Opening<'a> {
                     bad = Some(e);
                     break;
                 }
-                Err(e @ WalkError::Disk(_)) => {
-                    return Err(site.walk_error(self.segments[at].base_offset, e));
-                }
+                Err(e @ WalkError::Disk(_)) => return Err(site.walk_error(base_offset, e)),
             }
         }
-        if bad.is_some() && index.next_offset < trusted && covered > self.segments[at].base_offset {
-            // The index led astray, or what was trusted is damaged: only the segment itself can tell which.
-            site.disk_remove_index(self.segments[at].base_offset)?;
-            self.log_end_offset = self.segments[at].base_offset;
-            return self.scan(at, trusted);
+        if bad.is_some()
+            && !thorough
+            && (index.next_offset < trusted || site.is_damaged(base_offset, &*file, before)?)
+        {
+            // The index led astray, or what was trusted is damaged: only the segment itself can tell where.
+            site.disk_remove_index(base_offset)?;
+            self.log_end_offset = base_offset;
+            return self.scan(at, trusted, true);
         }
         if covered < index.next_offset {
             self.replay_from_max = self.replay_from_max.min(covered);
@@ -462,9 +464,39 @@ impl Site<'_> {
         Ok(true)
     }
 
+    /// Whether a batch that was trusted is bad: then what does not follow it may be good.
+    fn is_damaged(
+        &self,
+        base_offset: i64,
+        file: &dyn DiskFile,
+        batch: Option<(u64, BatchHeader)>,
+    ) -> Result<bool, LogError> {
+        let Some((position, header)) = batch else { return Ok(false) };
+        match read_batch(file, position, &header) {
+            Ok(_) => Ok(false),
+            Err(WalkError::Batch(_)) => Ok(true),
+            Err(e @ WalkError::Disk(_)) => Err(self.walk_error(base_offset, e)),
+        }
+    }
+
     fn disk_remove_index(&self, base_offset: i64) -> Result<(), LogError> {
         framed::remove_file(self.disk, &index_path(self.folder, base_offset))
     }
+}
+
+/// The next batch of a segment; `scanned` with its checksum.
+fn next_of(
+    walk: &mut Walk<'_>,
+    file: &dyn DiskFile,
+    scanned: bool,
+) -> Result<Option<(u64, BatchHeader)>, WalkError> {
+    if !scanned {
+        return walk.next();
+    }
+    let Some((position, header, bytes)) = walk.next_checked()? else { return Ok(None) };
+    // If a sync failed before the restart, the system may show bytes that it will never write back: this makes them new again.
+    file.write_all_at(position, bytes)?;
+    Ok(Some((position, header)))
 }
 
 /// Whether a file has nothing but zeros in a range.

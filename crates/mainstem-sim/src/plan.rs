@@ -78,9 +78,6 @@ fn simulate(seed: u64, watched: bool) -> Outcome {
     }
     world.run(BEGIN_US + wild_us, |_| false);
     finish(&mut world);
-    if watched {
-        world.debug_dump();
-    }
     Outcome {
         seed,
         trace: world.trace.hash(),

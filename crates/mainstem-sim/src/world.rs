@@ -2,6 +2,7 @@
 //! Invariant: everything is decided by the one generator of the seed; two events never happen at once. What the shell does with
 //! actions is done here as it does it: work of a log on another thread (here: later), files of a fetch read after the lock, one
 //! request of a connection at a time.
+//! Bits of what is stored may flip (`world/flips.rs`).
 //! A crash may come between two events, or after any operation of the disk within one.
 
 mod flips;

@@ -85,11 +85,11 @@ fn find(broker: &Broker, asked: &Asked) -> Result<StrBytes, Refused> {
 fn delete(broker: &mut Broker, name: &StrBytes) -> Result<Topic, Refused> {
     let gone = || (ErrorCode::UnknownTopicOrPartition, format!("there is no topic '{name}'"));
     let (key, _) = broker.topics.by_name(name).ok_or_else(gone)?.entry();
-    // First the topic, so that offsets are never forgotten while it stays.
+    // In one batch, all or nothing: a topic of the same name must not find offsets of this one.
+    let mut entries = vec![(key, None)];
+    entries.extend(group::entries_without(broker, name));
     let journal = |code| (code, "the journal takes no more entries".to_owned());
-    broker.record(&[(key, None)]).map_err(journal)?;
-    let offsets = group::forget_topic(broker, name);
-    // The journal took an entry a moment ago; if it fails now, offsets of a topic that is gone stay until it is compacted.
-    let _ = broker.record(&offsets);
+    broker.record(&entries).map_err(journal)?;
+    group::forget_topic(broker, name);
     upkeep::remove_topic(broker, name).ok_or_else(gone)
 }

@@ -230,16 +230,25 @@ pub(crate) fn to_commit(
     Ok((place, Committed { offset, leader_epoch, metadata, at_ms: broker.now_ms }))
 }
 
-/// A topic was deleted: nobody has offsets in it any more. The entries have to be recorded.
-pub(crate) fn forget_topic(broker: &mut Broker, topic: &StrBytes) -> Vec<Entry> {
+/// What the journal forgets of groups when a topic is deleted: nobody has offsets in it any more.
+pub(crate) fn entries_without(broker: &Broker, topic: &StrBytes) -> Vec<Entry> {
     let mut entries = Vec::new();
+    for (id, state) in &broker.groups.groups {
+        let left = state.offsets.entries_without(id, topic, &mut entries);
+        if !left && state.group.is_vacant() {
+            entries.push((stored::key(id), None));
+        }
+    }
+    entries
+}
+
+/// A topic was deleted; to be called once [`entries_without`] are recorded.
+pub(crate) fn forget_topic(broker: &mut Broker, topic: &StrBytes) {
     let ids: Vec<StrBytes> = broker.groups.groups.keys().cloned().collect();
     for id in ids {
         if let Some(state) = broker.groups.get_mut(&id) {
-            entries.extend(state.offsets.forget(&id, |(name, _), _| name == topic));
+            state.offsets.forget_topic(topic);
         }
         broker.groups.settle(&id);
-        entries.extend(forgotten(broker, &id));
     }
-    entries
 }

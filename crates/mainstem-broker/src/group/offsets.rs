@@ -94,6 +94,40 @@ impl Offsets {
         entries
     }
 
+    /// What the journal forgets with a topic, what transactions have staged for it too. False if nothing else is left.
+    pub(crate) fn entries_without(
+        &self,
+        group: &str,
+        topic: &StrBytes,
+        entries: &mut Vec<Entry>,
+    ) -> bool {
+        let mut left = false;
+        for place in self.committed.keys() {
+            match place.0 == *topic {
+                true => entries.push((key(group, place), None)),
+                false => left = true,
+            }
+        }
+        for (producer_id, staged) in &self.staged {
+            for place in staged.keys() {
+                match place.0 == *topic {
+                    true => entries.push((staged_key(group, *producer_id, place), None)),
+                    false => left = true,
+                }
+            }
+        }
+        left
+    }
+
+    /// Forgets a topic; to be called once [`Self::entries_without`] are recorded.
+    pub(crate) fn forget_topic(&mut self, topic: &StrBytes) {
+        self.committed.retain(|(name, _), _| name != topic);
+        self.staged.retain(|_, staged| {
+            staged.retain(|(name, _), _| name != topic);
+            !staged.is_empty()
+        });
+    }
+
     /// Forgets everything, staged offsets too; the entries have to be recorded.
     pub(crate) fn clear(&mut self, group: &str) -> Vec<Entry> {
         let mut entries = Vec::new();

@@ -6,6 +6,8 @@ use mainstem_core::disk::Disk;
 use mainstem_log::{Faults, FaultyDisk};
 
 use super::stand::{Stand, batch, produce};
+use crate::wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use crate::wire::offset_fetch_request::OffsetFetchRequestTopic;
 use crate::wire::*;
 use crate::{ErrorCode, Settings};
 
@@ -65,6 +67,68 @@ fn folders_without_a_topic_go() {
     assert_eq!(stand.notices, ["the folder orphan belonged to no topic and was removed"]);
     assert_eq!(stand.disk.list("topics").unwrap().len(), 1);
     assert_eq!(stand.values("t", 0, 0).1, ["a"]);
+}
+
+#[test]
+fn a_journal_that_was_damaged_costs_no_folder() {
+    let faulty = FaultyDisk::new(1);
+    let mut stand = Stand::with(Settings::default(), Arc::new(faulty.clone())).unwrap();
+    stand.topic("t", 1, &[]);
+    stand.produce("t", 0, &[("k", "a")]);
+    faulty.flip_bit("journal/00000000000000000000.log", 0).unwrap();
+    for _ in 0..2 {
+        stand.restart(false);
+        let said =
+            stand.notices.iter().any(|said| said.contains("no topic that the journal names"));
+        assert!(said, "{:?}", stand.notices);
+        assert_eq!(stand.disk.list("topics").unwrap().len(), 1);
+    }
+    // What was made and deleted since is none of that.
+    stand.topic("u", 1, &[]);
+    stand.disk.create_folder("topics/orphan/0").unwrap();
+    stand.disk.open("topics/orphan/0/00000000000000000000.log", true).unwrap();
+    stand.restart(true);
+    assert!(!stand.disk.list("topics").unwrap().contains(&"orphan".to_owned()));
+}
+
+#[test]
+fn a_deleted_topic_leaves_no_offsets_to_the_next_one_of_its_name() {
+    let offset_of = |stand: &mut Stand| {
+        let request = make(|request: &mut OffsetFetchRequest| {
+            request.group_id = "g".into();
+            request.topics = Some(vec![make(|topic: &mut OffsetFetchRequestTopic| {
+                topic.name = "t".into();
+                topic.partition_indexes = vec![0];
+            })]);
+        });
+        stand.ask(7, &request).topics[0].partitions[0].committed_offset
+    };
+    for operations in 1..20 {
+        let faulty = FaultyDisk::new(operations);
+        let mut stand = Stand::with(Settings::default(), Arc::new(faulty.clone())).unwrap();
+        stand.topic("t", 1, &[]);
+        let commit = make(|request: &mut OffsetCommitRequest| {
+            request.group_id = "g".into();
+            request.generation_id_or_member_epoch = -1;
+            request.topics = vec![make(|topic: &mut OffsetCommitRequestTopic| {
+                topic.name = "t".into();
+                topic.partitions = vec![make(|partition: &mut OffsetCommitRequestPartition| {
+                    partition.committed_offset = 7;
+                })];
+            })];
+        });
+        assert_eq!(stand.ask(9, &commit).topics[0].partitions[0].error_code, 0);
+        faulty.stop_after(operations);
+        let delete =
+            make(|request: &mut DeleteTopicsRequest| request.topic_names = vec!["t".into()]);
+        let id = stand.send(5, &delete);
+        let _ = stand.answer::<DeleteTopicsRequest>(id);
+        faulty.crash();
+        stand.restart(false);
+        let id = stand.send(7, &super::stand::create(&[("t", 1, &[])]));
+        let made = stand.answer::<CreateTopicsRequest>(id).unwrap().topics[0].error_code == 0;
+        assert_eq!(offset_of(&mut stand), if made { -1 } else { 7 }, "{operations}");
+    }
 }
 
 #[test]

@@ -70,6 +70,24 @@ fn the_last_value_of_every_key_stays_at_its_offset() {
 }
 
 #[test]
+fn a_batch_with_a_wrong_offset_supersedes_nothing() {
+    let faulty = FaultyDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+    let (mut log, _) = open(&disk, &compacted());
+    put(&mut log, &[("a", Some("1"))]);
+    put(&mut log, &[("a", Some("2"))]);
+    sync(&mut log);
+    log.roll(1_000).unwrap();
+    // The first batch seems to stand far behind the second; its checksum is right.
+    faulty.flip_bit("t/0/00000000000000000000.log", 8 * 4).unwrap();
+    let job = log.begin_compaction(1_000).unwrap().unwrap();
+    let result = job.run();
+    assert!(matches!(log.end_compaction(result), Err(LogError::Corrupt { .. })));
+    faulty.flip_bit("t/0/00000000000000000000.log", 8 * 4).unwrap();
+    assert_eq!(rows(&mut log).len(), 2, "the log is as before");
+}
+
+#[test]
 fn tombstones_go_after_their_time() {
     let disk = memory();
     let (mut log, _) = open(&disk, &compacted());

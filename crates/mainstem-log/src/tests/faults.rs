@@ -71,6 +71,71 @@ fn a_flipped_bit_is_found_and_nothing_before_it_is_lost() {
     }
 }
 
+/// A log of one segment without stored indexes or snapshots: two records, a transaction of two with its marker, two more.
+fn in_one_segment() -> (FaultyDisk, LogSettings, Vec<(i64, String)>) {
+    let faulty = FaultyDisk::new(1);
+    let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+    let settings = LogSettings::kafka_defaults();
+    let (mut log, _) = open(&disk, &settings);
+    log.append(&batch(&["a", "b"]), 1_000).unwrap();
+    log.append(&produced(7, 0, 0, 2, true), 1_000).unwrap();
+    log.append_marker(true, 7, 0, 0, 1_000).unwrap();
+    log.append(&batch(&["c", "d"]), 1_000).unwrap();
+    sync(&mut log);
+    let all = values(&mut log, 0);
+    (faulty, settings, all)
+}
+
+/// Where each batch begins.
+fn positions(disk: &dyn Disk) -> Vec<u64> {
+    let file = disk.open("t/0/00000000000000000000.log", false).unwrap();
+    let mut walk = segment::Walk::new(&*file, 0, file.size_bytes().unwrap());
+    std::iter::from_fn(|| Some(walk.next().ok()??.0)).collect()
+}
+
+#[test]
+fn a_damaged_marker_costs_no_records_and_is_told_of() {
+    let (faulty, settings, all) = in_one_segment();
+    let marker = positions(&faulty)[2];
+    faulty.flip_bit("t/0/00000000000000000000.log", 8 * (marker + 70)).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(faulty);
+    let trusted = 7;
+    let (mut log, recovery) =
+        Log::open(Arc::clone(&disk), "t/0", settings, trusted, false, 1_000).unwrap();
+    assert!(recovery.reason.unwrap().contains("at or after offset 4 is damaged"));
+    assert_eq!(recovery.truncated_bytes, 0);
+    assert_eq!((log.log_end_offset(), log.last_stable_offset()), (7, 2), "how it ended is lost");
+    let there = log.read(5, u32::MAX, Isolation::ReadUncommitted).unwrap();
+    assert_eq!(there.ranges.len(), 1);
+    assert_eq!(values(&mut log, 5), all[4..]);
+}
+
+#[test]
+fn damage_below_the_trusted_offset_is_cut_where_it_is_and_not_behind_it() {
+    // The number of the last record, of the second batch.
+    let (faulty, settings, all) = in_one_segment();
+    let second = positions(&faulty)[1];
+    faulty.flip_bit("t/0/00000000000000000000.log", 8 * (second + 26) + 4).unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(faulty);
+    let (mut log, recovery) = Log::open(disk, "t/0", settings, 7, false, 1_000).unwrap();
+    assert!(recovery.reason.unwrap().contains("offset 2:"));
+    assert_eq!(values(&mut log, 0), all[..2]);
+    assert_eq!(log.append(&batch(&["new"]), 1_000).unwrap().base_offset, 2);
+}
+
+#[test]
+fn a_batch_with_a_wrong_offset_is_refused_to_readers() {
+    for bit in [0, 40, 57, 58, 62] {
+        let (faulty, settings, _) = in_one_segment();
+        let disk: Arc<dyn Disk> = Arc::new(faulty.clone());
+        let (mut log, _) = open(&disk, &settings);
+        faulty.flip_bit("t/0/00000000000000000000.log", 8 * positions(&faulty)[1] + bit).unwrap();
+        let read = log.read(2, u32::MAX, Isolation::ReadUncommitted);
+        assert!(matches!(read, Err(ReadError::Log(LogError::Corrupt { .. }))), "{bit}: {read:?}");
+        assert!(log.read(0, 1, Isolation::ReadUncommitted).is_ok());
+    }
+}
+
 #[test]
 fn only_the_tail_is_scanned() {
     let disk = memory();

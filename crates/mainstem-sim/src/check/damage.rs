@@ -7,7 +7,8 @@
 //!   was hit ([`Model::recovery_said`]): offsets from there on are forgotten, none below. Cut without a word, or elsewhere, they
 //!   are missed by the checks that hold anyway.
 //! - Without a cut, a flip among the records of a batch costs this batch. One in its header (which says how long the batch is, and
-//!   which offsets it has) may cost the rest of its segment: the way through it is lost. Closed segments behind it are not.
+//!   which offsets it has) may cost the rest of its segment: the way through it is lost. Closed segments behind it are not,
+//!   unless their index is lost with the snapshot that it would be built from. A marker counts as a header.
 //! - A flip in an index costs nothing; one in a snapshot neither, unless the records before it were deleted: then producers may be
 //!   forgotten. One in the checkpoint of a log costs the memory of where the log starts: deleted records may come back.
 //! - A flip in the file of recovery points costs nothing.
@@ -153,11 +154,15 @@ impl Model {
     ) -> Option<i64> {
         let mut hits = self.damage.batches.iter_mut();
         let hit = hits.find(|hit| {
-            // Aborted transactions are listed by later segments, too.
+            // Without a marker, nobody can list what was aborted, and aborted transactions are listed by later segments.
             let first = if committed { i64::MIN } else { hit.segment };
-            hit.place == place && hit.header && (first..hit.segment_end).contains(&from)
+            hit.place == place && (hit.header || hit.marker) && from >= first
         })?;
-        if from >= hit.segment {
+        hit.header = true;
+        if from >= hit.segment_end {
+            // If the index of a later segment was lost, too, it is built from the last snapshot on: through this one.
+            hit.segment_end = i64::MAX;
+        } else if from >= hit.segment {
             // Without an index, all of the segment is unreadable.
             hit.base = hit.base.min(from);
         }

@@ -1,6 +1,7 @@
 //! A producer: plain or idempotent, with several batches under way and retries.
 //! Invariant: batches of a partition are sent, and after a failure sent again, in the order in which they were made; an
-//! idempotent producer sends them again with the same sequence. It gives up a batch only with its whole identity.
+//! idempotent producer sends them again with the same sequence. It gives up a batch only with its whole identity,
+//! or with its topic.
 
 use std::collections::BTreeMap;
 

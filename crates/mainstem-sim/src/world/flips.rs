@@ -180,28 +180,3 @@ fn batches(bytes: &[u8]) -> (Vec<Located>, u64) {
     }
     (batches, position as u64)
 }
-impl World {
-    pub(crate) fn debug_dump(&self) {
-        for (place, folder) in self.folders() {
-            for name in self.disk.list(&folder).unwrap_or_default() {
-                let bytes = self.read_file(&format!("{folder}/{name}")).unwrap_or_default();
-                eprintln!("DUMP {} {folder}/{name} {} bytes", self.model.name(place), bytes.len());
-                if name.ends_with(".log") {
-                    for Located { position, header } in batches(&bytes).0 {
-                        eprintln!(
-                            "   at {position} {}..={} n={} ts={} horizon={:?} attr={:x} pid {} seq {}",
-                            header.base_offset,
-                            header.last_offset(),
-                            header.record_count,
-                            header.max_timestamp,
-                            header.delete_horizon_ms(),
-                            header.attributes,
-                            header.producer_id,
-                            header.base_sequence
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
