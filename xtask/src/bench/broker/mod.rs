@@ -273,8 +273,8 @@ fn steady(
         }
     }
     section.paragraph(&format!(
-        "{STEADY_RATE} records of {STEADY_BYTES} bytes a second for {} s, after as long a time to warm up: one librdkafka producer \
-(acks=all, idempotent, linger 0.5 ms), one consumer, one partition. The runs with the median p99 of {}. Target: acknowledged p99 \
+        "{STEADY_RATE} records of {STEADY_BYTES} bytes a second for {} s, after as long a time to warm up: one client of three threads on \
+bare sockets (acks=all, what is due is sent twice a millisecond), one partition. The runs with the median p99 of {}. Target: acknowledged p99 \
 below 2 ms, end to end below 5 ms.",
         sizes.steady_s, runs
     ));
