@@ -21,6 +21,8 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
 
+pub(crate) use distinct::Distinct;
+
 pub use bags::{collect, json_objectagg, single_value};
 pub use builtin::builtin;
 pub use count::count;
@@ -130,7 +132,7 @@ impl AggregateCall {
     pub(crate) fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator> {
         let inner = self.function.accumulator(retractable);
         if self.distinct {
-            Box::new(distinct::Distinct::new(inner, self.function.takes_nulls()))
+            Box::new(Distinct::new(vec![inner], self.function.takes_nulls()))
         } else {
             inner
         }

@@ -193,8 +193,8 @@ pub enum NodeKind {
         left_keys: Vec<usize>,
         /// Key columns of input 1, of the same Arrow types.
         right_keys: Vec<usize>,
-        /// Over the columns of input 0 followed by those of input 1; part of the join condition.
-        residual: Option<ExprRef>,
+        /// Part of the join condition.
+        residual: Option<Residual>,
         /// When rows of input 0 and input 1 find no more partners, but for late ones. Only for inner joins of
         /// append-only inputs.
         expiry: [Option<Expiry>; 2],
@@ -415,6 +415,15 @@ pub enum Versions {
     KeepLast,
     /// Upserts: a row of negative weight has a key only and ends the newest version.
     Upserts,
+}
+
+/// A condition on pairs of rows, read from few of their columns.
+#[derive(Debug, Clone)]
+pub struct Residual {
+    /// Over `columns`, in their order.
+    pub condition: ExprRef,
+    /// Columns of input 0 followed by those of input 1.
+    pub columns: Vec<usize>,
 }
 
 /// When a row of a join finds no more partners: once the watermark has reached the time in `column`, and `after_ms` more.

@@ -19,7 +19,7 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::options::{SinkChangelog, parse_duration_ms};
 use mainstem_core::table::{Options, ScanFilter};
 use mainstem_core::{Batch, DataType, Field};
-use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource};
+use mainstem_engine::plan::{Node, NodeKind, Plan, Residual, TimeSource};
 use mainstem_engine::rank::RankEmit;
 
 use crate::bound::Bound;
@@ -30,7 +30,7 @@ use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::{Reading, over_narrow};
 use crate::optimize::rank::ranks;
 use crate::optimize::{Around, known, optimize};
-use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource};
+use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource, columns_of};
 use crate::source::Span;
 
 /// One query of a job and where its rows go.
@@ -368,7 +368,7 @@ impl Lowering<'_> {
             kind: *kind,
             left_keys: left_keys.clone(),
             right_keys: right_keys.clone(),
-            residual: residual.clone().map(Bound::compile),
+            residual: residual.as_ref().map(compact),
             expiry: if changelog || !self.ignores_late_rows {
                 [None; 2]
             } else {
@@ -503,7 +503,7 @@ impl Lowering<'_> {
         let mut made = wanted;
         let watermark = table.watermark.as_ref().filter(|_| self.event_time);
         if let Some(watermark) = watermark {
-            made.extend(crate::rel::columns_of(&watermark.expr));
+            made.extend(columns_of(&watermark.expr));
         }
         if upsert {
             made.extend(&table.primary_key);
@@ -700,11 +700,18 @@ impl Lowering<'_> {
     }
 }
 
+/// A condition over no more columns than it reads.
+fn compact(condition: &Bound) -> Residual {
+    let columns: Vec<usize> = columns_of(condition).into_iter().collect();
+    let place = |column: usize| columns.binary_search(&column).expect("it is one that is read");
+    Residual { condition: condition.remap(&place).compile(), columns }
+}
+
 /// The stored columns that `columns`, some of them computed, are made from.
 fn stored_for(columns: &BTreeSet<usize>, computed: &BTreeMap<usize, Bound>) -> Vec<usize> {
     let mut stored: BTreeSet<usize> =
         columns.iter().copied().filter(|c| !computed.contains_key(c)).collect();
-    stored.extend(computed.values().flat_map(crate::rel::columns_of));
+    stored.extend(computed.values().flat_map(columns_of));
     stored.into_iter().collect()
 }
 

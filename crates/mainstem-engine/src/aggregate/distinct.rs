@@ -1,6 +1,7 @@
 //! DISTINCT: lets each different argument row of a group through once.
-//! Invariant: the inner accumulator holds a value exactly while its weight in the group is greater than 0. Values
-//! are interned with their group as one key, so a distinct count costs one probe a row.
+//! Invariant: an inner accumulator holds a value exactly while its weight in the group is greater than 0. Values
+//! are interned with their group as one key, so a distinct count costs one probe a row; calls with the same arguments, which
+//! differ in function and FILTER, share the values and cost one probe together.
 
 use std::sync::Arc;
 
@@ -21,57 +22,184 @@ const NONE: u32 = u32::MAX;
 /// A value of a group.
 #[derive(Debug, Clone, Copy)]
 struct Member {
-    weight: i64,
     /// The neighbours in the list of the group's values.
     previous: u32,
     next: u32,
     linked: bool,
 }
 
-const STRANGER: Member = Member { weight: 0, previous: NONE, next: NONE, linked: false };
+const STRANGER: Member = Member { previous: NONE, next: NONE, linked: false };
 
-/// Wraps `inner` (retractable if this is) for calls with DISTINCT.
+/// Wraps the accumulators of calls with DISTINCT over the same arguments (retractable if this is).
 pub(crate) struct Distinct {
-    inner: Box<dyn Accumulator>,
+    inner: Vec<Box<dyn Accumulator>>,
     /// NULL is a value.
     takes_nulls: bool,
     values: Option<KeyTable>,
     /// By id of the value.
     members: Vec<Member>,
+    /// By id of the value, and call.
+    weights: Vec<i64>,
     /// The first value of each group.
     heads: Vec<u32>,
     ids: Vec<u32>,
 }
 
+/// Rows of one update: their groups and arguments, and what each weighs for each call.
+struct Rows<'a> {
+    /// The groups, then the arguments.
+    columns: Vec<ArrayRef>,
+    /// By call, the rows that count.
+    filters: Vec<Option<BooleanBuffer>>,
+    weights: RowWeights<'a>,
+}
+
+enum RowWeights<'a> {
+    One,
+    /// By row.
+    Same(Vec<i64>),
+    /// By call, and row.
+    Each(&'a [Vec<i64>]),
+}
+
+impl Rows<'_> {
+    #[inline]
+    fn weight(&self, call: usize, row: usize) -> i64 {
+        if self.filters[call].as_ref().is_some_and(|filter| !filter.value(row)) {
+            return 0;
+        }
+        match &self.weights {
+            RowWeights::One => 1,
+            RowWeights::Same(weights) => weights[row],
+            RowWeights::Each(weights) => weights[call][row],
+        }
+    }
+}
+
 impl Distinct {
-    pub(crate) fn new(inner: Box<dyn Accumulator>, takes_nulls: bool) -> Self {
+    pub(crate) fn new(inner: Vec<Box<dyn Accumulator>>, takes_nulls: bool) -> Self {
         Self {
             inner,
             takes_nulls,
             values: None,
             members: Vec::new(),
+            weights: Vec::new(),
             heads: Vec::new(),
             ids: Vec::new(),
         }
     }
 
-    /// The group and the arguments of the rows that count, and their weights.
+    /// As [`Accumulator::update`], with the filter of each call.
+    pub(crate) fn update_all(
+        &mut self,
+        args: &[ArrayRef],
+        groups: &[u32],
+        group_count: usize,
+        filters: &[Option<&BooleanArray>],
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
+        let rows = self.select(args, groups, filters, weights)?;
+        self.take_in(&rows, group_count, weights.is_some())
+    }
+
+    /// The results of one call.
+    pub(crate) fn finish_one(&self, call: usize, groups: &[u32]) -> Result<ArrayRef> {
+        self.inner[call].finish(groups)
+    }
+
+    /// The rows that count for some call.
     fn select(
         &self,
         args: &[ArrayRef],
         groups: &[u32],
-        row_filter: Option<&BooleanArray>,
+        filters: &[Option<&BooleanArray>],
         weights: Option<&[i64]>,
-    ) -> Result<(Vec<ArrayRef>, Option<Vec<i64>>)> {
+    ) -> Result<Rows<'static>> {
         let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.to_vec()));
-        let columns = std::iter::once(group_column).chain(args.iter().cloned());
+        let columns: Vec<ArrayRef> =
+            std::iter::once(group_column).chain(args.iter().cloned()).collect();
+        let truths: Vec<Option<BooleanBuffer>> =
+            filters.iter().map(|filter| selection(&[], *filter)).collect();
+        let some = truths.iter().cloned().reduce(|a, b| Some(&a? | &b?)).flatten();
         let counted = if self.takes_nulls { &[] } else { args };
-        let Some(mask) = selection(counted, row_filter) else {
-            return Ok((columns.collect(), weights.map(<[i64]>::to_vec)));
+        let valid = selection(counted, None);
+        let mask = match (some, valid) {
+            (Some(a), Some(b)) => Some(&a & &b),
+            (a, b) => a.or(b),
         };
-        let weights = weights.map(|w| mask.set_indices().map(|row| w[row]).collect());
-        let mask = BooleanArray::new(mask, None);
-        Ok((columns.map(|c| filter(&c, &mask)).collect::<Result<_, _>>()?, weights))
+        let Some(mask) = mask else {
+            let weights = weights.map_or(RowWeights::One, |w| RowWeights::Same(w.to_vec()));
+            return Ok(Rows { columns, filters: truths, weights });
+        };
+        let weights = weights.map_or(RowWeights::One, |weights| {
+            RowWeights::Same(mask.set_indices().map(|row| weights[row]).collect())
+        });
+        let alone = truths.len() == 1;
+        let narrowed = |truth: Option<BooleanBuffer>| {
+            // With one call the mask says all.
+            let truth = truth.filter(|_| !alone)?;
+            Some(mask.set_indices().map(|row| truth.value(row)).collect())
+        };
+        let filters = truths.into_iter().map(narrowed).collect();
+        let mask = BooleanArray::new(mask.clone(), None);
+        let columns = columns.iter().map(|c| filter(c, &mask)).collect::<Result<_, _>>()?;
+        Ok(Rows { columns, filters, weights })
+    }
+
+    fn take_in(&mut self, rows: &Rows<'_>, group_count: usize, weighted: bool) -> Result<()> {
+        if self.heads.len() < group_count {
+            self.heads.resize(group_count, NONE);
+        }
+        let columns = &rows.columns;
+        let count = columns[0].len();
+        let mut ids = std::mem::take(&mut self.ids);
+        let table = match &mut self.values {
+            Some(table) => table,
+            none => {
+                let types: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
+                none.insert(KeyTable::new(&types)?)
+            }
+        };
+        table.intern(columns, count, &mut ids)?;
+        let calls = self.inner.len();
+        if self.members.len() < table.bound() {
+            self.members.resize(table.bound(), STRANGER);
+            self.weights.resize(table.bound() * calls, 0);
+        }
+        let groups = columns[0].as_primitive::<UInt32Type>().values().clone();
+        for (&id, &group) in ids.iter().zip(&groups) {
+            if !self.members[id as usize].linked {
+                self.link(group as usize, id);
+            }
+        }
+        let mut gone = Vec::new();
+        for call in 0..calls {
+            let mut changes = Vec::new();
+            let passes = BooleanBuffer::collect_bool(count, |row| {
+                let weight = &mut self.weights[ids[row] as usize * calls + call];
+                let before = *weight;
+                *weight += rows.weight(call, row);
+                let change = i64::from(*weight > 0) - i64::from(before > 0);
+                if weighted && *weight == 0 {
+                    gone.push((groups[row] as usize, ids[row]));
+                }
+                if change != 0 {
+                    changes.push(change);
+                }
+                change != 0
+            });
+            if !changes.is_empty() {
+                let passes = BooleanArray::new(passes, None);
+                let columns: Vec<ArrayRef> =
+                    columns.iter().map(|c| filter(c, &passes)).collect::<Result<_, _>>()?;
+                let groups = columns[0].as_primitive::<UInt32Type>().values();
+                let changes = weighted.then_some(&changes[..]);
+                self.inner[call].update(&columns[1..], groups, group_count, None, changes)?;
+            }
+        }
+        self.forget(&gone);
+        self.ids = ids;
+        Ok(())
     }
 
     fn link(&mut self, group: usize, id: u32) {
@@ -79,16 +207,17 @@ impl Distinct {
         if next != NONE {
             self.members[next as usize].previous = id;
         }
-        let member = &mut self.members[id as usize];
-        (member.previous, member.next, member.linked) = (NONE, next, true);
+        self.members[id as usize] = Member { previous: NONE, next, linked: true };
     }
 
-    /// Releases the values whose weight came to 0 and stayed there.
+    /// Releases the values whose weights came to 0 and stayed there.
     fn forget(&mut self, gone: &[(usize, u32)]) {
+        let calls = self.inner.len();
         let mut released = Vec::new();
         for &(group, id) in gone {
             let member = self.members[id as usize];
-            if member.weight != 0 || !member.linked {
+            let own = id as usize * calls..(id as usize + 1) * calls;
+            if !member.linked || self.weights[own].iter().any(|weight| *weight != 0) {
                 continue;
             }
             match member.previous {
@@ -116,91 +245,54 @@ impl Accumulator for Distinct {
         row_filter: Option<&BooleanArray>,
         weights: Option<&[i64]>,
     ) -> Result<()> {
-        if self.heads.len() < group_count {
-            self.heads.resize(group_count, NONE);
-        }
-        let (columns, row_weights) = self.select(args, groups, row_filter, weights)?;
-        let rows = columns[0].len();
-        let mut ids = std::mem::take(&mut self.ids);
-        let table = match &mut self.values {
-            Some(table) => table,
-            none => {
-                let types: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
-                none.insert(KeyTable::new(&types)?)
-            }
-        };
-        table.intern(&columns, rows, &mut ids)?;
-        if self.members.len() < table.bound() {
-            self.members.resize(table.bound(), STRANGER);
-        }
-        let row_groups = columns[0].as_primitive::<UInt32Type>().values().clone();
-        let (mut changes, mut gone) = (Vec::new(), Vec::new());
-        let passes = BooleanBuffer::collect_bool(rows, |row| {
-            let (id, group) = (ids[row], row_groups[row] as usize);
-            let member = &mut self.members[id as usize];
-            let before = member.weight;
-            member.weight += row_weights.as_ref().map_or(1, |w| w[row]);
-            let change = i64::from(member.weight > 0) - i64::from(before > 0);
-            if member.weight == 0 {
-                gone.push((group, id));
-            }
-            if !member.linked {
-                self.link(group, id);
-            }
-            if change != 0 {
-                changes.push(change);
-            }
-            change != 0
-        });
-        if !changes.is_empty() {
-            let passes = BooleanArray::new(passes, None);
-            let columns: Vec<ArrayRef> =
-                columns.iter().map(|c| filter(c, &passes)).collect::<Result<_, _>>()?;
-            let groups = columns[0].as_primitive::<UInt32Type>().values();
-            let changes = weights.is_some().then_some(&changes[..]);
-            self.inner.update(&columns[1..], groups, group_count, None, changes)?;
-        }
-        self.forget(&gone);
-        self.ids = ids;
-        Ok(())
+        self.update_all(args, groups, group_count, &vec![row_filter; self.inner.len()], weights)
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
-        let (mut ids, mut groups, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        let calls = self.inner.len();
+        let (mut ids, mut groups) = (Vec::new(), Vec::new());
         for (&from, &to) in from.iter().zip(to) {
             let mut id = self.heads.get(from as usize).copied().unwrap_or(NONE);
             let first = ids.len();
             while id != NONE {
-                let Member { weight, next, .. } = self.members[id as usize];
                 ids.push(id);
                 groups.push(to);
-                weights.push(weight);
-                id = next;
+                id = self.members[id as usize].next;
             }
             // The list has the latest value first.
             ids[first..].reverse();
-            weights[first..].reverse();
         }
         let args = match &self.values {
             Some(values) if !ids.is_empty() => values.emit(&ids)?.split_off(1),
             _ => return Ok(()),
         };
+        let weight = |call, &id: &u32| self.weights[id as usize * calls + call];
+        let each: Vec<Vec<i64>> =
+            (0..calls).map(|call| ids.iter().map(|id| weight(call, id)).collect()).collect();
         self.clear(from);
-        self.update(&args, &groups, group_count, None, Some(&weights))
+        let columns = std::iter::once(Arc::new(UInt32Array::from(groups)) as ArrayRef).chain(args);
+        let rows = Rows {
+            columns: columns.collect(),
+            filters: vec![None; calls],
+            weights: RowWeights::Each(&each),
+        };
+        self.take_in(&rows, group_count, true)
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {
-        self.inner.finish(groups)
+        self.finish_one(0, groups)
     }
 
     fn clear(&mut self, groups: &[u32]) {
-        self.inner.clear(groups);
+        self.inner.iter_mut().for_each(|inner| inner.clear(groups));
+        let calls = self.inner.len();
         let mut released = Vec::new();
         for &group in groups {
             let Some(head) = self.heads.get_mut(group as usize) else { continue };
             let mut id = std::mem::replace(head, NONE);
             while id != NONE {
                 released.push(id);
+                self.weights[id as usize * calls..][..calls].fill(0);
                 id = std::mem::replace(&mut self.members[id as usize], STRANGER).next;
             }
         }
@@ -210,9 +302,10 @@ impl Accumulator for Distinct {
     }
 
     fn size_bytes(&self) -> usize {
-        self.inner.size_bytes()
+        self.inner.iter().map(|inner| inner.size_bytes()).sum::<usize>()
             + self.values.as_ref().map_or(0, KeyTable::size_bytes)
             + self.members.capacity() * size_of::<Member>()
+            + self.weights.capacity() * 8
             + self.heads.capacity() * 4
     }
 }

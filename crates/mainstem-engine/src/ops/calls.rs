@@ -1,5 +1,5 @@
 //! The aggregate calls of one operator, driven together.
-//! Invariant: all accumulators know the same groups.
+//! Invariant: all accumulators know the same groups; calls with DISTINCT over the same arguments keep their values once.
 
 use std::sync::Arc;
 
@@ -7,23 +7,74 @@ use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
 
-use crate::aggregate::{Accumulator, AggregateCall};
+use crate::aggregate::{Accumulator, AggregateCall, Distinct};
 
 pub(super) struct Calls {
     calls: Vec<AggregateCall>,
-    accumulators: Vec<Box<dyn Accumulator>>,
+    parts: Vec<Part>,
     /// How many state columns each call has; empty if states cannot be merged.
     state_widths: Vec<usize>,
     /// Scratch.
     args: Vec<ArrayRef>,
 }
 
+/// What keeps the state of one or more calls, which are named by their places.
+enum Part {
+    One(usize, Box<dyn Accumulator>),
+    /// Calls with DISTINCT over the same arguments.
+    Distinct(Vec<usize>, Distinct),
+}
+
+impl Part {
+    fn accumulator(&self) -> &dyn Accumulator {
+        match self {
+            Part::One(_, accumulator) => accumulator.as_ref(),
+            Part::Distinct(_, distinct) => distinct,
+        }
+    }
+
+    fn accumulator_mut(&mut self) -> &mut dyn Accumulator {
+        match self {
+            Part::One(_, accumulator) => accumulator.as_mut(),
+            Part::Distinct(_, distinct) => distinct,
+        }
+    }
+}
+
+/// Calls that share what they keep, by their places.
+fn shared(calls: &[AggregateCall]) -> Vec<Vec<usize>> {
+    let mut found: Vec<Vec<usize>> = Vec::new();
+    for (place, call) in calls.iter().enumerate() {
+        let nulls = call.function.takes_nulls();
+        let same = |other: &&mut Vec<usize>| {
+            let other = &calls[other[0]];
+            call.distinct
+                && other.distinct
+                && (&other.args, other.function.takes_nulls()) == (&call.args, nulls)
+        };
+        match found.iter_mut().find(same) {
+            Some(others) => others.push(place),
+            None => found.push(vec![place]),
+        }
+    }
+    found
+}
+
 impl Calls {
     pub(super) fn new(calls: &[AggregateCall], retractable: bool) -> Self {
         let widths: Option<Vec<usize>> =
             calls.iter().map(|call| call.mergeable().map(|types| types.len())).collect();
+        let parts = shared(calls).into_iter().map(|places| match places[..] {
+            [place] => Part::One(place, calls[place].accumulator(retractable)),
+            _ => {
+                let inner = |&place: &usize| calls[place].function.accumulator(retractable);
+                let nulls = calls[places[0]].function.takes_nulls();
+                let distinct = Distinct::new(places.iter().map(inner).collect(), nulls);
+                Part::Distinct(places, distinct)
+            }
+        });
         Self {
-            accumulators: calls.iter().map(|call| call.accumulator(retractable)).collect(),
+            parts: parts.collect(),
             calls: calls.to_vec(),
             state_widths: widths.unwrap_or_default(),
             args: Vec::new(),
@@ -37,17 +88,34 @@ impl Calls {
         group_count: usize,
     ) -> Result<()> {
         let weights = batch.weights().map(|w| &w[..]);
-        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
+        let filter = |call: &AggregateCall| {
+            call.filter.map(|column| boolean(batch.column(column))).transpose()
+        };
+        for part in &mut self.parts {
+            let first = match part {
+                Part::One(place, _) => *place,
+                Part::Distinct(places, _) => places[0],
+            };
+            let first = &self.calls[first];
             self.args.clear();
-            self.args.extend(call.args.iter().map(|&i| Arc::clone(batch.column(i))));
-            let filter = call.filter.map(|i| boolean(batch.column(i))).transpose()?;
-            accumulator.update(&self.args, groups, group_count, filter, weights)?;
+            self.args.extend(first.args.iter().map(|&i| Arc::clone(batch.column(i))));
+            let args = &self.args;
+            match part {
+                Part::One(_, accumulator) => {
+                    accumulator.update(args, groups, group_count, filter(first)?, weights)?;
+                }
+                Part::Distinct(places, distinct) => {
+                    let filters = places.iter().map(|&place| filter(&self.calls[place]));
+                    let filters = filters.collect::<Result<Vec<_>>>()?;
+                    distinct.update_all(args, groups, group_count, &filters, weights)?;
+                }
+            }
         }
         self.args.clear();
         Ok(())
     }
 
-    /// Merges states laid out as [`Calls::states`] does.
+    /// Merges states laid out as [`Calls::states`] does. Calls with DISTINCT have none, so here each call is a part.
     pub(super) fn merge(
         &mut self,
         states: &[ArrayRef],
@@ -55,9 +123,9 @@ impl Calls {
         group_count: usize,
     ) -> Result<()> {
         let mut rest = states;
-        for (accumulator, &width) in self.accumulators.iter_mut().zip(&self.state_widths) {
+        for (part, &width) in self.parts.iter_mut().zip(&self.state_widths) {
             let (own, others) = rest.split_at(width);
-            accumulator.merge(own, groups, group_count)?;
+            part.accumulator_mut().merge(own, groups, group_count)?;
             rest = others;
         }
         Ok(())
@@ -65,15 +133,16 @@ impl Calls {
 
     pub(super) fn states(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
         let mut columns = Vec::new();
-        for accumulator in &self.accumulators {
-            columns.extend(accumulator.state(groups)?);
+        for part in &self.parts {
+            columns.extend(part.accumulator().state(groups)?);
         }
         Ok(columns)
     }
 
     /// Adds the states of `from` to the groups `to`.
     pub(super) fn fold(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
-        for accumulator in &mut self.accumulators {
+        for part in &mut self.parts {
+            let accumulator = part.accumulator_mut();
             let states = accumulator.state(from)?;
             accumulator.merge(&states, to, group_count)?;
         }
@@ -88,30 +157,46 @@ impl Calls {
         to: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        for (accumulator, other) in self.accumulators.iter_mut().zip(&other.accumulators) {
-            accumulator.merge(&other.state(from)?, to, group_count)?;
+        for (part, other) in self.parts.iter_mut().zip(&other.parts) {
+            let states = other.accumulator().state(from)?;
+            part.accumulator_mut().merge(&states, to, group_count)?;
         }
         Ok(())
     }
 
     /// Moves the states of the groups `from` to the groups `to`, among which none of `from` is.
     pub(super) fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
-        for accumulator in &mut self.accumulators {
-            accumulator.absorb(from, to, group_count)?;
+        for part in &mut self.parts {
+            part.accumulator_mut().absorb(from, to, group_count)?;
         }
         Ok(())
     }
 
+    /// The results of `groups`, a column a call.
     pub(super) fn finish(&self, groups: &[u32]) -> Result<Vec<ArrayRef>> {
-        self.accumulators.iter().map(|accumulator| accumulator.finish(groups)).collect()
+        let mut results = Vec::with_capacity(self.calls.len());
+        for part in &self.parts {
+            match part {
+                Part::One(place, accumulator) => {
+                    results.push((*place, accumulator.finish(groups)?))
+                }
+                Part::Distinct(places, distinct) => {
+                    for (call, &place) in places.iter().enumerate() {
+                        results.push((place, distinct.finish_one(call, groups)?));
+                    }
+                }
+            }
+        }
+        results.sort_unstable_by_key(|(place, _)| *place);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     pub(super) fn clear(&mut self, groups: &[u32]) {
-        self.accumulators.iter_mut().for_each(|accumulator| accumulator.clear(groups));
+        self.parts.iter_mut().for_each(|part| part.accumulator_mut().clear(groups));
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.accumulators.iter().map(|accumulator| accumulator.size_bytes()).sum()
+        self.parts.iter().map(|part| part.accumulator().size_bytes()).sum()
     }
 }
 

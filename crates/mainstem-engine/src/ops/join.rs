@@ -5,22 +5,24 @@
 //! An inner join forgets the rows of one input once the other has ended, and rows that have expired, for they will find
 //! no new partner; apart from that, state grows with its inputs.
 
+use std::sync::Arc;
+
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
+use arrow_select::{filter::filter, take::take};
 use mainstem_core::{Batch, Error, Result};
 
 use super::join_side::{NONE, Side};
-use crate::expr::ExprRef;
 use crate::operator::{Inputs, Operator, StepContext};
-use crate::plan::{Expiry, JoinKind};
+use crate::plan::{Expiry, JoinKind, Residual};
 
 /// Pairs are turned into output when there are this many.
 const PAIRS_MAX: usize = 16_384;
 
 pub(crate) struct Join {
     kind: JoinKind,
-    residual: Option<ExprRef>,
+    residual: Option<Residual>,
     left: Side,
     right: Side,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Join {
 pub(crate) struct JoinPlan {
     pub(crate) kind: JoinKind,
     pub(crate) keys: [Vec<usize>; 2],
-    pub(crate) residual: Option<ExprRef>,
+    pub(crate) residual: Option<Residual>,
     pub(crate) inputs: [Vec<ArrowType>; 2],
     pub(crate) changelog: [bool; 2],
     pub(crate) expiry: [Option<Expiry>; 2],
@@ -127,31 +129,14 @@ impl Join {
             (&mut self.right, &mut self.left)
         };
         let emits = !matches!(self.kind, JoinKind::Semi | JoinKind::Anti);
-        let mut pairs = pairs;
-        if emits || self.residual.is_some() {
-            let rows = UInt32Array::from(pairs.rows.clone());
-            let own_columns = Batch::new(batch.columns().to_vec(), batch.rows()).take(&rows)?;
-            let other_columns = other.gather(&pairs.partners)?;
-            let (mut columns, rest) = if is_left {
-                (own_columns.into_columns(), other_columns)
-            } else {
-                (other_columns, own_columns.into_columns())
-            };
-            columns.extend(rest);
-            let mut joined = Batch::new(columns, pairs.rows.len());
-            if let Some(residual) = &self.residual {
-                let mask = residual.eval_filter(&joined, &cx.eval())?;
-                joined = joined.filter(&mask)?;
-                pairs = pairs.filter(&mask);
-            }
-            if emits && !joined.is_empty() {
-                let weight = |(&row, &partner): (&u32, &u32)| {
-                    batch.weight(row as usize) * other.weight(partner)
-                };
-                let weights: Vec<i64> =
-                    pairs.rows.iter().zip(&pairs.partners).map(weight).collect();
-                output.push(weighted(joined, weights)?);
-            }
+        let joining = Joining { batch, other, is_left };
+        let (pairs, partners) = joining.filter(pairs, self.residual.as_ref(), cx)?;
+        if emits && !pairs.rows.is_empty() {
+            let joined = joining.rows(&pairs, partners)?;
+            let weight =
+                |(&row, &partner): (&u32, &u32)| batch.weight(row as usize) * other.weight(partner);
+            let weights: Vec<i64> = pairs.rows.iter().zip(&pairs.partners).map(weight).collect();
+            output.push(weighted(joined, weights)?);
         }
         for (&row, &partner) in pairs.rows.iter().zip(&pairs.partners) {
             let (entry, is_new) = entries[row as usize];
@@ -189,6 +174,58 @@ impl Join {
             output.push(weighted(Batch::new(columns, count), weights)?);
         }
         Ok(())
+    }
+}
+
+/// New rows of one side and the other side.
+struct Joining<'a> {
+    batch: &'a Batch,
+    other: &'a Side,
+    is_left: bool,
+}
+
+impl Joining<'_> {
+    /// The pairs that the residual condition lets through, and the columns of their partners if all had to be read for it.
+    fn filter(
+        &self,
+        pairs: Pairs,
+        residual: Option<&Residual>,
+        cx: &StepContext,
+    ) -> Result<(Pairs, Option<Vec<ArrayRef>>)> {
+        let Some(residual) = residual else { return Ok((pairs, None)) };
+        let whole = match self.other.has_columns() {
+            true => None,
+            false => Some(self.other.gather(&pairs.partners)?),
+        };
+        let rows = UInt32Array::from(pairs.rows.clone());
+        let left = if self.is_left { self.batch.columns().len() } else { self.other.types().len() };
+        let column = |&column: &usize| -> Result<ArrayRef> {
+            let (of_left, at) = if column < left { (true, column) } else { (false, column - left) };
+            match &whole {
+                _ if of_left == self.is_left => Ok(take(self.batch.column(at), &rows, None)?),
+                Some(whole) => Ok(Arc::clone(&whole[at])),
+                None => self.other.gather_column(at, &pairs.partners),
+            }
+        };
+        let columns = residual.columns.iter().map(column).collect::<Result<_>>()?;
+        let condition = Batch::new(columns, pairs.rows.len());
+        let mask = residual.condition.eval_filter(&condition, &cx.eval())?;
+        let kept = |column: &ArrayRef| Ok(filter(column, &mask)?);
+        let whole = whole.map(|whole| whole.iter().map(kept).collect::<Result<_>>()).transpose()?;
+        Ok((pairs.filter(&mask), whole))
+    }
+
+    /// The joined rows, left columns first.
+    fn rows(&self, pairs: &Pairs, partners: Option<Vec<ArrayRef>>) -> Result<Batch> {
+        let rows = UInt32Array::from(pairs.rows.clone());
+        let own = Batch::new(self.batch.columns().to_vec(), self.batch.rows()).take(&rows)?;
+        let partners = partners.map_or_else(|| self.other.gather(&pairs.partners), Ok)?;
+        let (mut columns, rest) = match self.is_left {
+            true => (own.into_columns(), partners),
+            false => (partners, own.into_columns()),
+        };
+        columns.extend(rest);
+        Ok(Batch::new(columns, pairs.rows.len()))
     }
 }
 

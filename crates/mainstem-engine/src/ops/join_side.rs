@@ -190,6 +190,19 @@ impl Side {
         self.matches[entry as usize].weight
     }
 
+    /// Whether single columns can be read for less than all.
+    pub(super) fn has_columns(&self) -> bool {
+        matches!(self.store, Store::Appended(_))
+    }
+
+    /// One column of entries.
+    pub(super) fn gather_column(&self, column: usize, entries: &[u32]) -> Result<ArrayRef> {
+        match &self.store {
+            Store::Appended(rows) => rows.gather_column(column, entries),
+            Store::Interned(rows) => Ok(rows.emit(entries)?.swap_remove(column)),
+        }
+    }
+
     pub(super) fn gather(&self, entries: &[u32]) -> Result<Vec<ArrayRef>> {
         match &self.store {
             Store::Appended(rows) => rows.gather(entries),

@@ -1,6 +1,7 @@
 //! Rows kept by operators: immutable column chunks, addressed by row number.
-//! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together
-//! as they come (each row is copied a logarithmic number of times), full ones are never touched again.
+//! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together when
+//! there are many of their size, or enough rows for a full one: a row that comes with many others is copied once, one that
+//! comes alone four times. Full chunks are never touched again.
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
@@ -9,6 +10,8 @@ use mainstem_core::{Batch, Result};
 
 /// A chunk of this many rows is full.
 const CHUNK_ROWS: usize = 1 << 16;
+/// So many chunks of a size are put together.
+const RUN_MAX: usize = 16;
 
 #[derive(Debug)]
 struct Chunk {
@@ -44,17 +47,32 @@ impl Rows {
         self.chunks.push(Chunk { first, rows: batch.rows(), columns });
         self.rows += batch.rows();
         self.live += batch.rows();
-        while let [.., a, b] = &self.chunks[..]
-            && a.rows < CHUNK_ROWS
-            && a.rows <= 2 * b.rows
-        {
-            let join = |(x, y): (&ArrayRef, &ArrayRef)| concat(&[x.as_ref(), y.as_ref()]);
-            let columns = a.columns.iter().zip(&b.columns).map(join).collect::<Result<_, _>>()?;
-            let merged = Chunk { first: a.first, rows: a.rows + b.rows, columns };
-            self.chunks.truncate(self.chunks.len() - 2);
+        while let Some(run) = self.mergeable() {
+            let parts = &self.chunks[run..];
+            let column = |column: usize| {
+                let parts: Vec<&dyn Array> =
+                    parts.iter().map(|chunk| chunk.columns[column].as_ref()).collect();
+                concat(&parts)
+            };
+            let merged = Chunk {
+                first: parts[0].first,
+                rows: parts.iter().map(|chunk| chunk.rows).sum(),
+                columns: (0..self.types.len()).map(column).collect::<Result<_, _>>()?,
+            };
+            self.chunks.truncate(run);
             self.chunks.push(merged);
         }
         Ok(first)
+    }
+
+    /// Where the last chunks begin that are to be one.
+    fn mergeable(&self) -> Option<usize> {
+        let last = self.chunks.last()?;
+        let small = |chunk: &&Chunk| chunk.rows < CHUNK_ROWS && tier(chunk) <= tier(last);
+        let count = self.chunks.iter().rev().take_while(small).count();
+        let run = self.chunks.len() - count;
+        let rows: usize = self.chunks[run..].iter().map(|chunk| chunk.rows).sum();
+        (count >= RUN_MAX || (count > 1 && rows >= CHUNK_ROWS)).then_some(run)
     }
 
     /// The columns of the given rows.
@@ -127,6 +145,11 @@ impl Rows {
         let columns = self.chunks.iter().flat_map(|chunk| &chunk.columns);
         columns.map(|column| column.get_array_memory_size()).sum()
     }
+}
+
+/// Sizes of chunks, by powers of [`RUN_MAX`].
+fn tier(chunk: &Chunk) -> u32 {
+    chunk.rows.max(1).ilog(RUN_MAX)
 }
 
 /// No row has this number.

@@ -14,7 +14,7 @@ use super::probe::split_nulls;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext, Watermark};
-use crate::plan::JoinKind;
+use crate::plan::{JoinKind, Residual};
 use crate::window::{LocalTime, to_utc};
 
 /// What the plan says of a window join.
@@ -54,7 +54,10 @@ impl WindowJoin {
                 expiry: [None; 2],
                 kind: plan.kind,
                 keys: [keys(0), keys(1)],
-                residual: plan.residual.clone(),
+                residual: plan.residual.clone().map(|condition| Residual {
+                    condition,
+                    columns: (0..plan.inputs.iter().map(Vec::len).sum()).collect(),
+                }),
                 inputs: plan.inputs.clone(),
                 changelog: [false, false],
             },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use mainstem_core::egress::ChangelogMode;
-use mainstem_engine::plan::{JoinKind, NodeKind, Plan};
+use mainstem_engine::plan::{JoinKind, NodeKind, Plan, Residual};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -27,7 +27,13 @@ fn plan(kind: JoinKind, changelog: [bool; 2], with_residual: bool) -> Plan {
         })
     });
     let width = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { 2 } else { 4 };
-    let kind = NodeKind::Join { kind, left_keys: vec![0], right_keys: vec![0], residual, expiry: [None; 2] };
+    let kind = NodeKind::Join {
+        kind,
+        left_keys: vec![0],
+        right_keys: vec![0],
+        residual: residual.map(|condition| Residual { condition, columns: vec![0, 1, 2, 3] }),
+        expiry: [None; 2],
+    };
     let join = plan.node(kind, &[left, right], vec![INT; width], true);
     plan.sink(join, ChangelogMode::Retract);
     plan.build()
