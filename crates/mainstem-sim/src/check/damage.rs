@@ -16,6 +16,7 @@
 //!   no folder of a topic goes, now or with the next start. In both cases the run is over: what the broker knew is gone.
 //!   With neither, everything holds.
 //!
+//! Starts are left alone by other faults where bits flip: one that fails after a cut tells nobody of it (`world.rs`).
 //! Where a marker is lost, by a hit or by a cut, the coordinator knows better than the log: the transactions of that partition are
 //! not looked at any more. Does not know how flips are made (`world/flips.rs`).
 

@@ -64,7 +64,11 @@ impl Model {
                 Some(expected) if compacted => base >= expected,
                 Some(expected) => base == expected,
             };
-            if !right || last >= end || self.damage.misplaces(place, base) {
+            // Where another batch is due before it, it would be seen anyway.
+            let misplaced = (expected.is_none() || compacted)
+                && self.damage.misplaces(place, base)
+                && self.past_damage(place, expected.unwrap_or(from), end).is_some();
+            if !right || last >= end || misplaced {
                 let what = format!("a batch {base}..={last}, fetched from {from} to {end}");
                 self.met_damage(place, expected, &mut consumed, end, &what);
                 return consumed;
