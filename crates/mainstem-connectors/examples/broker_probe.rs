@@ -4,6 +4,7 @@
 //! broker_probe first ADDRESS TOPIC                          waits for a broker and says when it has accepted a record
 //! broker_probe create ADDRESS TOPICS PARTITIONS             creates topics idle-0, idle-1 and so on
 //! broker_probe steady ADDRESS TOPIC RATE BYTES SECONDS      latencies at a fixed rate, after as many seconds again to warm up
+//! broker_probe through ADDRESS FROM TO COUNT RECORD         the time of single records through a pipeline between two topics
 //! ```
 //!
 //! Invariant: times are taken on one clock of one process; a record that is lost or refused is a panic, never a figure. The
@@ -49,8 +50,11 @@ fn main() {
             let numbers = [rate, bytes, seconds].map(|number| number.parse().unwrap());
             steady(address, topic, numbers);
         }
+        ["through", address, from, to, count, record] => {
+            through(address, [from, to], count.parse().unwrap(), record);
+        }
         _ => panic!(
-            "first ADDRESS TOPIC | create ADDRESS TOPICS PARTITIONS | steady ADDRESS TOPIC RATE BYTES SECONDS"
+            "first ADDRESS TOPIC | create ADDRESS TOPICS PARTITIONS | steady ADDRESS TOPIC RATE BYTES SECONDS | through ADDRESS FROM TO COUNT RECORD"
         ),
     }
 }
@@ -237,6 +241,34 @@ fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
     say(&format!("end-to-end {}\n", percentiles(ends, from_us)));
 }
 
+/// Sends one record (`record` with its number in place of `#`) and waits until something comes out, again and again.
+fn through(address: &str, [from, to]: [&str; 2], count: u64, record: &str) {
+    let start = Instant::now();
+    let (mut producer, mut consumer) = (connect(address), connect(address));
+    let mut offset = 0;
+    let mut times = Vec::new();
+    for number in 0..count {
+        thread::sleep(10 * PAUSE);
+        let mut builder = BatchBuilder::new(Compression::None);
+        let text = record.replace('#', &number.to_string());
+        builder.push(now_ms(), None, Some(text.as_bytes()), &[]);
+        let frame = produce_request(from, &builder.finish().unwrap());
+        let sent_us = since(start);
+        write(&mut producer, &frame).unwrap();
+        let before = offset;
+        while offset == before {
+            let answer = call(&mut consumer, &fetch_request(to, offset)).unwrap();
+            for batch in batches(answer, to) {
+                offset = batch.header().last_offset() + 1;
+            }
+        }
+        times.push((number, since(start) - sent_us + number));
+        assert_eq!(produced(&read(&mut producer).unwrap(), from), 0, "a record was refused");
+    }
+    // The first half warms up.
+    say(&format!("through {}\n", percentiles(times, count / 2)));
+}
+
 fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -277,14 +309,7 @@ fn consume(stream: &mut TcpStream, topic: &str, start: Instant, records: u64) ->
     while (came.len() as u64) < records {
         let answer = call(stream, &fetch_request(topic, offset)).unwrap();
         let done_us = since(start);
-        // Correlation id, throttle time, one topic with its name, one partition with its index.
-        let at = 4 + 4 + 4 + 2 + topic.len() + 4 + 4;
-        let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
-        assert_eq!(code, 0, "a fetch was refused");
-        // Two offsets, no list of aborted transactions, the length of the records.
-        let mut batches = Bytes::from(answer).slice(at + 2 + 8 + 8 + 4 + 4..);
-        while let Some(batch) = RecordBatch::parse_next(&mut batches) {
-            let batch = batch.unwrap();
+        for batch in batches(answer, topic) {
             let limits = RecordLimits { decompressed_bytes_max: 1 << 30 };
             for record in batch.records(limits).unwrap().iter() {
                 let record = record.unwrap();
@@ -296,6 +321,17 @@ fn consume(stream: &mut TcpStream, topic: &str, start: Instant, records: u64) ->
         }
     }
     came
+}
+
+/// The record batches of an answer to a fetch.
+fn batches(answer: Vec<u8>, topic: &str) -> impl Iterator<Item = RecordBatch> {
+    // Correlation id, throttle time, one topic with its name, one partition with its index.
+    let at = 4 + 4 + 4 + 2 + topic.len() + 4 + 4;
+    let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
+    assert_eq!(code, 0, "a fetch was refused");
+    // Two offsets, no list of aborted transactions, the length of the records.
+    let mut rest = Bytes::from(answer).slice(at + 2 + 8 + 8 + 4 + 4..);
+    std::iter::from_fn(move || RecordBatch::parse_next(&mut rest).map(Result::unwrap))
 }
 
 fn fetch_request(topic: &str, offset: i64) -> Vec<u8> {

@@ -153,7 +153,13 @@ fn join() -> Plan {
     let left = plan.source(&[LONG, LONG]);
     let right = plan.source(&[LONG, LONG]);
     let kind = JoinKind::Inner;
-    let kind = NodeKind::Join { kind, left_keys: vec![0], right_keys: vec![0], residual: None, expiry: [None; 2] };
+    let kind = NodeKind::Join {
+        kind,
+        left_keys: vec![0],
+        right_keys: vec![0],
+        residual: None,
+        expiry: [None; 2],
+    };
     let node = plan.node(kind, &[left, right], &[LONG; 4], false);
     plan.sink(node, ChangelogMode::AppendOnly)
 }

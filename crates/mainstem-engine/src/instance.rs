@@ -172,16 +172,7 @@ fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
     let inputs = [0, 1].map(|at| graph.node(node.inputs[at]));
     let types = inputs.map(|input| input.output.clone());
     let operator: Box<dyn Operator> = match &node.kind {
-        NodeKind::Join { kind, left_keys, right_keys, residual, expiry } => {
-            Box::new(Join::new(&JoinPlan {
-                kind: *kind,
-                keys: [left_keys.clone(), right_keys.clone()],
-                residual: residual.clone(),
-                inputs: types,
-                changelog: inputs.map(|input| input.changelog),
-                expiry: *expiry,
-            })?)
-        }
+        NodeKind::Join { .. } => Box::new(regular_join(node, inputs)?),
         NodeKind::IntervalJoin {
             kind,
             left_keys,
@@ -250,6 +241,20 @@ fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
         _ => return Err(Error::internal("not a join")),
     };
     Ok(operator)
+}
+
+fn regular_join(node: &Node, inputs: [&Node; 2]) -> Result<Join> {
+    let NodeKind::Join { kind, left_keys, right_keys, residual, expiry } = &node.kind else {
+        return Err(Error::internal("not a regular join"));
+    };
+    Join::new(&JoinPlan {
+        kind: *kind,
+        keys: [left_keys.clone(), right_keys.clone()],
+        residual: residual.clone(),
+        inputs: inputs.map(|input| input.output.clone()),
+        changelog: inputs.map(|input| input.changelog),
+        expiry: *expiry,
+    })
 }
 
 fn over(plan: &OverPlan, time: Option<TimeSource>) -> Result<Box<dyn Operator>> {

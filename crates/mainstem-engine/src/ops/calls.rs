@@ -22,21 +22,21 @@ pub(super) struct Calls {
 enum Part {
     One(usize, Box<dyn Accumulator>),
     /// Calls with DISTINCT over the same arguments.
-    Distinct(Vec<usize>, Distinct),
+    Distinct(Vec<usize>, Box<Distinct>),
 }
 
 impl Part {
     fn accumulator(&self) -> &dyn Accumulator {
         match self {
             Part::One(_, accumulator) => accumulator.as_ref(),
-            Part::Distinct(_, distinct) => distinct,
+            Part::Distinct(_, distinct) => distinct.as_ref(),
         }
     }
 
     fn accumulator_mut(&mut self) -> &mut dyn Accumulator {
         match self {
             Part::One(_, accumulator) => accumulator.as_mut(),
-            Part::Distinct(_, distinct) => distinct,
+            Part::Distinct(_, distinct) => distinct.as_mut(),
         }
     }
 }
@@ -70,7 +70,7 @@ impl Calls {
                 let inner = |&place: &usize| calls[place].function.accumulator(retractable);
                 let nulls = calls[places[0]].function.takes_nulls();
                 let distinct = Distinct::new(places.iter().map(inner).collect(), nulls);
-                Part::Distinct(places, distinct)
+                Part::Distinct(places, Box::new(distinct))
             }
         });
         Self {
