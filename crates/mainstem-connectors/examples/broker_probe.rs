@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_millis(1);
 /// Records that are due within so long go together.
 const PAUSE: Duration = Duration::from_micros(500);
+/// Between two records that are looked at one by one.
+const APART: Duration = Duration::from_millis(5);
 /// More than are ever due at once, but after a long stop.
 const BATCH_MAX: u64 = 500;
 const PRODUCE: i16 = 0;
@@ -248,7 +250,8 @@ fn through(address: &str, [from, to]: [&str; 2], count: u64, record: &str) {
     let mut offset = 0;
     let mut times = Vec::new();
     for number in 0..count {
-        thread::sleep(10 * PAUSE);
+        // The rate of this load: the system is idle when the next record comes.
+        thread::sleep(APART);
         let mut builder = BatchBuilder::new(Compression::None);
         let text = record.replace('#', &number.to_string());
         builder.push(now_ms(), None, Some(text.as_bytes()), &[]);

@@ -20,8 +20,8 @@ mod up;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The allocator asks for pages of 2 MiB, and where the system gives them a broker that needs 18 MB holds 50, and joins pay
-/// more for the zeros in them than they gain (docs/benchmarks-broker.md).
+/// The allocator asks for pages of 2 MiB. Where the system gives them a broker that needs 22 MB holds 50, and most queries with
+/// much state pay more for clearing them than they gain (docs/internals/performance.md).
 #[cfg(target_os = "linux")]
 fn stay_small() {
     // A system that refuses gives the pages, and nothing is wrong but the memory.

@@ -8,7 +8,6 @@
 use std::borrow::Borrow;
 use std::io;
 
-use bytes::Bytes;
 use mainstem_log::{FileRange, Isolation, ReadError};
 
 use super::Reply;
@@ -46,10 +45,19 @@ impl FetchAnswer {
         self.bytes
     }
 
-    /// Puts the records into the answer, as `read` reads them.
-    pub fn load(&mut self, read: impl Fn(&[FileRange]) -> io::Result<Bytes>) -> io::Result<()> {
+    /// Reads the records into the answer.
+    pub fn load(&mut self) -> io::Result<()> {
         for (topic, partition, ranges) in self.ranges.drain(..) {
-            let records = read(&ranges)?;
+            let records = match &ranges[..] {
+                [range] => range.read()?,
+                ranges => {
+                    let mut all = Vec::new();
+                    for range in ranges {
+                        range.read_to(&mut all)?;
+                    }
+                    all.into()
+                }
+            };
             self.response.responses[topic].partitions[partition].records = Some(records);
         }
         Ok(())
@@ -229,7 +237,7 @@ fn read(
         data.high_watermark = read.high_watermark;
         data.last_stable_offset = read.last_stable_offset;
         data.log_start_offset = read.log_start_offset;
-        data.records = Some(Bytes::new());
+        data.records = Some(bytes::Bytes::new());
         data.aborted_transactions = (isolation == Isolation::ReadCommitted).then(|| {
             let aborted = read.aborted.iter().map(|aborted| {
                 make(|transaction: &mut AbortedTransaction| {
@@ -266,7 +274,7 @@ fn empty(asked: &FetchPartition, start: i64, isolation: Isolation) -> PartitionD
         data.high_watermark = start;
         data.last_stable_offset = start;
         data.log_start_offset = start;
-        data.records = Some(Bytes::new());
+        data.records = Some(bytes::Bytes::new());
         data.aborted_transactions = (isolation == Isolation::ReadCommitted).then(Vec::new);
     })
 }
@@ -278,6 +286,6 @@ fn failed(asked: &FetchPartition, code: ErrorCode) -> PartitionData {
         data.high_watermark = -1;
         data.last_stable_offset = -1;
         data.log_start_offset = -1;
-        data.records = Some(Bytes::new());
+        data.records = Some(bytes::Bytes::new());
     })
 }

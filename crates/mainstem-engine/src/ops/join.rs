@@ -14,11 +14,9 @@ use arrow_select::{filter::filter, take::take};
 use mainstem_core::{Batch, Error, Result};
 
 use super::join_side::{NONE, Side};
+use super::probe::{Pairs, split_nulls};
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::plan::{Expiry, JoinKind, Residual};
-
-/// Pairs are turned into output when there are this many.
-const PAIRS_MAX: usize = 16_384;
 
 pub(crate) struct Join {
     kind: JoinKind,
@@ -36,13 +34,6 @@ pub(crate) struct JoinPlan {
     pub(crate) inputs: [Vec<ArrowType>; 2],
     pub(crate) changelog: [bool; 2],
     pub(crate) expiry: [Option<Expiry>; 2],
-}
-
-/// Rows of a batch and their partners on the other side.
-#[derive(Default)]
-struct Pairs {
-    rows: Vec<u32>,
-    partners: Vec<u32>,
 }
 
 impl Join {
@@ -72,19 +63,16 @@ impl Join {
     ) -> Result<()> {
         let (own, other) =
             if is_left { (&mut self.left, &self.right) } else { (&mut self.right, &self.left) };
-        let batch = match own.split_null_keys(&batch)? {
-            None => batch,
-            Some((with_keys, without)) => {
-                // Rows with NULL keys never find a partner, so they need no state.
-                if own.counts() && self.kind != JoinKind::Semi && !without.is_empty() {
-                    let rows = without.rows();
-                    let columns = without.columns().to_vec();
-                    let columns = pad(self.kind, is_left, columns, other.types(), rows);
-                    output.push(Batch::with_weights(columns, rows, without.weights().cloned()));
-                }
-                with_keys
-            }
-        };
+        let (batch, without) = split_nulls(&batch, &own.key_columns)?;
+        // Rows with NULL keys never find a partner, so they need no state.
+        if let Some(without) = without.filter(|rows| !rows.is_empty())
+            && own.counts()
+            && self.kind != JoinKind::Semi
+        {
+            let rows = without.rows();
+            let columns = pad(self.kind, is_left, without.columns().to_vec(), other.types(), rows);
+            output.push(Batch::with_weights(columns, rows, without.weights().cloned()));
+        }
         if batch.is_empty() {
             return Ok(());
         }
@@ -95,14 +83,13 @@ impl Join {
             let mut partner = first;
             let start = pairs.partners.len();
             while partner != NONE {
-                pairs.rows.push(row as u32);
-                pairs.partners.push(partner);
+                pairs.push(row, partner);
                 let other = if is_left { &self.right } else { &self.left };
                 partner = other.next(partner);
             }
             // The list starts with the row that came last.
             pairs.partners[start..].reverse();
-            if pairs.rows.len() >= PAIRS_MAX {
+            if pairs.is_full() {
                 let full = std::mem::take(&mut pairs);
                 self.settle_pairs(&batch, &entries, full, is_left, cx, output)?;
             }
@@ -188,7 +175,7 @@ impl Joining<'_> {
     /// The pairs that the residual condition lets through, and the columns of their partners if all had to be read for it.
     fn filter(
         &self,
-        pairs: Pairs,
+        mut pairs: Pairs,
         residual: Option<&Residual>,
         cx: &StepContext,
     ) -> Result<(Pairs, Option<Vec<ArrayRef>>)> {
@@ -212,7 +199,8 @@ impl Joining<'_> {
         let mask = residual.condition.eval_filter(&condition, &cx.eval())?;
         let kept = |column: &ArrayRef| Ok(filter(column, &mask)?);
         let whole = whole.map(|whole| whole.iter().map(kept).collect::<Result<_>>()).transpose()?;
-        Ok((pairs.filter(&mask), whole))
+        pairs.filter(&mask);
+        Ok((pairs, whole))
     }
 
     /// The joined rows, left columns first.
@@ -226,17 +214,6 @@ impl Joining<'_> {
         };
         columns.extend(rest);
         Ok(Batch::new(columns, pairs.rows.len()))
-    }
-}
-
-impl Pairs {
-    fn filter(self, mask: &BooleanArray) -> Self {
-        let keep: Vec<bool> = mask.iter().map(|keep| keep == Some(true)).collect();
-        let only = |values: Vec<u32>| {
-            let kept = values.into_iter().zip(&keep).filter(|(_, keep)| **keep);
-            kept.map(|(value, _)| value).collect()
-        };
-        Self { rows: only(self.rows), partners: only(self.partners) }
     }
 }
 

@@ -3,8 +3,7 @@
 //! column chunks and an entry is a row number; changing sides intern whole rows, so that a removal finds its row by
 //! one probe, and an entry is the row's id.
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
@@ -155,17 +154,6 @@ impl Side {
             Store::Appended(_) => self.next.len(),
             Store::Interned(rows) => rows.len(),
         }
-    }
-
-    /// The rows with and without a key, if there is one without.
-    pub(super) fn split_null_keys(&self, batch: &Batch) -> Result<Option<(Batch, Batch)>> {
-        let nulls = self.key_columns.iter().fold(None, |nulls: Option<NullBuffer>, &column| {
-            NullBuffer::union(nulls.as_ref(), batch.column(column).nulls())
-        });
-        let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return Ok(None) };
-        let valid: BooleanBuffer = nulls.into_inner();
-        let without = batch.filter(&BooleanArray::new(!&valid, None))?;
-        Ok(Some((batch.filter(&BooleanArray::new(valid, None))?, without)))
     }
 
     /// For each row of the other side's key columns, the first entry with that key.

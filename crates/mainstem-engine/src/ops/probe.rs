@@ -1,4 +1,4 @@
-//! A batch asks rows that are kept: what joins by time have in common.
+//! A batch asks rows that are kept: what joins have in common.
 //! Invariant: pairs are made in bounded pieces; a row with a NULL key has no partner. Weights are those of the batch
 //! that asks.
 
@@ -9,7 +9,7 @@ use mainstem_core::{Batch, Result};
 use crate::expr::{EvalContext, ExprRef};
 
 /// Pairs are turned into output when there are this many.
-pub(super) const PAIRS_MAX: usize = 16_384;
+const PAIRS_MAX: usize = 16_384;
 
 /// Rows of a batch and the kept rows they are paired with.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Pairs {
         self.rows.len() >= PAIRS_MAX
     }
 
-    fn filter(&mut self, mask: &BooleanArray) {
+    pub(super) fn filter(&mut self, mask: &BooleanArray) {
         let keep: Vec<bool> = mask.iter().map(|keep| keep == Some(true)).collect();
         let mut kept = keep.iter();
         self.rows.retain(|_| *kept.next().expect("one a pair"));

@@ -16,7 +16,7 @@ use mainstem_broker::wire::{
 };
 
 use super::transactor::offset_request;
-use super::{Client, Cx};
+use super::{Client, Cx, ok};
 use crate::check::{Note, Place};
 use crate::frame::Answer;
 
@@ -257,10 +257,6 @@ impl Member {
             _ => Step::Heartbeat,
         };
     }
-}
-
-fn ok(code: i16) -> Result<(), i16> {
-    if code == 0 { Ok(()) } else { Err(code) }
 }
 
 impl Client for Member {

@@ -13,6 +13,7 @@ use crate::trace::Trace;
 
 pub(crate) mod admin;
 pub(crate) mod auditor;
+mod identity;
 pub(crate) mod member;
 pub(crate) mod producer;
 pub(crate) mod reader;
@@ -29,6 +30,11 @@ pub(crate) trait Client: std::fmt::Debug {
     fn cut(&mut self, cx: &mut Cx<'_>);
     /// Whether it has done all it wanted to do; asked when the world has become calm.
     fn is_done(&self) -> bool;
+}
+
+/// What Kafka's error codes say: 0 is none.
+fn ok(code: i16) -> Result<(), i16> {
+    if code == 0 { Ok(()) } else { Err(code) }
 }
 
 /// What a client can see and do.

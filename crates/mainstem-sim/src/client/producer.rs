@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use mainstem_broker::ErrorCode;
 use mainstem_broker::wire::produce_request::{PartitionProduceData, TopicProduceData};
-use mainstem_broker::wire::{InitProducerIdRequest, ProduceRequest, make};
+use mainstem_broker::wire::{ProduceRequest, make};
 use mainstem_log::{BatchBuilder, Compression};
 
-use super::{Client, Cx};
+use super::{Client, Cx, identity};
 use crate::check::{Place, Sent, Uid};
 use crate::frame::{Answer, When};
 
@@ -164,13 +164,7 @@ impl Producer {
 
     fn ask_identity(&mut self, cx: &mut Cx<'_>) {
         self.asking = true;
-        let request = make(|request: &mut InitProducerIdRequest| {
-            request.transactional_id = None;
-            request.transaction_timeout_ms = 1_000;
-            request.producer_id = -1;
-            request.producer_epoch = -1;
-        });
-        cx.send(INIT, &request);
+        identity::ask(cx, INIT, None, 1_000);
     }
 
     fn told(&mut self, cx: &mut Cx<'_>, when: When, id: u64, code: i16, base_offset: i64) {
@@ -268,10 +262,8 @@ impl Client for Producer {
     fn answered(&mut self, tag: u64, answer: &Answer, cx: &mut Cx<'_>) {
         if tag == INIT {
             self.asking = false;
-            let response = answer.read::<InitProducerIdRequest>();
-            if response.error_code == 0 {
-                self.identity = Some((response.producer_id, response.producer_epoch));
-                cx.model.producer_id_given(response.producer_id, response.producer_epoch);
+            if let Ok(identity) = identity::given(answer, cx) {
+                self.identity = Some(identity);
             }
             return cx.wake_within(10_000);
         }

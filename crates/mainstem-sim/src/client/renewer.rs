@@ -10,15 +10,15 @@ use mainstem_broker::wire::offset_commit_request::{
 };
 use mainstem_broker::wire::produce_request::{PartitionProduceData, TopicProduceData};
 use mainstem_broker::wire::{
-    CreateTopicsRequest, DeleteTopicsRequest, InitProducerIdRequest, MetadataRequest,
-    OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, make,
+    CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetFetchRequest, ProduceRequest, make,
 };
 use mainstem_log::{BatchBuilder, Compression};
 
 use super::admin::{create, ids_request};
 use super::producer::push;
 use super::transactor::offset_request;
-use super::{Client, Cx};
+use super::{Client, Cx, identity, ok};
 use crate::check::{Place, Sent, Topic, Uid};
 use crate::frame::{Answer, When};
 
@@ -82,15 +82,7 @@ impl Renewer {
         self.tag += 1;
         self.asked = true;
         match self.step {
-            Step::Init => {
-                let request = make(|request: &mut InitProducerIdRequest| {
-                    request.transactional_id = None;
-                    request.transaction_timeout_ms = 1_000;
-                    request.producer_id = -1;
-                    request.producer_epoch = -1;
-                });
-                cx.send(self.tag, &request);
-            }
+            Step::Init => identity::ask(cx, self.tag, None, 1_000),
             Step::Create => cx.send(self.tag, &create(&self.topic)),
             Step::Settle => {
                 let mut request = offset_request(cx, GROUP, self.place());
@@ -178,10 +170,7 @@ impl Renewer {
     fn took(&mut self, answer: &Answer, cx: &mut Cx<'_>) -> Result<(), i16> {
         match self.step {
             Step::Init => {
-                let response = answer.read::<InitProducerIdRequest>();
-                ok(response.error_code)?;
-                self.identity = (response.producer_id, response.producer_epoch);
-                cx.model.producer_id_given(response.producer_id, response.producer_epoch);
+                self.identity = identity::given(answer, cx)?;
                 self.step = Step::Settle;
             }
             Step::Create => {
@@ -272,10 +261,6 @@ impl Renewer {
     fn acked(&self, cx: &mut Cx<'_>, when: When, uids: &[Uid], base_offset: i64) {
         cx.model.acked(self.place(), when, uids, base_offset);
     }
-}
-
-fn ok(code: i16) -> Result<(), i16> {
-    if code == 0 { Ok(()) } else { Err(code) }
 }
 
 impl Client for Renewer {

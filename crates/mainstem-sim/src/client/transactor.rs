@@ -14,13 +14,13 @@ use mainstem_broker::wire::txn_offset_commit_request::{
 };
 use mainstem_broker::wire::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, EndTxnRequest, FetchRequest,
-    InitProducerIdRequest, OffsetFetchRequest, ProduceRequest, TxnOffsetCommitRequest, make,
+    OffsetFetchRequest, ProduceRequest, TxnOffsetCommitRequest, make,
 };
 use mainstem_log::{BatchBuilder, Compression};
 
 use super::producer::push;
 use super::reader::{fetch_request, fetched};
-use super::{Client, Cx};
+use super::{Client, Cx, identity, ok};
 use crate::check::{Note, Place, Sent, Uid, transform_group};
 use crate::frame::{Answer, When};
 
@@ -147,7 +147,7 @@ impl Transactor {
         self.tag += 1;
         self.asked = true;
         match self.step {
-            Step::Init => self.ask_identity(cx),
+            Step::Init => identity::ask(cx, self.tag, Some(&self.id), self.timeout_ms),
             Step::Position => self.ask_position(cx),
             Step::Read => self.ask_input(cx),
             Step::AddPartitions => self.ask_partitions(cx),
@@ -174,16 +174,6 @@ impl Transactor {
                 cx.send(self.tag, &request);
             }
         }
-    }
-
-    fn ask_identity(&self, cx: &mut Cx<'_>) {
-        let request = make(|request: &mut InitProducerIdRequest| {
-            request.transactional_id = Some(self.id.as_str().into());
-            request.transaction_timeout_ms = self.timeout_ms;
-            request.producer_id = -1;
-            request.producer_epoch = -1;
-        });
-        cx.send(self.tag, &request);
     }
 
     fn ask_position(&self, cx: &mut Cx<'_>) {
@@ -286,10 +276,7 @@ impl Transactor {
     fn took(&mut self, answer: &Answer, cx: &mut Cx<'_>) -> Result<(), i16> {
         match self.step {
             Step::Init => {
-                let response = answer.read::<InitProducerIdRequest>();
-                ok(response.error_code)?;
-                self.identity = (response.producer_id, response.producer_epoch);
-                cx.model.producer_id_given(response.producer_id, response.producer_epoch);
+                self.identity = identity::given(answer, cx)?;
                 self.sequences.clear();
                 self.step = Step::Position;
                 if self.input.is_none() {
@@ -399,10 +386,6 @@ pub(crate) fn offset_request(cx: &Cx<'_>, group: &str, place: Place) -> OffsetFe
             topic.partition_indexes = vec![place.partition];
         })]);
     })
-}
-
-fn ok(code: i16) -> Result<(), i16> {
-    if code == 0 { Ok(()) } else { Err(code) }
 }
 
 impl Client for Transactor {

@@ -7,7 +7,6 @@ use mainstem_broker::wire::StrBytes;
 use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
 use mainstem_core::{Error, ErrorKind, Result};
 
-use super::buffers::Buffers;
 use super::host::Host;
 
 /// Answers up to this size are read from files where they are asked for: their pages are as good as always in memory.
@@ -19,14 +18,13 @@ pub(crate) struct Client {
     host: Host,
     address: StrBytes,
     advertised: Arc<Endpoint>,
-    buffers: Buffers,
 }
 
 impl Client {
     pub(crate) fn new(host: Host) -> Self {
         let address = StrBytes::from("127.0.0.1");
         let advertised = Arc::new(Endpoint { host: address.clone(), port: 0 });
-        Self { host, address, advertised, buffers: Buffers::default() }
+        Self { host, address, advertised }
     }
 
     /// Calls an API in one of its versions; records of a fetch are loaded.
@@ -50,10 +48,9 @@ impl Client {
         };
         let gone = |_| Error::unavailable("the broker of this process has stopped");
         let answer = self.host.call(call, request).map_err(gone)?;
-        let buffers = self.buffers.clone();
         Ok(async move {
             let response = answer.wait().await.map_err(gone)?;
-            load(response, buffers).await.map_err(|e| {
+            load(response).await.map_err(|e| {
                 let error = Error::new(ErrorKind::Corrupt, format!("records cannot be read: {e}"));
                 error.with_source(e)
             })
@@ -62,14 +59,12 @@ impl Client {
 }
 
 /// Reads what an answer has in files: large ones where blocking hurts nobody.
-async fn load(response: Response, buffers: Buffers) -> std::io::Result<Response> {
+async fn load(response: Response) -> std::io::Result<Response> {
     let Response::Fetch(mut answer) = response else { return Ok(response) };
     if answer.size_bytes() <= LOAD_INLINE_BYTES {
-        answer.load(|ranges| buffers.read(ranges))?;
+        answer.load()?;
         return Ok(Response::Fetch(answer));
     }
-    let loading = tokio::task::spawn_blocking(move || {
-        answer.load(|ranges| buffers.read(ranges)).map(|()| answer)
-    });
+    let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
     Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
 }

@@ -20,8 +20,6 @@ const FRAME_BYTES_MIN: usize = 8;
 const FIRST_READ_BYTES: usize = 512;
 /// Frames up to this size cost no budget: the number of connections bounds them.
 const FREE_BYTES: usize = 64 << 10;
-/// What a frame with a share of the budget may take before it has come: the largest frame of most clients.
-const STEP_BYTES: usize = 1 << 20;
 /// A connection that is silent for so long gives the memory of its last frames back.
 const BUFFER_KEPT: Duration = Duration::from_secs(1);
 const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
@@ -162,9 +160,8 @@ impl FrameReader {
                 deadline += FRAME_TIMEOUT_A_MIB * u32::try_from(size >> 20).unwrap_or(u32::MAX);
             }
             let missing = end - self.buffer.len();
-            // At most as much again as has come, or came before; one step to what most large frames are, once it is paid for.
-            let step = if share.is_some() { STEP_BYTES } else { self.usual };
-            let room = missing.min(self.buffer.len().max(step));
+            // At most as much again as has come, or came before.
+            let room = missing.min(self.buffer.len().max(self.usual));
             self.read(stream, room, deadline, size).await?;
         }
         self.buffer.advance(PREFIX_BYTES);

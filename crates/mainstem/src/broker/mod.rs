@@ -5,12 +5,11 @@
 //! |---|---|
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
-//! | `client`, `embedded`, `buffers` | callers inside of the process: any request, what the connectors need, and memory for it |
+//! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
 //! | `listener`, `connection`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
-mod buffers;
 mod client;
 mod connection;
 mod disk;
