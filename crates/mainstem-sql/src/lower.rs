@@ -2,7 +2,7 @@
 //! Invariant: a table that several queries of a job read is read once, with all columns that any of them needs; what
 //! a sink cannot take is refused here, before anything starts.
 
-mod join_expiry;
+pub(crate) mod join_expiry;
 mod match_recognize;
 mod over;
 mod rank;

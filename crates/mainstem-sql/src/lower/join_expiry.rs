@@ -20,15 +20,17 @@ pub(crate) const LATE_ROWS: &str = "mainstem.join.late-rows";
 
 /// Whether late rows may miss partners.
 pub(super) fn ignores_late_rows(settings: &BTreeMap<String, String>) -> SqlResult<bool> {
-    match settings.get(LATE_ROWS).map(String::as_str) {
-        None | Some("keep") => Ok(false),
-        Some("ignore") => Ok(true),
-        Some(other) => {
-            let message = format!("unknown value '{other}' of {LATE_ROWS}");
-            Err(SqlError::new(message, Span::default()).with_hint(
-                "keep joins rows later than the watermark with all rows, ignore lets joins forget what only they could meet",
-            ))
-        }
+    settings.get(LATE_ROWS).map_or(Ok(false), |value| is_ignore(value, Span::default()))
+}
+
+/// What a value of [`LATE_ROWS`], set at `span`, says.
+pub(crate) fn is_ignore(value: &str, span: Span) -> SqlResult<bool> {
+    match value {
+        "keep" => Ok(false),
+        "ignore" => Ok(true),
+        _ => Err(SqlError::new(format!("unknown value '{value}' of {LATE_ROWS}"), span).with_hint(
+            "keep joins rows later than the watermark with all rows, ignore lets joins forget what only they could meet",
+        )),
     }
 }
 
