@@ -85,6 +85,8 @@ pub struct Watermark {
     pub expr: Bound,
     /// As written.
     pub text: String,
+    /// `SOURCE_WATERMARK()`: `expr` is NULL and the table cannot be read.
+    pub of_source: bool,
 }
 
 /// A table.

@@ -44,9 +44,20 @@ pub struct Output {
     pub span: Span,
 }
 
-/// What identifies a scan that can be shared.
+/// What identifies a scan that can be shared; its whole declaration, as ALTER TABLE may stand between two queries.
 fn scan_key(table: &Table, options: &Options) -> String {
-    format!("{}{options:?}", table.name)
+    format!("{}{options:?}", table.to_sql(&|_| false))
+}
+
+/// A table that asks its source for watermarks can be declared, but no connector here gives any.
+fn no_source_watermark(table: &Table) -> SqlError {
+    let connector = table.options.get("connector").map_or("", String::as_str);
+    let message = format!(
+        "table '{}' declares SOURCE_WATERMARK(), but connector '{connector}' gives no watermarks of its own",
+        table.name
+    );
+    SqlError::new(message, Span::default())
+        .with_hint("write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND in its CREATE TABLE")
 }
 
 /// A job of all `outputs` together.
@@ -510,6 +521,9 @@ impl Lowering<'_> {
         }
         let known = known::of_filters(filters, &|c| table.columns[c].data_type.clone());
         let computed = |c: &usize| match &table.columns[*c].source {
+        if table.watermark.as_ref().is_some_and(|w| w.of_source) {
+            return Err(no_source_watermark(table));
+        }
             ColumnSource::Computed { expr, .. } => Some(known::with_constants(expr, &known)),
             _ => None,
         };

@@ -160,7 +160,8 @@ impl ScriptSession {
                     None => self.settings.clear(),
                 }
                 let functions = std::mem::take(&mut self.session.functions);
-                self.session = Session { functions, ..Session::default() };
+                let database = std::mem::take(&mut self.session.database);
+                self.session = Session { functions, database, ..Session::default() };
                 let left = self.settings.clone();
                 left.into_iter().try_for_each(|(key, value)| self.set(key, value, span))
             }

@@ -14,6 +14,8 @@ pub struct Session {
     pub null_in_sink: NullInSink,
     /// `table.exec.emit.*`.
     pub emit: Emit,
+    /// The database in use, for CURRENT_DATABASE().
+    pub database: String,
     /// CREATE FUNCTION, by upper-case name.
     pub functions: BTreeMap<String, Arc<UserFunction>>,
 }
@@ -71,6 +73,7 @@ impl Default for Session {
             time_zone: chrono_tz::UTC,
             null_in_sink: NullInSink::Refuse,
             emit: Emit::default(),
+            database: crate::catalog::DEFAULT_DATABASE.to_owned(),
             functions: BTreeMap::new(),
         }
     }

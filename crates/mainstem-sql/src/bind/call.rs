@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::TimestampMillisecondArray;
+use arrow_array::{StringArray, TimestampMillisecondArray};
 use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::expr::Value;
 
@@ -12,6 +12,7 @@ use crate::bound::{Bound, BoundKind};
 use crate::cast::CastMode;
 use crate::error::{SqlError, SqlResult};
 use crate::functions::temporal::{extract, overlaps, rounding, timestamp_add, timestamp_diff};
+use crate::functions::flink_catalogue::REFUSED;
 use crate::functions::{self, Binding};
 use crate::operators::BinaryOp;
 use crate::session::Session;
@@ -100,6 +101,10 @@ impl ExprBinder<'_> {
     pub(super) fn function(&self, name: &str, args: &[Bound], span: Span) -> SqlResult<Bound> {
         match (name, args) {
             ("PROCTIME", []) => return Ok(proctime()),
+            ("CURRENT_DATABASE", []) => {
+                let name = StringArray::from(vec![self.session.database.as_str()]);
+                return Ok(Bound::literal(Arc::new(name), TypeKind::STRING.not_null()));
+            }
             ("CURRENT_WATERMARK", [column]) => return self.current_watermark(column, span),
             ("COALESCE", [_, ..]) => return self.coalesce(args, span),
             ("IFNULL", _) => return self.if_null(args, span),
@@ -213,6 +218,10 @@ pub(super) fn proctime() -> Bound {
 }
 
 fn unknown(name: &str, session: &Session, span: Span) -> SqlError {
+    if let Some((_, why, remedy)) = REFUSED.iter().find(|(known, ..)| *known == name) {
+        return SqlError::new(format!("{name} is not supported here: {why}"), span)
+            .with_hint(*remedy);
+    }
     let error = SqlError::new(format!("unknown function '{name}'"), span);
     let declared = session.functions.keys().map(String::as_str);
     let names = functions::all().map(|f| f.name).chain(declared);

@@ -11,7 +11,8 @@ use super::expr::ExprBinder;
 use super::like::{Rules, inherit};
 use super::{Context, unknown_column};
 use crate::ast::{
-    ColumnDef, ColumnKind, CreateTable, DistributionDef, Ident, ObjectName, PrimaryKeyDef,
+    ColumnDef, ColumnKind, CreateTable, DistributionDef, Expr, ExprKind, Ident, ObjectName,
+    PrimaryKeyDef,
 };
 use crate::bound::{Bound, BoundKind};
 use crate::catalog::{ColumnSource, Object, Table, TableColumn, Watermark};
@@ -296,6 +297,12 @@ fn bind_watermark(
         return Err(SqlError::new("a processing time needs no watermark", name.span));
     }
     check_rowtime(&table.columns[column].data_type, &name.value, name.span)?;
+    if is_source_watermark(&def.expr) {
+        // A marker: the table can be declared, shown and written, but not be read.
+        let expr = Bound::null(&table.columns[column].data_type);
+        let text = slice(text, def.expr.span);
+        return Ok(Watermark { column, expr, text, of_source: true });
+    }
     let expr = ExprBinder::new(context.session, &all).bind(&def.expr)?;
     if !expr.data_type.kind.is_timestamp() {
         let message = format!("a watermark must be a timestamp, this is {}", expr.data_type);
@@ -310,7 +317,13 @@ fn bind_watermark(
             name.value, table.columns[column].data_type
         )));
     }
-    Ok(Watermark { column, expr, text: slice(text, def.expr.span) })
+    Ok(Watermark { column, expr, text: slice(text, def.expr.span), of_source: false })
+}
+
+/// `SOURCE_WATERMARK()` and nothing else.
+fn is_source_watermark(expr: &Expr) -> bool {
+    let ExprKind::Function(call) = expr.kind.as_ref() else { return false };
+    call.args.is_empty() && call.name.last().value.eq_ignore_ascii_case("SOURCE_WATERMARK")
 }
 
 fn check_rowtime(data_type: &DataType, name: &str, span: Span) -> SqlResult<()> {

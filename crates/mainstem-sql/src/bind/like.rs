@@ -180,10 +180,10 @@ fn leave_out_columns(mut table: Table, rules: &Rules, span: Span) -> SqlResult<T
         columns_of(expr).iter().try_for_each(|&c| place(user, c).map(drop))?;
         Ok::<_, SqlError>(expr.remap(&|c| place(user, c).expect("checked above")))
     };
-    if let Some(Watermark { column, expr, text }) = table.watermark.take() {
+    if let Some(Watermark { column, expr, text, of_source }) = table.watermark.take() {
         let user = "the watermark";
         table.watermark =
-            Some(Watermark { column: place(user, column)?, expr: moved(user, &expr)?, text });
+            Some(Watermark { column: place(user, column)?, expr: moved(user, &expr)?, text, of_source });
     }
     let indices = |user: &str, old: &[usize]| {
         old.iter().map(|&c| place(user, c)).collect::<SqlResult<Vec<_>>>()

@@ -339,6 +339,24 @@ pub static CATALOGUE: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What does not run here: the function, why, and what to do instead.
+pub static REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "SOURCE_WATERMARK",
+        "no connector gives watermarks of its own",
+        "write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND",
+    ),
+    ("OBJECT_OF", "it makes an object of a Java class", "use ROW(...); mainstem deploy runs it on Flink"),
+    (
+        "OBJECT_UPDATE",
+        "it changes an object of a Java class",
+        "use ROW(...); mainstem deploy runs it on Flink",
+    ),
+    ("ML_PREDICT", "it calls a model that a service runs", "mainstem deploy runs it on Flink"),
+    ("ML_EVALUATE", "it calls a model that a service runs", "mainstem deploy runs it on Flink"),
+    ("VECTOR_SEARCH", "it calls an index that a service runs", "mainstem deploy runs it on Flink"),
+];
+
 /// Each documented function with its category.
 pub fn documented() -> impl Iterator<Item = (&'static str, &'static str)> {
     CATALOGUE.iter().flat_map(|(category, names)| names.iter().map(|name| (*category, *name)))

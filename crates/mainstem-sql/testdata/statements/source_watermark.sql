@@ -1,0 +1,13 @@
+CREATE TABLE sw (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS SOURCE_WATERMARK()) WITH ('connector' = 'datagen', 'number-of-rows' = '2');
+DESCRIBE sw;
+SHOW CREATE TABLE sw;
+SELECT a IS NULL FROM sw;
+CREATE VIEW over_sw AS SELECT a FROM sw;
+CREATE TABLE like_sw LIKE sw;
+DESCRIBE like_sw;
+CREATE TABLE sw2 (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS SOURCE_WATERMARK() - INTERVAL '1' SECOND) WITH ('connector' = 'datagen', 'number-of-rows' = '2');
+CREATE TABLE sw3 (a INT, ts TIMESTAMP_LTZ(3), WATERMARK FOR ts AS SOURCE_WATERMARK()) WITH ('connector' = 'datagen', 'number-of-rows' = '2');
+DESCRIBE sw3;
+CREATE TABLE sw5 (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS SOURCE_WATERMARK()) WITH ('connector' = 'blackhole');
+INSERT INTO sw5 VALUES (1, TIMESTAMP '2024-01-01 00:00:00');
+SELECT SOURCE_WATERMARK();
