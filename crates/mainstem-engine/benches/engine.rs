@@ -159,6 +159,7 @@ fn join() -> Plan {
         right_keys: vec![0],
         residual: None,
         expiry: [None; 2],
+        ttl_ms: [None; 2],
     };
     let node = plan.node(kind, &[left, right], &[LONG; 4], false);
     plan.sink(node, ChangelogMode::AppendOnly)

@@ -97,7 +97,9 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             sessions(node, input(0))?
         }
         NodeKind::Aggregate { .. } => Box::new(Aggregate::new(&aggregate(graph, index)?)?),
-        NodeKind::UpsertNormalize { key } => Box::new(UpsertNormalize::new(key, &input(0).output)?),
+        NodeKind::UpsertNormalize { key } => {
+            Box::new(UpsertNormalize::new(key, &input(0).output, node.state_ttl_ms)?)
+        }
         NodeKind::Over { partition, order, time, calls } => {
             let (input, changelog) = (input(0).output.clone(), input(0).changelog);
             let (partition, order, calls) = (partition.clone(), order.clone(), calls.clone());
@@ -244,7 +246,8 @@ fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {
 }
 
 fn regular_join(node: &Node, inputs: [&Node; 2]) -> Result<Join> {
-    let NodeKind::Join { kind, left_keys, right_keys, residual, expiry } = &node.kind else {
+    let NodeKind::Join { kind, left_keys, right_keys, residual, expiry, ttl_ms } = &node.kind
+    else {
         return Err(Error::internal("not a regular join"));
     };
     Join::new(&JoinPlan {
@@ -282,6 +285,7 @@ fn moved_into_filter(graph: &Graph, index: usize) -> Option<Vec<usize>> {
 }
 
 fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
+        ttl_ms: *ttl_ms,
     let node = graph.node(index);
     let NodeKind::Rank { partition, order, latest_first, function, from, to, with_rank, emit } =
         &node.kind
@@ -328,6 +332,7 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
     Ok(AggregatePlan {
         keys: keys.clone(),
         aggregates: aggregates.clone(),
+        ttl_ms: node.state_ttl_ms,
         input: input.output.clone(),
         changelog: input.changelog,
         final_only: *final_only,

@@ -37,9 +37,10 @@ pub struct Node {
     pub output: Vec<ArrowType>,
     /// False if every output weight is +1 by construction.
     pub changelog: bool,
-    /// State that was not written for so long, by the clock, may be forgotten (`table.exec.state.ttl`). `Aggregate`
-    /// forgets a group before a step reads it; what was emitted of it stays, and its next row starts it anew. The
-    /// other operators keep their state.
+    /// State that was not written for so long, by the clock, is forgotten (`table.exec.state.ttl`): groups of `Aggregate`,
+    /// keys of `UpsertNormalize`, partitions of a `Rank` that keeps one row of append-only input. Forgotten before a step
+    /// reads it; what was emitted of it stays, and its next row starts it anew. `Join` has a time for each side; the other
+    /// operators keep their state.
     pub state_ttl_ms: Option<i64>,
 }
 
@@ -201,6 +202,9 @@ pub enum NodeKind {
     },
     /// OVER: all input columns, then one a call; every row of the input comes out once.
     /// With `time`, over append-only input whose first order column is that time, ascending, and calls that look back
+        /// How long rows of input 0 and input 1 that nobody writes are kept, by the clock: to write a row is to bring it,
+        /// to take it back or, where rows without a partner matter, to change how many it has. Not together with `expiry`.
+        ttl_ms: [Option<i64>; 2],
     /// only: a row waits until the watermark passes its time (event time) or comes out in its step (processing time),
     /// and is never taken back. A row is late, dropped and counted, if the watermark had passed it before the step
     /// (frames that start at the partition's start), or if a row of its partition and time or a later one came out

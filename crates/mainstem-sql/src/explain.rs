@@ -1,11 +1,13 @@
 //! EXPLAIN: the engine's plan as a tree, with changelog mode and state per node.
 
+mod join;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, OverCall, OverFunction};
-use mainstem_engine::plan::{JoinKind, NodeKind, Plan, TimeSource};
+use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{EmitSpec, WindowKind};
 
@@ -13,13 +15,14 @@ use crate::catalog::Table;
 use crate::narrow::Reading;
 use crate::rel::{RelField, Sessions, Windows};
 
-/// One tree a sink; a node that several read is printed once and referred to later.
-pub(crate) fn explain(plan: &Plan) -> Vec<String> {
+/// One tree a sink; a node that several read is printed once and referred to later. `could_expire`: joins whose rows
+/// would, if late rows did not count.
+pub(crate) fn explain(plan: &Plan, could_expire: &BTreeSet<usize>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut shown = BTreeSet::new();
     for (index, node) in plan.nodes.iter().enumerate() {
         if matches!(node.kind, NodeKind::Sink { .. }) {
-            tree(plan, index, 0, &mut shown, &mut lines);
+            tree(plan, index, 0, could_expire, &mut shown, &mut lines);
         }
     }
     lines
@@ -29,6 +32,7 @@ fn tree(
     plan: &Plan,
     index: usize,
     depth: usize,
+    could_expire: &BTreeSet<usize>,
     shown: &mut BTreeSet<usize>,
     out: &mut Vec<String>,
 ) {
@@ -41,19 +45,14 @@ fn tree(
     }
     let mode = if node.changelog { "I,UB,UA,D" } else { "I" };
     let parallelism = if is_single(plan, index) { "1" } else { "N" };
-    let mut state = state(plan, index).unwrap_or_default();
-    // Of the state that nothing else bounds, groups alone have a time to live.
-    let unbounded = matches!(node.kind, NodeKind::Join { .. } | NodeKind::UpsertNormalize { .. });
-    if unbounded && node.state_ttl_ms.is_some() {
-        state.push_str(", whatever table.exec.state.ttl says");
-    }
+    let state = state(plan, index, could_expire).unwrap_or_default();
     let state = if state.is_empty() { state } else { format!(", state=[{state}]") };
     out.push(format!(
         "{indent}{lead}{}  changelogMode=[{mode}], parallelism=[{parallelism}]{state}",
         node.name
     ));
     for &input in &node.inputs {
-        tree(plan, input, depth + 1, shown, out);
+        tree(plan, input, depth + 1, could_expire, shown, out);
     }
 }
 
@@ -68,7 +67,7 @@ fn is_single(plan: &Plan, index: usize) -> bool {
     }
 }
 
-fn state(plan: &Plan, index: usize) -> Option<String> {
+fn state(plan: &Plan, index: usize, could_expire: &BTreeSet<usize>) -> Option<String> {
     let node = &plan.nodes[index];
     let retracts = node.inputs.iter().any(|i| plan.nodes[*i].changelog);
     Some(match &node.kind {
@@ -103,27 +102,17 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
             "rows until the watermark passes, then started runs of each key, freed when they end"
                 .to_owned()
         }
-        NodeKind::Join { expiry, .. } if expiry.iter().all(Option::is_some) => {
-            "rows of both inputs until the watermark passes the end of what they can meet".to_owned()
-        }
-        NodeKind::Join { kind, expiry, .. } => {
-            if let Some(side) = expiry.iter().position(Option::is_some) {
-                let (bounded, other) = if side == 0 { ("left", "right") } else { ("right", "left") };
-                return Some(format!(
-                    "{bounded} rows until the watermark passes the end of what they can meet; {other} rows until the \
-                     {bounded} input has ended: they grow"
-                ));
-            }
-            let both = node.inputs.iter().all(|i| plan.nodes[*i].changelog);
-            regular_join_state(*kind, both).to_owned()
-        }
+        NodeKind::Join { .. } => join::state(plan, index, could_expire),
         NodeKind::Over { time, calls, .. } => over_state(*time, calls),
         NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
         | NodeKind::WindowJoin { .. } => return crate::lower::join_state(&node.kind),
-        NodeKind::UpsertNormalize { .. } => "the last row of each key".to_owned(),
-        NodeKind::Rank { .. } => rank_state(&node.kind, retracts),
+        NodeKind::UpsertNormalize { .. } => match node.state_ttl_ms {
+            Some(ms) => format!("the last row of each key, forgotten {ms} ms after it"),
+            None => "the last row of each key".to_owned(),
+        },
+        NodeKind::Rank { .. } => rank_state(node, retracts),
         NodeKind::TemporalSort { time: TimeSource::EventTime { .. }, .. } => {
             "rows until the watermark passes them".to_owned()
         }
@@ -133,24 +122,11 @@ fn state(plan: &Plan, index: usize) -> Option<String> {
     })
 }
 
-/// What a regular join keeps, both inputs of which may take rows back.
-fn regular_join_state(kind: JoinKind, both_retract: bool) -> &'static str {
-    match (kind, both_retract) {
-        (_, true) => "all rows of both inputs, kept until they are retracted",
-        (JoinKind::Inner, false) => {
-            "all rows of both inputs, kept until they are retracted or the other input has ended: it grows, \
-             as no condition bounds the difference of two time attributes"
-        }
-        (_, false) => {
-            "all rows of both inputs, kept until they are retracted: it grows, \
-             as no condition bounds the difference of two time attributes"
-        }
-    }
-}
-
 /// What a rank keeps, and what bounds it.
-fn rank_state(kind: &NodeKind, retracts: bool) -> String {
-    let NodeKind::Rank { partition, order, latest_first, function, to, emit, .. } = kind else {
+fn rank_state(node: &Node, retracts: bool) -> String {
+    let NodeKind::Rank { partition, order, latest_first, function, from, to, emit, .. } =
+        &node.kind
+    else {
         return String::new();
     };
     let wanted = match to {
@@ -160,6 +136,8 @@ fn rank_state(kind: &NodeKind, retracts: bool) -> String {
     };
     let in_order_of_arrival =
         order.is_empty() && !latest_first && *function == RankFunction::RowNumber;
+    let keeps_one =
+        *to == RankEnd::Constant(1) && *from <= 1 && *function == RankFunction::RowNumber;
     match emit {
         RankEmit::Windows { .. } => {
             format!("{wanted} of each partition of open windows, freed when the watermark passes")
@@ -174,6 +152,10 @@ fn rank_state(kind: &NodeKind, retracts: bool) -> String {
             "one counter per partition, kept for ever".to_owned()
         }
         RankEmit::Changes if partition.is_empty() => wanted,
+        RankEmit::Changes if keeps_one && node.state_ttl_ms.is_some() => {
+            let ttl = node.state_ttl_ms.unwrap_or_default();
+            format!("{wanted} of each partition, forgotten {ttl} ms after it came")
+        }
         RankEmit::Changes => format!("{wanted} of each partition, kept for ever"),
     }
 }

@@ -100,6 +100,7 @@ pub fn lower(
         state_ttl_ms: state_ttl(settings)?,
         group_ttl_ms: None,
         ignores_late_rows: late_rows,
+        could_expire: BTreeSet::new(),
     };
     for output in &outputs {
         lowering.survey_scan(&output.rel, None);
@@ -108,10 +109,10 @@ pub fn lower(
     for output in outputs {
         lowering.output(output)?;
     }
-    let Lowering { mut plan, sources, sinks, .. } = lowering;
+    let Lowering { mut plan, sources, sinks, could_expire, .. } = lowering;
     plan.sources = sources.len();
     plan.sinks = sinks.len();
-    let explain = explain::explain(&plan);
+    let explain = explain::explain(&plan, &could_expire);
     Ok(Job { plan, sources, sinks, explain, settings: settings.clone() })
 }
 
@@ -173,6 +174,8 @@ struct Lowering<'a> {
     group_ttl_ms: Option<i64>,
     /// Rows later than the watermark need not find all their partners.
     ignores_late_rows: bool,
+    /// Joins whose rows would expire if late rows did not count.
+    could_expire: BTreeSet<usize>,
 }
 
 impl Lowering<'_> {
@@ -355,7 +358,9 @@ impl Lowering<'_> {
     }
 
     fn join(&mut self, rel: &Rel) -> SqlResult<usize> {
-        let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = &rel.kind else {
+        let RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms } =
+            &rel.kind
+        else {
             unreachable!("called for joins only")
         };
         let types = rel.types();
@@ -370,21 +375,30 @@ impl Lowering<'_> {
         let keys = if keys.is_empty() { "no keys".to_owned() } else { keys.join(" AND ") };
         let rest = residual.as_ref().map_or(String::new(), |r| format!(", {}", r.fingerprint()));
         let name = format!("Join({kind:?}, {keys}{rest})");
+        // 0 is for ever.
+        let ttl_ms = ttl_ms.map(|hint| hint.or(self.state_ttl_ms).filter(|ms| *ms > 0));
         let outer = !matches!(
             kind,
             mainstem_engine::plan::JoinKind::Inner | mainstem_engine::plan::JoinKind::Semi
         );
         let changelog = outer || self.changelog(l) || self.changelog(r);
+        let mut expiry = if changelog { [None; 2] } else { join_expiry::expiry(rel) };
+        if !self.ignores_late_rows && expiry.iter().any(Option::is_some) {
+            self.could_expire.insert(self.plan.nodes.len());
+        }
+        if !self.ignores_late_rows {
+            expiry = [None; 2];
+        }
+        for (expiry, ttl_ms) in expiry.iter_mut().zip(ttl_ms) {
+            *expiry = expiry.filter(|_| ttl_ms.is_none());
+        }
         let node = NodeKind::Join {
             kind: *kind,
             left_keys: left_keys.clone(),
             right_keys: right_keys.clone(),
             residual: residual.as_ref().map(compact),
-            expiry: if changelog || !self.ignores_late_rows {
-                [None; 2]
-            } else {
-                join_expiry::expiry(rel)
-            },
+            expiry,
+            ttl_ms,
         };
         Ok(self.push(node, vec![l, r], name, &types, changelog))
     }

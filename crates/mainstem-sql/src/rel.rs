@@ -205,6 +205,8 @@ pub enum RelKind {
         right_keys: Vec<usize>,
         /// Over left columns then right columns.
         residual: Option<Bound>,
+        /// How long rows of either side are kept that nobody writes, by hint; 0 is for ever.
+        ttl_ms: [Option<i64>; 2],
     },
     /// A join that goes by time besides its keys.
     TimedJoin {

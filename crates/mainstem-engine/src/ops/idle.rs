@@ -21,6 +21,10 @@ impl Idle {
         Self { ttl_ms, written: Vec::new(), timers: Vec::new(), due: BTreeMap::new() }
     }
 
+    pub(super) fn ttl_ms(&self) -> i64 {
+        self.ttl_ms
+    }
+
     /// `key` is written now.
     pub(super) fn write(&mut self, key: u32, now_ms: i64) {
         let at = key as usize;

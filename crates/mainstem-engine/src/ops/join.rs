@@ -3,7 +3,8 @@
 //! left rows with the old right ones, then the new right rows with all left ones; so dL x R + L x dR + dL x dR. Rows
 //! without a partner (outer, semi, anti) are settled once, at the end of the step, so none is shown for a moment.
 //! An inner join forgets the rows of one input once the other has ended, and rows that have expired, for they will find
-//! no new partner; apart from that, state grows with its inputs.
+//! no new partner; with a time to live any join forgets the rows that nobody wrote for so long, and what it emitted of
+//! them stays; apart from that, state grows with its inputs.
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub(crate) struct JoinPlan {
     pub(crate) inputs: [Vec<ArrowType>; 2],
     pub(crate) changelog: [bool; 2],
     pub(crate) expiry: [Option<Expiry>; 2],
+    pub(crate) ttl_ms: [Option<i64>; 2],
 }
 
 impl Join {
@@ -41,8 +43,10 @@ impl Join {
         let counts_left = !matches!(plan.kind, JoinKind::Inner | JoinKind::Right);
         let counts_right = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
         let side = |at: usize, counts| {
-            let side = Side::new(&plan.keys[at], &plan.inputs[at], plan.changelog[at], counts)?;
-            Ok::<_, Error>(side.with_expiry(plan.expiry[at]))
+            let ttl_ms = plan.ttl_ms[at];
+            let interns = plan.changelog[at] || ttl_ms.is_some();
+            let side = Side::new(&plan.keys[at], &plan.inputs[at], interns, counts)?;
+            Ok::<_, Error>(side.with_expiry(plan.expiry[at]).with_time_to_live(ttl_ms))
         };
         Ok(Self {
             kind: plan.kind,
@@ -249,6 +253,8 @@ fn weighted(batch: Batch, weights: Vec<i64>) -> Result<Batch> {
 impl Operator for Join {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
+        self.left.forget_idle(cx.now_ms);
+        self.right.forget_idle(cx.now_ms);
         let ended = [inputs[0].ended, inputs[1].ended];
         let forgets = |at: usize| self.kind == JoinKind::Inner && ended[1 - at];
         let keep = [!forgets(0), !forgets(1)];

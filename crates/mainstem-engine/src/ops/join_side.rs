@@ -1,12 +1,14 @@
 //! One side of a join: a hash index from keys to rows.
 //! Invariant: an entry is a row with its weight; entries of one key form a list. Append-only sides keep rows in
 //! column chunks and an entry is a row number; changing sides intern whole rows, so that a removal finds its row by
-//! one probe, and an entry is the row's id.
+//! one probe, and an entry is the row's id. Sides with a time to live intern their rows too: equal rows are written, and
+//! forgotten, together, as in Flink.
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
+use super::idle::Idle;
 use super::rows::Rows;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
@@ -73,6 +75,10 @@ pub(super) struct Side {
     expires: Vec<i64>,
     /// With so many entries it is time to look which have expired.
     crowded: usize,
+    /// With a time to live: which entries have outlived it.
+    idle: Option<Idle>,
+    /// With a time to live: the step's time.
+    now_ms: i64,
 }
 
 impl Side {
@@ -104,6 +110,8 @@ impl Side {
             expiry: None,
             expires: Vec::new(),
             crowded: CROWDED_MIN,
+            idle: None,
+            now_ms: 0,
         })
     }
 
@@ -112,12 +120,35 @@ impl Side {
         Self { expiry, ..self }
     }
 
+    /// An entry is forgotten when neither it nor the number of its partners, where that matters, changed for so long; only
+    /// for sides that intern their rows.
+    pub(super) fn with_time_to_live(self, ttl_ms: Option<i64>) -> Self {
+        Self { idle: ttl_ms.map(Idle::new), ..self }
+    }
+
+    /// Begins a step: forgets what has outlived its time to live.
+    pub(super) fn forget_idle(&mut self, now_ms: i64) {
+        let Some(idle) = &mut self.idle else { return };
+        self.now_ms = now_ms;
+        let expired = idle.expired(now_ms);
+        expired.iter().for_each(|&entry| self.weights[entry as usize] = 0);
+        self.dead.extend(expired);
+        self.forget_dead();
+    }
+
+    fn written(&mut self, entry: u32) {
+        if let Some(idle) = &mut self.idle {
+            idle.write(entry, self.now_ms);
+        }
+    }
+
     /// Forgets all rows.
     pub(super) fn clear(&mut self) -> Result<()> {
         if self.len() > 0 {
             let changelog = matches!(self.store, Store::Interned(_));
             let empty = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
-            *self = empty.with_expiry(self.expiry);
+            let ttl_ms = self.idle.as_ref().map(Idle::ttl_ms);
+            *self = empty.with_expiry(self.expiry).with_time_to_live(ttl_ms);
         }
         Ok(())
     }
@@ -255,7 +286,8 @@ impl Side {
         let at = entry as usize;
         self.touch(entry, self.weights[at]);
         self.weights[at] += weight;
-        if self.weights[at] == 0 {
+        self.written(entry);
+        if self.weights[at] == 0 || (self.weights[at] < 0 && self.idle.is_some()) {
             self.dead.push(entry);
         }
         let is_new = !self.links[at].linked;
@@ -284,6 +316,7 @@ impl Side {
         if self.counts {
             self.touch(entry, self.weight(entry));
             self.matches[entry as usize].weight += weight;
+            self.written(entry);
         }
     }
 
@@ -296,15 +329,22 @@ impl Side {
         touched
     }
 
-    /// Frees the entries whose weight is 0 at the end of the step.
+    /// Frees the entries whose weight is 0 at the end of the step. With a time to live, a row that is taken back and not
+    /// there was forgotten: it is owed to nobody.
     pub(super) fn forget_dead(&mut self) {
         let Store::Interned(rows) = &mut self.store else { return };
         let (mut entries, mut keys) = (Vec::new(), Vec::new());
         for entry in std::mem::take(&mut self.dead) {
             let at = entry as usize;
             let link = self.links[at];
+            if self.idle.is_some() {
+                self.weights[at] = self.weights[at].max(0);
+            }
             if self.weights[at] != 0 || !link.linked {
                 continue;
+            }
+            if let Some(idle) = &mut self.idle {
+                idle.forget(entry);
             }
             let next = self.next[at];
             match link.previous {
@@ -338,6 +378,7 @@ impl Side {
             + (self.weights.capacity() + self.expires.capacity()) * 8
             + self.links.capacity() * size_of::<Link>()
             + self.matches.capacity() * size_of::<Matches>()
+            + self.idle.as_ref().map_or(0, Idle::size_bytes)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Upserts by key to a true changelog.
 //! Invariant: after each step the rows that came out, added up, are the last row of each key. Within a step only the
-//! last word on a key counts.
+//! last word on a key counts. With a time to live a key that nobody writes for so long is forgotten; what was emitted of it
+//! stays.
 
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
+use super::idle::Idle;
 use super::rows::Rows;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
@@ -20,10 +22,12 @@ pub(crate) struct UpsertNormalize {
     rows: Rows,
     /// Scratch: the last row of this step for each key, plus one.
     last: Vec<u32>,
+    /// With a time to live: which keys have outlived it.
+    idle: Option<Idle>,
 }
 
 impl UpsertNormalize {
-    pub(crate) fn new(key: &[usize], types: &[ArrowType]) -> Result<Self> {
+    pub(crate) fn new(key: &[usize], types: &[ArrowType], ttl_ms: Option<i64>) -> Result<Self> {
         let key_types: Vec<_> = key.iter().map(|&i| types[i].clone()).collect();
         Ok(Self {
             key_columns: key.to_vec(),
@@ -31,15 +35,33 @@ impl UpsertNormalize {
             current: Vec::new(),
             rows: Rows::new(types),
             last: Vec::new(),
+            idle: ttl_ms.map(Idle::new),
         })
+    }
+
+    /// Forgets the keys that nobody has written for their time to live.
+    fn expire(&mut self, now_ms: i64) {
+        let Some(idle) = &mut self.idle else { return };
+        let expired = idle.expired(now_ms);
+        let rows = expired.iter().filter_map(|&id| self.current[id as usize].take()).count();
+        self.rows.release(rows);
+        self.keys.release(&expired);
+    }
+
+    /// Keys of a step: `gone` are those whose last word was a removal.
+    fn write(&mut self, touched: &[u32], gone: &[u32], now_ms: i64) {
+        let Some(idle) = &mut self.idle else { return };
+        touched.iter().for_each(|&id| idle.write(id, now_ms));
+        gone.iter().for_each(|&id| idle.forget(id));
     }
 }
 
 impl Operator for UpsertNormalize {
-    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches: Vec<Batch> =
             inputs.into_iter().flat_map(|i| i.batches).filter(|b| !b.is_empty()).collect();
         let Some(all) = Batch::concat(&batches)? else { return Ok(Vec::new()) };
+        self.expire(cx.now_ms);
         let mut ids = Vec::new();
         let keys = all.project(&self.key_columns);
         self.keys.intern(keys.columns(), all.rows(), &mut ids)?;
@@ -74,6 +96,7 @@ impl Operator for UpsertNormalize {
                 self.current[id as usize] = Some(row);
             }
         }
+        self.write(&touched, &gone, cx.now_ms);
         self.keys.release(&gone);
         if self.rows.release(old.len()) {
             self.rows.rewrite(self.current.iter_mut().flatten())?;
@@ -94,6 +117,7 @@ impl Operator for UpsertNormalize {
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.size_bytes() + self.rows.size_bytes() + self.current.capacity() * 8
+        let idle = self.idle.as_ref().map_or(0, Idle::size_bytes);
+        self.keys.size_bytes() + self.rows.size_bytes() + self.current.capacity() * 8 + idle
     }
 }

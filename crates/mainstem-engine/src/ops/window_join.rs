@@ -52,6 +52,7 @@ impl WindowJoin {
         Self {
             join: JoinPlan {
                 expiry: [None; 2],
+                ttl_ms: [None; 2],
                 kind: plan.kind,
                 keys: [keys(0), keys(1)],
                 residual: plan.residual.clone().map(|condition| Residual {

@@ -33,6 +33,7 @@ fn plan(kind: JoinKind, changelog: [bool; 2], with_residual: bool) -> Plan {
         right_keys: vec![0],
         residual: residual.map(|condition| Residual { condition, columns: vec![0, 1, 2, 3] }),
         expiry: [None; 2],
+        ttl_ms: [None; 2],
     };
     let join = plan.node(kind, &[left, right], vec![INT; width], true);
     plan.sink(join, ChangelogMode::Retract);
@@ -103,11 +104,19 @@ proptest! {
         with_residual: bool,
         steps in any_steps(),
         workers in 1usize..4,
+        // Which sides have a time to live; it is too long to matter.
+        lives: [bool; 2],
         // From which step on each side has ended.
         ends: [u8; 2],
     ) {
         let ends = ends.map(|end| usize::from(end % 16));
-        let mut driver = Driver::new(&plan(kind, changelog, with_residual), workers);
+        let mut plan = plan(kind, changelog, with_residual);
+        for node in &mut plan.nodes {
+            if let NodeKind::Join { ttl_ms, .. } = &mut node.kind {
+                *ttl_ms = lives.map(|lives| lives.then_some(i64::MAX));
+            }
+        }
+        let mut driver = Driver::new(&plan, workers);
         let mut held: [Rows; 2] = [Rows::new(), Rows::new()];
         for (at, step) in steps.into_iter().enumerate() {
             let mut changes: [Vec<(Row, i64)>; 2] = [Vec::new(), Vec::new()];

@@ -10,5 +10,6 @@ mod sessions;
 mod small_ops;
 mod support;
 mod timed_joins;
+mod time_to_live;
 mod updates;
 mod windows;

@@ -180,7 +180,7 @@ impl Correlation<'_> {
     }
 
     fn join(&self, kind: RelKind, duplicates_matter: bool) -> SqlResult<Pulled> {
-        let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = kind else {
+        let RelKind::Join { left, right, kind, left_keys, right_keys, residual, .. } = kind else {
             unreachable!("called for joins only")
         };
         let is_inner = kind == JoinKind::Inner || (kind == JoinKind::Semi && !duplicates_matter);

@@ -68,6 +68,8 @@ struct Binder<'a> {
     view_depth: usize,
     /// The query around the sub-query that is bound.
     scope: Option<std::rc::Rc<scope::Scope>>,
+    /// What the hints of the query say.
+    ttl: state_ttl::TimesToLive,
 }
 
 /// An expression that reads no column.
@@ -77,7 +79,8 @@ pub fn bind_constant(session: &Session, expr: &crate::ast::Expr) -> SqlResult<cr
 
 /// A query as a relation.
 pub fn bind_query(context: Context<'_>, query: &crate::ast::Query) -> SqlResult<Rel> {
-    Binder { context, ctes: Vec::new(), view_depth: 0, scope: None }.query(query)
+    Binder { context, ctes: Vec::new(), view_depth: 0, scope: None, ttl: Default::default() }
+        .query(query)
 }
 
 /// The error for a column that does not exist, with the nearest one that does.

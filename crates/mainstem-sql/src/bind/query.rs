@@ -62,6 +62,10 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn select(&mut self, select: &Select) -> SqlResult<Rel> {
+        self.under_hints(select, |binder| binder.select_hinted(select))
+    }
+
+    fn select_hinted(&mut self, select: &Select) -> SqlResult<Rel> {
         let mut rel = match &select.from {
             Some(from) => self.from(from)?,
             None => {
@@ -79,13 +83,16 @@ impl<'a> Binder<'a> {
                 SelectItem::Wildcard { .. } => false,
             })
             || select.qualify.as_ref().is_some_and(has_aggregate);
-        self.check_state_ttl(select, aggregated)?;
         let rel = if aggregated {
             self.aggregate_select(select, rel)?
         } else {
             self.plain_select(select, rel)?
         };
-        Ok(if select.distinct { distinct(rel) } else { rel })
+        Ok(match select.distinct {
+            true if aggregated => distinct(rel),
+            true => self.groups_kept(distinct(rel), select),
+            false => rel,
+        })
     }
 
     fn plain_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
@@ -118,7 +125,7 @@ impl<'a> Binder<'a> {
         let qualify = over::qualify(&binder, select)?;
         let having = select.having.as_ref().map(|h| binder.condition(h, "HAVING")).transpose()?;
         let rel = self.aggregation(input, grouping.into_inner(), window, select.span)?;
-        let mut rel = self.with_state_ttl(rel, select)?;
+        let mut rel = self.groups_kept(rel, select);
         if let Some(predicate) = having {
             rel = self.filtered(rel, predicate, &asked)?;
         }
@@ -128,6 +135,7 @@ impl<'a> Binder<'a> {
     }
 
     pub(super) fn from(&mut self, table: &TableRef) -> SqlResult<Rel> {
+        self.ttl.see(table);
         match table {
             TableRef::Table { name, hints, system_time, alias } => {
                 if let Some(time) = system_time {
@@ -236,6 +244,8 @@ impl<'a> Binder<'a> {
         constraint: &JoinConstraint,
         span: Span,
     ) -> SqlResult<Rel> {
+        let tables = [left, right];
+        self.ttl.see(right);
         let left = self.from(left)?;
         if let TableRef::Unnest { expr, with_ordinality, alias, span } = right {
             let rel = self.unnest(left, expr, *with_ordinality, alias.as_ref(), kind, *span)?;
@@ -274,14 +284,17 @@ impl<'a> Binder<'a> {
         };
         let condition = match constraint {
             JoinConstraint::On(expr) if kind == JoinType::Inner && has_subquery(expr) => {
-                return self.join_on_subqueries(left, right, expr, fields);
+                return self.join_on_subqueries([left, right], tables, expr, fields);
             }
             JoinConstraint::On(expr) => Some(self.expressions(&fields).condition(expr, "ON")?),
             _ => self.equal_names(&pairs, &fields, width, span)?,
         };
         let joined = match as_of {
             Some(time) => self.join_as_of(left, right, time, kind, condition, fields)?,
-            None => equi_join(left, right, join_kind(kind), condition, fields),
+            None => {
+                let rel = equi_join(left, right, join_kind(kind), condition, fields);
+                self.rows_kept(rel, tables)
+            }
         };
         match constraint {
             JoinConstraint::Using(_) | JoinConstraint::Natural => {
@@ -659,6 +672,7 @@ pub(super) fn regular_join(
             left_keys,
             right_keys,
             residual,
+            ttl_ms: [None; 2],
         },
         fields: all,
     };

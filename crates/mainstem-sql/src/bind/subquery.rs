@@ -14,7 +14,7 @@ use super::attach::Attach;
 use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
 use super::scope::{Scope, Subqueries, Surroundings, Test, Used};
-use crate::ast::{Expr, ExprKind, Query};
+use crate::ast::{Expr, ExprKind, Query, TableRef};
 use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
@@ -222,8 +222,8 @@ impl Binder<'_> {
     /// An inner join whose condition has sub-queries: those parts of it are conditions on the joined rows.
     pub(super) fn join_on_subqueries(
         &mut self,
-        left: Rel,
-        right: Rel,
+        [left, right]: [Rel; 2],
+        tables: [&TableRef; 2],
         on: &Expr,
         fields: Vec<RelField>,
     ) -> SqlResult<Rel> {
@@ -236,6 +236,7 @@ impl Binder<'_> {
             .map(|part| binder.condition(part, "ON"))
             .collect::<SqlResult<Vec<_>>>()?;
         let rel = equi_join(left, right, JoinKind::Inner, conjunction(early), fields);
+        let rel = self.rows_kept(rel, tables);
         late.into_iter().try_fold(rel, |rel, part| self.restricted(rel, part, "ON"))
     }
 

@@ -12,6 +12,7 @@ use mainstem_engine::window::WindowKind;
 
 use super::Binder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
+use super::state_ttl::kept_for;
 use crate::ast::{Expr, JoinType};
 use crate::bound::{Bound, BoundKind};
 use crate::error::{SqlError, SqlResult};
@@ -34,11 +35,11 @@ pub(super) fn recognised(rel: Rel) -> Rel {
 }
 
 fn by_time(join: Rel) -> Rel {
-    let Rel { kind: RelKind::Join { left, right, kind, left_keys, right_keys, residual }, fields } =
-        join
+    let RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms } = join.kind
     else {
         return join;
     };
+    let fields = join.fields;
     let mut pairs: Vec<(usize, usize)> = left_keys.into_iter().zip(right_keys).collect();
     let mut rest = Vec::new();
     if let Some(residual) = residual {
@@ -62,7 +63,7 @@ fn by_time(join: Rel) -> Rel {
     let residual = conjunction(rest);
     let Some(by) = by else {
         return Rel {
-            kind: RelKind::Join { left, right, kind, left_keys, right_keys, residual },
+            kind: RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms },
             fields,
         };
     };
@@ -458,7 +459,8 @@ impl Binder<'_> {
         let width = left.fields.len();
         let joined = super::query::regular_join(left, right, kind, condition, fields);
         self.with_kind(joined, &|this, join| {
-            let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = join.kind
+            let RelKind::Join { left, right, kind, left_keys, right_keys, residual, .. } =
+                join.kind
             else {
                 return Ok(join);
             };
@@ -527,9 +529,11 @@ impl Binder<'_> {
                 left_keys,
                 right_keys,
                 residual,
+                ttl_ms,
             } => {
                 let left = Box::new(self.conditions_into_joins(*left)?);
-                let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                let kind =
+                    RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms };
                 Ok(Rel { kind, fields: rel.fields })
             }
             kind => Ok(Rel { kind, fields: rel.fields }),
@@ -556,7 +560,7 @@ impl Binder<'_> {
                 let rel = Rel { kind: RelKind::Project { input: Box::new(input), exprs }, fields };
                 Ok(under(rel, stay))
             }
-            RelKind::Join { left, right, kind, left_keys, right_keys, residual } => {
+            RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms } => {
                 let width = left.fields.len();
                 match kind {
                     JoinKind::Inner => {
@@ -568,19 +572,33 @@ impl Binder<'_> {
                         let right = self.spread(*right, sides.right)?;
                         let condition = conjunction(sides.both);
                         let joined = equi_join(left, right, kind, condition, fields);
-                        Ok(under(joined, sides.rest))
+                        Ok(under(kept_for(joined, ttl_ms), sides.rest))
                     }
                     JoinKind::Left | JoinKind::Semi | JoinKind::Anti => {
                         let mut sides = sorted(parts, width);
                         let left = Box::new(self.spread(*left, sides.left.split_off(0))?);
                         let stay = sides.over_both(width);
-                        let kind =
-                            RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                        let kind = RelKind::Join {
+                            left,
+                            right,
+                            kind,
+                            left_keys,
+                            right_keys,
+                            residual,
+                            ttl_ms,
+                        };
                         Ok(under(Rel { kind, fields }, stay))
                     }
                     JoinKind::Right | JoinKind::Full => {
-                        let kind =
-                            RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+                        let kind = RelKind::Join {
+                            left,
+                            right,
+                            kind,
+                            left_keys,
+                            right_keys,
+                            residual,
+                            ttl_ms,
+                        };
                         Ok(under(Rel { kind, fields }, parts))
                     }
                 }

@@ -243,7 +243,7 @@ fn over(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
 }
 
 fn join(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
-    let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = kind else {
+    let RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms } = kind else {
         unreachable!("called for joins only")
     };
     let width = left.fields.len();
@@ -264,7 +264,7 @@ fn join(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
     let kept = made.iter().map(|&o| fields[o].clone()).collect();
     let left = Box::new(prune(*left, &on_left));
     let right = Box::new(prune(*right, &on_right));
-    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms };
     Rel { kind, fields: kept }.select(&places(wanted, &outputs))
 }
 

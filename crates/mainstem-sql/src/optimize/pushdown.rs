@@ -113,7 +113,7 @@ pub(super) fn split(parts: Vec<Bound>, first: impl Fn(&Bound) -> bool) -> (Vec<B
 /// Conditions on one side of a join, on that side. All but inner joins keep or lose left rows whatever the columns of
 /// those are, and right columns may be NULL behind them.
 fn below_join(kind: RelKind, fields: Vec<RelField>, parts: Vec<Bound>) -> Rel {
-    let RelKind::Join { left, right, kind, left_keys, right_keys, residual } = kind else {
+    let RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms } = kind else {
         unreachable!("called for joins only")
     };
     let width = left.fields.len();
@@ -126,7 +126,7 @@ fn below_join(kind: RelKind, fields: Vec<RelField>, parts: Vec<Bound>) -> Rel {
     let to_right = to_right.iter().map(|p| p.remap(&|c| c - width)).collect();
     let left = Box::new(filtered(*left, to_left));
     let right = Box::new(filtered(*right, to_right));
-    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual };
+    let kind = RelKind::Join { left, right, kind, left_keys, right_keys, residual, ttl_ms };
     keep(Rel { kind, fields }, stay)
 }
 

@@ -16,7 +16,6 @@ SELECT APPROX_COUNT_DISTINCT(bidder) AS p FROM bids;
 SELECT JSON_OBJECTAGG(quantity VALUE bidder) AS p FROM bids;
 SELECT /*+ STATE_TTL('x' = '1 h') */ COUNT(*) AS n FROM bids;
 SELECT /*+ STATE_TTL('bids' = 'soon') */ COUNT(*) AS n FROM bids;
-SELECT /*+ STATE_TTL('a' = '1 h', 'b' = '1 h') */ a.auction FROM bids AS a JOIN bids AS b ON a.auction = b.quantity;
 SET 'table.exec.emit.early-fire.enabled' = 'maybe';
 SET 'table.exec.emit.early-fire.enabled' = 'true';
 SELECT COUNT(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);

@@ -1,10 +1,11 @@
 //! The first row of each partition of append-only input, as a changelog: top-1, and deduplication by event time.
-//! Invariant: one row a partition is kept, for ever. Only what is first at the end of a batch is copied; a step puts
+//! Invariant: one row a partition is kept, for ever or until nobody has won for its time to live. Only what is first at the end of a batch is copied; a step puts
 //! out, per partition, what was first before it (-1) and what is first after it (+1), if they differ.
 
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
 
+use super::super::idle::Idle;
 use super::RankPlan;
 use super::order::{Encoded, Entry, SortKeys};
 use super::store::{Appended, Store};
@@ -30,6 +31,8 @@ pub(super) struct Best {
     won: Vec<u32>,
     /// Scratch, by partition: its place among those that changed in this step, plus one.
     places: Vec<u32>,
+    /// With a time to live: which partitions have outlived it.
+    idle: Option<Idle>,
 }
 
 /// A partition whose first row changed, and the row before the step.
@@ -52,7 +55,22 @@ impl Best {
             ids: Vec::new(),
             won: Vec::new(),
             places: Vec::new(),
+            idle: plan.ttl_ms.map(Idle::new),
         })
+    }
+
+    /// Forgets the partitions whose first row nobody has replaced for its time to live.
+    fn expire(&mut self, now_ms: i64) {
+        let Some(idle) = &mut self.idle else { return };
+        let expired = idle.expired(now_ms);
+        for &partition in &expired {
+            let entry = &mut self.best[partition as usize];
+            let row = entry.row();
+            entry.set_row(NO_ROW);
+            self.keys.forget(row);
+            self.appended().drop_row(row);
+        }
+        self.table.release(&expired);
     }
 
     fn appended(&mut self) -> &mut Appended {
@@ -63,7 +81,12 @@ impl Best {
     }
 
     /// Returns the rows that are first now; `changed` has their partitions in the same order behind `from`.
-    fn absorb(&mut self, batch: &Batch, changed: &mut Vec<Changed>) -> Result<Option<Batch>> {
+    fn absorb(
+        &mut self,
+        batch: &Batch,
+        now_ms: i64,
+        changed: &mut Vec<Changed>,
+    ) -> Result<Option<Batch>> {
         let keys = batch.project(&self.columns);
         self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
         let bound = self.table.bound();
@@ -84,6 +107,9 @@ impl Best {
             }
         }
         for &partition in &winners {
+            if let Some(idle) = &mut self.idle {
+                idle.write(partition, now_ms);
+            }
             let at = partition as usize;
             let row = std::mem::take(&mut self.won[at]) as usize - 1;
             let old = self.best[at].row();
@@ -143,11 +169,12 @@ impl Best {
 }
 
 impl Operator for Best {
-    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        self.expire(cx.now_ms);
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         let (mut changed, mut fresh, mut count) = (Vec::new(), None, 0);
         for batch in batches.filter(|batch| !batch.is_empty()) {
-            fresh = self.absorb(&batch, &mut changed)?;
+            fresh = self.absorb(&batch, cx.now_ms, &mut changed)?;
             count += 1;
         }
         let old: Vec<u32> = changed.iter().map(|c| c.before).filter(|&r| r != NO_ROW).collect();
@@ -185,5 +212,6 @@ impl Operator for Best {
             + self.keys.size_bytes()
             + self.best.capacity() * size_of::<Entry>()
             + (self.won.capacity() + self.places.capacity()) * 4
+            + self.idle.as_ref().map_or(0, Idle::size_bytes)
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct RankPlan {
     pub(crate) input: Vec<ArrowType>,
     /// The input's rows may be taken back.
     pub(crate) changelog: bool,
+    /// For the one row a partition that is kept of append-only input.
+    pub(crate) ttl_ms: Option<i64>,
 }
 
 impl RankPlan {

@@ -1,0 +1,8 @@
+-- Hints: STATE_TTL where the condition of the join stands in WHERE; 0 is for ever.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Shipments (order_id BIGINT, ship_time TIMESTAMP(3),
+  WATERMARK FOR ship_time AS ship_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/shipments.json', 'format' = 'json');
+SELECT /*+ STATE_TTL('o' = '0s', 's' = '1h') */ o.order_id, s.ship_time FROM Orders AS o, Shipments AS s WHERE o.order_id = s.order_id;
