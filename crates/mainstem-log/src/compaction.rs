@@ -91,8 +91,8 @@ impl Log {
         let end = self.end_of(count - 1);
         for at in 0..self.segments.len() {
             self.load_index(at)?;
-            let index = self.segments[at].loaded_index().expect("it was loaded");
-            aborted.extend(index.aborted.iter().filter(|aborted| aborted.first_offset < end));
+            let ended = self.aborted_in(at)?.iter();
+            aborted.extend(ended.filter(|aborted| aborted.first_offset < end));
             if at < count {
                 let end_offset = self.end_of(at);
                 let segment = &mut self.segments[at];

@@ -1,4 +1,4 @@
-//! Small files beside the segments: index, producer snapshot, checkpoint of the log, plan of a swap.
+//! Small files beside the segments: index, producer snapshot, checkpoint of the log, plan of a swap, note of a cut.
 //! Every one is `magic u32 | body | crc32c u32` in big endian; the magic names kind and version, the CRC covers all before it.
 //! Invariant: a file that was cut, torn or flipped reads as `None`, never as something else. What each owner does then is its
 //! own affair: all but the checkpoint can be rebuilt from the segments.
@@ -67,6 +67,11 @@ impl<'a> Fields<'a> {
     pub(crate) fn count(&mut self, item_bytes: usize) -> Option<usize> {
         let count = self.u32()? as usize;
         (count.checked_mul(item_bytes)? <= self.0.len()).then_some(count)
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     pub(crate) fn end(self) -> Option<()> {

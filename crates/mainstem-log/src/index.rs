@@ -15,6 +15,7 @@
 //! timestamp of all batches before the entry (ascending, too). The first batch has no entry.
 
 use crate::framed;
+use crate::record_batch::BatchError;
 
 const MAGIC: [u8; 4] = *b"MSI1";
 /// What no timestamp is greater than.
@@ -50,6 +51,9 @@ pub(crate) struct Index {
     pub(crate) first_timestamp: i64,
     pub(crate) max_timestamp: i64,
     pub(crate) aborted: Vec<AbortedTransaction>,
+    /// Damage, by offset, that hides how a transaction ended which may have ended here: `aborted` is not to be relied on. Only
+    /// of an index that was built anew, and never stored.
+    pub(crate) doubt: Option<(i64, BatchError)>,
     pub(crate) entries: Vec<IndexEntry>,
 }
 
@@ -64,6 +68,7 @@ impl Index {
             first_timestamp: NO_TIMESTAMP,
             max_timestamp: NO_TIMESTAMP,
             aborted: Vec::new(),
+            doubt: None,
             entries: Vec::new(),
         }
     }

@@ -4,8 +4,8 @@
 //! [`CompactionJob`], and the [`FileRange`]s of a [`Read`].
 //!
 //! Files of a log, all in its folder: `NNN.log` (batches of Kafka's format v2 one after another, readable by its tools),
-//! `NNN.index`, `NNN.snapshot` (producers), `log.checkpoint` (log start, compacted end), `compaction.swap` while a swap is decided.
-//! All but the first and the checkpoint can be rebuilt.
+//! `NNN.index`, `NNN.snapshot` (producers), `log.checkpoint` (log start, compacted end), `compaction.swap` while a swap is decided,
+//! `log.cut` while nobody was told of a cut. All but the first, the checkpoint and the last can be rebuilt.
 //! Does not decide who may write, nor whether a partition belongs to a transaction: the broker does.
 
 mod batch_builder;
@@ -14,6 +14,7 @@ mod compaction;
 mod compaction_swap;
 mod compactor;
 mod compression;
+mod cut_note;
 mod error;
 mod faulty_disk;
 mod framed;

@@ -7,6 +7,7 @@
 
 use crate::batch_builder::control_batch;
 use crate::checkpoint::Checkpoint;
+use crate::cut_note::CutNote;
 use crate::error::{AppendError, DiskContext, LogError};
 use crate::framed;
 use crate::index::AbortedTransaction;
@@ -76,6 +77,8 @@ pub struct Log {
     pub(crate) compacting: bool,
     /// Files of deleted segments, and when to unlink them.
     pub(crate) unlinks: VecDeque<(i64, i64)>,
+    /// There is a note of a cut that nobody was told of.
+    pub(crate) cut_noted: bool,
 }
 
 /// A position in a segment.
@@ -378,7 +381,9 @@ impl Log {
             self.disk.create_folder(&self.folder).doing("creating", &self.folder)?;
             self.folder_unsynced = true;
         }
-        self.segments.push_back(Segment::create(&*self.disk, &self.folder, self.log_end_offset)?);
+        let mut segment = Segment::create(&*self.disk, &self.folder, self.log_end_offset)?;
+        segment.first_open = Some(self.producers.first_open());
+        self.segments.push_back(segment);
         self.names_unsynced = true;
         self.active_since_ms = now_ms;
         self.recent.clear();
@@ -467,6 +472,20 @@ impl Log {
     /// Whether this producer has an open transaction here.
     pub fn has_open_transaction(&self, producer_id: i64) -> bool {
         self.producers.open_from(producer_id).is_some()
+    }
+
+    /// Whether the opening, or an earlier one, cut something off, and [`Self::cut_is_told`] was not called since.
+    pub fn is_cut_untold(&self) -> bool {
+        self.cut_noted
+    }
+
+    /// To be called once somebody knows what the opening said of a cut: else the next one says it again.
+    pub fn cut_is_told(&mut self) -> Result<(), LogError> {
+        if self.cut_noted {
+            CutNote::remove(&*self.disk, &self.folder)?;
+            self.cut_noted = false;
+        }
+        Ok(())
     }
 
     /// Removes the log from the disk.

@@ -215,7 +215,7 @@ impl Producers {
     /// The last stable offset below a high watermark: no record before it can still be taken back. A transaction counts as
     /// ended when its marker is below the high watermark.
     pub(crate) fn last_stable_offset(&self, high_watermark: i64) -> i64 {
-        let open = self.open.first_key_value().map_or(i64::MAX, |(at, _)| *at);
+        let open = self.first_open();
         let ending = self
             .ended
             .iter()
@@ -223,6 +223,11 @@ impl Producers {
             .map(|ended| ended.first_offset)
             .min();
         open.min(ending.unwrap_or(i64::MAX)).min(high_watermark)
+    }
+
+    /// The first offset of the oldest open transaction; `i64::MAX` if there is none.
+    pub(crate) fn first_open(&self) -> i64 {
+        self.open.first_key_value().map_or(i64::MAX, |(at, _)| *at)
     }
 
     /// Forgets the ends of transactions whose markers are below the high watermark.

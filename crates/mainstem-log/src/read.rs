@@ -5,7 +5,9 @@
 
 use crate::error::{DiskContext, LogError, ReadError};
 use crate::framed;
-use crate::log::{Log, Place};
+use crate::index::AbortedTransaction;
+use crate::log::{Log, Place, snapshot_path};
+use crate::producer_state::Producers;
 use crate::record_batch::{BatchError, BatchHeader};
 use crate::records::RecordLimits;
 use crate::replay::{Site, read_batch};
@@ -245,21 +247,23 @@ impl Log {
         })
     }
 
-    /// Has the index of a segment in memory: the stored one, or one that is built anew.
+    /// Has the index of a segment in memory: the stored one, or one that is built anew, as far as damage lets it.
     pub(crate) fn load_index(&mut self, at: usize) -> Result<(), LogError> {
         if self.segments[at].loaded_index().is_some() {
             self.segments[at].loaded_index_mut();
             return Ok(());
         }
         let site = Site { disk: &*self.disk, folder: &self.folder };
+        let end_offset = self.end_of(at);
         let stored = self.segments[at].stored_index(site.disk, site.folder)?;
         let segment = &mut self.segments[at];
         if let Some(index) = stored.filter(|index| index.size_bytes == segment.size_bytes) {
             segment.set_index(index);
             return Ok(());
         }
-        let mut index = site.rebuild_entries(segment, self.settings.index_interval_bytes)?;
         let base_offset = segment.base_offset;
+        let (mut index, whole) =
+            site.rebuild_entries(segment, end_offset, self.settings.index_interval_bytes)?;
         let (from, mut producers) = site.newest_snapshot(&self.snapshots, base_offset)?;
         let first = self.segments.partition_point(|segment| segment.base_offset <= from);
         for earlier in first.saturating_sub(1)..=at {
@@ -269,17 +273,34 @@ impl Log {
                     index.aborted.push(aborted);
                 }
             })?;
-            // Without a marker nobody knows what was aborted.
-            site.refuse(damaged)?;
+            let mut doubts = damaged.into_iter().filter(|damaged| damaged.in_transaction);
+            index.doubt = index.doubt.or(doubts.next().map(|doubt| (doubt.offset, doubt.why)));
         }
-        let path = index_path(&self.folder, base_offset);
-        framed::write_file(&*self.disk, &path, &index.encode(base_offset), false)
-            .doing("writing", &path)?;
+        if whole && index.doubt.is_none() {
+            let path = index_path(&self.folder, base_offset);
+            framed::write_file(&*self.disk, &path, &index.encode(base_offset), false)
+                .doing("writing", &path)?;
+        }
         self.segments[at].set_index(index);
         Ok(())
     }
 
-    /// Aborted transactions that touch `[offset, upper)`; `from` is the segment of `offset`.
+    /// The aborted transactions that ended in a segment whose index is loaded. An error if damage hides how one ended: readers of
+    /// committed records cannot be served without.
+    pub(crate) fn aborted_in(&self, at: usize) -> Result<&[AbortedTransaction], LogError> {
+        let index = self.segments[at].loaded_index().expect("the caller loaded it");
+        match &index.doubt {
+            None => Ok(&index.aborted),
+            Some((offset, why)) => Err(LogError::Corrupt {
+                folder: self.folder.clone(),
+                offset: *offset,
+                source: why.clone(),
+            }),
+        }
+    }
+
+    /// Aborted transactions that touch `[offset, upper)`; `from` is the segment of `offset`. Of the segments behind `upper` only
+    /// those are looked at into which a transaction from before `upper` reaches, and nothing of them stays in memory.
     fn aborted_between(
         &mut self,
         from: usize,
@@ -287,22 +308,44 @@ impl Log {
         upper: i64,
     ) -> Result<Vec<Aborted>, LogError> {
         let mut found = Vec::new();
-        'segments: for at in from..self.segments.len() {
+        for at in from..self.segments.len() {
+            let behind = at > from && self.segments[at].base_offset >= upper;
+            if behind && self.first_open_at(at)?.is_some_and(|first| first >= upper) {
+                break;
+            }
+            let passing = behind && self.segments[at].loaded_index().is_none();
             self.load_index(at)?;
-            let index = self.segments[at].loaded_index().expect("it was loaded");
-            let first = index.aborted.partition_point(|aborted| aborted.last_offset < offset);
-            for aborted in &index.aborted[first..] {
+            let aborted = self.aborted_in(at)?;
+            let first = aborted.partition_point(|aborted| aborted.last_offset < offset);
+            let mut last = false;
+            for aborted in &aborted[first..] {
                 if aborted.first_offset < upper {
                     let (producer_id, first_offset) = (aborted.producer_id, aborted.first_offset);
                     found.push(Aborted { producer_id, first_offset });
                 }
-                if aborted.last_stable_offset >= upper {
-                    break 'segments;
-                }
+                last |= aborted.last_stable_offset >= upper;
+            }
+            if passing {
+                self.segments[at].drop_index();
+            }
+            if last {
+                break;
             }
         }
         found.sort_by_key(|aborted| aborted.first_offset);
         Ok(found)
+    }
+
+    /// Where the oldest transaction began that was open when a segment began; `None` if no snapshot tells.
+    fn first_open_at(&mut self, at: usize) -> Result<Option<i64>, LogError> {
+        let segment = &mut self.segments[at];
+        let base_offset = segment.base_offset;
+        if segment.first_open.is_none() && self.snapshots.binary_search(&base_offset).is_ok() {
+            let bytes = framed::read_file(&*self.disk, &snapshot_path(&self.folder, base_offset))?;
+            let producers = bytes.and_then(|bytes| Producers::decode(base_offset, &bytes));
+            segment.first_open = producers.map(|producers| producers.first_open());
+        }
+        Ok(segment.first_open)
     }
 
     /// A cheap estimate of what a read from `offset` could give; 0 means nothing, and is exact.

@@ -99,6 +99,12 @@ pub enum BatchError {
         /// What the batch says.
         found: i64,
     },
+    /// There is no batch where there was one.
+    #[error("nothing follows, though offsets up to {synced} were synced once")]
+    Missing {
+        /// Where the log went on.
+        synced: i64,
+    },
 }
 
 /// How the records of a batch are compressed.

@@ -4,15 +4,18 @@
 //! says was durable when it was written, whichever is more; so a crash costs the reading of some 32 MiB, not of the log.
 //!
 //! Damage of what was trusted is met by chance, where headers are read. Where batches do not fit to each other any more, the segment
-//! is read whole and cut at the first one that is bad, below the trusted offset or not: what comes after it cannot be told from
-//! what never was. A marker that cannot be read costs nothing but itself: how its transaction ended is not known, and that is said.
+//! is read whole, up to the first one that is bad. If that is below the trusted offset, an owner that cannot do without is refused
+//! (`refuse_damage`), and for others the log goes on with the next segment, if there is one. Else the log is cut there: what comes
+//! after it cannot be told from what never was. Either is said; a cut by the next opening, too, until it was told (`cut_note.rs`).
+//! A marker that cannot be read costs nothing but itself: how its transaction ended is not known, and that is said.
 //!
 //! Order: a swap of compaction that was decided is completed; leftovers go; segments below the log's start go; the tail is
-//! scanned (length, magic, CRC, offsets without gaps but where compaction made them); segments after a bad byte go; the producers
+//! scanned (length, magic, CRC, offsets without gaps but where compaction made them); segments after a cut go; the producers
 //! are read from the newest snapshot and the headers after it; what was scanned is synced.
 
 use crate::checkpoint::Checkpoint;
 use crate::compaction_swap::complete_swap;
+use crate::cut_note::CutNote;
 use crate::error::{DiskContext, LogError};
 use crate::framed;
 use crate::index::Index;
@@ -30,7 +33,7 @@ use std::sync::Arc;
 /// What opening found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Bytes cut off the end, later segments included.
+    /// Bytes cut off the end, later segments included; by an earlier opening, too, until [`Log::cut_is_told`].
     pub truncated_bytes: u64,
     /// Bytes whose checksums were read.
     pub scanned_bytes: u64,
@@ -64,6 +67,8 @@ struct Opening<'a> {
     /// Snapshots after this may miss aborted transactions in an index that was built anew.
     replay_from_max: i64,
     names_changed: bool,
+    refuse_damage: bool,
+    note: CutNote,
     recovery: Recovery,
 }
 
@@ -80,12 +85,13 @@ impl Log {
         now_ms: i64,
     ) -> Result<(Self, Recovery), LogError> {
         let site = Site { disk: &*disk, folder };
-        let mut opening = Opening::look(site, settings.index_interval_bytes, clean, now_ms)?;
+        let mut opening = Opening::look(site, &settings, clean, now_ms)?;
         let producers = match opening.open_clean(clean)? {
             Some(producers) => producers,
             None => opening.recover(recovery_point)?,
         };
-        let Opening { checkpoint, segments, snapshots, log_end_offset, recovery, .. } = opening;
+        let Opening { checkpoint, segments, snapshots, log_end_offset, note, recovery, .. } =
+            opening;
         let first = segments.back().and_then(Segment::loaded_index);
         let since = first.map_or(now_ms, |index| index.first_timestamp.clamp(0, now_ms.max(0)));
         let names_unsynced = !recovery.clean && !segments.is_empty();
@@ -115,6 +121,7 @@ impl Log {
             opened_ms: now_ms,
             compacting: false,
             unlinks: VecDeque::new(),
+            cut_noted: note != CutNote::default(),
             disk,
         };
         log.high_watermark_place = log.end_place();
@@ -127,12 +134,17 @@ impl<'a> Opening<'a> {
     /// What is in the folder, without the leftovers of a crash.
     fn look(
         site: Site<'a>,
-        interval_bytes: u32,
+        settings: &LogSettings,
         clean: bool,
         now_ms: i64,
     ) -> Result<Self, LogError> {
         complete_swap(&site)?;
         let mut recovery = Recovery::default();
+        let note = CutNote::load(site.disk, site.folder)?;
+        if let Some(note) = &note {
+            recovery.truncated_bytes = note.cut_bytes;
+            recovery.say(note.said.clone());
+        }
         let mut bases = Vec::new();
         let mut snapshots = Vec::new();
         for name in site.disk.list(site.folder).doing("listing", site.folder)? {
@@ -179,7 +191,7 @@ impl<'a> Opening<'a> {
         }
         Ok(Self {
             site,
-            interval_bytes,
+            interval_bytes: settings.index_interval_bytes,
             now_ms,
             log_end_offset: checkpoint.log_start_offset,
             checkpoint,
@@ -188,6 +200,8 @@ impl<'a> Opening<'a> {
             snapshots,
             replay_from_max: i64::MAX,
             names_changed: false,
+            refuse_damage: settings.refuse_damage,
+            note: note.unwrap_or_default(),
             recovery,
         })
     }
@@ -221,21 +235,17 @@ impl<'a> Opening<'a> {
         }
         let mut at = first;
         while at < self.segments.len() {
-            let follows = at == first || self.follows(self.segments[at].base_offset);
-            let bad = if follows {
-                self.scan(at, trusted, false)?
-            } else {
-                let found = self.segments[at].base_offset;
-                Some(BatchError::WrongOffset { expected: self.log_end_offset, found })
-            };
+            let bad = self.scan(at, trusted, false)?.or_else(|| self.gap_behind(at));
             if let Some(bad) = bad
-                && !(follows && self.trim_room(at, trusted)?)
+                && !self.trim_room(at, trusted)?
+                && !self.pass_damage(at, trusted, &bad)?
             {
-                self.cut(if follows { at } else { at - 1 }, &bad)?;
+                self.cut(at, &bad)?;
                 break;
             }
             at += 1;
         }
+        self.miss(trusted)?;
         self.skip_to_start()?;
         self.forget_lost(first)?;
         let producers = self.replay_producers()?;
@@ -251,6 +261,60 @@ impl<'a> Opening<'a> {
     fn follows(&self, offset: i64) -> bool {
         offset == self.log_end_offset
             || (offset > self.log_end_offset && self.log_end_offset < self.gaps_below)
+    }
+
+    /// What is wrong if the next segment does not follow on what was read of segment `at`.
+    fn gap_behind(&self, at: usize) -> Option<BatchError> {
+        let found = self.segments.get(at + 1)?.base_offset;
+        let expected = self.log_end_offset;
+        (!self.follows(found)).then_some(BatchError::WrongOffset { expected, found })
+    }
+
+    /// What was trusted is damaged or missing at the end of what was read of segment `at`. Segments behind it were begun when all
+    /// of it was durable, so they are no leftovers: the log goes on with them. What is left of this one stays, to be read up to
+    /// the damage. False if the damage is not below the trusted offset, or nothing follows it.
+    fn pass_damage(&mut self, at: usize, trusted: i64, bad: &BatchError) -> Result<bool, LogError> {
+        let offset = self.log_end_offset;
+        if offset >= trusted {
+            return Ok(false);
+        }
+        self.refuse(offset, bad)?;
+        let Some(next) = self.segments.get(at + 1).map(|segment| segment.base_offset) else {
+            return Ok(false);
+        };
+        if next <= offset {
+            return Ok(false);
+        }
+        let segment = &mut self.segments[at];
+        segment.drop_index();
+        let path = log_path(self.site.folder, segment.base_offset);
+        self.site.disk_remove_index(segment.base_offset)?;
+        self.recovery.say(format!(
+            "{path} is damaged and stays: offsets {offset} to {next} cannot be read, those behind them can: {bad}"
+        ));
+        self.log_end_offset = next;
+        Ok(true)
+    }
+
+    /// Says what was synced once and is not there any more, if it was not cut off.
+    fn miss(&mut self, trusted: i64) -> Result<(), LogError> {
+        let end = self.log_end_offset.max(self.checkpoint.log_start_offset);
+        if end >= trusted || self.recovery.truncated_bytes > 0 {
+            return Ok(());
+        }
+        let missing = BatchError::Missing { synced: trusted };
+        self.refuse(end, &missing)?;
+        self.recovery.say(format!("the log ends at offset {end}: {missing}"));
+        Ok(())
+    }
+
+    /// For a log that rather stays closed than goes on without what it promised.
+    fn refuse(&self, offset: i64, bad: &BatchError) -> Result<(), LogError> {
+        if !self.refuse_damage {
+            return Ok(());
+        }
+        let folder = self.site.folder.to_owned();
+        Err(LogError::Corrupt { folder, offset, source: bad.clone() })
     }
 
     /// Everything below was durable: the caller's word, or that of the newest index that says anything.
@@ -279,9 +343,13 @@ impl<'a> Opening<'a> {
         thorough: bool,
     ) -> Result<Option<BatchError>, LogError> {
         let site = self.site;
+        let next_base = self.segments.get(at + 1).map(|segment| segment.base_offset);
         let segment = &mut self.segments[at];
         let size_bytes = segment.size_bytes;
-        let stored = segment.stored_index(site.disk, site.folder)?;
+        let stored = match thorough {
+            true => None,
+            false => segment.stored_index(site.disk, site.folder)?,
+        };
         let base_offset = segment.base_offset;
         let covered = stored.as_ref().map_or(base_offset, |index| index.synced_offset);
         // A snapshot at the beginning of a segment misses nothing of it.
@@ -319,14 +387,21 @@ impl<'a> Opening<'a> {
                 Err(e @ WalkError::Disk(_)) => return Err(site.walk_error(base_offset, e)),
             }
         }
-        if bad.is_some()
-            && !thorough
-            && (index.next_offset < trusted || site.is_damaged(base_offset, &*file, before)?)
-        {
+        let headers_only = before.is_some() || index.next_offset < trusted;
+        let doubtful = match (&bad, next_base) {
+            (Some(_), _) => {
+                index.next_offset < trusted || site.is_damaged(base_offset, &*file, before)?
+            }
+            (None, Some(next)) => headers_only && !self.follows(next),
+            (None, None) => index.next_offset < trusted,
+        };
+        if doubtful && !thorough {
             // The index led astray, or what was trusted is damaged: only the segment itself can tell where.
-            site.disk_remove_index(base_offset)?;
             self.log_end_offset = base_offset;
             return self.scan(at, trusted, true);
+        }
+        if thorough && bad.is_none() {
+            site.disk_remove_index(base_offset)?;
         }
         if covered < index.next_offset {
             self.replay_from_max = self.replay_from_max.min(covered);
@@ -355,29 +430,42 @@ impl<'a> Opening<'a> {
         Ok(true)
     }
 
-    /// Cuts the log after what was good of segment `at`.
+    /// Cuts the log after what was good of segment `at`, once there is a note of it.
     fn cut(&mut self, at: usize, bad: &BatchError) -> Result<(), LogError> {
-        let mut cut_bytes = 0;
+        let site = self.site;
+        let segment = &self.segments[at];
+        let good = segment.loaded_index().expect("the segment was scanned").size_bytes;
+        let path = log_path(site.folder, segment.base_offset);
+        let behind = self.segments.range(at + 1..);
+        let behind_bytes: u64 = behind.clone().map(|segment| segment.size_bytes).sum();
+        let end = self.log_end_offset;
+        let place = format!("{path} was cut at byte {good}, offset {end}:");
+        let mut said = format!("{place} {bad}");
+        if let (Some(next), count) = (self.segments.get(at + 1), behind.len()) {
+            let next = next.base_offset;
+            said = format!(
+                "{said}; with it went {count} later segments from offset {next} on, {behind_bytes} bytes"
+            );
+        }
+        let cut_bytes = behind_bytes + (segment.size_bytes - good);
+        if self.note.add(cut_bytes, &place, &said) {
+            self.note.store(site.disk, site.folder)?;
+            self.recovery.truncated_bytes += cut_bytes;
+            self.recovery.say(said);
+        }
         while self.segments.len() > at + 1 {
             let segment = self.segments.pop_back().expect("there are more than at + 1");
-            cut_bytes += segment.size_bytes;
-            remove_segment(&self.site, segment.base_offset)?;
+            remove_segment(&site, segment.base_offset)?;
         }
         let segment = &mut self.segments[at];
-        let index = segment.loaded_index().expect("the segment was scanned");
-        let (good, path) = (index.size_bytes, log_path(self.site.folder, segment.base_offset));
         if good < segment.size_bytes {
-            cut_bytes += segment.size_bytes - good;
-            let file = segment.file(self.site.disk, self.site.folder)?;
+            let file = segment.file(site.disk, site.folder)?;
             file.set_size(good).doing("cutting", &path)?;
             segment.size_bytes = good;
             segment.file_bytes = good;
             segment.synced_bytes = good;
-            self.site.disk_remove_index(segment.base_offset)?;
+            site.disk_remove_index(segment.base_offset)?;
         }
-        self.recovery.truncated_bytes += cut_bytes;
-        let end = self.log_end_offset;
-        self.recovery.say(format!("{path} was cut at byte {good}, offset {end}: {bad}"));
         Ok(())
     }
 
@@ -421,7 +509,7 @@ impl<'a> Opening<'a> {
                 self.site.replay(segment, from, &mut producers, self.now_ms, |aborted| {
                     found.push(aborted)
                 })?;
-            for Damaged { offset, why } in damaged {
+            for Damaged { offset, why, .. } in damaged {
                 self.recovery.say(format!(
                     "a batch at or after offset {offset} is damaged, producers and transactions may be wrong: {why}"
                 ));

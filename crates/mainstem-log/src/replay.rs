@@ -55,7 +55,7 @@ impl Site<'_> {
                 Ok(Some(next)) => next,
                 Ok(None) => break,
                 Err(WalkError::Batch(why)) => {
-                    damaged.push(Damaged { offset: base_offset, why });
+                    damaged.push(Damaged::new(base_offset, why, producers));
                     break;
                 }
                 Err(e @ WalkError::Disk(_)) => return Err(self.walk_error(base_offset, e)),
@@ -72,7 +72,7 @@ impl Site<'_> {
             let control = match read_control(&**file, position, &header) {
                 Ok(control) => control,
                 Err(WalkError::Batch(why)) => {
-                    damaged.push(Damaged { offset: header.base_offset, why });
+                    damaged.push(Damaged::new(header.base_offset, why, producers));
                     continue;
                 }
                 Err(e @ WalkError::Disk(_)) => return Err(self.walk_error(base_offset, e)),
@@ -92,26 +92,41 @@ impl Site<'_> {
         Ok(damaged)
     }
 
-    /// The index of a closed segment, read off its headers.
+    /// The index of a closed segment that ends at offset `end_offset`, read off its headers. Behind damage there are no entries;
+    /// false if there was some.
     pub(crate) fn rebuild_entries(
         &self,
         segment: &mut Segment,
+        end_offset: i64,
         interval_bytes: u32,
-    ) -> Result<Index, LogError> {
-        let (base_offset, end) = (segment.base_offset, segment.size_bytes);
+    ) -> Result<(Index, bool), LogError> {
+        let (base_offset, size_bytes) = (segment.base_offset, segment.size_bytes);
         let file = segment.file(self.disk, self.folder)?;
         let mut index = Index::new(base_offset);
-        let mut walk = Walk::new(&**file, 0, end);
-        while let Some((_, header)) = walk.next().map_err(|e| self.walk_error(base_offset, e))? {
-            note_batch(&mut index, &header, interval_bytes);
+        let mut walk = Walk::new(&**file, 0, size_bytes);
+        loop {
+            match walk.next() {
+                Ok(None) => return Ok((index, true)),
+                Ok(Some((_, header)))
+                    if header.base_offset >= index.next_offset
+                        && header.last_offset() < end_offset =>
+                {
+                    note_batch(&mut index, &header, interval_bytes);
+                }
+                Ok(Some(_)) | Err(WalkError::Batch(_)) => break,
+                Err(e @ WalkError::Disk(_)) => return Err(self.walk_error(base_offset, e)),
+            }
         }
-        Ok(index)
+        // Whoever looks for something behind it meets the damage, and is not led past it.
+        index.size_bytes = size_bytes;
+        index.next_offset = end_offset;
+        Ok((index, false))
     }
 
     /// For those to whom a batch that was passed over is an error.
     pub(crate) fn refuse(&self, damaged: Vec<Damaged>) -> Result<(), LogError> {
         match damaged.into_iter().next() {
-            Some(Damaged { offset, why }) => Err(self.walk_error(offset, why.into())),
+            Some(Damaged { offset, why, .. }) => Err(self.walk_error(offset, why.into())),
             None => Ok(()),
         }
     }
@@ -144,6 +159,14 @@ pub(crate) struct Damaged {
     /// Where it is; of one that cannot be found, where its segment begins.
     pub(crate) offset: i64,
     pub(crate) why: BatchError,
+    /// A transaction was open there: nobody knows how it ended. Those that begin behind it are known by what is left of them.
+    pub(crate) in_transaction: bool,
+}
+
+impl Damaged {
+    fn new(offset: i64, why: BatchError, producers: &Producers) -> Self {
+        Self { offset, why, in_transaction: producers.first_open() != i64::MAX }
+    }
 }
 
 /// The kind of a marker, and the epoch of its coordinator; nothing if a compaction has emptied it.

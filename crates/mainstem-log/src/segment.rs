@@ -39,6 +39,8 @@ pub(crate) struct Segment {
     pub(crate) name_synced: bool,
     /// The greatest timestamp of a closed segment, once its index was loaded.
     pub(crate) newest_ms: Option<i64>,
+    /// Where the oldest transaction began that was open when the segment began (`i64::MAX`: none was), once it is known.
+    pub(crate) first_open: Option<i64>,
     file: Option<Arc<dyn DiskFile>>,
     /// Loaded when needed; always there for the active segment.
     index: Option<Index>,
@@ -65,6 +67,7 @@ impl Segment {
             synced_bytes: 0,
             name_synced: false,
             newest_ms: None,
+            first_open: None,
             file: Some(file),
             index: Some(Index::new(base_offset)),
             used: true,
@@ -83,6 +86,7 @@ impl Segment {
             synced_bytes: size_bytes,
             name_synced: true,
             newest_ms: None,
+            first_open: None,
             file: None,
             index: None,
             used: false,
@@ -98,6 +102,7 @@ impl Segment {
             synced_bytes: index.size_bytes,
             name_synced: true,
             newest_ms: Some(index.max_timestamp),
+            first_open: None,
             file: None,
             index: Some(index),
             used: false,
@@ -162,11 +167,18 @@ impl Segment {
     pub(crate) fn let_go(&mut self, active: bool) -> bool {
         if !std::mem::take(&mut self.used) && self.synced_bytes == self.size_bytes {
             self.file = None;
-            if !active && let Some(index) = self.index.take() {
-                self.newest_ms = Some(index.max_timestamp);
+            if !active {
+                self.drop_index();
             }
         }
         self.file.is_some()
+    }
+
+    /// Drops the index of a closed segment from memory.
+    pub(crate) fn drop_index(&mut self) {
+        if let Some(index) = self.index.take() {
+            self.newest_ms = Some(index.max_timestamp);
+        }
     }
 
     /// Writes one batch, of two parts, at the end, and `ahead_bytes` of room behind it.

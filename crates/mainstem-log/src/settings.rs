@@ -79,6 +79,8 @@ pub struct LogSettings {
     pub checkpoint_bytes: u64,
     /// When an append counts as done.
     pub durability: Durability,
+    /// Damage of what was synced stops the opening; else it costs what cannot be read any more, and that is said.
+    pub refuse_damage: bool,
 }
 
 impl LogSettings {
@@ -103,6 +105,7 @@ impl LogSettings {
             producer_expiration_ms: 24 * 3_600_000,
             checkpoint_bytes: 32 << 20,
             durability: Durability::Ack,
+            refuse_damage: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod basics;
 mod batches;
 mod compaction;
+mod damage;
 mod faults;
 mod model;
 mod producers;
@@ -75,7 +76,10 @@ fn sync(log: &mut Log) {
 }
 
 fn open(disk: &Arc<dyn Disk>, settings: &LogSettings) -> (Log, Recovery) {
-    Log::open(Arc::clone(disk), "t/0", settings.clone(), 0, false, 1_000).unwrap()
+    let (mut log, recovery) =
+        Log::open(Arc::clone(disk), "t/0", settings.clone(), 0, false, 1_000).unwrap();
+    log.cut_is_told().unwrap();
+    (log, recovery)
 }
 
 fn memory() -> Arc<dyn Disk> {
