@@ -46,6 +46,8 @@ pub struct Broker {
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     touched: BTreeSet<LogId>,
+    /// What was cut off some log is told by the notices of this start, and noted until they are out.
+    pub(crate) cuts_untold: bool,
     /// Partitions whose producers wait for the journal to have their topic.
     unpromised: BTreeSet<LogId>,
     actions: Vec<Action>,
@@ -63,7 +65,8 @@ pub struct Counters {
 pub struct Opened {
     /// The broker, ready for requests.
     pub broker: Broker,
-    /// What was repaired, a line each.
+    /// What was repaired, a line each. They count as told with the first [`Broker::tick`]: a start that does not come so far
+    /// leaves them to the next one.
     pub notices: Vec<String>,
 }
 
@@ -96,6 +99,7 @@ impl Broker {
             groups: Groups::default(),
             transactions: Transactions::default(),
             touched: BTreeSet::new(),
+            cuts_untold: true,
             unpromised: BTreeSet::new(),
             actions: Vec::new(),
         };
@@ -103,15 +107,18 @@ impl Broker {
         for (key, value) in entries.values() {
             understood &= broker.restore(key, value, &points, &mut notices)?;
         }
+        shutdown::distrust(&broker, &points)?;
+        // A journal that lost entries is no reason to lose the records that they named; and one that knows of no broker yet may
+        // have lost all of them.
+        let known = !broker.cluster_id.is_empty();
+        let whole = recovery.truncated_bytes == 0 && understood && known;
         if broker.cluster_id.is_empty() {
             let id = topics::hex(broker.new_id());
             broker.cluster_id = StrBytes::from(&*id);
             let _ = broker.record(&[(json!(["cluster"]), Some(json!({"v": 1, "id": id})))]);
         }
-        // A journal that lost entries is no reason to lose the records that they named.
-        let whole = recovery.truncated_bytes == 0 && understood;
         notices.extend(upkeep::tidy_folders(&mut broker, whole, &entries)?);
-        transaction::resume(&mut broker);
+        transaction::resume(&mut broker, &mut notices);
         Ok(Opened { broker, notices })
     }
 
@@ -328,6 +335,7 @@ impl Broker {
     /// Does what time has come for; to be called at [`Self::next_deadline_ms`] or soon after.
     pub fn tick(&mut self, now_ms: i64) -> Vec<Action> {
         self.now_ms = self.now_ms.max(now_ms);
+        upkeep::cuts_are_told(self);
         while let Some(id) = self.waiting.overdue(self.now_ms) {
             fetch::answer_now(self, id);
         }

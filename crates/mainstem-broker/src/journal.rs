@@ -2,8 +2,9 @@
 //! Invariant: an entry is in force when it is appended and promised when it is synced: answers wait for the sync, in order.
 //! One append is one record batch, so its entries come back all or none. Keys are JSON arrays whose first element names the
 //! kind (`["topic","orders"]`), values JSON objects with a version `v`; a null value ends the key. Unknown kinds and fields are
-//! kept and ignored. A journal that is damaged where it was synced is not read over: the start is refused, or, where damage cannot be
-//! told from a tail that was never synced, it is cut there and says so; folders of topics that it may have named stay for good.
+//! kept and ignored. A journal that is damaged where it was synced is not read over: the start is refused, and [`remedy`] says what to
+//! do. Where damage cannot be told from a tail that was never synced, it is cut there and says so; folders of topics that it may have
+//! named stay for good.
 //! Does not know what the entries mean: each module restores its own.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 use mainstem_core::disk::Disk;
 use mainstem_log::{
-    AppendError, BatchBuilder, BatchError, CleanupPolicy, Compression, Durability, Isolation, Log,
-    LogError, LogSettings, ReadError, RecordBatch, RecordLimits, Recovery,
+    AppendError, BatchBuilder, BatchError, CleanupPolicy, Compression, Durability, FileRange,
+    Isolation, Log, LogError, LogSettings, ReadError, RecordBatch, RecordLimits, Recovery,
 };
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ use crate::{ErrorCode, Response};
 
 const FOLDER: &str = "journal";
 const READ_BYTES: u32 = 1 << 20;
+const READ_BYTES_MAX: u32 = 1 << 30;
 
 /// A key and its new value; `None` forgets the key.
 pub(crate) type Entry = (Value, Option<Value>);
@@ -36,6 +38,18 @@ pub(crate) enum Then {
     RemoveFolder(String),
     /// What was decided about a transaction is carried out.
     EndTransaction { id: StrBytes, asked_by: Option<RequestId> },
+}
+
+/// What an operator can do about a start that was refused; `None` if the error says it all.
+pub fn remedy(error: &LogError) -> Option<&'static str> {
+    match error {
+        LogError::Corrupt { folder, .. } if folder == FOLDER => Some(
+            "the journal has the topics, their settings, the offsets of groups and the transactions: put the whole folder of the \
+             broker back from a copy; or go on without what was recorded behind the damage: remove 'recovery-points' and \
+             'journal/*.index' there (keep a copy), then the next start cuts the journal at the damage, and the files of all topics stay",
+        ),
+        _ => None,
+    }
 }
 
 /// The log and what waits for it.
@@ -60,6 +74,7 @@ fn settings() -> LogSettings {
         cleanup: CleanupPolicy::Compact,
         durability: Durability::Ack,
         message_bytes_max: 64 << 20,
+        refuse_damage: true,
         ..LogSettings::kafka_defaults()
     }
 }
@@ -106,16 +121,9 @@ impl Journal {
         entries: &[Entry],
         now_ms: i64,
     ) -> Result<(), LogError> {
-        let poisoned = |why: &str| LogError::Poisoned(why.to_owned());
-        self.append(entries, now_ms).map_err(|_| poisoned("the journal takes no entries"))?;
-        if let Some(ticket) = self.log.begin_sync() {
-            let result = ticket.run();
-            if let Some(files) = self.log.end_sync(ticket, result) {
-                let stored = files.store();
-                self.log.end_side_files(&files, &stored);
-            }
-        }
-        self.log.poisoned().map_or(Ok(()), |why| Err(poisoned(why)))
+        let refused = |_| LogError::Poisoned("the journal takes no entries".to_owned());
+        self.append(entries, now_ms).map_err(refused)?;
+        sync_at_once(&mut self.log)
     }
 
     /// Does something once all that was appended so far is durable.
@@ -143,29 +151,93 @@ impl Journal {
     }
 }
 
-fn read_all(log: &mut Log) -> Result<Entries, LogError> {
-    let mut entries = Entries::new();
-    let mut offset = log.log_start_offset();
-    while offset < log.log_end_offset() {
-        let read =
-            log.read(offset, READ_BYTES, Isolation::ReadUncommitted).map_err(|e| match e {
-                ReadError::Log(e) => e,
-                ReadError::OffsetOutOfRange { .. } => unreachable!("between the start and the end"),
-            })?;
-        for range in read.ranges {
-            let disk =
-                |source| LogError::Disk { doing: "reading", path: FOLDER.to_owned(), source };
-            let mut bytes = range.read().map_err(disk)?;
-            while let Some(batch) = RecordBatch::parse_next(&mut bytes) {
-                let damaged =
-                    |source| LogError::Corrupt { folder: FOLDER.to_owned(), offset, source };
-                let batch = batch.map_err(damaged)?;
-                restore_all(&mut entries, &batch).map_err(damaged)?;
-                offset = batch.header().last_offset() + 1;
-            }
+/// Has all of a log durable: for the start, when nobody else waits for the disk.
+pub(crate) fn sync_at_once(log: &mut Log) -> Result<(), LogError> {
+    if let Some(ticket) = log.begin_sync() {
+        let result = ticket.run();
+        if let Some(files) = log.end_sync(ticket, result) {
+            let stored = files.store();
+            log.end_side_files(&files, &stored);
         }
     }
-    Ok(entries)
+    log.poisoned().map_or(Ok(()), |why| Err(LogError::Poisoned(why.to_owned())))
+}
+
+/// All entries in force.
+fn read_all(log: &mut Log) -> Result<Entries, LogError> {
+    let end = log.log_end_offset();
+    let mut reading =
+        Reading { entries: Entries::new(), offset: log.log_start_offset(), begun: false, end };
+    while reading.offset < end {
+        let isolation = Isolation::ReadUncommitted;
+        let read = log.read(reading.offset, READ_BYTES_MAX, isolation).map_err(|e| match e {
+            ReadError::Log(e) => e,
+            ReadError::OffsetOutOfRange { .. } => unreachable!("between the start and the end"),
+        })?;
+        let whole = read.size_bytes() < u64::from(READ_BYTES_MAX);
+        for range in read.ranges {
+            reading.take(range, whole)?;
+        }
+        if whole {
+            break;
+        }
+    }
+    Ok(reading.entries)
+}
+
+/// The journal, read batch by batch as they stand in the files. Where one says that it is, and how long, is believed only where it
+/// fits to its neighbours: a wrong one would have entries passed over.
+struct Reading {
+    entries: Entries,
+    /// What comes next begins here, or behind it: the journal is compacted.
+    offset: i64,
+    begun: bool,
+    end: i64,
+}
+
+impl Reading {
+    /// Takes all batches of a range; the last one has to be `whole`.
+    fn take(&mut self, mut range: FileRange, whole: bool) -> Result<(), LogError> {
+        let mut step = READ_BYTES;
+        while range.len > 0 {
+            let part = FileRange { len: range.len.min(step), ..range.clone() };
+            let disk =
+                |source| LogError::Disk { doing: "reading", path: FOLDER.to_owned(), source };
+            let mut bytes = part.read().map_err(disk)?;
+            while let Some(batch) = RecordBatch::parse_next(&mut bytes) {
+                let taken = batch.and_then(|batch| self.take_batch(&batch));
+                taken.map_err(|why| self.damaged(why))?;
+            }
+            let left = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let done = part.len - left;
+            if done == 0 && part.len == range.len {
+                let need = bytes.len() + 1;
+                let cut = BatchError::Truncated { have: bytes.len(), need };
+                return if whole { Err(self.damaged(cut)) } else { Ok(()) };
+            }
+            // A batch may be larger than a step.
+            step = if done == 0 { step.saturating_mul(2) } else { READ_BYTES };
+            range.position += u64::from(done);
+            range.len -= done;
+        }
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: &RecordBatch) -> Result<(), BatchError> {
+        let (found, last) = (batch.header().base_offset, batch.header().last_offset());
+        // The first one may begin before the start of the log.
+        let follows = if self.begun { found >= self.offset } else { last >= self.offset };
+        if !follows || last >= self.end {
+            return Err(BatchError::WrongOffset { expected: self.offset, found });
+        }
+        self.begun = true;
+        self.offset = last + 1;
+        restore_all(&mut self.entries, batch)
+    }
+
+    fn damaged(&self, source: BatchError) -> LogError {
+        LogError::Corrupt { folder: FOLDER.to_owned(), offset: self.offset, source }
+    }
 }
 
 fn restore_all(entries: &mut Entries, batch: &RecordBatch) -> Result<(), BatchError> {

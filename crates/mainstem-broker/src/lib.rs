@@ -28,5 +28,6 @@ pub use api::{Request, Response};
 pub use broker::{Broker, Counters, Opened};
 pub use call::{Action, Call, CompactTask, Compacted, ConnectionId, Endpoint, RequestId, SyncTask};
 pub use error_code::ErrorCode;
+pub use journal::remedy;
 pub use outbound::{Outbound, Piece};
 pub use settings::Settings;

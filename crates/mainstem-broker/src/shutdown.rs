@@ -59,6 +59,14 @@ pub(crate) fn begin(
     Ok(points)
 }
 
+/// Takes back what the recovery points say of logs that ended before them: what is appended there from now on is not known to be
+/// on the disk.
+pub(crate) fn distrust(broker: &Broker, before: &Points) -> Result<(), LogError> {
+    let points = upkeep::points(broker, false);
+    let beyond = |(log, at): (&LogId, &i64)| points.offsets.get(log).is_none_or(|now| now < at);
+    if before.offsets.iter().any(beyond) { write(&points, broker) } else { Ok(()) }
+}
+
 impl Points {
     /// What a log is opened with: everything below is trusted, and all of it after a clean stop.
     pub(crate) fn trusted(&self, log: LogId) -> (i64, bool) {

@@ -319,6 +319,21 @@ pub(crate) fn points(broker: &Broker, clean: bool) -> Points {
     Points { clean, offsets: offsets.collect() }
 }
 
+/// The notices of the start are out: what they said of cuts need not be said again.
+pub(crate) fn cuts_are_told(broker: &mut Broker) {
+    if !std::mem::take(&mut broker.cuts_untold) {
+        return;
+    }
+    let partitions = broker.topics.iter_mut().flat_map(|topic| topic.partitions.iter_mut());
+    let logs = partitions.map(|partition| &mut partition.log);
+    let failed: Vec<LogError> =
+        logs.chain([&mut broker.journal.log]).filter_map(|log| log.cut_is_told().err()).collect();
+    for e in failed {
+        let why = with_cause(&e);
+        broker.notice(format!("the next start tells again of a cut that this one told of: {why}"));
+    }
+}
+
 /// Takes a topic out: what waits for it is answered, its files go once the journal has forgotten it durably.
 pub(crate) fn remove_topic(broker: &mut Broker, name: &StrBytes) -> Option<Topic> {
     let mut topic = broker.topics.remove(name)?;

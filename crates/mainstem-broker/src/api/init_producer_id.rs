@@ -71,6 +71,7 @@ fn transactional(
             transaction.last_epoch = transaction.epoch;
             if transaction.epoch >= EPOCH_LAST {
                 transaction.producer_id = new_producer_id(broker)?;
+                transaction.ended = None;
                 transaction.epoch = 0;
                 transaction.last_epoch = -1;
             } else {
@@ -94,6 +95,7 @@ fn create(broker: &mut Broker, id: &StrBytes, timeout_ms: i32) -> Result<(i64, i
         stage: Stage::Empty,
         partitions: BTreeSet::new(),
         groups: BTreeSet::new(),
+        ended: None,
         started_ms: -1,
         updated_ms: broker.now_ms,
     };

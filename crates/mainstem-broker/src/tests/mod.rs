@@ -1,6 +1,7 @@
 //! The broker as its clients see it: requests in, answers out, on a disk in memory or one that fails.
 
 mod configs;
+mod damage;
 mod disks;
 mod frames;
 mod groups;

@@ -12,8 +12,8 @@ use crate::topics::LogId;
 use crate::wire::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use crate::wire::*;
 
-/// Begins a transaction with a record in `t`-0; its producer.
-fn begin(stand: &mut Stand) -> (i64, i16) {
+/// Begins a transaction with a record in partition 0 of a topic; its producer.
+pub(super) fn begin(stand: &mut Stand, topic: &str) -> (i64, i16) {
     let init = make(|init: &mut InitProducerIdRequest| {
         init.transactional_id = Some("tx".into());
         init.transaction_timeout_ms = 1_000;
@@ -25,9 +25,9 @@ fn begin(stand: &mut Stand) -> (i64, i16) {
     let add = make(|add: &mut AddPartitionsToTxnRequest| {
         add.v3_and_below_transactional_id = "tx".into();
         (add.v3_and_below_producer_id, add.v3_and_below_producer_epoch) = producer;
-        add.v3_and_below_topics = vec![make(|topic: &mut AddPartitionsToTxnTopic| {
-            topic.name = "t".into();
-            topic.partitions = vec![0];
+        add.v3_and_below_topics = vec![make(|added: &mut AddPartitionsToTxnTopic| {
+            added.name = topic.into();
+            added.partitions = vec![0];
         })];
     });
     let added = stand.ask(3, &add);
@@ -39,7 +39,7 @@ fn begin(stand: &mut Stand) -> (i64, i16) {
         .with_producer(producer.0, producer.1, 0)
         .transactional();
     builder.push(stand.now_ms, None, Some(b"v"), &[]);
-    let mut request = produce(-1, "t", 0, builder.finish().unwrap().into_bytes());
+    let mut request = produce(-1, topic, 0, builder.finish().unwrap().into_bytes());
     request.transactional_id = Some("tx".into());
     let produced = stand.ask(9, &request);
     assert_eq!(produced.responses[0].partition_responses[0].error_code, 0);
@@ -47,10 +47,14 @@ fn begin(stand: &mut Stand) -> (i64, i16) {
 }
 
 fn end(producer: (i64, i16)) -> EndTxnRequest {
+    end_with(producer, true)
+}
+
+pub(super) fn end_with(producer: (i64, i16), commit: bool) -> EndTxnRequest {
     make(|end: &mut EndTxnRequest| {
         end.transactional_id = "tx".into();
         (end.producer_id, end.producer_epoch) = producer;
-        end.committed = true;
+        end.committed = commit;
     })
 }
 
@@ -65,7 +69,7 @@ fn a_transaction_is_complete_when_its_markers_are_durable() {
         let disk = FaultyDisk::new(seed);
         let mut stand = stand_on(&disk);
         stand.topic("t", 1, &[]);
-        let producer = begin(&mut stand);
+        let producer = begin(&mut stand, "t");
         stand.hold = true;
         let asked = stand.send(3, &end(producer));
         // The journal is synced as often as it wants, the partition never.
@@ -83,7 +87,7 @@ fn a_transaction_is_complete_when_its_markers_are_durable() {
         let read = stand.ask(12, &fetch(&[("t", 0, 0)], 0, 1));
         let read = &read.responses[0].partitions[0];
         assert_eq!((read.last_stable_offset, read.high_watermark), (2, 2), "{seed}");
-        begin(&mut stand);
+        begin(&mut stand, "t");
     }
 }
 
@@ -92,7 +96,7 @@ fn a_full_disk_delays_the_end_of_a_transaction_and_nothing_else() {
     let disk = FaultyDisk::new(1);
     let mut stand = stand_on(&disk);
     stand.topic("t", 1, &[]);
-    let producer = begin(&mut stand);
+    let producer = begin(&mut stand, "t");
     stand.hold = true;
     let asked = stand.send(3, &end(producer));
     disk.set_faults(Faults { space_bytes: 0, ..Faults::NONE });
@@ -113,7 +117,7 @@ fn a_timeout_that_cannot_be_recorded_rests() {
     let disk = FaultyDisk::new(1);
     let mut stand = stand_on(&disk);
     stand.topic("t", 1, &[]);
-    begin(&mut stand);
+    begin(&mut stand, "t");
     disk.set_faults(Faults { write_error_per_mille: 1_000, ..Faults::NONE });
     stand.ticks = 0;
     stand.pass(20_000);

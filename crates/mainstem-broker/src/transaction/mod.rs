@@ -14,11 +14,13 @@ pub(crate) mod state;
 
 use crate::broker::Broker;
 use crate::call::RequestId;
-use crate::journal::{Entry, Then};
+use crate::group::offsets::Place;
+use crate::journal::{self, Entry, Then};
 use crate::topics::LogId;
+use crate::upkeep;
 use crate::wire::{EndTxnResponse, StrBytes, make};
 use crate::{ErrorCode, Response};
-use state::{Stage, Transaction};
+use state::{Ended, Stage, Transaction};
 
 /// Producer ids are promised in blocks, so that not every new producer waits for the disk.
 const PRODUCER_ID_BLOCK: i64 = 1_000;
@@ -54,6 +56,8 @@ pub(crate) struct Transactions {
 struct Ending {
     /// How far these logs must be durable.
     waits: BTreeMap<LogId, i64>,
+    /// Where the markers end.
+    ends: BTreeMap<Place, i64>,
     asked_by: Option<RequestId>,
 }
 
@@ -184,7 +188,7 @@ pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<Req
     let Some(transaction) = broker.transactions.get(id).cloned() else { return };
     let Some(commit) = transaction.stage.prepared() else { return };
     let (producer_id, epoch, now_ms) = (transaction.producer_id, transaction.epoch, broker.now_ms);
-    let mut waits = BTreeMap::new();
+    let (mut waits, mut ends) = (BTreeMap::new(), BTreeMap::new());
     let mut hindered = None;
     for (topic, index) in &transaction.partitions {
         // A topic that was deleted meanwhile needs no marker.
@@ -194,6 +198,7 @@ pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<Req
         match log.append_marker(commit, producer_id, epoch, COORDINATOR_EPOCH, now_ms) {
             Ok(_) => {
                 waits.insert(LogId::Partition(topic_id, *index), log.log_end_offset());
+                ends.insert((topic.clone(), *index), log.log_end_offset());
                 broker.touch(topic_id, *index);
             }
             Err(why) => hindered = Some(format!("{topic}-{index} takes no marker: {why}")),
@@ -203,7 +208,7 @@ pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<Req
         return hinder(broker, id, asked_by, &why);
     }
     broker.transactions.hindered.remove(id);
-    broker.transactions.ending.insert(id.clone(), Ending { waits, asked_by });
+    broker.transactions.ending.insert(id.clone(), Ending { waits, ends, asked_by });
     try_complete(broker, id);
 }
 
@@ -246,15 +251,21 @@ fn try_complete(broker: &mut Broker, id: &StrBytes) {
         return;
     }
     let asked_by = ending.asked_by;
+    let ends = std::mem::take(&mut ending.ends);
     transactions.ending.remove(id);
     match poisoned {
         Some(why) => hinder(broker, id, asked_by, &why),
-        None => complete(broker, id, asked_by),
+        None => complete(broker, id, ends, asked_by),
     }
 }
 
 /// Every marker is durable: offsets count, and the next transaction may begin.
-fn complete(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>) {
+fn complete(
+    broker: &mut Broker,
+    id: &StrBytes,
+    ends: BTreeMap<Place, i64>,
+    asked_by: Option<RequestId>,
+) {
     let Some(mut transaction) = broker.transactions.get(id).cloned() else { return };
     let Some(commit) = transaction.stage.prepared() else { return };
     let groups = std::mem::take(&mut transaction.groups);
@@ -267,6 +278,7 @@ fn complete(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>) {
     }
     transaction.stage = if commit { Stage::CompleteCommit } else { Stage::CompleteAbort };
     transaction.partitions.clear();
+    transaction.ended = Some(Ended { commit, ends });
     if update(broker, id, transaction, entries).is_err() {
         return hinder(broker, id, asked_by, "the journal takes no entry");
     }
@@ -285,8 +297,9 @@ pub(crate) fn end_response(code: ErrorCode) -> Response {
     make(|response: &mut EndTxnResponse| response.error_code = code.code()).into()
 }
 
-/// Carries out what was decided before the broker stopped.
-pub(crate) fn resume(broker: &mut Broker) {
+/// Carries out what was decided before the broker stopped, and what had been carried out if damage has undone it.
+pub(crate) fn resume(broker: &mut Broker, notices: &mut Vec<String>) {
+    end_again(broker, notices);
     let decided: Vec<StrBytes> = broker
         .transactions
         .iter()
@@ -295,6 +308,51 @@ pub(crate) fn resume(broker: &mut Broker) {
         .collect();
     for id in decided {
         carry_out(broker, &id, None);
+    }
+}
+
+/// Where a partition has lost the marker of a transaction that is done, readers of committed records would wait for ever: it is
+/// written again, durably, before the transactional id can begin another one.
+fn end_again(broker: &mut Broker, notices: &mut Vec<String>) {
+    let Broker { transactions, topics, now_ms, .. } = broker;
+    let by_producer = transactions.by_id.values().map(|known| (known.producer_id, known));
+    let by_producer: BTreeMap<i64, &Transaction> = by_producer.collect();
+    for topic in topics.iter_mut() {
+        for (partition, index) in topic.partitions.iter_mut().zip(0..) {
+            let log = &mut partition.log;
+            let place = (topic.name.clone(), index);
+            let open = log.producers().filter_map(|producer| {
+                Some((producer.producer_id, producer.open_transaction_offset?))
+            });
+            for (id, from) in open.collect::<Vec<_>>() {
+                let known = by_producer.get(&id);
+                let is_present = |known: &&&Transaction| known.partitions.contains(&place);
+                if known.filter(is_present).is_some() {
+                    continue;
+                }
+                let open =
+                    format!("{}-{index}: a transaction that began at offset {from}", topic.name);
+                let end = known.and_then(|known| Some((known.epoch, known.end_of(&place, from)?)));
+                let Some((epoch, commit)) = end else {
+                    notices.push(format!(
+                        "{open} has no end here, and nobody knows it: readers of committed records wait there until it is aborted (kafka-transactions.sh abort --topic {} --partition {index} --start-offset {from})",
+                        topic.name
+                    ));
+                    continue;
+                };
+                let marked = log.append_marker(commit, id, epoch, COORDINATOR_EPOCH, *now_ms);
+                let marked = marked.map_err(|e| upkeep::with_cause(&e));
+                let marked = marked
+                    .and_then(|_| journal::sync_at_once(log).map_err(|e| upkeep::with_cause(&e)));
+                let was = if commit { "committed" } else { "aborted" };
+                notices.push(match marked {
+                    Ok(()) => format!("{open} was {was}, but lost its marker: it is written again"),
+                    Err(why) => format!(
+                        "{open} was {was}, but lost its marker, and takes no new one: {why}"
+                    ),
+                });
+            }
+        }
     }
 }
 

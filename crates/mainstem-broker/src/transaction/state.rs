@@ -65,6 +65,34 @@ impl Stage {
     }
 }
 
+/// How a transaction ended, and in every partition the offset behind its marker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) commit: bool,
+    pub(crate) ends: BTreeMap<Place, i64>,
+}
+
+impl Ended {
+    fn to_json(&self) -> Value {
+        let mut topics: BTreeMap<&str, Vec<(i32, i64)>> = BTreeMap::new();
+        for ((topic, partition), end) in &self.ends {
+            topics.entry(topic).or_default().push((*partition, *end));
+        }
+        json!({"commit": self.commit, "topics": topics})
+    }
+
+    fn restore(value: &Value) -> Option<Self> {
+        let mut ends = BTreeMap::new();
+        for (topic, partitions) in value["topics"].as_object()? {
+            for partition in partitions.as_array()? {
+                let index = i32::try_from(partition[0].as_i64()?).ok()?;
+                ends.insert((StrBytes::from(topic.as_str()), index), partition[1].as_i64()?);
+            }
+        }
+        Some(Self { commit: value["commit"].as_bool()?, ends })
+    }
+}
+
 /// A transactional id.
 #[derive(Debug, Clone)]
 pub(crate) struct Transaction {
@@ -76,6 +104,8 @@ pub(crate) struct Transaction {
     pub(crate) stage: Stage,
     pub(crate) partitions: BTreeSet<Place>,
     pub(crate) groups: BTreeSet<StrBytes>,
+    /// The last one that is done, should a partition lose the marker of it.
+    pub(crate) ended: Option<Ended>,
     pub(crate) started_ms: i64,
     pub(crate) updated_ms: i64,
 }
@@ -119,6 +149,14 @@ impl Transaction {
         }
     }
 
+    /// How the transaction ended that began at `open_from` in a partition, and whose marker is not there; `None` if it has not, or
+    /// nobody knows any more.
+    pub(crate) fn end_of(&self, place: &Place, open_from: i64) -> Option<bool> {
+        let present = self.stage == Stage::Ongoing || self.stage.prepared().is_some();
+        let ended = self.ended.as_ref().filter(|_| !present || !self.partitions.contains(place))?;
+        ended.ends.get(place).is_some_and(|end| open_from < *end).then_some(ended.commit)
+    }
+
     /// When it is aborted for taking too long.
     pub(crate) fn deadline_ms(&self) -> Option<i64> {
         (self.stage == Stage::Ongoing).then(|| self.started_ms + i64::from(self.timeout_ms))
@@ -140,6 +178,7 @@ impl Transaction {
             "stage": self.stage.name(),
             "topics": topics,
             "groups": groups,
+            "ended": self.ended.as_ref().map(Ended::to_json),
             "started": self.started_ms,
             "updated": self.updated_ms,
         });
@@ -165,6 +204,7 @@ impl Transaction {
             stage: Stage::named(value["stage"].as_str()?)?,
             partitions,
             groups: groups.filter_map(|group| Some(StrBytes::from(group.as_str()?))).collect(),
+            ended: Ended::restore(&value["ended"]),
             started_ms: value["started"].as_i64()?,
             updated_ms: value["updated"].as_i64()?,
         })
