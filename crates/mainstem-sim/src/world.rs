@@ -673,11 +673,7 @@ impl World {
         if self.broker.is_some() {
             return;
         }
-        if self.weather.flips {
-            // A start that fails after it has cut a log has told nobody of the cut, and the next one finds nothing to cut.
-            self.disk.set_faults(Faults::NONE);
-        }
-        if !self.calm && !self.weather.flips && self.rng.below(8) == 0 {
+        if !self.calm && self.rng.below(8) == 0 {
             self.stop_kind = [Stop::Kill, Stop::PowerLoss][self.rng.below(2) as usize];
             let operations = 1 + self.rng.below(20);
             self.disk.stop_after(operations);

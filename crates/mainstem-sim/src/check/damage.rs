@@ -16,8 +16,7 @@
 //!   no folder of a topic goes, now or with the next start. In both cases the run is over: what the broker knew is gone.
 //!   With neither, everything holds.
 //!
-//! Starts are left alone by other faults where bits flip: one that fails after a cut tells nobody of it (`world.rs`).
-//! Where a marker is lost, by a hit or by a cut, the coordinator knows better than the log: the transactions of that partition are
+//! A start that fails after a cut leaves the telling of it to the next one. Where a marker is lost, by a hit or by a cut, the coordinator knows better than the log: the transactions of that partition are
 //! not looked at any more. Does not know how flips are made (`world/flips.rs`).
 
 use std::collections::BTreeSet;
@@ -200,7 +199,7 @@ impl Model {
         {
             self.state(place).forget_ends(life);
         }
-        if let Some((segment, end)) = cut_of(said) {
+        for (segment, end) in cuts_of(said) {
             self.log_cut(place, segment, end, life);
         }
         false
@@ -226,11 +225,14 @@ impl Model {
     }
 }
 
-/// The segment and the offset of a cut that is told of.
-fn cut_of(said: &str) -> Option<(i64, i64)> {
-    let (path, rest) = said.split_once(" was cut at byte ")?;
-    let file = path.rsplit_once('/')?.1;
-    let (_, rest) = rest.split_once(", offset ")?;
-    let (end, _) = rest.split_once(':')?;
-    Some((file.strip_suffix(".log")?.parse().ok()?, end.parse().ok()?))
+/// The segment and the offset of every cut that is told of: that of a start that failed, and that of this one.
+fn cuts_of(said: &str) -> Vec<(i64, i64)> {
+    let cut = |said: &str| {
+        let (path, rest) = said.split_once(" was cut at byte ")?;
+        let file = path.rsplit_once('/')?.1;
+        let (_, rest) = rest.split_once(", offset ")?;
+        let (end, _) = rest.split_once(':')?;
+        Some((file.strip_suffix(".log")?.parse().ok()?, end.parse().ok()?))
+    };
+    said.split("; ").filter_map(cut).collect()
 }
