@@ -257,6 +257,7 @@ fn regular_join(node: &Node, inputs: [&Node; 2]) -> Result<Join> {
         inputs: inputs.map(|input| input.output.clone()),
         changelog: inputs.map(|input| input.changelog),
         expiry: *expiry,
+        ttl_ms: *ttl_ms,
     })
 }
 
@@ -285,7 +286,6 @@ fn moved_into_filter(graph: &Graph, index: usize) -> Option<Vec<usize>> {
 }
 
 fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
-        ttl_ms: *ttl_ms,
     let node = graph.node(index);
     let NodeKind::Rank { partition, order, latest_first, function, from, to, with_rank, emit } =
         &node.kind
@@ -304,6 +304,7 @@ fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
         emit: emit.clone(),
         input: input.output.clone(),
         changelog: input.changelog,
+        ttl_ms: node.state_ttl_ms,
     })
 }
 
@@ -332,7 +333,6 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
     Ok(AggregatePlan {
         keys: keys.clone(),
         aggregates: aggregates.clone(),
-        ttl_ms: node.state_ttl_ms,
         input: input.output.clone(),
         changelog: input.changelog,
         final_only: *final_only,

@@ -199,12 +199,12 @@ pub enum NodeKind {
         /// When rows of input 0 and input 1 find no more partners, but for late ones. Only for inner joins of
         /// append-only inputs.
         expiry: [Option<Expiry>; 2],
-    },
-    /// OVER: all input columns, then one a call; every row of the input comes out once.
-    /// With `time`, over append-only input whose first order column is that time, ascending, and calls that look back
         /// How long rows of input 0 and input 1 that nobody writes are kept, by the clock: to write a row is to bring it,
         /// to take it back or, where rows without a partner matter, to change how many it has. Not together with `expiry`.
         ttl_ms: [Option<i64>; 2],
+    },
+    /// OVER: all input columns, then one a call; every row of the input comes out once.
+    /// With `time`, over append-only input whose first order column is that time, ascending, and calls that look back
     /// only: a row waits until the watermark passes its time (event time) or comes out in its step (processing time),
     /// and is never taken back. A row is late, dropped and counted, if the watermark had passed it before the step
     /// (frames that start at the partition's start), or if a row of its partition and time or a later one came out

@@ -523,6 +523,9 @@ impl Lowering<'_> {
                 format!("table '{}' cannot be read: its connector is a sink only", table.name);
             return Err(SqlError::new(message, Span::default()));
         }
+        if table.watermark.as_ref().is_some_and(|w| w.of_source) {
+            return Err(no_source_watermark(table));
+        }
         let upsert = spec.is_some_and(|s| s.upsert_source);
         let changelog = upsert || self.connectors.format(options).is_some_and(|f| f.changelog);
         let mut made = wanted;
@@ -535,9 +538,6 @@ impl Lowering<'_> {
         }
         let known = known::of_filters(filters, &|c| table.columns[c].data_type.clone());
         let computed = |c: &usize| match &table.columns[*c].source {
-        if table.watermark.as_ref().is_some_and(|w| w.of_source) {
-            return Err(no_source_watermark(table));
-        }
             ColumnSource::Computed { expr, .. } => Some(known::with_constants(expr, &known)),
             _ => None,
         };

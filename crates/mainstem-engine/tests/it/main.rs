@@ -9,7 +9,7 @@ mod ranks;
 mod sessions;
 mod small_ops;
 mod support;
-mod timed_joins;
 mod time_to_live;
+mod timed_joins;
 mod updates;
 mod windows;
