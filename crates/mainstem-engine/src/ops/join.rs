@@ -24,6 +24,8 @@ pub(crate) struct Join {
     residual: Option<Residual>,
     left: Side,
     right: Side,
+    /// An entry may stand for equal rows, and rows that only come come out one by one.
+    singly: bool,
 }
 
 /// What the plan says of a join.
@@ -42,6 +44,8 @@ impl Join {
     pub(crate) fn new(plan: &JoinPlan) -> Result<Self> {
         let counts_left = !matches!(plan.kind, JoinKind::Inner | JoinKind::Right);
         let counts_right = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
+        let only_come =
+            plan.changelog == [false; 2] && matches!(plan.kind, JoinKind::Inner | JoinKind::Semi);
         let side = |at: usize, counts| {
             let ttl_ms = plan.ttl_ms[at];
             let interns = plan.changelog[at] || ttl_ms.is_some();
@@ -53,6 +57,7 @@ impl Join {
             residual: plan.residual.clone(),
             left: side(0, counts_left)?,
             right: side(1, counts_right)?,
+            singly: only_come && plan.ttl_ms != [None; 2],
         })
     }
 
@@ -250,6 +255,16 @@ fn weighted(batch: Batch, weights: Vec<i64>) -> Result<Batch> {
     keep.map_or(Ok(batch.clone()), |keep| batch.filter(&keep))
 }
 
+/// A row for each time that its weight says.
+fn one_by_one(batch: Batch) -> Result<Batch> {
+    let Some(weights) = batch.weights() else { return Ok(batch) };
+    let times = |weight: &i64| usize::try_from(*weight).unwrap_or(0);
+    let rows = (0..).zip(weights.iter().map(times));
+    let rows: UInt32Array =
+        rows.flat_map(|(row, times)| std::iter::repeat_n(row, times)).collect::<Vec<u32>>().into();
+    Ok(Batch::new(batch.take(&rows)?.into_columns(), rows.len()))
+}
+
 impl Operator for Join {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
@@ -282,7 +297,10 @@ impl Operator for Join {
             side.forget_dead();
             side.forget_expired(cx.watermark)?;
         }
-        Ok(output)
+        match self.singly {
+            true => output.into_iter().map(one_by_one).collect(),
+            false => Ok(output),
+        }
     }
 
     fn state_rows(&self) -> usize {

@@ -9,8 +9,12 @@ use crate::support::*;
 
 /// (key, value) joined with (key, value).
 fn join(kind: JoinKind, ttl_ms: [Option<i64>; 2]) -> Plan {
+    join_of(kind, ttl_ms, true)
+}
+
+fn join_of(kind: JoinKind, ttl_ms: [Option<i64>; 2], changelog: bool) -> Plan {
     let mut plan = PlanBuilder::default();
-    let left = plan.source(vec![INT, INT], true);
+    let left = plan.source(vec![INT, INT], changelog);
     let right = plan.source(vec![INT, INT], false);
     let inputs = [plan.exchange(left, &[0]), plan.exchange(right, &[0])];
     let kind = NodeKind::Join {
@@ -21,8 +25,9 @@ fn join(kind: JoinKind, ttl_ms: [Option<i64>; 2]) -> Plan {
         expiry: [None; 2],
         ttl_ms,
     };
-    let join = plan.node(kind, &inputs, vec![INT; 4], true);
-    plan.sink(join, ChangelogMode::Retract);
+    let join = plan.node(kind, &inputs, vec![INT; 4], changelog);
+    let mode = if changelog { ChangelogMode::Retract } else { ChangelogMode::AppendOnly };
+    plan.sink(join, mode);
     plan.build()
 }
 
@@ -68,6 +73,16 @@ fn equal_rows_are_written_together() {
     driver.step(180, left(1, 1), false);
     holds(&driver, &[("7 1 7 2", 2)]);
     driver.step(190, left(2, 1), false);
+    holds(&driver, &[("7 1 7 2", 2)]);
+}
+
+#[test]
+fn equal_rows_that_only_come_come_out_one_by_one() {
+    let mut driver = Driver::new(&join_of(JoinKind::Inner, [Some(100); 2], false), 1);
+    driver.step(0, right(2), false);
+    driver.step(90, right(2), false);
+    driver.step(95, left(1, 1), false);
+    assert_eq!(driver.last[0].iter().map(Batch::rows).sum::<usize>(), 2);
     holds(&driver, &[("7 1 7 2", 2)]);
 }
 
