@@ -78,9 +78,10 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             Box::new(Values { batch: (worker == 0).then(|| batch.clone()) })
         }
         NodeKind::UnionAll => Box::new(UnionAll),
-        NodeKind::Unnest { column, flatten, with_ordinality, outer } => Box::new(Unnest {
+        NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } => Box::new(Unnest {
             column: *column,
             flatten: *flatten,
+            multiset: *multiset,
             with_ordinality: *with_ordinality,
             outer: *outer,
         }),

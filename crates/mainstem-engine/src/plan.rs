@@ -96,7 +96,7 @@ pub enum NodeKind {
     },
     /// All rows of all inputs.
     UnionAll,
-    /// One row per element of the list or map in `column`: all input columns, then the element's columns (the fields
+    /// One row per element of the list, map or multiset in `column`: all input columns, then the element's columns (the fields
     /// of a struct, or the element; key and value of a map), then the 1-based position if `with_ordinality`.
     /// `outer`: a row without elements yields one with NULLs.
     Unnest {
@@ -104,6 +104,8 @@ pub enum NodeKind {
         column: usize,
         /// Elements that are structs become one column a field.
         flatten: bool,
+        /// The map is a multiset: a key is there as often as its value, an Int32, says.
+        multiset: bool,
         /// Adds an Int32 column.
         with_ordinality: bool,
         /// LEFT JOIN UNNEST.

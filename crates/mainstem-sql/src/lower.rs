@@ -281,11 +281,12 @@ impl Lowering<'_> {
                 let changelog = nodes.iter().any(|n| self.changelog(*n));
                 Ok(self.push(NodeKind::UnionAll, nodes, "UnionAll".to_owned(), &types, changelog))
             }
-            RelKind::Unnest { input, column, flatten, with_ordinality, outer } => {
+            RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } => {
                 let node = self.rel(input)?;
                 let kind = NodeKind::Unnest {
                     column: *column,
                     flatten: *flatten,
+                    multiset: *multiset,
                     with_ordinality: *with_ordinality,
                     outer: *outer,
                 };

@@ -186,6 +186,8 @@ pub enum RelKind {
         column: usize,
         /// Struct elements become columns.
         flatten: bool,
+        /// Of a multiset: an element is there as often as it says.
+        multiset: bool,
         /// Adds the position.
         with_ordinality: bool,
         /// Keeps rows without elements.

@@ -1,9 +1,10 @@
-//! One row per element of a list or map.
+//! One row per element of a list, map or multiset.
 //! Invariant: stateless; one batch out for each batch in. A NULL or empty list has no elements.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, Int32Array, StructArray, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
@@ -16,6 +17,7 @@ use crate::operator::{Inputs, Operator, StepContext};
 pub(crate) struct Unnest {
     pub(crate) column: usize,
     pub(crate) flatten: bool,
+    pub(crate) multiset: bool,
     pub(crate) with_ordinality: bool,
     pub(crate) outer: bool,
 }
@@ -24,6 +26,8 @@ pub(crate) struct Unnest {
 struct Elements<'a> {
     offsets: &'a [i32],
     columns: Vec<ArrayRef>,
+    /// How often each is there, if not once.
+    times: Option<&'a Int32Array>,
 }
 
 impl Unnest {
@@ -36,12 +40,22 @@ impl Unnest {
                     Some(fields) if self.flatten => flatten(fields)?,
                     _ => vec![Arc::clone(values)],
                 };
-                Elements { offsets: list.value_offsets(), columns }
+                Elements { offsets: list.value_offsets(), columns, times: None }
+            }
+            ArrowType::Map(_, _) if self.multiset => {
+                let map = column.as_map();
+                let columns = match map.keys().as_struct_opt() {
+                    Some(fields) if self.flatten => flatten(fields)?,
+                    _ => vec![Arc::clone(map.keys())],
+                };
+                let times = map.values().as_primitive_opt::<Int32Type>();
+                let times = times.ok_or_else(|| Error::internal("a multiset counts in INT"))?;
+                Elements { offsets: map.value_offsets(), columns, times: Some(times) }
             }
             ArrowType::Map(_, _) => {
                 let map = column.as_map();
                 let columns = vec![Arc::clone(map.keys()), Arc::clone(map.values())];
-                Elements { offsets: map.value_offsets(), columns }
+                Elements { offsets: map.value_offsets(), columns, times: None }
             }
             other => return Err(Error::internal(format!("UNNEST of a column of type {other}"))),
         })
@@ -60,7 +74,12 @@ impl Unnest {
                 places.push(None);
                 ordinals.push(None);
             }
-            for (ordinal, place) in range.enumerate() {
+            let times = |place: i32| match elements.times {
+                Some(times) => times.value(place as usize).max(0) as usize,
+                None => 1,
+            };
+            let places_of_row = range.flat_map(|place| std::iter::repeat_n(place, times(place)));
+            for (ordinal, place) in places_of_row.enumerate() {
                 rows.push(row as u32);
                 places.push(Some(place as u32));
                 ordinals.push(Some(ordinal as i32 + 1));

@@ -117,7 +117,13 @@ fn unnest_keeps_the_row() {
     ] {
         let mut plan = PlanBuilder::default();
         let source = plan.source(vec![INT, list.data_type().clone()], false);
-        let unnest = NodeKind::Unnest { column: 1, flatten: true, with_ordinality: true, outer };
+        let unnest = NodeKind::Unnest {
+            column: 1,
+            flatten: true,
+            multiset: false,
+            with_ordinality: true,
+            outer,
+        };
         let ordinal = arrow_schema::DataType::Int32;
         let types = vec![INT, list.data_type().clone(), INT, ordinal.clone()];
         let node = plan.node(unnest, &[source], types, false);

@@ -356,9 +356,7 @@ impl<'a> Binder<'a> {
                 return Err(SqlError::new(message, expr.span));
             }
         };
-        if matches!(bound.data_type.kind, TypeKind::Multiset(_)) {
-            return Err(SqlError::unsupported("UNNEST of a MULTISET", span));
-        }
+        let multiset = matches!(bound.data_type.kind, TypeKind::Multiset(_));
         let flatten = !matches!(&bound.data_type.kind, TypeKind::Array(i) if !matches!(i.kind, TypeKind::Row(_)));
         if with_ordinality {
             made.push(RelField::new("ORDINALITY", TypeKind::Int.not_null()));
@@ -386,6 +384,7 @@ impl<'a> Binder<'a> {
                 input: Box::new(input),
                 column,
                 flatten,
+                multiset,
                 with_ordinality,
                 outer,
             },

@@ -48,7 +48,7 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
             Rel { kind: RelKind::UnionAll { inputs }, fields }
         }
-        RelKind::Unnest { input, column, flatten, with_ordinality, outer } => {
+        RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } => {
             let width = input.fields.len();
             let below = wanted.iter().copied().filter(|w| *w < width);
             let needed: Vec<usize> =
@@ -57,7 +57,7 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
             let column = place_in(&needed)(column);
             let input = Box::new(prune(*input, &needed));
-            let kind = RelKind::Unnest { input, column, flatten, with_ordinality, outer };
+            let kind = RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer };
             Rel { kind, fields: kept }.select(&places(wanted, &outputs))
         }
         kind @ RelKind::Over { .. } => over(kind, &fields, wanted),

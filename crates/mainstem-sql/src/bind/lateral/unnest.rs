@@ -76,7 +76,7 @@ fn elements(depth: usize, left: Rel, right: Rel, is_left: bool, span: Span) -> S
             let outputs = exprs.iter().map(|e| over(depth, &below, e)).collect();
             Ok(Elements { outputs, ..below })
         }
-        RelKind::Unnest { input, column, flatten, with_ordinality, .. } => {
+        RelKind::Unnest { input, column, flatten, multiset, with_ordinality, .. } => {
             let RelKind::Project { exprs, .. } = input.kind else {
                 unreachable!("an array from outside is computed over one row")
             };
@@ -95,6 +95,7 @@ fn elements(depth: usize, left: Rel, right: Rel, is_left: bool, span: Span) -> S
                 input: Box::new(input),
                 column: places[0],
                 flatten,
+                multiset,
                 with_ordinality,
                 outer: is_left,
             };
