@@ -12,7 +12,7 @@ use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{Decode, Payload};
 use mainstem_core::options::ConnectorSpec;
 use mainstem_core::table::{ScanFilter, TableSpec};
-use mainstem_core::{Error, Result};
+use mainstem_core::{Batch, Error, Result};
 
 use crate::kafka::embedded::EmbeddedTopics;
 
@@ -25,6 +25,12 @@ pub trait Connector: Send + Sync {
     fn source(&self, request: SourceRequest) -> Result<Box<dyn Source>> {
         let _ = request;
         Err(Error::user(format!("connector '{}' cannot be read from", self.spec().name)))
+    }
+
+    /// Prepares asking by keys.
+    fn lookup(&self, request: LookupRequest) -> Result<Box<dyn Lookup>> {
+        let _ = request;
+        Err(Error::user(format!("connector '{}' cannot be asked by keys", self.spec().name)))
     }
 
     /// Prepares writing.
@@ -76,6 +82,21 @@ pub struct SourceRequest {
     pub filters: Vec<ScanFilter>,
     /// How many workers will decode.
     pub parallelism: usize,
+    /// The shell's gifts.
+    pub environment: Environment,
+}
+
+/// What to ask a table for.
+#[derive(Debug, Clone)]
+pub struct LookupRequest {
+    /// The declaration.
+    pub table: TableSpec,
+    /// The columns that keys are compared with, indices into `table.columns`.
+    pub keys: Vec<usize>,
+    /// The columns wanted, indices into `table.columns`, in the order in which batches carry them.
+    pub projection: Vec<usize>,
+    /// Further conditions on the rows; all of them are equalities, and the table's own equality decides.
+    pub filters: Vec<ScanFilter>,
     /// The shell's gifts.
     pub environment: Environment,
 }
@@ -155,6 +176,29 @@ pub trait SplitReader: Send {
     /// The next payload; `None` at the end of a bounded split, and from then on. Waits without a limit for an
     /// unbounded one. Cancel safe: dropping the future loses no record.
     async fn next(&mut self) -> Result<Option<Fetched>>;
+}
+
+/// The rows of some keys.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// By row: for which of the keys it is.
+    pub keys: Vec<u32>,
+    /// The columns of the request.
+    pub rows: Batch,
+}
+
+/// A table that is asked for rows by their keys. Calls: `open` once; then `find`, as often as it likes.
+#[async_trait]
+pub trait Lookup: Send + Sync {
+    /// Connects and checks the table.
+    async fn open(&mut self) -> Result<()>;
+
+    /// How many calls of `find` at the same time are of use.
+    fn in_flight_max(&self) -> usize;
+
+    /// The rows of each of `keys`, as they are at some time between call and answer. Each key is there once and has no
+    /// NULL. Fails when trying again cannot help or was done often enough. Cancel safe.
+    async fn find(&self, keys: &Batch) -> Result<Found>;
 }
 
 /// A table that is being written. Calls: `open` once; `encoder` once a worker; then `write` in step order, `flush`

@@ -117,11 +117,13 @@ pub struct Pushdown {
     pub filters: bool,
     /// It fills ROWs by the names of their fields, so that a ROW can be asked for with only those that are read.
     pub fields: bool,
+    /// It can be asked for the rows of keys (lookup joins).
+    pub lookup: bool,
 }
 
 impl Pushdown {
     /// Nothing.
-    pub const NONE: Self = Self { filters: false, fields: false };
+    pub const NONE: Self = Self { filters: false, fields: false, lookup: false };
 }
 
 /// Which formats a connector takes.

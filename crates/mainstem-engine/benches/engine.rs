@@ -291,6 +291,7 @@ fn threads(name: &str, plan: &Plan, batches: &[Batch], rounds: usize, workers: u
             encoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Encode>).collect(),
             port: Arc::clone(&output),
         }],
+        lookups: Vec::new(),
         workers,
         clock: Arc::new(ManualClock::new(0)),
         dead_letters: None,

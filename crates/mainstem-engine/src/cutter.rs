@@ -9,6 +9,7 @@ use std::time::Duration;
 use mainstem_core::clock::Clock;
 use mainstem_core::ingest::Payload;
 
+use crate::lookup::{Answer, LookupPort};
 use crate::ops::watermark::SplitEvents;
 use crate::port::{Event, InputPort};
 use crate::rehearsal::Rehearsal;
@@ -30,6 +31,8 @@ pub(crate) struct Cut {
     pub(crate) header: StepHeader,
     /// For each worker, in order.
     pub(crate) payloads: Vec<Vec<Assigned>>,
+    /// With the index of the lookup that they are for.
+    pub(crate) answers: Vec<(usize, Answer)>,
     /// There is no step after this one.
     pub(crate) last: bool,
 }
@@ -45,8 +48,18 @@ pub(crate) enum Request {
     Stop,
 }
 
+/// Rows that wait for answers of tables outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    None,
+    Some,
+    /// So many that no more are to come.
+    TooMany,
+}
+
 pub(crate) struct Cutter {
     pub(crate) ports: Vec<Arc<InputPort>>,
+    pub(crate) lookups: Vec<Arc<LookupPort>>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) workers: usize,
@@ -54,6 +67,8 @@ pub(crate) struct Cutter {
     pub(crate) rows_max: usize,
     pub(crate) finished: Vec<bool>,
     pub(crate) started: bool,
+    /// A step without a step after it was cut, unless rows wait.
+    pub(crate) ended: bool,
     /// Processing time never goes back.
     pub(crate) now_ms: i64,
     /// A test says where steps are cut.
@@ -65,6 +80,7 @@ impl Cutter {
     pub(crate) fn next(
         &mut self,
         next_timer_ms: Option<i64>,
+        waiting: Waiting,
         request: impl Fn() -> Request,
     ) -> Option<Cut> {
         loop {
@@ -74,8 +90,9 @@ impl Cutter {
                 return None;
             }
             self.now_ms = self.now_ms.max(self.clock.now_ms());
-            let mut cut = self.take();
-            let idle = cut.payloads.iter().all(Vec::is_empty)
+            let mut cut = self.take(waiting != Waiting::TooMany);
+            let idle = cut.answers.is_empty()
+                && cut.payloads.iter().all(Vec::is_empty)
                 && cut.header.sources.iter().zip(&self.finished).all(|(events, &before)| {
                     events.added.is_empty() && events.ended.is_empty() && events.finished == before
                 });
@@ -83,15 +100,19 @@ impl Cutter {
                 *before = events.finished;
             }
             let due = next_timer_ms.is_some_and(|timer| timer <= self.now_ms);
-            if idle && asked == Request::Drain {
+            let waits = waiting != Waiting::None;
+            if idle && !waits && asked == Request::Drain {
                 return None;
             }
-            if idle && asked == Request::DrainAndClose {
+            // Too many wait: the ports were not looked into.
+            let drained = idle && waiting != Waiting::TooMany;
+            if self.ended || (drained && asked == Request::DrainAndClose) {
                 cut.header.sources.iter_mut().for_each(|events| events.finished = true);
             }
             cut.last = cut.header.sources.iter().all(|events| events.finished);
-            if !idle || due || !self.started || cut.last {
+            if !idle || due || !self.started || (cut.last && !self.ended) {
                 self.started = true;
+                self.ended = cut.last;
                 return Some(cut);
             }
             let timeout = next_timer_ms.map(|timer| (timer - self.now_ms).max(1) as u64);
@@ -99,11 +120,22 @@ impl Cutter {
         }
     }
 
-    fn take(&mut self) -> Cut {
+    /// Takes what has arrived; payloads only if rows are `wanted`.
+    fn take(&mut self, wanted: bool) -> Cut {
+        let lookups = self.lookups.iter().enumerate();
+        let answers: Vec<(usize, Answer)> = lookups
+            .flat_map(|(lookup, port)| port.take_answers().into_iter().map(move |a| (lookup, a)))
+            .collect();
+        if !wanted {
+            let events = |&finished: &bool| SplitEvents { finished, ..SplitEvents::default() };
+            let sources = self.finished.iter().map(events).collect();
+            let header = StepHeader { now_ms: self.now_ms, sources };
+            return Cut { header, payloads: deal(Vec::new(), self.workers), answers, last: false };
+        }
         if let Some(rehearsal) = &mut self.rehearsal {
             let (sources, all) = rehearsal.take(&self.ports);
             let header = StepHeader { now_ms: self.now_ms, sources };
-            return Cut { header, payloads: deal(all, self.workers), last: false };
+            return Cut { header, payloads: deal(all, self.workers), answers, last: false };
         }
         let mut header = StepHeader { now_ms: self.now_ms, sources: Vec::new() };
         let mut all = Vec::new();
@@ -121,7 +153,7 @@ impl Cutter {
             }
             header.sources.push(events);
         }
-        Cut { header, payloads: deal(all, self.workers), last: false }
+        Cut { header, payloads: deal(all, self.workers), answers, last: false }
     }
 }
 

@@ -8,6 +8,7 @@ use mainstem_core::{Batch, Error, Result};
 
 use crate::exchange::Mail;
 use crate::graph::Graph;
+use crate::lookup::{Answer, Question};
 use crate::operator::Watermark;
 use crate::ops::watermark::SplitEvents;
 use crate::plan::Plan;
@@ -44,6 +45,8 @@ pub struct StepOutput {
     pub next_timer_ms: Option<i64>,
     /// The watermark of each source.
     pub watermarks: Vec<Watermark>,
+    /// What is asked of each table outside, worker by worker.
+    pub questions: Vec<Vec<Question>>,
 }
 
 /// A plan with its state.
@@ -96,16 +99,31 @@ impl Dataflow {
             }
         }
         let mut sinks = vec![Vec::new(); self.graph.plan.sinks];
+        let mut questions = vec![Vec::new(); self.graph.plan.lookups];
         for worker in &mut self.workers {
             for (sink, output) in sinks.iter_mut().zip(&mut worker.outputs) {
                 sink.append(output);
+            }
+            for (lookup, asked) in questions.iter_mut().zip(&mut worker.questions) {
+                lookup.append(asked);
             }
         }
         Ok(StepOutput {
             sinks,
             next_timer_ms: self.workers.iter().filter_map(Worker::next_timer_ms).min(),
             watermarks: self.workers[0].source_watermarks(),
+            questions,
         })
+    }
+
+    /// Hands in what a table outside has answered, for the next step.
+    pub fn answer(&mut self, lookup: usize, answer: Answer) {
+        self.workers[answer.ticket.worker].answers[lookup].push(answer);
+    }
+
+    /// Rows that wait for answers.
+    pub fn waiting_rows(&self) -> usize {
+        self.workers.iter().map(Worker::waiting_rows).sum()
     }
 
     /// Rows dropped so far because all their windows were closed.

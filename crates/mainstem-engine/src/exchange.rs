@@ -10,12 +10,15 @@ use mainstem_core::{Batch, Result};
 use crate::hash::{hash_columns, owner};
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
 use crate::ops::watermark::Seen;
+use crate::worker::Progress;
 
 /// What one worker tells another about one node in one step.
 #[derive(Debug, Default)]
 pub(crate) struct Letter {
     pub(crate) arrivals: Arrivals,
     pub(crate) seen: Arc<Seen>,
+    /// How far the sender is, where workers may be at different places.
+    pub(crate) progress: Progress,
 }
 
 /// One slot per node, sender and receiver.

@@ -12,10 +12,11 @@ use mainstem_core::egress::Encode;
 use mainstem_core::ingest::{DeadLetter, Decode};
 use mainstem_core::{Error, Result};
 
-use crate::cutter::{Assigned, Cut, Cutter, Request};
+use crate::cutter::{Assigned, Cut, Cutter, Request, Waiting};
 use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
 use crate::graph::Graph;
+use crate::lookup::{Answer, LookupPort, ROWS_WAITING_MAX};
 use crate::plan::Plan;
 use crate::port::{InputPort, OutputPort};
 use crate::progress::{Counters, Progress};
@@ -42,6 +43,15 @@ pub struct SinkSlot {
     pub encoders: Vec<Box<dyn Encode>>,
     /// Where its rows go.
     pub port: Arc<OutputPort>,
+}
+
+/// A table outside that a job asks, in the order of the plan's lookup indices.
+#[derive(Debug)]
+pub struct LookupSlot {
+    /// The table's name.
+    pub name: String,
+    /// Where it is asked.
+    pub port: Arc<LookupPort>,
 }
 
 /// Receives bad records under the policy `dead-letter`: the source's index and the records. Called on workers; should
@@ -81,6 +91,8 @@ pub struct Job {
     pub sources: Vec<SourceSlot>,
     /// Its sinks.
     pub sinks: Vec<SinkSlot>,
+    /// What it asks.
+    pub lookups: Vec<LookupSlot>,
     /// How many threads; at least 1.
     pub workers: usize,
     /// Processing time.
@@ -108,12 +120,15 @@ struct Shared {
     signal: Arc<Signal>,
     inputs: Vec<Arc<InputPort>>,
     outputs: Vec<Arc<OutputPort>>,
+    lookups: Vec<Arc<LookupPort>>,
     /// A [`Request`].
     request: AtomicU8,
     failure: Mutex<Option<Error>>,
     /// What worker 0 hands to all: the step, or that there is none.
     header: Mutex<Option<Arc<StepHeader>>>,
     payloads: Vec<Mutex<Vec<Assigned>>>,
+    /// By worker, with the index of the lookup.
+    answers: Vec<Mutex<Vec<(usize, Answer)>>>,
     counters: Counters,
 }
 
@@ -145,11 +160,13 @@ impl From<crate::port::Released> for Exit {
 impl Executor {
     /// Checks the plan and starts the workers.
     pub fn start(job: Job) -> Result<Running> {
-        let Job { plan, mut sources, mut sinks, workers, clock, dead_letters, settings } = job;
+        let Job { plan, mut sources, mut sinks, lookups, workers, clock, dead_letters, settings } =
+            job;
         let graph = Arc::new(Graph::new(&plan, workers)?);
         let workers = graph.workers;
-        if sources.len() != plan.sources || sinks.len() != plan.sinks {
-            return Err(Error::internal("a job has other sources or sinks than its plan"));
+        let ends = [sources.len(), sinks.len(), lookups.len()];
+        if ends != [plan.sources, plan.sinks, plan.lookups] {
+            return Err(Error::internal("a job has other ends than its plan"));
         }
         if sources.iter().any(|s| s.decoders.len() != workers)
             || sinks.iter().any(|s| s.encoders.len() != workers)
@@ -163,10 +180,12 @@ impl Executor {
             signal: Arc::clone(&signal),
             inputs: sources.iter().map(|source| Arc::clone(&source.port)).collect(),
             outputs: sinks.iter().map(|sink| Arc::clone(&sink.port)).collect(),
+            lookups: lookups.into_iter().map(|lookup| lookup.port).collect(),
             request: AtomicU8::new(Request::Run as u8),
             failure: Mutex::default(),
             header: Mutex::default(),
             payloads: std::iter::repeat_with(Mutex::default).take(workers).collect(),
+            answers: std::iter::repeat_with(Mutex::default).take(workers).collect(),
             counters: Counters::new(
                 sources.iter().map(|source| source.name.clone()).collect(),
                 sinks.iter().map(|sink| sink.name.clone()).collect(),
@@ -175,8 +194,10 @@ impl Executor {
             graph,
         });
         shared.inputs.iter().for_each(|port| port.attach(&signal));
+        shared.lookups.iter().for_each(|port| port.attach(&signal));
         let mut cutter = Some(Cutter {
             ports: shared.inputs.clone(),
+            lookups: shared.lookups.clone(),
             signal,
             clock,
             workers,
@@ -184,6 +205,7 @@ impl Executor {
             rows_max: settings.step_rows_max * workers,
             finished: vec![false; plan.sources],
             started: false,
+            ended: false,
             now_ms: i64::MIN,
             rehearsal: Rehearsal::new(settings.cuts, plan.sources),
         });
@@ -250,6 +272,7 @@ impl Shared {
     fn close(&self) {
         self.inputs.iter().for_each(|port| port.close());
         self.outputs.iter().for_each(|port| port.finish());
+        self.lookups.iter().for_each(|port| port.finish());
     }
 }
 
@@ -281,14 +304,16 @@ impl WorkerLoop {
 
     fn steps(&mut self) -> Result<(), Exit> {
         loop {
-            let last = self.cut();
+            self.cut();
             self.shared.barrier.wait()?;
             let header = self.shared.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let Some(header) = header else { return Ok(()) };
             self.step(&header)?;
             self.shared.counters.after_step(self.index, &self.worker, header.now_ms);
             self.shared.barrier.wait()?;
-            if last || header.sources.iter().all(|events| events.finished) {
+            // The same on all workers: none runs the next step before all were here.
+            let ended = header.sources.iter().all(|events| events.finished);
+            if ended && self.shared.counters.waiting_rows() == 0 {
                 self.shared.counters.final_state(self.index, &self.worker);
                 return self.shared.barrier.wait().map_err(Exit::from);
             }
@@ -296,32 +321,49 @@ impl WorkerLoop {
     }
 
     /// On worker 0: puts the next step where all workers find it.
-    fn cut(&mut self) -> bool {
-        let Some(cutter) = &mut self.cutter else { return false };
+    fn cut(&mut self) {
+        let Some(cutter) = &mut self.cutter else { return };
         let shared = &self.shared;
-        let cut = cutter.next(shared.counters.next_timer_ms(), || shared.request());
+        let waiting = match shared.counters.waiting_rows() {
+            0 => Waiting::None,
+            rows if rows < ROWS_WAITING_MAX * shared.graph.workers => Waiting::Some,
+            _ => Waiting::TooMany,
+        };
+        let cut = cutter.next(shared.counters.next_timer_ms(), waiting, || shared.request());
         let mut header = shared.header.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Cut { header: next, payloads, last }) = cut else {
+        let Some(Cut { header: next, payloads, answers, .. }) = cut else {
             *header = None;
-            return true;
+            return;
         };
         *header = Some(Arc::new(next));
         for (slot, payloads) in shared.payloads.iter().zip(payloads) {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = payloads;
         }
-        last
+        for (lookup, answer) in answers {
+            let slot = &shared.answers[answer.ticket.worker];
+            slot.lock().unwrap_or_else(PoisonError::into_inner).push((lookup, answer));
+        }
     }
 
     fn step(&mut self, header: &StepHeader) -> Result<(), Exit> {
         let shared = &self.shared;
         let slot = &shared.payloads[self.index];
         let payloads = std::mem::take(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner));
+        let slot = &shared.answers[self.index];
+        for (lookup, answer) in slot.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.worker.answers[lookup].push(answer);
+        }
         let mut rows = self.decoders.decode(payloads, header.now_ms, &shared.counters)?;
         for phase in 0..shared.graph.phases.len() {
             if phase > 0 {
                 shared.barrier.wait()?;
             }
             self.worker.phase(phase, header, &mut rows, &shared.mail)?;
+        }
+        for (questions, port) in self.worker.questions.iter_mut().zip(&shared.lookups) {
+            if !questions.is_empty() {
+                port.ask(questions.drain(..));
+            }
         }
         let outputs = self.worker.outputs.iter_mut().zip(&shared.outputs).enumerate();
         for (sink, (batches, port)) in outputs {

@@ -72,7 +72,11 @@ impl Graph {
 }
 
 fn meets(node: &Node, workers: usize) -> bool {
-    workers > 1 && matches!(node.kind, NodeKind::Exchange { .. } | NodeKind::Watermark { .. })
+    let meets = matches!(
+        node.kind,
+        NodeKind::Exchange { .. } | NodeKind::Watermark { .. } | NodeKind::RemoteLookup { .. }
+    );
+    workers > 1 && meets
 }
 
 fn check(plan: &Plan) -> Result<()> {
@@ -101,6 +105,9 @@ fn check(plan: &Plan) -> Result<()> {
             }
             NodeKind::Sink { sink, .. } if sink >= plan.sinks => {
                 return broken(node, "names a sink that does not exist");
+            }
+            NodeKind::RemoteLookup { lookup, .. } if lookup >= plan.lookups => {
+                return broken(node, "asks a table that does not exist");
             }
             NodeKind::Watermark { .. } if source_below(plan, index).is_none() => {
                 return broken(node, "is not above exactly one source");

@@ -19,6 +19,7 @@ use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::match_recognize::MatchRecognize;
 use crate::ops::over::{ChangingOver, OverPlan, TimedOver};
 use crate::ops::rank::RankPlan;
+use crate::ops::remote_lookup::{RemoteLookup, RemoteLookupPlan};
 use crate::ops::repeat::Repeat;
 use crate::ops::session_window::SessionPlan;
 use crate::ops::session_window::aggregate::SessionAggregate;
@@ -43,6 +44,8 @@ pub(crate) enum Instance {
     Watermark(SourceWatermark),
     Exchange(Exchange),
     Sink(usize, Consolidate),
+    /// With the index of what it asks.
+    RemoteLookup(usize, RemoteLookup),
     Operator(Box<dyn Operator>),
     /// Its work is done by the node below.
     Pass,
@@ -65,6 +68,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             let consolidate = consolidate(graph, node.inputs[0], changelog)?;
             return Ok(Instance::Sink(*sink, consolidate));
         }
+        NodeKind::RemoteLookup { .. } => return remote_lookup(node, input(0)),
         NodeKind::Project { .. } if moved_into_filter(graph, index).is_some() => {
             return Ok(Instance::Pass);
         }
@@ -169,6 +173,30 @@ fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
         None => Box::new(SessionTable::new(&plan)?),
         Some(aggregates) => Box::new(SessionAggregate::new(&plan, aggregates)?),
     })
+}
+
+fn remote_lookup(node: &Node, input: &Node) -> Result<Instance> {
+    let NodeKind::RemoteLookup { lookup, kind, left_keys, filter, columns, residual, cache } =
+        &node.kind
+    else {
+        return Err(Error::internal("not a lookup outside"));
+    };
+    let left = input.output.clone();
+    let right = node.output.get(left.len()..).unwrap_or_default().to_vec();
+    if right.len() != columns.len() {
+        return Err(Error::internal("a lookup gives other columns than its plan says"));
+    }
+    let operator = RemoteLookup::new(RemoteLookupPlan {
+        kind: *kind,
+        left_keys: left_keys.clone(),
+        filter: filter.clone(),
+        columns: columns.clone(),
+        residual: residual.clone(),
+        cache: *cache,
+        left,
+        right,
+    })?;
+    Ok(Instance::RemoteLookup(*lookup, operator))
 }
 
 fn join(graph: &Graph, node: &Node) -> Result<Box<dyn Operator>> {

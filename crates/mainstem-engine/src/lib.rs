@@ -15,6 +15,7 @@ mod graph;
 mod hash;
 mod instance;
 mod key_table;
+pub mod lookup;
 pub mod match_recognize;
 pub mod operator;
 mod ops;

@@ -14,6 +14,7 @@ pub(crate) mod over;
 mod panes;
 mod probe;
 pub(crate) mod rank;
+pub(crate) mod remote_lookup;
 pub(crate) mod repeat;
 mod rows;
 pub(crate) mod session_window;

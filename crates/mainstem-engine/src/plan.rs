@@ -9,6 +9,7 @@ use mainstem_core::egress::ChangelogMode;
 
 use crate::aggregate::AggregateCall;
 use crate::expr::ExprRef;
+use crate::lookup::CacheSpec;
 use crate::over::OverCall;
 use crate::rank::{RankEmit, RankEnd, RankFunction};
 use crate::window::{EmitSpec, SessionSpec, WindowSpec};
@@ -22,6 +23,8 @@ pub struct Plan {
     pub sources: usize,
     /// How many sinks the nodes name.
     pub sinks: usize,
+    /// How many tables outside the nodes ask.
+    pub lookups: usize,
 }
 
 /// One operator.
@@ -282,6 +285,26 @@ pub enum NodeKind {
         right_keys: Vec<usize>,
         /// The rest of the condition, over the columns of input 0 followed by those of input 1.
         residual: Option<ExprRef>,
+    },
+    /// Joins each row with what a table outside answers for its key, when it is asked. Rows come out in the order in
+    /// which they came (of one worker), each when it and all before it are answered; watermark and end wait for them.
+    /// Output columns: those of the input, then `columns`. The input is append-only: a row that is taken back would
+    /// not find what it found before. State: rows that wait, and the answers that `cache` remembers.
+    RemoteLookup {
+        /// Which table.
+        lookup: usize,
+        /// Inner or Left.
+        kind: JoinKind,
+        /// Key columns of the input; the table is asked by them. A row with a NULL among them has no partner.
+        left_keys: Vec<usize>,
+        /// Over the rows that the table gives: which of them are wanted.
+        filter: Option<ExprRef>,
+        /// The same: what is wanted of them.
+        columns: Vec<ExprRef>,
+        /// The rest of the condition, over the output's columns.
+        residual: Option<ExprRef>,
+        /// `None`: the table is asked anew for the rows of each step.
+        cache: Option<CacheSpec>,
     },
     /// Joins the rows of two append-only inputs that are in the same window, once, when the progress of time reaches
     /// `window_end - 1`: a join of the windows' rows, of any kind. Output columns as of [`NodeKind::Join`], append-only.

@@ -72,6 +72,8 @@ struct WorkerCounters {
     late_rows: AtomicU64,
     state_rows: AtomicUsize,
     state_bytes: AtomicUsize,
+    /// Rows that wait for answers.
+    waiting_rows: AtomicUsize,
     /// `i64::MAX`: none.
     next_timer_ms: AtomicI64,
     /// When the state was measured last.
@@ -141,6 +143,7 @@ impl Counters {
         let timer = worker.next_timer_ms().unwrap_or(i64::MAX);
         counters.next_timer_ms.store(timer, Ordering::Release);
         counters.late_rows.store(worker.late_rows(), Ordering::Relaxed);
+        counters.waiting_rows.store(worker.waiting_rows(), Ordering::Release);
         let measured = counters.measured_ms.load(Ordering::Relaxed);
         if now_ms.saturating_sub(measured) >= MEASURE_MS {
             counters.measured_ms.store(now_ms, Ordering::Relaxed);
@@ -164,6 +167,11 @@ impl Counters {
     pub(crate) fn next_timer_ms(&self) -> Option<i64> {
         let timers = self.workers.iter().map(|w| w.next_timer_ms.load(Ordering::Acquire));
         timers.min().filter(|&timer| timer != i64::MAX)
+    }
+
+    /// Rows that wait for answers from outside, on all workers, after the last step of each.
+    pub(crate) fn waiting_rows(&self) -> usize {
+        self.workers.iter().map(|w| w.waiting_rows.load(Ordering::Acquire)).sum()
     }
 
     /// A worker has ended; true if it was the last one.

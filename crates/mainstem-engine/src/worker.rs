@@ -9,7 +9,9 @@ use mainstem_core::{Batch, Result};
 use crate::exchange::{Exchange, Letter, Mail};
 use crate::graph::{Graph, source_below};
 use crate::instance::{Instance, instantiate};
+use crate::lookup::{Answer, Question, Ticket};
 use crate::operator::{Arrivals, Inputs, OperatorMetrics, StepContext, Watermark};
+use crate::ops::remote_lookup::RemoteLookup;
 use crate::ops::watermark::{SourceWatermark, SplitEvents};
 
 /// What all workers are told of a step.
@@ -52,6 +54,10 @@ pub(crate) struct Worker {
     metrics: Vec<OperatorMetrics>,
     /// The step's rows for each sink.
     pub(crate) outputs: Vec<Vec<Batch>>,
+    /// For each lookup, what was answered before the step.
+    pub(crate) answers: Vec<Vec<Answer>>,
+    /// For each lookup, what the step asks.
+    pub(crate) questions: Vec<Vec<Question>>,
 }
 
 impl Worker {
@@ -70,6 +76,8 @@ impl Worker {
             before: vec![None; count],
             metrics: vec![OperatorMetrics::default(); count],
             outputs: vec![Vec::new(); graph.plan.sinks],
+            answers: vec![Vec::new(); graph.plan.lookups],
+            questions: vec![Vec::new(); graph.plan.lookups],
         })
     }
 
@@ -157,12 +165,9 @@ impl Worker {
                     let seen = Arc::new(seen);
                     for to in 0..workers {
                         let arrivals = Arrivals::default();
-                        mail.put(
-                            node,
-                            self.index,
-                            to,
-                            Letter { arrivals, seen: Arc::clone(&seen) },
-                        );
+                        let letter =
+                            Letter { arrivals, seen: Arc::clone(&seen), ..Letter::default() };
+                        mail.put(node, self.index, to, letter);
                     }
                 }
                 self.edges[node] = Edge { arrivals: input.arrivals, splits: Vec::new() };
@@ -171,13 +176,16 @@ impl Worker {
                 let arrivals = inputs.remove(0).arrivals;
                 let routed = Exchange::route(exchange, arrivals, workers, &mut cx)?;
                 for (to, arrivals) in routed.into_iter().enumerate() {
-                    mail.put(node, self.index, to, Letter { arrivals, seen: Arc::default() });
+                    mail.put(node, self.index, to, Letter { arrivals, ..Letter::default() });
                 }
             }
             Instance::Exchange(_) | Instance::Pass => self.edges[node] = inputs.remove(0),
             Instance::Sink(sink, consolidate) => {
                 let output = consolidate.apply(inputs.remove(0).arrivals.batches)?;
                 self.outputs[*sink].extend(output);
+            }
+            Instance::RemoteLookup(..) => {
+                self.look_up(node, inputs.remove(0).arrivals, &cx, mail)?
             }
             Instance::Operator(operator) => {
                 let splits = inputs.first_mut().map(|edge| std::mem::take(&mut edge.splits));
@@ -190,6 +198,43 @@ impl Worker {
             }
         }
         self.metrics[node].late_rows += cx.metrics.late_rows;
+        Ok(())
+    }
+
+    /// Answers and rows go into a lookup join, rows and questions come out. No worker is farther than the one whose rows
+    /// wait longest.
+    fn look_up(
+        &mut self,
+        node: usize,
+        arrivals: Arrivals,
+        cx: &StepContext,
+        mail: &Mail,
+    ) -> Result<()> {
+        let Instance::RemoteLookup(lookup, operator) = &mut self.instances[node] else {
+            return Ok(());
+        };
+        let answers = std::mem::take(&mut self.answers[*lookup]);
+        let batches = operator.step(answers, arrivals.batches, cx)?;
+        let worker = self.index;
+        let questions = operator.ask()?.into_iter();
+        self.questions[*lookup].extend(
+            questions.map(|(number, keys)| Question { ticket: Ticket { worker, number }, keys }),
+        );
+        let waits = operator.waiting_rows() > 0;
+        let input = self.progress[node];
+        let progress = Progress {
+            watermark: operator.output_watermark(input.watermark),
+            idle: input.idle && !waits,
+            ended: input.ended && !waits,
+        };
+        self.progress[node] = progress;
+        if self.graph.workers > 1 {
+            for to in 0..self.graph.workers {
+                mail.put(node, worker, to, Letter { progress, ..Letter::default() });
+            }
+        }
+        let arrivals = Arrivals { batches, ..Arrivals::default() };
+        self.edges[node] = Edge { arrivals, splits: Vec::new() };
         Ok(())
     }
 
@@ -211,6 +256,16 @@ impl Worker {
         let letters: Vec<Letter> = mail.take(node, self.index).collect();
         if matches!(self.instances[node], Instance::Watermark(_)) {
             self.advance(node, header, letters.iter().map(|letter| &*letter.seen));
+            return;
+        }
+        if matches!(self.instances[node], Instance::RemoteLookup(..)) {
+            let least = |a: Progress, b: Progress| Progress {
+                watermark: a.watermark.min(b.watermark),
+                idle: a.idle && b.idle,
+                ended: a.ended && b.ended,
+            };
+            let all = letters.iter().map(|letter| letter.progress);
+            self.progress[node] = all.reduce(least).unwrap_or_default();
             return;
         }
         let edge = &mut self.edges[node];
@@ -235,11 +290,25 @@ impl Worker {
     }
 
     pub(crate) fn state_rows(&self) -> usize {
-        self.operators().map(|operator| operator.state_rows()).sum()
+        let of_lookups = self.lookups().map(RemoteLookup::state_rows);
+        self.operators().map(|operator| operator.state_rows()).chain(of_lookups).sum()
     }
 
     pub(crate) fn state_bytes(&self) -> usize {
-        self.operators().map(|operator| operator.state_bytes()).sum()
+        let of_lookups = self.lookups().map(RemoteLookup::state_bytes);
+        self.operators().map(|operator| operator.state_bytes()).chain(of_lookups).sum()
+    }
+
+    /// Rows that wait for answers.
+    pub(crate) fn waiting_rows(&self) -> usize {
+        self.lookups().map(RemoteLookup::waiting_rows).sum()
+    }
+
+    fn lookups(&self) -> impl Iterator<Item = &RemoteLookup> {
+        self.instances.iter().filter_map(|instance| match instance {
+            Instance::RemoteLookup(_, operator) => Some(operator),
+            _ => None,
+        })
     }
 
     fn operators(&self) -> impl Iterator<Item = &dyn crate::operator::Operator> {

@@ -107,6 +107,7 @@ fn state(plan: &Plan, index: usize, could_expire: &BTreeSet<usize>) -> Option<St
         NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
+        | NodeKind::RemoteLookup { .. }
         | NodeKind::WindowJoin { .. } => return crate::lower::join_state(&node.kind),
         NodeKind::UpsertNormalize { .. } => match node.state_ttl_ms {
             Some(ms) => format!("the last row of each key, forgotten {ms} ms after it"),
@@ -254,16 +255,20 @@ pub(crate) fn scan(
                     FilterOp::GtEq => ">=",
                     FilterOp::IsNotNull => return format!("{column} IS NOT NULL"),
                 };
-                let literal = match &f.literal {
-                    Literal::Boolean(b) => b.to_string(),
-                    Literal::Integer(i) => i.to_string(),
-                    Literal::Double(d) => d.to_string(),
-                    Literal::String(s) => format!("'{s}'"),
-                };
-                format!("{column} {op} {literal}")
+                format!("{column} {op} {}", literal(&f.literal))
             })
             .collect();
         text.push_str(&format!(", decoder filter=[{}]", parts.join(" AND ")));
     }
     text + ")"
+}
+
+/// A constant as it is written.
+pub(crate) fn literal(literal: &Literal) -> String {
+    match literal {
+        Literal::Boolean(value) => value.to_string(),
+        Literal::Integer(value) => value.to_string(),
+        Literal::Double(value) => value.to_string(),
+        Literal::String(value) => format!("'{value}'"),
+    }
 }

@@ -24,6 +24,8 @@ pub struct Job {
     pub sources: Vec<SourcePlan>,
     /// By sink index of the plan.
     pub sinks: Vec<SinkPlan>,
+    /// By lookup index of the plan.
+    pub lookups: Vec<LookupPlan>,
     /// What EXPLAIN prints for it.
     pub explain: Vec<String>,
     /// Settings of the script (SET), for the shell: `parallelism.default`, `table.local-time-zone`, ...
@@ -38,6 +40,19 @@ pub struct SourcePlan {
     /// Indices into `table.columns`, in the order of the decoder's batches.
     pub projection: Vec<usize>,
     /// The decoder applies them.
+    pub filters: Vec<ScanFilter>,
+}
+
+/// A table to ask by keys.
+#[derive(Debug, Clone)]
+pub struct LookupPlan {
+    /// The declaration with hints merged in; only stored columns.
+    pub table: TableSpec,
+    /// What keys are compared with, indices into `table.columns`, in the order of the keys.
+    pub keys: Vec<usize>,
+    /// Indices into `table.columns`, in the order of the answers' batches.
+    pub projection: Vec<usize>,
+    /// Equalities that hold for the rows wanted.
     pub filters: Vec<ScanFilter>,
 }
 

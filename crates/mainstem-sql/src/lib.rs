@@ -22,6 +22,7 @@ pub mod operators;
 mod optimize;
 pub mod parser;
 pub mod rel;
+mod remote;
 pub mod script;
 pub mod session;
 mod show;

@@ -6,6 +6,7 @@ pub(crate) mod join_expiry;
 mod match_recognize;
 mod over;
 mod rank;
+mod remote_lookup;
 mod sets;
 mod timed_join;
 mod windows;
@@ -26,7 +27,7 @@ use crate::bound::Bound;
 use crate::catalog::{ColumnSource, ConnectorCatalog, Table};
 use crate::error::{SqlError, SqlResult};
 use crate::explain;
-use crate::job::{Job, SinkPlan, SinkTarget, SourcePlan};
+use crate::job::{Job, LookupPlan, SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::{Reading, over_narrow};
 use crate::optimize::rank::ranks;
 use crate::optimize::{Around, known, optimize};
@@ -92,6 +93,7 @@ pub fn lower(
         plan: Plan::default(),
         sources: Vec::new(),
         sinks: Vec::new(),
+        lookups: Vec::new(),
         wanted: BTreeMap::new(),
         readings: BTreeMap::new(),
         lowered: BTreeMap::new(),
@@ -109,11 +111,12 @@ pub fn lower(
     for output in outputs {
         lowering.output(output)?;
     }
-    let Lowering { mut plan, sources, sinks, could_expire, .. } = lowering;
+    let Lowering { mut plan, sources, sinks, lookups, could_expire, .. } = lowering;
     plan.sources = sources.len();
     plan.sinks = sinks.len();
+    plan.lookups = lookups.len();
     let explain = explain::explain(&plan, &could_expire);
-    Ok(Job { plan, sources, sinks, explain, settings: settings.clone() })
+    Ok(Job { plan, sources, sinks, lookups, explain, settings: settings.clone() })
 }
 
 fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {
@@ -158,6 +161,7 @@ struct Lowering<'a> {
     plan: Plan,
     sources: Vec<SourcePlan>,
     sinks: Vec<SinkPlan>,
+    lookups: Vec<LookupPlan>,
     /// By scan: the table's columns that any query needs.
     wanted: BTreeMap<String, BTreeSet<usize>>,
     /// By scan: how much is read of the table's columns.

@@ -35,8 +35,8 @@ pub(crate) const PUT: u8 = 1;
 pub(crate) const REMOVE: u8 = 0;
 
 /// 2000-01-01, where PostgreSQL counts from.
-const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_US: i64 = 946_684_800_000_000;
+pub(crate) const EPOCH_DAYS: i32 = 10_957;
+pub(crate) const EPOCH_US: i64 = 946_684_800_000_000;
 
 /// A column of the table and how it is written.
 #[derive(Debug, Clone)]
@@ -288,7 +288,7 @@ fn put_text(value: &str, wire: &Wire, out: &mut Vec<u8>) {
 }
 
 /// `i32 dimensions | i32 has nulls | u32 element type | i32 length | i32 lower bound | elements as fields`.
-fn put_array(
+pub(crate) fn put_array(
     items: &ArrayRef,
     wire: &Wire,
     oid: u32,

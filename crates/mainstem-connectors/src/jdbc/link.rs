@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
+use super::target::Failure;
 use super::url::Address;
 use crate::api::Observer;
 
@@ -71,14 +72,10 @@ impl Link {
     /// Connects, however long it takes.
     pub(crate) async fn connect(&mut self) -> Result<Session> {
         loop {
-            match self.address.config.connect(NoTls).await {
-                Ok((client, connection)) => {
-                    // An error of the connection reaches the client's calls too.
-                    let driver = tokio::spawn(async move { drop(connection.await) });
-                    return Ok(Session { client, driver });
-                }
-                Err(error) if is_outage(&error) => self.lost(&error).await?,
-                Err(error) => return Err(self.refused(&error)),
+            match connect(&self.address).await {
+                Ok(session) => return Ok(session),
+                Err(Failure::Database(error)) => self.lost(&error).await?,
+                Err(Failure::Ours(error)) => return Err(error),
             }
         }
     }
@@ -113,19 +110,28 @@ impl Link {
             self.notice(&format!("PostgreSQL at {} answers again", self.address.text));
         }
     }
+}
 
-    fn refused(&self, error: &tokio_postgres::Error) -> Error {
-        let text = format!(
-            "PostgreSQL at {} refused the connection: {}",
-            self.address.text,
-            reason(error)
-        );
-        match error.code() {
-            Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
-                Error::user(text).with_hint("create the database, or mend option 'url'")
-            }
-            _ => Error::user(text).with_hint("check the options 'url', 'username' and 'password'"),
+/// One attempt to connect; a failure of the database is an outage.
+pub(crate) async fn connect(address: &Address) -> Result<Session, Failure> {
+    match address.config.connect(NoTls).await {
+        Ok((client, connection)) => {
+            // An error of the connection reaches the client's calls too.
+            let driver = tokio::spawn(async move { drop(connection.await) });
+            Ok(Session { client, driver })
         }
+        Err(error) if is_outage(&error) => Err(Failure::Database(error)),
+        Err(error) => Err(Failure::Ours(refused(address, &error))),
+    }
+}
+
+fn refused(address: &Address, error: &tokio_postgres::Error) -> Error {
+    let text = format!("PostgreSQL at {} refused the connection: {}", address.text, reason(error));
+    match error.code() {
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            Error::user(text).with_hint("create the database, or mend option 'url'")
+        }
+        _ => Error::user(text).with_hint("check the options 'url', 'username' and 'password'"),
     }
 }
 

@@ -1,19 +1,26 @@
-//! Connector `jdbc`: tables of PostgreSQL as sinks, over PostgreSQL's own protocol.
+//! Connector `jdbc`: tables of PostgreSQL, over PostgreSQL's own protocol: written, read whole, and asked by keys.
 //! Invariant: rows travel in binary COPY, never one round trip a row; what one flush writes is one transaction; a row
 //! that PostgreSQL refuses is named. Without a primary key rows are appended (after a connection was lost in the
-//! middle of a commit they may come twice), with one they are upserted. Not here: reading, other databases, TLS.
+//! middle of a commit they may come twice), with one they are upserted. Not here: other databases, TLS.
 
+use chrono_tz::Tz;
 use mainstem_core::options::{
     ConnectorSpec, Delivery, FormatUse, OptionType, Pushdown, SinkChangelog, optional, required,
     secret,
 };
+use mainstem_core::table::TableSpec;
 use mainstem_core::{Error, Result};
 
-use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
+use crate::api::{
+    Connector, Environment, Lookup, LookupRequest, Sink, SinkRequest, Source, SourceRequest,
+};
 
 mod copy;
 mod link;
+mod lookup;
 mod numeric;
+mod rows;
+mod scan;
 mod sink;
 mod staged;
 mod target;
@@ -36,10 +43,12 @@ impl Connector for Jdbc {
         &SPEC
     }
 
-    fn source(&self, _request: SourceRequest) -> Result<Box<dyn Source>> {
-        Err(Error::user("connector 'jdbc' cannot be read from yet").with_hint(
-            "`mainstem deploy` runs it on Flink; a table exported to a file can be read here",
-        ))
+    fn source(&self, request: SourceRequest) -> Result<Box<dyn Source>> {
+        Ok(Box::new(scan::JdbcSource::new(request)?))
+    }
+
+    fn lookup(&self, request: LookupRequest) -> Result<Box<dyn Lookup>> {
+        Ok(Box::new(lookup::JdbcLookup::new(request)?))
     }
 
     fn sink(&self, request: SinkRequest) -> Result<Box<dyn Sink>> {
@@ -47,11 +56,28 @@ impl Connector for Jdbc {
     }
 }
 
+/// Refuses a table with columns that PostgreSQL does not have.
+fn refuse_metadata(table: &TableSpec) -> Result<()> {
+    match table.columns.iter().find(|column| column.metadata_key.is_some()) {
+        None => Ok(()),
+        Some(column) => Err(Error::user(format!(
+            "column '{}': connector 'jdbc' has no metadata columns",
+            column.name
+        ))),
+    }
+}
+
+/// The session's.
+fn time_zone(environment: &Environment) -> Result<Tz> {
+    let name = &environment.time_zone;
+    name.parse().map_err(|_| Error::user(format!("'{name}' is no time zone")))
+}
+
 /// What the planner, the docs and `--help` know.
 static SPEC: ConnectorSpec = ConnectorSpec {
     name: "jdbc",
     doc: "Tables of PostgreSQL.",
-    source: None,
+    source: Some(Delivery::AtLeastOnce),
     sink: Some(Delivery::AtLeastOnce),
     formats: FormatUse::None,
     options: &[
@@ -82,6 +108,100 @@ static SPEC: ConnectorSpec = ConnectorSpec {
             Some("60 s"),
             "Accepted as Flink does; see 'sink.max-retries'.",
             "60 s",
+        ),
+        optional(
+            "lookup.cache",
+            OptionType::Enum(&["NONE", "PARTIAL"]),
+            Some("NONE"),
+            "In a lookup join (FOR SYSTEM_TIME AS OF processing time): PARTIAL remembers answers, each worker its own; \
+             NONE asks anew for the rows of each step.",
+            "PARTIAL",
+        ),
+        optional(
+            "lookup.partial-cache.max-rows",
+            OptionType::Integer,
+            None,
+            "The most rows that a worker remembers, a key without rows counting as one; those used longest ago go first. \
+             Left out, there is no bound.",
+            "10000",
+        ),
+        optional(
+            "lookup.partial-cache.expire-after-write",
+            OptionType::Duration,
+            None,
+            "How long an answer is used.",
+            "1 min",
+        ),
+        optional(
+            "lookup.partial-cache.expire-after-access",
+            OptionType::Duration,
+            None,
+            "An answer that was not used for so long is forgotten.",
+            "1 min",
+        ),
+        optional(
+            "lookup.partial-cache.cache-missing-key",
+            OptionType::Boolean,
+            Some("true"),
+            "Whether it is remembered that a key has no rows.",
+            "false",
+        ),
+        optional(
+            "lookup.partial-cache.caching-missing-key",
+            OptionType::Boolean,
+            None,
+            "The same, as Flink's documentation once spelled it.",
+            "false",
+        ),
+        optional(
+            "lookup.cache.max-rows",
+            OptionType::Integer,
+            None,
+            "Flink's older name of 'lookup.partial-cache.max-rows'; with 'lookup.cache.ttl' it turns the cache on.",
+            "10000",
+        ),
+        optional(
+            "lookup.cache.ttl",
+            OptionType::Duration,
+            None,
+            "Flink's older name of 'lookup.partial-cache.expire-after-write'.",
+            "1 min",
+        ),
+        optional(
+            "lookup.cache.caching-missing-key",
+            OptionType::Boolean,
+            None,
+            "Flink's older name of 'lookup.partial-cache.cache-missing-key'.",
+            "false",
+        ),
+        optional(
+            "lookup.max-retries",
+            OptionType::Integer,
+            Some("3"),
+            "How often keys are asked for again when the database is away, before the pipeline fails; the pauses are 500 ms, \
+             1 s, 2 s, ... up to 10 s.",
+            "10",
+        ),
+        optional(
+            "scan.fetch-size",
+            OptionType::Integer,
+            None,
+            "Accepted as Flink does; rows are streamed.",
+            "1000",
+        ),
+        optional(
+            "scan.auto-commit",
+            OptionType::Boolean,
+            None,
+            "Accepted as Flink does; rows are streamed.",
+            "false",
+        ),
+        optional(
+            "scan.partition.*",
+            OptionType::String,
+            None,
+            "Accepted as Flink does (column, num, lower-bound, upper-bound): one query reads all rows.",
+            "id",
         ),
         optional(
             "sink.create",
@@ -124,5 +244,5 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::UpsertIfKey,
-    pushdown: Pushdown::NONE,
+    pushdown: Pushdown { lookup: true, ..Pushdown::NONE },
 };

@@ -4,6 +4,8 @@
 //! i16 groups | i16 weight of the first group (10000^weight) | u16 sign 0x0000/0x4000 | u16 scale | groups x i16
 //! ```
 
+use mainstem_core::{Error, Result};
+
 /// Appends `unscaled * 10^-scale`.
 pub(crate) fn put(out: &mut Vec<u8>, unscaled: i128, scale: u16) {
     let mut buffer = itoa::Buffer::new();
@@ -81,4 +83,51 @@ pub(crate) fn text(bytes: &[u8]) -> Option<String> {
         text.push_str(&fraction[..scale]);
     }
     Some(text)
+}
+
+/// Whether a number has digits behind the point; groups of zeros at the end are never sent.
+pub(crate) fn has_fraction(bytes: &[u8]) -> bool {
+    let word = |i: usize| Some(i16::from_be_bytes(bytes.get(i * 2..i * 2 + 2)?.try_into().ok()?));
+    word(0).zip(word(1)).is_some_and(|(count, weight)| count > 0 && count - 1 > weight)
+}
+
+/// The number in units of `10^-scale`, rounded half away from zero; `None` if it takes more than 38 digits. NaN and the
+/// infinities are errors.
+pub(crate) fn read(bytes: &[u8], scale: u16) -> Result<Option<i128>> {
+    let broken = || Error::internal("PostgreSQL sent a NUMERIC that is none");
+    let word = |i: usize| {
+        let pair = bytes.get(i * 2..i * 2 + 2).ok_or_else(broken)?;
+        Ok::<_, Error>(i16::from_be_bytes(pair.try_into().map_err(|_| broken())?))
+    };
+    let (count, weight, sign) = (word(0)?, i32::from(word(1)?), word(2)? as u16);
+    if sign & 0x8000 != 0 {
+        return Err(Error::user("NaN and Infinity are no DECIMAL"));
+    }
+    let mut unscaled: i128 = 0;
+    for index in 0..count.max(0) {
+        let group = i128::from(word(4 + index as usize)?);
+        // The group counts 10^exponent units.
+        let exponent = (weight - i32::from(index)) * 4 + i32::from(scale);
+        let part = match exponent {
+            38.. if group != 0 => return Ok(None),
+            38.. => 0,
+            0.. => {
+                let unit = 10_i128.pow(exponent as u32);
+                let Some(part) = group.checked_mul(unit) else { return Ok(None) };
+                part
+            }
+            -4..0 => {
+                // The last group that counts: what is cut off decides alone, as half is a digit of its own.
+                let unit = 10_i128.pow(exponent.unsigned_abs());
+                group / unit + i128::from(group % unit * 2 >= unit)
+            }
+            _ => 0,
+        };
+        let Some(sum) = unscaled.checked_add(part) else { return Ok(None) };
+        unscaled = sum;
+        if exponent < 0 {
+            break;
+        }
+    }
+    Ok(Some(if sign == 0x4000 { -unscaled } else { unscaled }))
 }

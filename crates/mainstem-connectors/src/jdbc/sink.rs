@@ -13,7 +13,7 @@ use super::copy::{self, CopyEncode};
 use super::link::{Link, Session, failed, is_conflict, is_outage};
 use super::staged::{self, Batch, NotWritten, Refused, Statements};
 use super::target::{self, Failure, Target};
-use super::{SPEC, types, url, value_text};
+use super::{SPEC, refuse_metadata, time_zone, types, url, value_text};
 use crate::api::{Sink, SinkRequest};
 use crate::format::BAD_RECORDS;
 
@@ -57,12 +57,7 @@ impl JdbcSink {
                 types::declared(&column.name, &column.data_type)?;
             }
         }
-        if let Some(column) = table.columns.iter().find(|c| c.metadata_key.is_some()) {
-            return Err(Error::user(format!(
-                "column '{}': connector 'jdbc' has no metadata columns",
-                column.name
-            )));
-        }
+        refuse_metadata(table)?;
         let retries = options.integer("sink.max-retries")?;
         let retries = retries.map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX));
         let rows_max = match options.integer("sink.buffer-flush.max-rows")? {
@@ -70,9 +65,7 @@ impl JdbcSink {
             Some(n) if n <= 0 => usize::MAX,
             Some(n) => usize::try_from(n).unwrap_or(usize::MAX),
         };
-        let time_zone = request.environment.time_zone.parse().map_err(|_| {
-            Error::user(format!("'{}' is no time zone", request.environment.time_zone))
-        })?;
+        let time_zone = time_zone(&request.environment)?;
         let observer = std::sync::Arc::clone(&request.environment.observer);
         Ok(Self {
             table_name: options.required("table-name")?.to_owned(),

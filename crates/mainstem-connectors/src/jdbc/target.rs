@@ -2,14 +2,15 @@
 //! Invariant: every difference is named in one error, so that one look mends all. Names are PostgreSQL's: it parses
 //! 'table-name' itself, and a column is found by its exact name or by the name in lower case, as unquoted names are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mainstem_core::table::TableSpec;
+use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Error, Result};
 use tokio_postgres::{Client, Row};
 
-use super::copy::Column;
-use super::types::{self, PgType};
+use super::copy;
+use super::rows::ReadColumn;
+use super::types::{self, PgType, Wire};
 
 /// What is written to.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub(crate) struct Target {
     /// `"schema"."table"`.
     pub(crate) name: String,
     /// Key columns first, then the others, with PostgreSQL's names.
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Vec<copy::Column>,
     /// How many of `columns` are the key; 0 for a table that is appended to.
     pub(crate) key_count: usize,
 }
@@ -109,7 +110,8 @@ async fn read_columns(client: &Client, oid: u32) -> Result<Vec<PgColumn>, Failur
     let sql = "SELECT a.attname::text, b.oid, b.typtype::text, \
                       CASE WHEN b.typcategory = 'A' THEN b.typelem ELSE 0 END, \
                       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
-                      a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a' \
+                      a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a', \
+                      pg_catalog.format_type(b.oid, NULL) \
                FROM pg_catalog.pg_attribute a \
                JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
                JOIN pg_catalog.pg_type b \
@@ -123,6 +125,7 @@ async fn read_columns(client: &Client, oid: u32) -> Result<Vec<PgColumn>, Failur
             kind: first_char(row, 2),
             element_oid: row.get(3),
             text: row.get(4),
+            name: row.get(8),
         },
         not_null: row.get(5),
         has_default: row.get(6),
@@ -144,9 +147,7 @@ fn compare(
     let mut paired = Vec::new();
     for index in order {
         let declared = &table.columns[index];
-        let lower = declared.name.to_lowercase();
-        let exact = columns.iter().find(|c| c.name == declared.name);
-        let Some(column) = exact.or_else(|| columns.iter().find(|c| c.name == lower)) else {
+        let Some(column) = named(columns, &declared.name) else {
             differences.push(format!("it has no column '{}'", declared.name));
             continue;
         };
@@ -157,7 +158,7 @@ fn compare(
             differences.push(format!("its column '{}' is generated", column.name));
         }
         match types::wire(&declared.data_type, &column.pg_type) {
-            Some(wire) => paired.push(Column { index, name: column.name.clone(), wire }),
+            Some(wire) => paired.push(copy::Column { index, name: column.name.clone(), wire }),
             None => differences.push(format!(
                 "column '{}' is {} here and {} there",
                 declared.name, declared.data_type.kind, column.pg_type.text
@@ -173,6 +174,118 @@ fn compare(
         }
     }
     Target { name: found.name.clone(), columns: paired, key_count: table.primary_key.len() }
+}
+
+fn named<'a>(columns: &'a [PgColumn], name: &str) -> Option<&'a PgColumn> {
+    let lower = name.to_lowercase();
+    let exact = columns.iter().find(|column| column.name == name);
+    exact.or_else(|| columns.iter().find(|column| column.name == lower))
+}
+
+/// What is read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// `"schema"."table"`.
+    pub(crate) name: String,
+    /// Those that are read.
+    pub(crate) columns: Vec<ReadColumn>,
+    /// Those that are compared with keys.
+    pub(crate) keys: Vec<KeyColumn>,
+    /// By index of the declared column: PostgreSQL's name, quoted, of those that are compared with constants.
+    pub(crate) compared: BTreeMap<usize, String>,
+}
+
+/// A column that keys are compared with, and how keys are sent.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyColumn {
+    /// Quoted.
+    pub(crate) name: String,
+    pub(crate) wire: Wire,
+    /// The type of a key, in SQL and by number.
+    pub(crate) type_name: String,
+    pub(crate) type_oid: u32,
+}
+
+/// Which of a table's declared columns are wanted, and what for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) read: &'a [usize],
+    pub(crate) keys: &'a [usize],
+    pub(crate) compared: &'a [usize],
+}
+
+/// Finds a table, or a view, and checks that it can be read as declared.
+pub(crate) async fn origin(
+    client: &Client,
+    table: &TableSpec,
+    table_name: &str,
+    wanted: Wanted<'_>,
+) -> Result<Origin, Failure> {
+    let Some(found) = find(client, table_name).await? else {
+        return Err(Error::user(format!("table {table_name} does not exist in the database"))
+            .with_hint("create it, or mend option 'table-name'")
+            .into());
+    };
+    let there = read_columns(client, found.oid).await?;
+    let mut origin = Origin {
+        name: found.name,
+        columns: Vec::new(),
+        keys: Vec::new(),
+        compared: BTreeMap::new(),
+    };
+    let mut differences = BTreeSet::new();
+    let column = |index: usize, differences: &mut BTreeSet<String>| {
+        let declared = &table.columns[index];
+        let found = named(&there, &declared.name);
+        if found.is_none() {
+            differences.insert(format!("it has no column '{}'", declared.name));
+        }
+        found.map(|found| (declared, found))
+    };
+    let differs = |declared: &Column, there: &PgColumn| {
+        let (here, there) = (&declared.data_type.kind, &there.pg_type.text);
+        format!("column '{}' is {here} here and {there} there", declared.name)
+    };
+    for &index in wanted.read {
+        let Some((declared, there)) = column(index, &mut differences) else { continue };
+        match types::readable(&declared.data_type, &there.pg_type) {
+            Some(wire) => origin.columns.push(ReadColumn {
+                name: quote(&there.name),
+                data_type: declared.data_type.clone(),
+                wire,
+            }),
+            None => drop(differences.insert(differs(declared, there))),
+        }
+    }
+    for &index in wanted.keys {
+        let Some((declared, there)) = column(index, &mut differences) else { continue };
+        match types::compared(&declared.data_type, &there.pg_type) {
+            Some((wire, type_name, type_oid)) => {
+                let name = quote(&there.name);
+                origin.keys.push(KeyColumn { name, wire, type_name, type_oid });
+            }
+            None => drop(differences.insert(differs(declared, there))),
+        }
+    }
+    for &index in wanted.compared {
+        let Some((_, there)) = column(index, &mut differences) else { continue };
+        origin.compared.insert(index, quote(&there.name));
+    }
+    let sql = "SELECT has_table_privilege($1::oid, 'SELECT')";
+    if !client.query_one(sql, &[&found.oid]).await?.get::<_, bool>(0) {
+        differences.insert("the user has no right to SELECT".to_owned());
+    }
+    if differences.is_empty() {
+        return Ok(origin);
+    }
+    Err(Error::user(format!(
+        "table {} in PostgreSQL does not fit table '{}': {}",
+        origin.name,
+        table.name,
+        differences.into_iter().collect::<Vec<_>>().join("; ")
+    ))
+    .with_hint("alter one of the two")
+    .into())
 }
 
 async fn check_unique_index(

@@ -67,7 +67,7 @@ fn numerics_are_grouped_by_four_digits() {
 
 #[test]
 fn types_fit_or_do_not() {
-    let to = |oid, element_oid| PgType { oid, kind: 'b', element_oid, text: String::new() };
+    let to = |oid, element_oid| PgType { oid, kind: 'b', element_oid, ..PgType::default() };
     let array = TypeKind::Array(Box::new(TypeKind::BigInt.nullable())).nullable();
     let cases: &[(DataType, PgType, Option<Wire>)] = &[
         (TypeKind::Int.nullable(), to(20, 0), Some(Wire::Int8)),

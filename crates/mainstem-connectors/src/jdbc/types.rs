@@ -29,7 +29,7 @@ pub(crate) enum Wire {
 }
 
 /// A type as PostgreSQL's catalog has it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PgType {
     pub(crate) oid: u32,
     /// `e` for an enum, `d` for a domain, `b` for a base type.
@@ -38,6 +38,8 @@ pub(crate) struct PgType {
     pub(crate) element_oid: u32,
     /// As `\d` shows it.
     pub(crate) text: String,
+    /// The same without a length or a precision; of a domain, the type below it.
+    pub(crate) name: String,
 }
 
 const BOOL: u32 = 16;
@@ -65,8 +67,7 @@ pub(crate) fn wire(from: &DataType, to: &PgType) -> Option<Wire> {
         if to.element_oid == 0 {
             return None;
         }
-        let element =
-            PgType { oid: to.element_oid, kind: 'b', element_oid: 0, text: String::new() };
+        let element = PgType { oid: to.element_oid, kind: 'b', ..PgType::default() };
         let wire = wire(item, &element).filter(|w| !matches!(w, Wire::Array(..)))?;
         return Some(Wire::Array(Box::new(wire), to.element_oid));
     }
@@ -112,6 +113,45 @@ pub(crate) fn wire(from: &DataType, to: &PgType) -> Option<Wire> {
         _ => &[],
     };
     accepted.iter().find(|(oid, _)| *oid == to.oid).map(|(_, wire)| wire.clone())
+}
+
+/// How values of a column of type `from` come, if they can be read as `to`; `None` if not. A value may still be too
+/// large for `to`.
+pub(crate) fn readable(to: &DataType, from: &PgType) -> Option<Wire> {
+    if let Some(wire) = wire(to, from) {
+        let integer = matches!(to.kind, TypeKind::TinyInt | TypeKind::SmallInt | TypeKind::Int);
+        let float = matches!(wire, Wire::Float4 | Wire::Float8);
+        return Some(wire).filter(|_| !(integer && float));
+    }
+    let accepted: &[(u32, Wire)] = match &to.kind {
+        TypeKind::Int => &[(INT2, Wire::Int2)],
+        TypeKind::BigInt => &[(INT2, Wire::Int2), (INT4, Wire::Int4)],
+        TypeKind::Double => &[(FLOAT4, Wire::Float4)],
+        _ => &[],
+    };
+    accepted.iter().find(|(oid, _)| *oid == from.oid).map(|(_, wire)| wire.clone())
+}
+
+/// How a key of type `from` is sent to be compared with a column of type `to`: the element type of its array, that
+/// type's name in SQL and its OID. As `to` where all values fit, so that its index is used, else as what it is itself.
+pub(crate) fn compared(from: &DataType, to: &PgType) -> Option<(Wire, String, u32)> {
+    if matches!(from.kind, TypeKind::Array(_)) || matches!(to.oid, JSON | JSONB) {
+        return None;
+    }
+    if let Some(wire) = wire(from, to) {
+        // As a name `character` is one character long.
+        let name = if to.oid == BPCHAR { "bpchar".to_owned() } else { to.name.clone() };
+        return Some((wire, name, to.oid));
+    }
+    let (wire, name, oid) = match &from.kind {
+        TypeKind::TinyInt | TypeKind::SmallInt => (Wire::Int2, "smallint", INT2),
+        TypeKind::Int => (Wire::Int4, "integer", INT4),
+        TypeKind::BigInt => (Wire::Int8, "bigint", INT8),
+        TypeKind::Float => (Wire::Float4, "real", FLOAT4),
+        TypeKind::Double => (Wire::Float8, "double precision", FLOAT8),
+        _ => return None,
+    };
+    readable(from, to).map(|_| (wire, name.to_owned(), oid))
 }
 
 /// The type of a column that is created for `data_type`.

@@ -103,7 +103,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     upsert_source: false,
     sink_changelog: SinkChangelog::ByFormat,
-    pushdown: Pushdown { filters: true, fields: true },
+    pushdown: Pushdown { filters: true, fields: true, ..Pushdown::NONE },
 };
 
 /// The connector.

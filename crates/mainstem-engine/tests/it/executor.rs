@@ -28,7 +28,7 @@ impl Wake for ThreadWaker {
 }
 
 /// Runs a future on this thread.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(ThreadWaker(thread::current())));
     let mut future = pin!(future);
     loop {
@@ -39,7 +39,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-struct Through;
+pub(crate) struct Through;
 
 impl Decode for Through {
     fn decode(&mut self, payload: Payload, _now_ms: i64, out: &mut Decoded) -> Result<()> {
@@ -85,6 +85,7 @@ fn start(plan: Plan, workers: usize) -> Harness {
             encoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Encode>).collect(),
             port: Arc::clone(&output),
         }],
+        lookups: Vec::new(),
         plan,
         workers,
         clock: Arc::new(ManualClock::new(1000)),

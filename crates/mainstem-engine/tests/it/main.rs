@@ -4,6 +4,7 @@
 mod aggregates;
 mod executor;
 mod joins;
+mod lookups;
 mod over;
 mod ranks;
 mod sessions;

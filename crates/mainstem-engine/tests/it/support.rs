@@ -100,6 +100,7 @@ impl PlanBuilder {
         match &kind {
             NodeKind::Source { .. } => self.0.sources += 1,
             NodeKind::Sink { .. } => self.0.sinks += 1,
+            NodeKind::RemoteLookup { .. } => self.0.lookups += 1,
             _ => {}
         }
         let name = format!("{kind:?}").split([' ', '{']).next().unwrap().to_owned();

@@ -20,6 +20,7 @@ use crate::join_time::JoinTime;
 use crate::operators::BinaryOp;
 use crate::optimize::rank::ranks;
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowRole, WindowSource, columns_of};
+use crate::remote::Remote;
 use crate::source::Span;
 
 /// A regular join, perhaps under a projection, as a join by time if it is one.
@@ -459,7 +460,7 @@ impl Binder<'_> {
         let width = left.fields.len();
         let joined = super::query::regular_join(left, right, kind, condition, fields);
         self.with_kind(joined, &|this, join| {
-            let RelKind::Join { left, right, kind, left_keys, right_keys, residual, .. } =
+            let RelKind::Join { left, mut right, kind, left_keys, right_keys, residual, .. } =
                 join.kind
             else {
                 return Ok(join);
@@ -476,6 +477,24 @@ impl Binder<'_> {
                         rest.push(this.equality(&left, &right, pair)?);
                     }
                     let (left_keys, right_keys) = of_key.into_iter().unzip();
+                    (left_keys, right_keys, conjunction(rest))
+                }
+                // A table outside is asked by its own columns; other equalities are conditions on what it gives.
+                JoinTime::Lookup
+                    if let Some(remote) = Remote::of(&right, this.context.connectors) =>
+                {
+                    let pairs = left_keys.into_iter().zip(right_keys);
+                    let (keys, others): (Vec<_>, Vec<_>) =
+                        pairs.partition(|pair| remote.key(pair.1).is_some());
+                    let mut parts = Vec::new();
+                    residual.into_iter().for_each(|residual| conjuncts(residual, &mut parts));
+                    for pair in others {
+                        parts.push(this.equality(&left, &right, pair)?);
+                    }
+                    let sides = sorted(parts, left.fields.len());
+                    *right = under(*right, sides.right);
+                    let rest = [sides.left, sides.both, sides.rest].concat();
+                    let (left_keys, right_keys) = keys.into_iter().unzip();
                     (left_keys, right_keys, conjunction(rest))
                 }
                 _ => (left_keys, right_keys, residual),

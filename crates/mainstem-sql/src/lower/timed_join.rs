@@ -11,16 +11,17 @@ use crate::error::{SqlError, SqlResult};
 use crate::join_time::JoinTime;
 use crate::optimize::bounded::may_not_end;
 use crate::rel::{Rel, RelKind, TimeAttribute};
+use crate::remote::Remote;
 use crate::source::Span;
 
 /// A join whose sides are nodes.
-struct Sides<'r> {
-    left: &'r Rel,
-    right: &'r Rel,
-    kind: JoinKind,
-    left_keys: Vec<usize>,
-    right_keys: Vec<usize>,
-    residual: Option<&'r Bound>,
+pub(super) struct Sides<'r> {
+    pub(super) left: &'r Rel,
+    pub(super) right: &'r Rel,
+    pub(super) kind: JoinKind,
+    pub(super) left_keys: Vec<usize>,
+    pub(super) right_keys: Vec<usize>,
+    pub(super) residual: Option<&'r Bound>,
 }
 
 impl Lowering<'_> {
@@ -159,6 +160,9 @@ impl Lowering<'_> {
     }
 
     fn lookup_join(&mut self, rel: &Rel, sides: &Sides<'_>) -> SqlResult<usize> {
+        if let Some(remote) = Remote::of(sides.right, self.connectors) {
+            return self.remote_lookup(rel, sides, &remote);
+        }
         if sides.left_keys.is_empty() {
             return Err(SqlError::new(
                 "FOR SYSTEM_TIME AS OF needs an equality with columns of its table",
@@ -234,7 +238,7 @@ impl Lowering<'_> {
 
 impl Sides<'_> {
     /// `, a = b AND c = d`.
-    fn keys(&self) -> String {
+    pub(super) fn keys(&self) -> String {
         let pairs = self.left_keys.iter().zip(&self.right_keys);
         let keys: Vec<String> = pairs
             .map(|(l, r)| format!("{} = {}", self.left.fields[*l].name, self.right.fields[*r].name))
@@ -273,6 +277,7 @@ pub(crate) fn state(kind: &NodeKind) -> Option<String> {
         NodeKind::LookupJoin { .. } => {
             "all rows of the right input; left rows until it has ended".to_owned()
         }
+        NodeKind::RemoteLookup { cache, .. } => super::remote_lookup::state(cache.as_ref()),
         NodeKind::WindowJoin { .. } => {
             "the rows of open windows, freed when the watermark passes".to_owned()
         }

@@ -12,6 +12,8 @@ mod prune;
 mod pushdown;
 pub(crate) mod rank;
 
+pub(crate) use pushdown::scan_filter;
+
 use crate::catalog::ConnectorCatalog;
 use crate::rel::Rel;
 

@@ -172,7 +172,7 @@ pub(super) fn into_scans(
 }
 
 /// `part` as a comparison of a physical column with a constant. Columns count as in the table.
-fn scan_filter(part: &Bound, table: &Table, columns: &[usize]) -> Option<ScanFilter> {
+pub(crate) fn scan_filter(part: &Bound, table: &Table, columns: &[usize]) -> Option<ScanFilter> {
     let BoundKind::Call { name, op, args, .. } = &part.kind else { return None };
     let physical = |column: usize| {
         let index = columns[column];

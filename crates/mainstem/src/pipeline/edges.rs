@@ -1,14 +1,16 @@
 //! Tables to sources and sinks: options validated, decoders and encoders made.
 //! Invariant: does no I/O. All errors of all tables are found before anything starts; `check` calls this too.
 
-use mainstem_connectors::api::{Connector, Environment, Sink, SinkRequest, Source, SourceRequest};
+use mainstem_connectors::api::{
+    Connector, Environment, Lookup, LookupRequest, Sink, SinkRequest, Source, SourceRequest,
+};
 use mainstem_connectors::format::validate_options;
 use mainstem_connectors::registry;
 use mainstem_core::ingest::Decode;
 use mainstem_core::options::nearest;
 use mainstem_core::table::{Options, TableSpec};
 use mainstem_core::{Error, Result};
-use mainstem_sql::job::{Job, SinkPlan, SinkTarget, SourcePlan};
+use mainstem_sql::job::{Job, LookupPlan, SinkPlan, SinkTarget, SourcePlan};
 
 use crate::cli::OutputKind;
 use crate::console;
@@ -17,6 +19,13 @@ use crate::console;
 pub(crate) struct Edges {
     pub(super) sources: Vec<SourceEdge>,
     pub(super) sinks: Vec<SinkEdge>,
+    pub(super) lookups: Vec<LookupEdge>,
+}
+
+/// A table that is asked by keys.
+pub(super) struct LookupEdge {
+    pub(super) name: String,
+    pub(super) lookup: Box<dyn Lookup>,
 }
 
 /// A table that is read.
@@ -58,10 +67,16 @@ pub(crate) fn build(
             errors.push(TableError { table: table.to_owned(), error });
         }
     };
-    let mut edges = Edges { sources: Vec::new(), sinks: Vec::new() };
+    let mut edges = Edges { sources: Vec::new(), sinks: Vec::new(), lookups: Vec::new() };
     for plan in &job.sources {
         match source(plan, workers, environment) {
             Ok(edge) => edges.sources.push(edge),
+            Err(error) => failed(&plan.table.name, error),
+        }
+    }
+    for plan in &job.lookups {
+        match lookup(plan, environment) {
+            Ok(edge) => edges.lookups.push(edge),
             Err(error) => failed(&plan.table.name, error),
         }
     }
@@ -109,6 +124,19 @@ fn source(plan: &SourcePlan, workers: usize, environment: &Environment) -> Resul
     })?;
     let decoders = (0..workers).map(|_| source.decoder()).collect::<Result<_>>()?;
     Ok(SourceEdge { table: plan.table.clone(), source, decoders })
+}
+
+fn lookup(plan: &LookupPlan, environment: &Environment) -> Result<LookupEdge> {
+    let connector = connector(&plan.table.options)?;
+    validate_options(&plan.table.options, connector.spec())?;
+    let lookup = connector.lookup(LookupRequest {
+        table: plan.table.clone(),
+        keys: plan.keys.clone(),
+        projection: plan.projection.clone(),
+        filters: plan.filters.clone(),
+        environment: environment.clone(),
+    })?;
+    Ok(LookupEdge { name: plan.table.name.clone(), lookup })
 }
 
 fn sink(plan: &SinkPlan, output: OutputKind, environment: &Environment) -> Result<SinkEdge> {

@@ -12,7 +12,8 @@ use mainstem_connectors::api::Sink;
 use mainstem_core::clock::Clock;
 use mainstem_core::egress::Encode;
 use mainstem_core::{Error, Result};
-use mainstem_engine::executor::{self, Executor, Running, SinkSlot, SourceSlot};
+use mainstem_engine::executor::{self, Executor, LookupSlot, Running, SinkSlot, SourceSlot};
+use mainstem_engine::lookup::LookupPort;
 use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, OutputPort};
 use mainstem_engine::progress::Progress;
 use tokio::sync::watch;
@@ -20,12 +21,12 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::acknowledge::{Acknowledger, Positions, SinkGauge, SourceGauge};
 use super::dead_letters::DeadLetterTargets;
-use super::edges::{SinkEdge, SourceEdge};
+use super::edges::{LookupEdge, SinkEdge, SourceEdge};
 use super::interrupts::Interrupts;
 use super::report::{self, Look};
 use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
-use super::{Prepared, Settings, sink};
+use super::{Prepared, Settings, lookup, sink};
 use crate::clock::Stopwatch;
 use crate::failure::{Failure, Outcome};
 
@@ -44,6 +45,7 @@ struct Drained {
 struct Parts {
     sources: JoinSet<Outcome<Fed>>,
     sinks: JoinSet<Outcome<Drained>>,
+    lookups: JoinSet<Outcome>,
     dead_letters: JoinSet<Outcome>,
     stop_sources: watch::Sender<bool>,
     acknowledger: Acknowledger,
@@ -112,6 +114,7 @@ async fn start(
         sink_gauges.push(Arc::clone(&gauge));
         sink_tasks.push(drain(edge, port, gauge));
     }
+    let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
     let stop_sources = watch::Sender::new(false);
     let (mut source_slots, mut source_tasks) = (Vec::new(), Vec::new());
     let mut source_gauges = Vec::new();
@@ -137,6 +140,7 @@ async fn start(
         plan: job.plan,
         sources: source_slots,
         sinks: sink_slots,
+        lookups: lookup_slots,
         workers,
         clock: Arc::clone(&environment.clock),
         dead_letters: receive,
@@ -146,11 +150,28 @@ async fn start(
     let parts = Parts {
         sources: source_tasks.into_iter().collect(),
         sinks: sink_tasks.into_iter().collect(),
+        lookups,
         dead_letters,
         stop_sources,
         acknowledger: Acknowledger::new(source_gauges, sink_gauges),
     };
     Ok((running, parts, counter))
+}
+
+/// Opens tables that are asked by keys, and starts to ask them.
+async fn open_lookups(edges: Vec<LookupEdge>) -> Outcome<(Vec<LookupSlot>, JoinSet<Outcome>)> {
+    let (mut slots, mut tasks) = (Vec::new(), JoinSet::new());
+    for LookupEdge { name, mut lookup } in edges {
+        let failure = {
+            let name = name.clone();
+            move |error: Error| Failure::Runtime(error.context(format!("table '{name}'")))
+        };
+        lookup.open().await.map_err(&failure)?;
+        let port = LookupPort::new();
+        slots.push(LookupSlot { name, port: Arc::clone(&port) });
+        tasks.spawn(lookup::answer(lookup, port).map(move |asked| asked.map_err(failure)));
+    }
+    Ok((slots, tasks))
 }
 
 /// Opens a sink and makes its encoders, one a worker.
@@ -220,6 +241,7 @@ impl Supervisor {
                     self.done.sinks.push(joined(ended)?);
                 }
                 Some(ended) = self.parts.dead_letters.join_next() => joined(ended)?,
+                Some(ended) = self.parts.lookups.join_next() => joined(ended)?,
                 () = interrupts.first(), if !self.stopping => {
                     self.stopping = true;
                     self.parts.stop_sources.send_replace(true);
@@ -251,6 +273,7 @@ impl Supervisor {
             running.stop(false, false);
             // A worker may wait for room there.
             parts.dead_letters.abort_all();
+            parts.lookups.abort_all();
         }
         running.finished().await;
         let worked = running.join();

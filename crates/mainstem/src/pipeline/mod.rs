@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `edges` | tables to sources and sinks: all errors before anything starts |
 //! | `source`, `sink` | the tasks that feed input ports and drain output ports |
+//! | `lookup` | the tasks that ask tables by keys |
 //! | `acknowledge` | which positions have left the pipeline |
 //! | `dead_letters` | where bad records go |
 //! | `interrupts` | Ctrl-C, once and twice |
@@ -17,6 +18,7 @@ mod dead_letters;
 pub(crate) mod edges;
 pub(crate) mod interrupts;
 mod job;
+mod lookup;
 pub(crate) mod report;
 mod sink;
 mod source;
