@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod batch;
+pub mod bitmap;
 pub mod clock;
 pub mod disk;
 pub mod egress;

@@ -12,6 +12,8 @@
 //! | TIMESTAMP_LTZ(p) | the same with zone "UTC" |
 //! | INTERVAL YEAR TO MONTH | Interval(YearMonth) |
 //! | INTERVAL DAY TO SECOND | Duration milliseconds |
+//! | BITMAP | Binary: the portable format of RoaringBitmap, in its smallest form |
+//! | VARIANT | Utf8: JSON with sorted keys |
 //! | ROW, ARRAY, MAP, MULTISET | Struct, List, Map, Map to Int32 |
 
 use std::fmt;
@@ -84,6 +86,8 @@ pub enum TypeKind {
     },
     IntervalYearMonth,
     IntervalDayTime,
+    Bitmap,
+    Variant,
     Array(Box<DataType>),
     Map(Box<DataType>, Box<DataType>),
     Multiset(Box<DataType>),
@@ -186,6 +190,8 @@ impl DataType {
             }
             TypeKind::IntervalYearMonth => ArrowType::Interval(IntervalUnit::YearMonth),
             TypeKind::IntervalDayTime => ArrowType::Duration(TimeUnit::Millisecond),
+            TypeKind::Bitmap => ArrowType::Binary,
+            TypeKind::Variant => ArrowType::Utf8,
             TypeKind::Array(item) => ArrowType::List(list_item(item)),
             TypeKind::Map(key, value) => map_type(key.to_arrow(), value.to_arrow()),
             TypeKind::Multiset(item) => map_type(item.to_arrow(), ArrowType::Int32),
@@ -245,6 +251,8 @@ impl fmt::Display for TypeKind {
             Self::TimestampLtz { precision } => write!(f, "TIMESTAMP_LTZ({precision})"),
             Self::IntervalYearMonth => f.write_str("INTERVAL MONTH"),
             Self::IntervalDayTime => f.write_str("INTERVAL SECOND(3)"),
+            Self::Bitmap => f.write_str("BITMAP"),
+            Self::Variant => f.write_str("VARIANT"),
             Self::Array(item) => write!(f, "ARRAY<{item}>"),
             Self::Map(key, value) => write!(f, "MAP<{key}, {value}>"),
             Self::Multiset(item) => write!(f, "MULTISET<{item}>"),

@@ -3,6 +3,7 @@
 //! state, never one object per group.
 
 mod bags;
+mod bitmaps;
 mod builtin;
 mod count;
 mod deviations;

@@ -30,6 +30,7 @@ pub(crate) enum Cells<'a> {
     Decimal(&'a Decimal128Array, u8),
     Text(&'a StringArray),
     Bytes(&'a BinaryArray),
+    Bitmap(&'a BinaryArray),
     Date(&'a PrimitiveArray<Date32Type>),
     Time(&'a PrimitiveArray<Time32MillisecondType>),
     Timestamp { array: &'a dyn Array, values: &'a [i64], unit: TimeUnit, utc: bool },
@@ -67,6 +68,8 @@ impl<'a> Cells<'a> {
             TypeKind::TimestampLtz { precision } => Self::timestamp(array, *precision, true),
             TypeKind::IntervalYearMonth => array.as_primitive_opt().map(Self::Months),
             TypeKind::IntervalDayTime => array.as_primitive_opt().map(Self::Duration),
+            TypeKind::Bitmap => array.as_binary_opt().map(Self::Bitmap),
+            TypeKind::Variant => array.as_string_opt().map(Self::Text),
             TypeKind::Array(item) => match array.as_list_opt::<i32>() {
                 Some(list) => {
                     Some(Self::Array(list, Box::new(Self::new(list.values().as_ref(), item)?)))
@@ -124,7 +127,7 @@ impl<'a> Cells<'a> {
             Self::Double(a) => a.is_null(row),
             Self::Decimal(a, _) => a.is_null(row),
             Self::Text(a) => a.is_null(row),
-            Self::Bytes(a) => a.is_null(row),
+            Self::Bytes(a) | Self::Bitmap(a) => a.is_null(row),
             Self::Date(a) => a.is_null(row),
             Self::Time(a) => a.is_null(row),
             Self::Timestamp { array, .. } => array.is_null(row),

@@ -4,6 +4,7 @@
 //! Flink's default conversion makes of them (`LocalDateTime`, `Instant`, `BigDecimal`, `byte[]`, nested `Row`).
 //! It knows no weights: the caller says which kind of change a row is.
 
+use mainstem_core::bitmap;
 use mainstem_core::java_format::{
     TimeStyle, push_date, push_decimal, push_double, push_float, push_integer, push_time,
     push_timestamp,
@@ -46,6 +47,10 @@ pub(crate) fn push_value(out: &mut Vec<u8>, cell: &Cells<'_>, row: usize) {
         Cells::Decimal(a, scale) => push_decimal(out, a.value(row), *scale),
         Cells::Text(a) => out.extend_from_slice(a.value(row).as_bytes()),
         Cells::Bytes(a) => push_bytes(out, a.value(row)),
+        Cells::Bitmap(a) => match bitmap::read(a.value(row)) {
+            Ok(set) => bitmap::print(&set, out),
+            Err(_) => out.extend_from_slice(b"{?}"),
+        },
         Cells::Date(a) => push_date(out, a.value(row).into()),
         Cells::Time(a) => push_time(out, i64::from(a.value(row)) * 1_000_000, TimeStyle::Java),
         Cells::Timestamp { values, unit, utc: false, .. } => {

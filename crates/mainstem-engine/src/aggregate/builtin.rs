@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mainstem_core::{DataType, TypeKind};
 
 use super::AggregateFunction;
+use super::bitmaps::bitmap_aggregate;
 use super::{
     array_agg, avg, collect, count, first_value, last_value, listagg, max, min, single_value,
     squared_deviations, sum, sum0,
@@ -19,6 +20,15 @@ pub fn builtin(name: &str, args: &[DataType]) -> Option<(Arc<dyn AggregateFuncti
         return Some((count(), TypeKind::BigInt.not_null()));
     }
     let input = args.first()?;
+    if let (Some((function, of_numbers, cardinality)), 1) = (bitmap_aggregate(&name), args.len()) {
+        let takes = match of_numbers {
+            // Smaller integers are cast by the binder.
+            true => TypeKind::Int,
+            false => TypeKind::Bitmap,
+        };
+        let output = if cardinality { TypeKind::BigInt } else { TypeKind::Bitmap };
+        return (input.kind == takes).then(|| (function, output.nullable()));
+    }
     let arrow = input.to_arrow();
     let same = input.with_nullable(true);
     match (name.as_str(), args.len()) {
@@ -29,6 +39,7 @@ pub fn builtin(name: &str, args: &[DataType]) -> Option<(Arc<dyn AggregateFuncti
             Some((avg(&arrow, &output.to_arrow())?, output))
         }
         ("$WELFORD_M2", 1) if input.kind == TypeKind::Double => Some((squared_deviations(), same)),
+        ("MIN" | "MAX", _) if matches!(input.kind, TypeKind::Bitmap | TypeKind::Variant) => None,
         ("MIN", 1) => Some((min(&arrow)?, same)),
         ("MAX", 1) => Some((max(&arrow)?, same)),
         ("FIRST_VALUE", 1) => Some((first_value(&arrow, false)?, same)),

@@ -41,6 +41,14 @@ const AGGREGATES: &[&str] = &[
     "APPROX_COUNT_DISTINCT",
     "SINGLE_VALUE",
     "PERCENTILE",
+    "BITMAP_BUILD_AGG",
+    "BITMAP_BUILD_CARDINALITY_AGG",
+    "BITMAP_OR_AGG",
+    "BITMAP_OR_CARDINALITY_AGG",
+    "BITMAP_AND_AGG",
+    "BITMAP_AND_CARDINALITY_AGG",
+    "BITMAP_XOR_AGG",
+    "BITMAP_XOR_CARDINALITY_AGG",
 ];
 
 /// Legacy group windows and the functions that read them.

@@ -41,6 +41,16 @@ pub(super) fn settle(
         let message = format!("{name} takes no IGNORE NULLS or RESPECT NULLS");
         return Err(SqlError::new(message, span));
     }
+    let args = match args.as_slice() {
+        // Smaller integers widen.
+        [small] if name.starts_with("BITMAP_BUILD") && small.data_type.kind.is_integer()
+            && small.data_type.kind != TypeKind::BigInt =>
+        {
+            let int = TypeKind::Int.nullable();
+            vec![binder.cast(small.clone(), &int, CastMode::Implicit, span)?]
+        }
+        _ => args,
+    };
     let types: Vec<DataType> = args.iter().map(|a| a.data_type.clone()).collect();
     let text = TypeKind::Varchar { length: 2000 }.not_null();
     let (function, data_type) = match (name, types.as_slice()) {

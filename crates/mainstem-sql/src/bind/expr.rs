@@ -135,7 +135,11 @@ impl<'a> ExprBinder<'a> {
                 if data_type.kind.is_interval() {
                     return self.interval_cast(expr, data_type, unit.as_deref(), mode, span);
                 }
-                self.cast(self.bind(expr)?, data_type, mode, span)
+                let value = self.bind(expr)?;
+                if value.data_type.kind == TypeKind::Variant {
+                    return Err(variant_cast(&data_type.kind, span));
+                }
+                self.cast(value, data_type, mode, span)
             }
             ExprKind::Over { call, ignore_nulls, window } => {
                 self.over(call, *ignore_nulls, window, span)
@@ -504,6 +508,12 @@ pub(super) fn string(text: &str) -> Bound {
 /// 0, of type BIGINT.
 pub(super) fn zero() -> Bound {
     Bound::literal(Arc::new(Int64Array::from(vec![0])), TypeKind::BigInt.not_null())
+}
+
+/// Flink 2.3 has no CAST out of a VARIANT.
+fn variant_cast(to: &TypeKind, span: Span) -> SqlError {
+    SqlError::new(format!("unsupported cast from VARIANT to {to}"), span)
+        .with_hint("JSON_STRING(variant) is its text, which CAST and JSON_VALUE take")
 }
 
 fn is_number(expr: &Expr) -> bool {

@@ -2,6 +2,8 @@
 //! Invariant: a key is a column of the result, by number or name, an expression over them, or, if the names are not
 //! among them, an expression over the tables of the SELECT, which becomes a column that does not come out.
 
+use mainstem_core::TypeKind;
+
 use super::Binder;
 use super::query::with_columns;
 use crate::ast::{Expr, ExprKind, Query, Select, SelectItem, SetExpr};
@@ -64,6 +66,12 @@ impl Binder<'_> {
                 let place = places.next().expect("one for each that is hidden");
                 Bound::column(place, rel.fields[place].data_type.clone())
             }));
+        }
+        for (column, item) in columns.iter().zip(&query.order_by) {
+            if let TypeKind::Bitmap | TypeKind::Variant = &column.data_type.kind {
+                let message = format!("{} has no order", column.data_type.kind);
+                return Err(SqlError::new(message, item.expr.span));
+            }
         }
         let (rel, columns) = with_columns(rel, columns);
         let key = |(column, item): (usize, &crate::ast::OrderItem)| {

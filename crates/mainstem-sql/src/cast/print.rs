@@ -12,7 +12,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::OffsetBuffer;
 use mainstem_core::java_format::{push_decimal_plain, push_double, push_float, push_integer};
-use mainstem_core::{DataType, TypeKind};
+use mainstem_core::{DataType, TypeKind, bitmap};
 
 use super::temporal;
 use crate::functions::temporal::calendar::{DAY_MS, Date};
@@ -62,7 +62,7 @@ pub(crate) fn value_printer<'a>(
         TypeKind::Decimal { scale, .. } => {
             primitive!(Decimal128Type, |v, out| push_decimal_plain(out, v, *scale))
         }
-        TypeKind::Char { .. } | TypeKind::Varchar { .. } => {
+        TypeKind::Char { .. } | TypeKind::Varchar { .. } | TypeKind::Variant => {
             let texts = array.as_string::<i32>();
             Box::new(move |row, out| out.extend_from_slice(texts.value(row).as_bytes()))
         }
@@ -91,6 +91,13 @@ pub(crate) fn value_printer<'a>(
         }
         TypeKind::IntervalDayTime => {
             primitive!(DurationMillisecondType, |v, out| push_milliseconds(out, v))
+        }
+        TypeKind::Bitmap => {
+            let sets = array.as_binary::<i32>();
+            Box::new(move |row, out| match bitmap::read(sets.value(row)) {
+                Ok(set) => bitmap::print(&set, out),
+                Err(_) => out.extend_from_slice(b"{?}"),
+            })
         }
         TypeKind::Array(item) => list_printer(item, array, session),
         TypeKind::Map(key, value) => map_printer(&key.kind, &value.kind, array, session),

@@ -346,7 +346,11 @@ pub static REFUSED: &[(&str, &str, &str)] = &[
         "no connector gives watermarks of its own",
         "write WATERMARK FOR ts AS ts - INTERVAL '5' SECOND",
     ),
-    ("OBJECT_OF", "it makes an object of a Java class", "use ROW(...); mainstem deploy runs it on Flink"),
+    (
+        "OBJECT_OF",
+        "it makes an object of a Java class",
+        "use ROW(...); mainstem deploy runs it on Flink",
+    ),
     (
         "OBJECT_UPDATE",
         "it changes an object of a Java class",

@@ -2,6 +2,7 @@
 //! Invariant: a function is bound once (types, constants, patterns) and then called a batch at a time; kernels keep
 //! no state and see time only through `EvalContext`.
 
+pub mod bitmap;
 pub mod collection;
 pub mod conditional;
 pub mod flink_catalogue;
@@ -16,6 +17,7 @@ pub mod temporal;
 #[cfg(test)]
 mod tests;
 pub mod user;
+pub mod variant;
 
 use std::fmt;
 use std::sync::Arc;
@@ -88,6 +90,8 @@ pub fn all() -> impl Iterator<Item = &'static ScalarFunction> {
         json::FUNCTIONS,
         collection::FUNCTIONS,
         temporal::FUNCTIONS,
+        bitmap::FUNCTIONS,
+        variant::FUNCTIONS,
     ];
     folders.into_iter().flatten().copied()
 }

@@ -9,7 +9,7 @@ use arrow_array::builder::{
     StringBuilder,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray, StringArray,
 };
 use mainstem_core::{Error, Result};
 use mainstem_engine::expr::Value;
@@ -43,6 +43,7 @@ column!("BINARY and VARBINARY.", Bytes, BinaryArray, &'a [u8]);
 column!("BIGINT.", Long, Int64Array, i64);
 column!("DOUBLE.", Double, Float64Array, f64);
 column!("BOOLEAN.", Flag, BooleanArray, bool);
+column!("ARRAY.", List, ListArray, ArrayRef);
 
 /// Reads one argument, be it an array or one value for all rows.
 pub(crate) struct Reader<'a, C: Column> {
@@ -104,6 +105,7 @@ sink!(BooleanBuilder, rows => BooleanBuilder::with_capacity(rows));
 sink!(Int32Builder, rows => Int32Builder::with_capacity(rows));
 sink!(Int64Builder, rows => Int64Builder::with_capacity(rows));
 sink!(Float64Builder, rows => Float64Builder::with_capacity(rows));
+sink!(ListBuilder<Int32Builder>, rows => ListBuilder::with_capacity(Int32Builder::new(), rows));
 sink!(ListBuilder<StringBuilder>, rows => ListBuilder::with_capacity(StringBuilder::new(), rows));
 
 /// How many rows to compute: one if everything is a scalar.

@@ -28,6 +28,10 @@ pub(crate) enum Want {
     Array,
     /// MAP, as it is.
     Map,
+    /// BITMAP.
+    Bitmap,
+    /// VARIANT.
+    Variant,
     /// Anything, as it is.
     Any,
 }
@@ -42,6 +46,8 @@ impl Want {
             Want::Boolean => "a boolean",
             Want::Array => "an array",
             Want::Map => "a map",
+            Want::Bitmap => "a bitmap",
+            Want::Variant => "a variant",
             Want::Any => "a value",
         }
     }
@@ -62,6 +68,8 @@ impl Want {
             Want::Boolean if *kind == TypeKind::Boolean || null => TypeKind::Boolean,
             Want::Array if matches!(kind, TypeKind::Array(_)) => kind.clone(),
             Want::Map if matches!(kind, TypeKind::Map(..)) => kind.clone(),
+            Want::Bitmap if *kind == TypeKind::Bitmap => kind.clone(),
+            Want::Variant if *kind == TypeKind::Variant => kind.clone(),
             Want::Any => kind.clone(),
             _ => return None,
         };

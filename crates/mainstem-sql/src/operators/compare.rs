@@ -84,6 +84,9 @@ fn settle(op: BinaryOp, left: &DataType, right: &DataType) -> Result<(Vec<DataTy
         kind if kind.is_string() || kind.is_binary() => {
             (vec![own(left), own(right)], lift::datums(move |l, r| arrow(op, l, r)))
         }
+        TypeKind::Bitmap | TypeKind::Variant if !equality_only => {
+            return Err(refused(op, left, right));
+        }
         TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_) => {
             if !equality_only {
                 return Err(refused(op, left, right));

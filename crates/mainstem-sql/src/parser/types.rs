@@ -73,7 +73,9 @@ impl Parser {
                 TypeKind::Map(Box::new(key), Box::new(value))
             }
             "ROW" => self.row()?,
-            "RAW" | "STRUCTURED" | "VARIANT" => {
+            "BITMAP" => TypeKind::Bitmap,
+            "VARIANT" => TypeKind::Variant,
+            "RAW" | "STRUCTURED" => {
                 return Err(SqlError::unsupported(format!("the type {upper}"), name.span));
             }
             _ => {
@@ -101,6 +103,8 @@ impl Parser {
                     "MULTISET",
                     "MAP",
                     "ROW",
+                    "BITMAP",
+                    "VARIANT",
                 ];
                 let error = SqlError::new(format!("unknown type '{}'", name.value), name.span);
                 let near = match upper.as_str() {

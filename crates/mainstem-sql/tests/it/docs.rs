@@ -120,6 +120,7 @@ const AGGREGATE_FORMS: &[&str] = &[
     "NAME(s)",
     "NAME(i, 0.5)",
     "NAME(s VALUE i)",
+    "NAME(BITMAP_BUILD(ARRAY[i]))",
     "NAME() OVER (PARTITION BY s ORDER BY i)",
     "NAME(i) OVER (PARTITION BY s ORDER BY i)",
     "NAME(2) OVER (PARTITION BY s ORDER BY i)",

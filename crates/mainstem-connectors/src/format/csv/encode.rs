@@ -98,7 +98,7 @@ impl CsvEncoder {
     /// The value without quotes; nested values are joined by the array delimiter.
     fn write_plain(&self, cell: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
         match cell {
-            Cells::Null | Cells::Map(..) => {}
+            Cells::Null | Cells::Map(..) | Cells::Bitmap(_) => {}
             Cells::Boolean(a) => {
                 out.extend_from_slice(if a.value(row) { b"true" } else { b"false" });
             }

@@ -174,6 +174,9 @@ impl Column {
             &TypeKind::TimestampLtz { precision } => timestamps(precision, true, standard),
             TypeKind::IntervalYearMonth => Values::Months(Numbers::new()),
             TypeKind::IntervalDayTime => Values::Milliseconds(Numbers::new()),
+            TypeKind::Bitmap | TypeKind::Variant => {
+                return Err(super::encode::no_json_form(name, data_type));
+            }
             TypeKind::Array(item) => {
                 Values::List(Box::new(ListColumn::new(name, data_type, item, standard)?))
             }

@@ -94,6 +94,16 @@ fn ready_name(name: &str) -> Vec<u8> {
     text
 }
 
+/// Flink's format has none either.
+pub(super) fn no_json_form(name: &str, data_type: &DataType) -> Error {
+    let function = match data_type.kind {
+        TypeKind::Bitmap => "BITMAP_TO_BYTES and BITMAP_FROM_BYTES",
+        _ => "JSON_STRING and PARSE_JSON",
+    };
+    Error::user(format!("column '{name}': format 'json' has no form for {}", data_type.kind))
+        .with_hint(format!("use {function} in the query"))
+}
+
 /// JSON's names are strings, so a map's keys must be.
 fn check_keys(name: &str, data_type: &DataType) -> Result<()> {
     match &data_type.kind {
@@ -103,6 +113,7 @@ fn check_keys(name: &str, data_type: &DataType) -> Result<()> {
             ))
             .with_hint("cast the keys to STRING"))
         }
+        TypeKind::Bitmap | TypeKind::Variant => Err(no_json_form(name, data_type)),
         TypeKind::Map(_, item) | TypeKind::Array(item) => check_keys(name, item),
         TypeKind::Row(fields) => fields.iter().try_for_each(|f| check_keys(name, &f.data_type)),
         _ => Ok(()),
@@ -267,7 +278,7 @@ fn value(options: &JsonOptions, cells: &Cells<'_>, row: usize, out: &mut Vec<u8>
             push_decimal_stripped(out, a.value(row), *scale, scientific);
         }
         Cells::Text(a) => quote(a.value(row), out),
-        Cells::Bytes(a) => in_quotes(out, |out| base64(a.value(row), out)),
+        Cells::Bytes(a) | Cells::Bitmap(a) => in_quotes(out, |out| base64(a.value(row), out)),
         Cells::Date(a) => in_quotes(out, |out| push_date(out, i64::from(a.value(row)))),
         Cells::Time(a) => in_quotes(out, |out| {
             push_time(out, i64::from(a.value(row)) * 1_000_000, TimeStyle::Sql);

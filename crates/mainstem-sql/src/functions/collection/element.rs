@@ -13,13 +13,14 @@ use super::picks::{Lists, comparable};
 use super::sets::fits;
 use crate::functions::rowwise::{Long, Reader, extent, wrap};
 use crate::functions::signature::{Want, constant_integer, expect, mismatch};
-use crate::functions::{Argument, Binding, Kernel};
+use crate::functions::{Argument, Binding, Kernel, variant};
 
 /// `collection[key]`; the kernel's arguments are the collection and the key.
 pub fn bind(collection: &Argument, key: &Argument) -> Result<Binding> {
     match &collection.data_type.kind {
         TypeKind::Array(_) => bind_array(&[collection.clone(), key.clone()]),
         TypeKind::Map(..) => bind_map(collection, key),
+        TypeKind::Variant => variant::bind_element(collection, key),
         other => Err(Error::user(format!("a value of type {other} has no elements"))
             .with_hint("use [...] on arrays and maps, and a dot on rows")),
     }

@@ -55,7 +55,12 @@ fn extreme(arguments: &[Argument], wanted: std::cmp::Ordering) -> Result<Binding
 fn is_ordered(kind: &TypeKind) -> bool {
     !matches!(
         kind,
-        TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_)
+        TypeKind::Array(_)
+            | TypeKind::Map(..)
+            | TypeKind::Multiset(_)
+            | TypeKind::Row(_)
+            | TypeKind::Bitmap
+            | TypeKind::Variant
     )
 }
 

@@ -28,14 +28,21 @@ impl Node<'_> {
 
 /// The first value of the text, or `None` if there is none or it is malformed.
 pub(crate) fn parse(text: &str) -> Option<Node<'_>> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    let mut reader = Reader::new(text);
     let node = reader.value(0)?;
     reader.ends_token(&node).then_some(node)
 }
 
+/// The same, and whether an object in it has a key twice.
+pub(crate) fn parse_noting_duplicates(text: &str) -> Option<(Node<'_>, bool)> {
+    let mut reader = Reader::new(text);
+    let node = reader.value(0)?;
+    reader.ends_token(&node).then_some((node, reader.duplicates))
+}
+
 /// The text that a string literal with its quotes stands for.
 pub(crate) fn unescape(literal: &str) -> Option<Cow<'_, str>> {
-    let mut reader = Reader { text: literal, bytes: literal.as_bytes(), at: 0 };
+    let mut reader = Reader::new(literal);
     reader.expect(b'"')?;
     let text = reader.string()?;
     (reader.at == literal.len()).then_some(text)
@@ -45,9 +52,15 @@ struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// An object had a key twice.
+    duplicates: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0, duplicates: false }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -128,7 +141,10 @@ impl<'a> Reader<'a> {
             entries.push((key, value));
             self.skip_space();
             if self.expect(b'}').is_some() {
-                return Some(Node::Object(without_duplicates(entries)));
+                let read = entries.len();
+                let entries = without_duplicates(entries);
+                self.duplicates |= entries.len() < read;
+                return Some(Node::Object(entries));
             }
             self.expect(b',')?;
         }

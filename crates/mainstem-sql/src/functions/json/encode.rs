@@ -33,6 +33,7 @@ pub(super) fn check(kind: &TypeKind) -> Result<()> {
         | TypeKind::Time { .. }
         | TypeKind::IntervalYearMonth
         | TypeKind::IntervalDayTime
+        | TypeKind::Bitmap
         | TypeKind::Multiset(_) => {
             Err(Error::user(format!("a value of type {kind} cannot be written as JSON"))
                 .with_hint("CAST it to STRING"))
@@ -99,6 +100,8 @@ pub(super) fn push_value(out: &mut String, kind: &TypeKind, array: &ArrayRef, ro
                     .map_or(&TypeKind::Null, |f| &f.data_type.kind)
             });
         }
+        // JSON already.
+        TypeKind::Variant => out.push_str(array.as_string::<i32>().value(row)),
         _ => push_quoted(out, array.as_string::<i32>().value(row)),
     }
 }

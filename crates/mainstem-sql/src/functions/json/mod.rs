@@ -4,13 +4,13 @@
 //! Invariant: a document is read as Jackson reads it and printed as Jackson prints it.
 
 pub mod construct;
-mod document;
+pub(crate) mod document;
 mod encode;
 pub mod exists;
 mod lookup;
 mod path;
 pub mod predicate;
-mod print;
+pub(crate) mod print;
 pub mod query;
 pub mod text;
 pub mod value;
