@@ -1,0 +1,40 @@
+//! State as rows of tables: what an operator hands out for a checkpoint and takes in after a restart.
+//! Invariant: rows say all, whatever layout they have in memory, so that they outlive changes of the layout, of the number
+//! of workers and of the version. A table has the same shape on every worker.
+
+use mainstem_core::Batch;
+
+/// Which worker has a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// The one that an exchange by these columns of the table sends the row to.
+    Columns(Vec<usize>),
+    /// All have the same rows; they are kept once.
+    Every,
+}
+
+/// What a table of state looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableShape {
+    /// Unique in its operator: `groups`, `left`.
+    pub name: &'static str,
+    /// Who loads which row.
+    pub owner: Owner,
+}
+
+/// All rows of one table on one worker. Weights mean nothing here.
+#[derive(Debug, Clone)]
+pub struct TableRows {
+    /// Its shape.
+    pub shape: TableShape,
+    /// Its rows, in the order in which they are to be loaded.
+    pub batches: Vec<Batch>,
+}
+
+impl TableShape {
+    /// A table of this shape with these rows.
+    #[must_use]
+    pub fn rows(self, batches: Vec<Batch>) -> TableRows {
+        TableRows { shape: self, batches }
+    }
+}
