@@ -488,6 +488,11 @@ impl Log {
         Ok(())
     }
 
+    /// Where this producer's open transaction began here.
+    pub fn open_transaction(&self, producer_id: i64) -> Option<i64> {
+        self.producers.open_from(producer_id)
+    }
+
     /// Removes the log from the disk.
     pub fn delete(self) -> Result<(), LogError> {
         self.disk.remove_folder(&self.folder).doing("removing", &self.folder)?;

@@ -296,7 +296,8 @@ impl<'a> Opening<'a> {
         Ok(true)
     }
 
-    /// Says what was synced once and is not there any more, if it was not cut off.
+    /// Says what was synced once and is not there any more, if it was not cut off. A log without a segment goes on behind it: where it
+    /// was stood in the checkpoint alone, and offsets that were given away are not given again.
     fn miss(&mut self, trusted: i64) -> Result<(), LogError> {
         let end = self.log_end_offset.max(self.checkpoint.log_start_offset);
         if end >= trusted || self.recovery.truncated_bytes > 0 {
@@ -305,6 +306,10 @@ impl<'a> Opening<'a> {
         let missing = BatchError::Missing { synced: trusted };
         self.refuse(end, &missing)?;
         self.recovery.say(format!("the log ends at offset {end}: {missing}"));
+        if self.segments.is_empty() {
+            self.checkpoint.log_start_offset = trusted;
+            self.log_end_offset = trusted;
+        }
         Ok(())
     }
 
