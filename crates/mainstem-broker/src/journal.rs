@@ -48,6 +48,10 @@ pub fn remedy(error: &LogError) -> Option<&'static str> {
              broker back from a copy; or go on without what was recorded behind the damage: remove 'recovery-points' and \
              'journal/*.index' there (keep a copy), then the next start cuts the journal at the damage, and the files of all topics stay",
         ),
+        LogError::Disk { path, .. } if path.ends_with("/compaction.swap") => Some(
+            "if it is damaged, nobody can tell which files of this partition are to stay: put the whole folder of the broker back from \
+             a copy; or go on without the records of this one partition: remove the folder that the file is in",
+        ),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Reply;
-use crate::transaction::state::{Stage, Transaction};
+use crate::transaction::state::{Ended, Stage, Transaction};
 use crate::transaction::{decide, new_producer_id, update};
 use crate::wire::{InitProducerIdRequest, InitProducerIdResponse, StrBytes, make};
 use crate::{Broker, Call, ErrorCode};
@@ -71,7 +71,7 @@ fn transactional(
             transaction.last_epoch = transaction.epoch;
             if transaction.epoch >= EPOCH_LAST {
                 transaction.producer_id = new_producer_id(broker)?;
-                transaction.ended = None;
+                transaction.ended = Ended::default();
                 transaction.epoch = 0;
                 transaction.last_epoch = -1;
             } else {
@@ -95,7 +95,7 @@ fn create(broker: &mut Broker, id: &StrBytes, timeout_ms: i32) -> Result<(i64, i
         stage: Stage::Empty,
         partitions: BTreeSet::new(),
         groups: BTreeSet::new(),
-        ended: None,
+        ended: Ended::default(),
         started_ms: -1,
         updated_ms: broker.now_ms,
     };

@@ -20,7 +20,7 @@ use crate::topics::LogId;
 use crate::upkeep;
 use crate::wire::{EndTxnResponse, StrBytes, make};
 use crate::{ErrorCode, Response};
-use state::{Ended, Stage, Transaction};
+use state::{Stage, Transaction};
 
 /// Producer ids are promised in blocks, so that not every new producer waits for the disk.
 const PRODUCER_ID_BLOCK: i64 = 1_000;
@@ -45,8 +45,8 @@ pub(crate) struct Transactions {
     next_expiry_ms: i64,
     /// Decided, with markers that are not durable yet.
     ending: BTreeMap<StrBytes, Ending>,
-    /// Decided, with a partition that took no marker: tried again by time.
-    hindered: BTreeSet<StrBytes>,
+    /// Decided, with a partition that took no marker: tried again by time. And where they began in those that took one.
+    hindered: BTreeMap<StrBytes, BTreeMap<Place, i64>>,
     /// What failed because of the disk is not tried again before this.
     rest_until_ms: i64,
 }
@@ -56,8 +56,8 @@ pub(crate) struct Transactions {
 struct Ending {
     /// How far these logs must be durable.
     waits: BTreeMap<LogId, i64>,
-    /// Where the markers end.
-    ends: BTreeMap<Place, i64>,
+    /// Where it began in each partition.
+    began: BTreeMap<Place, i64>,
     asked_by: Option<RequestId>,
 }
 
@@ -188,34 +188,41 @@ pub(crate) fn carry_out(broker: &mut Broker, id: &StrBytes, asked_by: Option<Req
     let Some(transaction) = broker.transactions.get(id).cloned() else { return };
     let Some(commit) = transaction.stage.prepared() else { return };
     let (producer_id, epoch, now_ms) = (transaction.producer_id, transaction.epoch, broker.now_ms);
-    let (mut waits, mut ends) = (BTreeMap::new(), BTreeMap::new());
-    let mut hindered = None;
+    let mut began = broker.transactions.hindered.get(id).cloned().unwrap_or_default();
+    let (mut waits, mut hindered) = (BTreeMap::new(), None);
     for (topic, index) in &transaction.partitions {
         // A topic that was deleted meanwhile needs no marker.
         let Some(topic_id) = broker.topics.by_name(topic).map(|topic| topic.id) else { continue };
         let Ok(partition) = broker.topics.partition_mut(topic, *index) else { continue };
         let log = &mut partition.log;
+        let from = log.open_transaction(producer_id);
         match log.append_marker(commit, producer_id, epoch, COORDINATOR_EPOCH, now_ms) {
             Ok(_) => {
                 waits.insert(LogId::Partition(topic_id, *index), log.log_end_offset());
-                ends.insert((topic.clone(), *index), log.log_end_offset());
+                began.extend(from.map(|from| ((topic.clone(), *index), from)));
                 broker.touch(topic_id, *index);
             }
             Err(why) => hindered = Some(format!("{topic}-{index} takes no marker: {why}")),
         }
     }
     if let Some(why) = hindered {
-        return hinder(broker, id, asked_by, &why);
+        return hinder(broker, id, began, asked_by, &why);
     }
     broker.transactions.hindered.remove(id);
-    broker.transactions.ending.insert(id.clone(), Ending { waits, ends, asked_by });
+    broker.transactions.ending.insert(id.clone(), Ending { waits, began, asked_by });
     try_complete(broker, id);
 }
 
 /// The disk stands against what was decided: it is tried again, and whoever asked asks again.
-fn hinder(broker: &mut Broker, id: &StrBytes, asked_by: Option<RequestId>, why: &str) {
+fn hinder(
+    broker: &mut Broker,
+    id: &StrBytes,
+    began: BTreeMap<Place, i64>,
+    asked_by: Option<RequestId>,
+    why: &str,
+) {
     broker.transactions.rest_until_ms = broker.now_ms + RETRY_MS;
-    if broker.transactions.hindered.insert(id.clone()) {
+    if broker.transactions.hindered.insert(id.clone(), began).is_none() {
         broker.notice(format!("the transaction '{id}' is decided and cannot be ended yet: {why}"));
     }
     if let Some(to) = asked_by {
@@ -251,11 +258,11 @@ fn try_complete(broker: &mut Broker, id: &StrBytes) {
         return;
     }
     let asked_by = ending.asked_by;
-    let ends = std::mem::take(&mut ending.ends);
+    let began = std::mem::take(&mut ending.began);
     transactions.ending.remove(id);
     match poisoned {
-        Some(why) => hinder(broker, id, asked_by, &why),
-        None => complete(broker, id, ends, asked_by),
+        Some(why) => hinder(broker, id, began, asked_by, &why),
+        None => complete(broker, id, began, asked_by),
     }
 }
 
@@ -263,7 +270,7 @@ fn try_complete(broker: &mut Broker, id: &StrBytes) {
 fn complete(
     broker: &mut Broker,
     id: &StrBytes,
-    ends: BTreeMap<Place, i64>,
+    began: BTreeMap<Place, i64>,
     asked_by: Option<RequestId>,
 ) {
     let Some(mut transaction) = broker.transactions.get(id).cloned() else { return };
@@ -278,9 +285,9 @@ fn complete(
     }
     transaction.stage = if commit { Stage::CompleteCommit } else { Stage::CompleteAbort };
     transaction.partitions.clear();
-    transaction.ended = Some(Ended { commit, ends });
+    transaction.ended.add(began.clone(), commit);
     if update(broker, id, transaction, entries).is_err() {
-        return hinder(broker, id, asked_by, "the journal takes no entry");
+        return hinder(broker, id, began, asked_by, "the journal takes no entry");
     }
     for group in &groups {
         if let Some(state) = broker.groups.get_mut(group) {
@@ -371,7 +378,7 @@ pub(crate) fn tick(broker: &mut Broker) {
         }
     }
     if broker.transactions.rest_until_ms <= now_ms {
-        for id in broker.transactions.hindered.clone() {
+        for id in broker.transactions.hindered.keys().cloned().collect::<Vec<_>>() {
             carry_out(broker, &id, None);
         }
     }

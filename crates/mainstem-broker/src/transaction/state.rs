@@ -65,31 +65,41 @@ impl Stage {
     }
 }
 
-/// How a transaction ended, and in every partition the offset behind its marker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) commit: bool,
-    pub(crate) ends: BTreeMap<Place, i64>,
-}
+/// So many partitions are kept in mind.
+const ENDED_MAX: usize = 32;
+
+/// How the last transaction ended that was in a partition, and where it began there: should the partition lose its marker, the
+/// transaction is known by its first offset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ended(BTreeMap<Place, (i64, bool)>);
 
 impl Ended {
-    fn to_json(&self) -> Value {
-        let mut topics: BTreeMap<&str, Vec<(i32, i64)>> = BTreeMap::new();
-        for ((topic, partition), end) in &self.ends {
-            topics.entry(topic).or_default().push((*partition, *end));
+    /// Takes note of the first offsets of a transaction that has ended.
+    pub(crate) fn add(&mut self, began: BTreeMap<Place, i64>, commit: bool) {
+        if self.0.len() + began.len() > ENDED_MAX {
+            self.0.clear();
         }
-        json!({"commit": self.commit, "topics": topics})
+        self.0.extend(began.into_iter().take(ENDED_MAX).map(|(at, from)| (at, (from, commit))));
+    }
+
+    fn to_json(&self) -> Value {
+        let mut topics: BTreeMap<&str, Vec<(i32, i64, bool)>> = BTreeMap::new();
+        for ((topic, partition), (from, commit)) in &self.0 {
+            topics.entry(topic).or_default().push((*partition, *from, *commit));
+        }
+        json!(topics)
     }
 
     fn restore(value: &Value) -> Option<Self> {
-        let mut ends = BTreeMap::new();
-        for (topic, partitions) in value["topics"].as_object()? {
+        let mut ended = BTreeMap::new();
+        for (topic, partitions) in value.as_object()? {
             for partition in partitions.as_array()? {
                 let index = i32::try_from(partition[0].as_i64()?).ok()?;
-                ends.insert((StrBytes::from(topic.as_str()), index), partition[1].as_i64()?);
+                let place = (StrBytes::from(topic.as_str()), index);
+                ended.insert(place, (partition[1].as_i64()?, partition[2].as_bool()?));
             }
         }
-        Some(Self { commit: value["commit"].as_bool()?, ends })
+        Some(Self(ended))
     }
 }
 
@@ -104,8 +114,8 @@ pub(crate) struct Transaction {
     pub(crate) stage: Stage,
     pub(crate) partitions: BTreeSet<Place>,
     pub(crate) groups: BTreeSet<StrBytes>,
-    /// The last one that is done, should a partition lose the marker of it.
-    pub(crate) ended: Option<Ended>,
+    /// What is done, should a partition lose the marker of it.
+    pub(crate) ended: Ended,
     pub(crate) started_ms: i64,
     pub(crate) updated_ms: i64,
 }
@@ -149,12 +159,9 @@ impl Transaction {
         }
     }
 
-    /// How the transaction ended that began at `open_from` in a partition, and whose marker is not there; `None` if it has not, or
-    /// nobody knows any more.
-    pub(crate) fn end_of(&self, place: &Place, open_from: i64) -> Option<bool> {
-        let present = self.stage == Stage::Ongoing || self.stage.prepared().is_some();
-        let ended = self.ended.as_ref().filter(|_| !present || !self.partitions.contains(place))?;
-        ended.ends.get(place).is_some_and(|end| open_from < *end).then_some(ended.commit)
+    /// How the transaction ended that began at `from` in a partition and has no marker there; `None` if nobody knows any more.
+    pub(crate) fn end_of(&self, place: &Place, from: i64) -> Option<bool> {
+        self.ended.0.get(place).filter(|(began, _)| *began == from).map(|(_, commit)| *commit)
     }
 
     /// When it is aborted for taking too long.
@@ -178,7 +185,7 @@ impl Transaction {
             "stage": self.stage.name(),
             "topics": topics,
             "groups": groups,
-            "ended": self.ended.as_ref().map(Ended::to_json),
+            "ended": self.ended.to_json(),
             "started": self.started_ms,
             "updated": self.updated_ms,
         });
@@ -204,7 +211,8 @@ impl Transaction {
             stage: Stage::named(value["stage"].as_str()?)?,
             partitions,
             groups: groups.filter_map(|group| Some(StrBytes::from(group.as_str()?))).collect(),
-            ended: Ended::restore(&value["ended"]),
+            // An entry of an earlier version has none.
+            ended: Ended::restore(&value["ended"]).unwrap_or_default(),
             started_ms: value["started"].as_i64()?,
             updated_ms: value["updated"].as_i64()?,
         })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use mainstem_broker::{Broker, Settings};
+use mainstem_broker::{Broker, Settings, remedy};
 use mainstem_core::clock::{Clock, Rng};
 use mainstem_core::disk::Disk;
 use mainstem_core::{Error, ErrorKind, Result};
@@ -122,6 +122,10 @@ fn open(data: &Data, mut settings: Settings, clock: &dyn Clock) -> Result<Broker
         };
         let error =
             Error::new(ErrorKind::Corrupt, format!("the topics in {place} cannot be opened"));
+        let error = match remedy(&e) {
+            Some(remedy) => error.with_hint(remedy),
+            None => error,
+        };
         error.with_source(e)
     })?;
     for notice in opened.notices {
