@@ -315,6 +315,7 @@ impl World {
                 if life == self.life {
                     let done = Box::new(task.run());
                     if !self.stopped() {
+                        self.flip_compaction();
                         let delay = self.delay(1_000, 1_000_000);
                         self.after(delay, Event::Compacted { life, done });
                     }
@@ -323,6 +324,11 @@ impl World {
             Event::Compacted { life, done } => {
                 if life == self.life {
                     self.trace.say(self.now_us, format_args!("compacted"));
+                    if self.weather.flips && !self.calm && self.rng.below(3) == 0 {
+                        // A start that finds a swap that was decided is rare, and what it finds may be damaged.
+                        self.stop_kind = [Stop::Kill, Stop::PowerLoss][self.rng.below(2) as usize];
+                        self.disk.stop_after(1 + self.rng.below(12));
+                    }
                     self.enter(|broker, now_ms| broker.compacted(now_ms, *done));
                 }
             }
@@ -673,6 +679,7 @@ impl World {
         if self.broker.is_some() {
             return;
         }
+        self.flip_compaction();
         if !self.calm && self.rng.below(8) == 0 {
             self.stop_kind = [Stop::Kill, Stop::PowerLoss][self.rng.below(2) as usize];
             let operations = 1 + self.rng.below(20);
@@ -731,6 +738,12 @@ impl World {
         self.trace.say(self.now_us, format_args!("not started: {e:?}"));
         if self.model.damage.journal
             && matches!(e, LogError::Corrupt { folder, .. } if folder == "journal")
+        {
+            self.over = true;
+            return;
+        }
+        if self.model.damage.is_swap_hit()
+            && matches!(e, LogError::Disk { path, .. } if path.ends_with("/compaction.swap"))
         {
             self.over = true;
             return;

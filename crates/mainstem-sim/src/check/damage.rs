@@ -7,11 +7,14 @@
 //!   was hit ([`Model::recovery_said`]): offsets from there on are forgotten, none below. Cut without a word, or elsewhere, they
 //!   are missed by the checks that hold anyway.
 //! - Without a cut, a flip among the records of a batch costs this batch. One in its header (which says how long the batch is, and
-//!   which offsets it has) may cost the rest of its segment: the way through it is lost. Closed segments behind it are not,
-//!   unless their index is lost with the snapshot that it would be built from. A marker counts as a header.
+//!   which offsets it has) may cost the rest of its segment: the way through it is lost. Closed segments behind it are not, but
+//!   for readers of committed records, if their index is lost with the snapshot that it would be built from. A marker counts as a
+//!   header.
 //! - A flip in an index costs nothing; one in a snapshot neither, unless the records before it were deleted: then producers may be
 //!   forgotten. One in the checkpoint of a log costs the memory of where the log starts: deleted records may come back.
 //! - A flip in the file of recovery points costs nothing.
+//! - A flip in what a compaction made is one in the segment that it becomes. One in the plan of a swap: the start is refused with an
+//!   error that names it, and the run is over.
 //! - A flip in the journal: the start is refused with an error that names the journal, or the journal is cut and says so, and then
 //!   no folder of a topic goes, now or with the next start. In both cases the run is over: what the broker knew is gone.
 //!   With neither, everything holds.
@@ -38,6 +41,8 @@ pub(crate) struct Hit {
     /// The base offset of its segment, and that of the next one if it is closed.
     pub(crate) segment: i64,
     pub(crate) segment_end: i64,
+    /// What was hit is to take the place of several segments: which one comes next is not known.
+    pub(crate) merges: bool,
 }
 
 /// A file beside the segments.
@@ -46,6 +51,7 @@ pub(crate) enum SideFile {
     Index,
     Snapshot,
     Checkpoint,
+    Swap,
 }
 
 /// All damage, and what it has cost.
@@ -68,8 +74,8 @@ impl Hit {
 
     /// Where a reader goes on that meets damage where `at` is due.
     fn past(&self, at: i64, compacted: bool) -> Option<i64> {
-        // Before a batch of a compacted log offsets may be missing.
-        let first = if compacted { self.segment } else { self.base };
+        // Before a batch of a compacted log offsets may be missing, of whole segments, too.
+        let first = if compacted { i64::MIN } else { self.base };
         match at {
             _ if at < first => None,
             _ if at <= self.last => Some(self.last + 1),
@@ -90,7 +96,7 @@ impl Damage {
     /// The segments behind hits that were not closed then.
     pub(crate) fn segment_found(&mut self, place: Place, base: i64) {
         for hit in self.batches.iter_mut().filter(|hit| hit.place == place) {
-            if base > hit.segment {
+            if base > hit.segment && !hit.merges {
                 hit.segment_end = hit.segment_end.min(base);
             }
         }
@@ -98,6 +104,11 @@ impl Damage {
 
     fn hits(&self, place: Place) -> impl Iterator<Item = &Hit> {
         self.batches.iter().filter(move |hit| hit.place == place)
+    }
+
+    /// Whether the plan of a swap was hit.
+    pub(crate) fn is_swap_hit(&self) -> bool {
+        self.files.iter().any(|(_, file)| *file == SideFile::Swap)
     }
 
     pub(crate) fn is_header_hit(&self, place: Place) -> bool {
@@ -152,18 +163,23 @@ impl Model {
         from: i64,
         committed: bool,
     ) -> Option<i64> {
+        let compacted = self.topics[place.topic].compacted;
         let mut hits = self.damage.batches.iter_mut();
         let hit = hits.find(|hit| {
             // Without a marker, nobody can list what was aborted, and aborted transactions are listed by later segments.
-            let first = if committed { i64::MIN } else { hit.segment };
-            hit.place == place && (hit.header || hit.marker) && from >= first
+            let (first, end) = match committed {
+                true => (i64::MIN, i64::MAX),
+                false if compacted => (i64::MIN, hit.segment_end),
+                false => (hit.base.min(hit.shown_as.0), hit.segment_end),
+            };
+            hit.place == place && (hit.header || hit.marker) && (first..end).contains(&from)
         })?;
         hit.header = true;
         if from >= hit.segment_end {
-            // If the index of a later segment was lost, too, it is built from the last snapshot on: through this one.
+            // If the index of a later segment was lost, too, it is built from the last snapshot on: through this one, where it is
+            // not known any more how transactions ended.
             hit.segment_end = i64::MAX;
         } else if from >= hit.segment {
-            // Without an index, all of the segment is unreadable.
             hit.base = hit.base.min(from);
         }
         Some(hit.segment_end)

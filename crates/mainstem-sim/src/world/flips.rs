@@ -1,7 +1,7 @@
 //! Bits that flip on the disk, while the broker is up or down: in segments, in the files beside them, in the journal.
 //! Invariant: the model is told of every flip before anybody can read it; what it makes of it stands in `check/damage.rs`.
-//! Spared are files of a compaction that has not ended (what they become is hit as often), topics whose clients could not go on
-//! without a record, and topics whose id nobody has asked for yet.
+//! Files of a compaction are hit when it has written them, and when a start finds them. Spared are topics whose clients could not go
+//! on without a record, and topics whose id nobody has asked for yet.
 
 use std::io;
 
@@ -12,6 +12,8 @@ use super::{Event, World};
 use crate::check::{Hit, Place, SideFile};
 
 const JOURNAL: &str = "journal";
+const SWAP: &str = "compaction.swap";
+const CLEANED: &str = ".cleaned";
 const RECOVERY_POINTS: &str = "recovery-points";
 
 /// A batch in a file.
@@ -37,6 +39,27 @@ impl World {
             88..94 => self.flip_any(RECOVERY_POINTS),
             _ => self.flip_journal(),
         };
+    }
+
+    /// Flips a bit of what a compaction has left on its way, if there is something.
+    pub(super) fn flip_compaction(&mut self) {
+        if !self.weather.flips || self.calm || self.rng.below(4) == 0 {
+            return;
+        }
+        // The disk may have stopped, or have no such file.
+        let _ = match self.rng.below(4) {
+            0 => self.flip_beside(SideFile::Swap),
+            1 => self.flip_cleaned_index(),
+            _ => self.flip_batch_of(|name| name.ends_with(".log.cleaned")),
+        };
+    }
+
+    /// It costs nothing: an index that is damaged is built anew.
+    fn flip_cleaned_index(&mut self) -> io::Result<()> {
+        let Some((_, path)) = self.some_file(|name| name.ends_with(".index.cleaned"))? else {
+            return Ok(());
+        };
+        self.flip_any(&path)
     }
 
     /// Tells the model which of the segments that were hit are closed by now.
@@ -111,6 +134,7 @@ impl World {
             SideFile::Index => name.ends_with(".index"),
             SideFile::Snapshot => name.ends_with(".snapshot"),
             SideFile::Checkpoint => name == "log.checkpoint",
+            SideFile::Swap => name == SWAP,
         };
         let Some((place, path)) = self.some_file(is)? else { return Ok(()) };
         self.model.hit_beside(place, file);
@@ -118,7 +142,11 @@ impl World {
     }
 
     fn flip_record(&mut self) -> io::Result<()> {
-        let Some((place, path)) = self.some_file(|name| name.ends_with(".log"))? else {
+        self.flip_batch_of(|name| name.ends_with(".log"))
+    }
+
+    fn flip_batch_of(&mut self, is: impl Fn(&str) -> bool) -> io::Result<()> {
+        let Some((place, path)) = self.some_file(is)? else {
             return Ok(());
         };
         if self.model.damage.is_header_hit(place) {
@@ -147,6 +175,8 @@ impl World {
         let shown = BatchHeader::parse(&damaged[*position as usize..]);
         let shown = shown.map(|header| (header.base_offset, header.last_offset() + 1));
         let (base, last) = (header.base_offset, header.last_offset());
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = name.strip_suffix(CLEANED).unwrap_or(name);
         self.model.hit(Hit {
             place,
             base,
@@ -154,8 +184,9 @@ impl World {
             header: (byte as usize) < HEADER_BYTES,
             marker: header.is_control(),
             shown_as: shown.unwrap_or((base, last + 1)),
-            segment: base_of(path.rsplit('/').next().unwrap_or_default()).unwrap_or_default(),
+            segment: base_of(name).unwrap_or_default(),
             segment_end: i64::MAX,
+            merges: path.ends_with(CLEANED),
         });
         self.find_segments();
         Ok(())
