@@ -285,7 +285,16 @@ pub struct Select {
 #[allow(missing_docs, reason = "named by the clause")]
 pub enum GroupItem {
     Expr(Expr),
-    GroupingSets(Vec<Vec<Expr>>, Span),
+    GroupingSets(Vec<GroupingSet>, Span),
+}
+
+/// A set of GROUPING SETS, ROLLUP or CUBE.
+#[derive(Debug, Clone)]
+pub struct GroupingSet {
+    /// Its expressions.
+    pub exprs: Vec<Expr>,
+    /// The ROLLUP or CUBE that made it: of its sets, equal ones are one.
+    pub made_by: Option<Span>,
 }
 
 /// An element of the select list.

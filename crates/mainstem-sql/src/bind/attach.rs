@@ -277,8 +277,7 @@ impl Attach<'_> {
     /// IN: TRUE if a row equals; NULL if one could; else FALSE.
     fn is_in(&self, rel: Rel, used: &Used) -> SqlResult<(Rel, Bound)> {
         let [operand] = used.operands.as_slice() else {
-            return Err(SqlError::unsupported("IN of several columns in this place", used.span)
-                .with_hint("it runs as a condition of its own in WHERE or HAVING"));
+            return self.is_row_in(rel, used);
         };
         let pulled = self.pulled(used, false)?;
         if pulled.always {
@@ -289,7 +288,7 @@ impl Attach<'_> {
         let output = pulled.outputs[0].clone();
         let nullable = output.data_type.nullable;
         let null = self.binder().unary_bound(UnaryOp::IsNull, output.clone(), used.span)?;
-        let values = self.with_output(&pulled, used, UnaryOp::IsNotNull)?;
+        let values = self.with_outputs(&pulled, used, UnaryOp::IsNotNull)?;
         let single = self.distinct(values, &[0], used)?;
         let value = Bound::column(0, single.rel.fields[0].data_type.clone());
         let equal = self.binder().equals_item(operand, self.beside(&rel, &value), used.span)?;
@@ -297,7 +296,7 @@ impl Attach<'_> {
         let mut branches = vec![(self.is_there(&rel, first, used)?, truth())];
         let unknown = || Bound::null(&TypeKind::Boolean.nullable());
         if nullable && null.as_literal().is_none() {
-            let nulls = self.with_output(&pulled, used, UnaryOp::IsNull)?;
+            let nulls = self.with_outputs(&pulled, used, UnaryOp::IsNull)?;
             let single = self.distinct(nulls, &[], used)?;
             let (joined, first) = self.added(rel, single, Vec::new());
             rel = joined;
@@ -316,9 +315,40 @@ impl Attach<'_> {
         Ok((rel, answer))
     }
 
-    /// The rows of `pulled` whose first output is, or is not, NULL.
-    fn with_output(&self, pulled: &Pulled, used: &Used, op: UnaryOp) -> SqlResult<Pulled> {
-        let test = self.binder().unary_bound(op, pulled.outputs[0].clone(), used.span)?;
+    /// IN of several columns: TRUE if a row equals, else FALSE. NULL, where a row could equal, would have to be told
+    /// from FALSE by a comparison with all rows: that is refused, as in Flink, unless nothing can be NULL or nobody asks.
+    fn is_row_in(&self, rel: Rel, used: &Used) -> SqlResult<(Rel, Bound)> {
+        let refuse = |what: &str| {
+            Err(SqlError::unsupported(
+                format!("IN of several columns {what} in this place"),
+                used.span,
+            )
+            .with_hint("it runs as a condition of its own in WHERE or HAVING"))
+        };
+        let pulled = self.pulled(used, false)?;
+        if pulled.always {
+            return refuse("over an aggregate without GROUP BY");
+        }
+        let may_be_null = used.operands.iter().chain(&pulled.outputs).any(|e| e.data_type.nullable);
+        if may_be_null && !used.null_is_false {
+            return refuse("that may be NULL");
+        }
+        let values = self.with_outputs(&pulled, used, UnaryOp::IsNotNull)?;
+        let columns: Vec<usize> = (0..used.operands.len()).collect();
+        let single = self.distinct(values, &columns, used)?;
+        let column = |&c: &usize| Bound::column(c, single.rel.fields[c].data_type.clone());
+        let values: Vec<Bound> = columns.iter().map(column).collect();
+        let equal = self.equalities(&rel, &values, used)?;
+        let (rel, first) = self.added(rel, single, equal);
+        let answer = self.is_there(&rel, first, used)?;
+        Ok((rel, answer))
+    }
+
+    /// The rows of `pulled` whose outputs are all, or are not, NULL.
+    fn with_outputs(&self, pulled: &Pulled, used: &Used, op: UnaryOp) -> SqlResult<Pulled> {
+        let test = |output: &Bound| self.binder().unary_bound(op, output.clone(), used.span);
+        let tests = pulled.outputs.iter().map(test).collect::<SqlResult<Vec<_>>>()?;
+        let test = conjunction(tests).unwrap_or_else(truth);
         if self.correlation(used).speaks_of_outer(&test) {
             return Err(SqlError::unsupported("IN over outer columns in this place", used.span)
                 .with_hint("it runs as a condition of its own in WHERE or HAVING"));

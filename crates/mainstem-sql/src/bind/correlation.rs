@@ -64,6 +64,18 @@ fn mentions(rel: &Rel, depth: usize) -> bool {
         || rel.inputs().into_iter().any(|input| mentions(input, depth))
 }
 
+/// True if `rel` or anything below it reads such a column of the query at `depth`.
+pub(super) fn reads(rel: &Rel, depth: usize, is_one: &dyn Fn(usize) -> bool) -> bool {
+    let is_read = |part: &Bound| match part.kind {
+        BoundKind::Reference(Reference::OuterColumn { depth: own, column }) => {
+            own == depth && is_one(column)
+        }
+        _ => false,
+    };
+    rel.expressions().into_iter().any(|e| e.any(&is_read))
+        || rel.inputs().into_iter().any(|input| reads(input, depth, is_one))
+}
+
 /// True if `expr` reads a column of the query at `depth`.
 pub(super) fn speaks_of(expr: &Bound, depth: usize) -> bool {
     expr.any(&|part| match part.kind {

@@ -1,8 +1,10 @@
 //! GROUPING SETS, ROLLUP and CUBE: every row is laid out once per set, with the keys that are not in it NULL and the
 //! set's number as one more key.
-//! Invariant: several elements of one GROUP BY make the product of their sets; a single set is a plain GROUP BY.
+//! Invariant: several elements of one GROUP BY make the product of their sets; a single set is a plain GROUP BY. As in
+//! Flink, ROLLUP and CUBE make each set once; sets that are written twice count twice.
 //! Windows have to be in every set.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::Int64Array;
@@ -11,7 +13,7 @@ use mainstem_engine::plan::Expanded;
 
 use super::aggregate::{Grouping, Key};
 use super::expr::ExprBinder;
-use crate::ast::{Call, Expr};
+use crate::ast::{Call, Expr, GroupingSet};
 use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
@@ -41,12 +43,19 @@ impl Grouping {
     pub(super) fn multiply(
         &mut self,
         binder: &ExprBinder<'_>,
-        sets: &[Vec<Expr>],
+        sets: &[GroupingSet],
         span: Span,
     ) -> SqlResult<()> {
         let mut columns = Vec::with_capacity(sets.len());
+        let mut made = BTreeSet::new();
         for set in sets {
-            columns.push(set.iter().map(|e| self.key(binder, e)).collect::<SqlResult<Vec<_>>>()?);
+            let keys =
+                set.exprs.iter().map(|e| self.key(binder, e)).collect::<SqlResult<Vec<_>>>()?;
+            let different: BTreeSet<usize> = keys.iter().copied().collect();
+            let is_new = |by: Span| made.insert((by.start, different));
+            if set.made_by.is_none_or(is_new) {
+                columns.push(keys);
+            }
         }
         if self.sets.len().saturating_mul(columns.len()) > SETS_MAX {
             let message = format!("GROUP BY makes more than {SETS_MAX} grouping sets");

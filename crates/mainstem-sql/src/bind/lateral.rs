@@ -10,8 +10,9 @@ use super::Binder;
 use super::correlation::{Correlation, Pulled, beside};
 use super::expr::ExprBinder;
 use super::query::{conjunction, equi_join, with_columns};
-use crate::ast::{Alias, ExprKind, JoinConstraint, JoinType, Query};
-use crate::bound::Bound;
+use super::subquery::has_subquery;
+use crate::ast::{Alias, Expr, ExprKind, JoinConstraint, JoinType, Query};
+use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::UnaryOp;
 use crate::rel::{Rel, RelField, RelKind};
@@ -47,16 +48,15 @@ impl Binder<'_> {
         let condition = match constraint {
             JoinConstraint::None => None,
             JoinConstraint::On(on) if matches!(on.kind.as_ref(), ExprKind::Boolean(true)) => None,
-            JoinConstraint::On(on) if !is_left => Some(on),
-            JoinConstraint::On(on) => {
-                return Err(SqlError::unsupported("LEFT JOIN LATERAL with a condition", on.span)
-                    .with_hint("write ON TRUE and put the condition into the query's WHERE"));
-            }
+            JoinConstraint::On(on) => Some(on),
             JoinConstraint::Using(_) | JoinConstraint::Natural => {
                 return Err(SqlError::new("LATERAL takes no USING", span));
             }
         };
         if is_unnest(&right) {
+            if let Some(on) = condition.filter(|_| is_left) {
+                return Err(refuse_condition(on, "of UNNEST"));
+            }
             let rel = unnest::joined(depth, left, right, is_left, query.span)?;
             return match condition {
                 Some(on) => self.restricted(rel, on, "ON"),
@@ -66,14 +66,40 @@ impl Binder<'_> {
         let session = self.context.session;
         let correlation = Correlation { session, depth, span: query.span, outer: Some(&left) };
         let fields = right.fields.clone();
-        let pulled = correlation.pull(right, true)?;
+        let mut pulled = correlation.pull(right, true)?;
+        let on = condition.filter(|_| is_left);
+        if let Some(on) = on {
+            if pulled.always || has_subquery(on) {
+                let what = if pulled.always { "of an aggregate" } else { "with a sub-query" };
+                return Err(refuse_condition(on, what));
+            }
+            let seen: Vec<RelField> = left.fields.iter().chain(&fields).cloned().collect();
+            let condition = self.expressions(&seen).condition(on, "ON")?;
+            // What the query says of its left side it says as of a query around it.
+            let width = left.fields.len();
+            let outputs = pulled.outputs.clone();
+            pulled.conditions.push(condition.map_columns(&|column, data_type| {
+                match column.checked_sub(width) {
+                    Some(own) => outputs[own].clone(),
+                    None => Bound {
+                        kind: BoundKind::Reference(Reference::OuterColumn { depth, column }),
+                        data_type: data_type.clone(),
+                    },
+                }
+            }));
+        }
         let correlation = Correlation { session, depth, span: query.span, outer: None };
         let rel = joined(correlation, left, pulled, &fields, is_left)?;
-        match condition {
+        match condition.filter(|_| !is_left) {
             Some(on) => self.restricted(rel, on, "ON"),
             None => Ok(rel),
         }
     }
+}
+
+fn refuse_condition(on: &Expr, what: &str) -> SqlError {
+    SqlError::unsupported(format!("LEFT JOIN LATERAL {what} and a condition"), on.span)
+        .with_hint("write ON TRUE and put the condition into the query's WHERE")
 }
 
 /// `left` joined with the rows of `pulled`, whose columns are `right_fields`.

@@ -14,7 +14,7 @@ use super::ddl::check_usable;
 use super::expr::ExprBinder;
 use super::over::{self, Overs};
 use super::scope::Surroundings;
-use super::subquery::{has_subquery, subqueries_by_place};
+use super::subquery::{has_subquery, subqueries_by_place, subqueries_of_keys};
 use super::{Binder, VIEW_DEPTH_MAX, time_join};
 use crate::ast::{
     Alias, Expr, ExprKind, Ident, JoinConstraint, JoinType, ObjectName, Query, Select, SelectItem,
@@ -110,11 +110,16 @@ impl<'a> Binder<'a> {
     fn aggregate_select(&mut self, select: &Select, input: Rel) -> SqlResult<Rel> {
         let session = self.context.session;
         let input_fields = input.fields.clone();
-        let (mut grouping, window) = self.grouping(select, &input_fields)?;
         let mut written = written_items(select);
         written.extend(&select.having);
-        let (inside, outside) = subqueries_by_place(&written);
-        grouping.around = self.bound_subqueries(&inside, &input_fields)?;
+        let (mut inside, outside) = subqueries_by_place(&written);
+        let of_keys = subqueries_of_keys(select);
+        if !of_keys.is_empty() {
+            // What is written in the select list may be a key, too.
+            inside.extend(of_keys.into_iter().chain(outside.iter().cloned()));
+        }
+        let around = self.bound_subqueries(&inside, &input_fields)?;
+        let (grouping, window) = self.grouping(select, &input_fields, around)?;
         let scope = grouping.scope();
         let grouping = RefCell::new(grouping);
         let overs = Overs::new(select);
@@ -285,6 +290,10 @@ impl<'a> Binder<'a> {
         let condition = match constraint {
             JoinConstraint::On(expr) if kind == JoinType::Inner && has_subquery(expr) => {
                 return self.join_on_subqueries([left, right], tables, expr, fields);
+            }
+            JoinConstraint::On(expr) if as_of.is_none() && has_subquery(expr) => {
+                let kind = join_kind(kind);
+                return self.outer_join_on_subqueries([left, right], tables, kind, expr, fields);
             }
             JoinConstraint::On(expr) => Some(self.expressions(&fields).condition(expr, "ON")?),
             _ => self.equal_names(&pairs, &fields, width, span)?,

@@ -3,6 +3,7 @@
 //! Invariant: a name is looked for in the own FROM first, then outwards, query by query; the first that has it wins.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::expr::ExprBinder;
@@ -62,6 +63,8 @@ pub(super) struct Used {
     pub(super) operands: Vec<Bound>,
     /// Where.
     pub(super) span: Span,
+    /// NULL may be answered with FALSE: the condition around it does not tell one from the other.
+    pub(super) null_is_false: bool,
 }
 
 /// What an expression asks of a sub-query.
@@ -75,6 +78,33 @@ pub(super) enum Test {
     In,
     /// Whether the comparison holds for some row.
     Some(BinaryOp),
+}
+
+impl Subqueries {
+    /// NULL may be answered with FALSE by these uses, and by no other.
+    pub(super) fn null_is_false_for(&self, uses: BTreeSet<usize>) {
+        for (n, used) in self.used.borrow_mut().iter_mut().enumerate() {
+            used.null_is_false = uses.contains(&n);
+        }
+    }
+
+    /// The number of a use; an equal one of an equal sub-query is the same.
+    pub(super) fn usage(&self, new: Used) -> usize {
+        let mut used = self.used.borrow_mut();
+        let text = |index: usize| format!("{:?}", self.bound[index].1);
+        let texts = |operands: &[Bound]| -> Vec<String> {
+            operands.iter().map(Bound::fingerprint).collect()
+        };
+        let same = |old: &Used| {
+            old.test == new.test
+                && texts(&old.operands) == texts(&new.operands)
+                && (old.index == new.index || text(old.index) == text(new.index))
+        };
+        used.iter().position(same).unwrap_or_else(|| {
+            used.push(new);
+            used.len() - 1
+        })
+    }
 }
 
 impl Surroundings {

@@ -3,6 +3,7 @@
 //! becomes a column that a left join adds, of which each row has one partner at most. `attach` makes the joins.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use mainstem_core::{DataType, TypeKind};
@@ -11,14 +12,15 @@ use mainstem_engine::plan::JoinKind;
 use super::Binder;
 use super::aggregate::{is_aggregate, visit};
 use super::attach::Attach;
+use super::correlation::reads;
 use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
 use super::scope::{Scope, Subqueries, Surroundings, Test, Used};
-use crate::ast::{Expr, ExprKind, Query, TableRef};
+use crate::ast::{Expr, ExprKind, GroupItem, Query, Select, TableRef};
 use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
-use crate::rel::{Rel, RelField};
+use crate::rel::{Rel, RelField, columns_of};
 use crate::source::Span;
 
 /// Sub-queries, and where they stand.
@@ -34,7 +36,7 @@ impl ExprBinder<'_> {
         });
         let Some((subqueries, index)) = found else {
             return Err(SqlError::unsupported("a sub-query in this place", span).with_hint(
-                "sub-queries stand in WHERE, HAVING, the select list and ON of an inner join",
+                "sub-queries stand in WHERE, GROUP BY, HAVING, the select list and ON",
             ));
         };
         let fields = &subqueries.bound[index].1.fields;
@@ -67,9 +69,8 @@ impl ExprBinder<'_> {
             Test::Exists => TypeKind::Boolean.not_null(),
             Test::In | Test::Some(_) => DataType { kind: TypeKind::Boolean, nullable },
         };
-        let mut used = subqueries.used.borrow_mut();
-        used.push(Used { index, test, operands, span });
-        let kind = BoundKind::Reference(Reference::Subquery(used.len() - 1));
+        let n = subqueries.usage(Used { index, test, operands, span, null_is_false: false });
+        let kind = BoundKind::Reference(Reference::Subquery(n));
         let bound = Bound { kind, data_type };
         if negated { self.not(bound, span) } else { Ok(bound) }
     }
@@ -140,6 +141,20 @@ pub(super) fn subqueries_by_place(exprs: &[&Expr]) -> (Placed, Placed) {
     (inside, all)
 }
 
+/// The sub-queries of GROUP BY.
+pub(super) fn subqueries_of_keys(select: &Select) -> Placed {
+    let mut found = Placed::new();
+    for item in &select.group_by {
+        match item {
+            GroupItem::Expr(expr) => collect(expr, &mut found),
+            GroupItem::GroupingSets(sets, _) => {
+                sets.iter().flat_map(|set| &set.exprs).for_each(|expr| collect(expr, &mut found));
+            }
+        }
+    }
+    found
+}
+
 /// The conjuncts of a condition as written.
 pub(super) fn written_conjuncts<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
     match expr.kind.as_ref() {
@@ -164,6 +179,29 @@ fn sole_test(part: &Bound) -> Option<(usize, bool)> {
         }
         _ => None,
     }
+}
+
+/// The sub-queries of which conditions, by AND and OR alone, ask no more than whether they are TRUE.
+fn only_asked_for_true(parts: &[Bound]) -> BTreeSet<usize> {
+    fn visit(part: &Bound, conditions: &mut BTreeSet<usize>, values: &mut BTreeSet<usize>) {
+        match &part.kind {
+            BoundKind::Reference(Reference::Subquery(n)) => {
+                conditions.insert(*n);
+            }
+            BoundKind::Logic(_, left, right) => {
+                visit(left, conditions, values);
+                visit(right, conditions, values);
+            }
+            _ => {
+                let inside = &mut BTreeSet::new();
+                part.children().into_iter().for_each(|child| visit(child, inside, values));
+                values.append(inside);
+            }
+        }
+    }
+    let (mut conditions, mut values) = (BTreeSet::new(), BTreeSet::new());
+    parts.iter().for_each(|part| visit(part, &mut conditions, &mut values));
+    &conditions - &values
 }
 
 impl Binder<'_> {
@@ -240,6 +278,60 @@ impl Binder<'_> {
         late.into_iter().try_fold(rel, |rel, part| self.restricted(rel, part, "ON"))
     }
 
+    /// An outer join whose condition has sub-queries: their answers become columns of the left side, so they may speak of
+    /// that side alone.
+    pub(super) fn outer_join_on_subqueries(
+        &mut self,
+        [left, right]: [Rel; 2],
+        tables: [&TableRef; 2],
+        kind: JoinKind,
+        on: &Expr,
+        fields: Vec<RelField>,
+    ) -> SqlResult<Rel> {
+        let around = self.subqueries_of(&[on], &fields)?;
+        let mut binder = self.expressions(&fields);
+        binder.around = around.clone();
+        let condition = binder.condition(on, "ON")?;
+        let Some(subqueries) = &around.subqueries else {
+            return Ok(equi_join(left, right, kind, Some(condition), fields));
+        };
+        let (width, right_width) = (left.fields.len(), right.fields.len());
+        let is_right = |column: usize| column >= width;
+        let of_right = |used: &Used| {
+            used.operands.iter().any(|operand| columns_of(operand).into_iter().any(is_right))
+        };
+        if subqueries.used.borrow().iter().any(of_right)
+            || subqueries.bound.iter().any(|(_, rel)| reads(rel, subqueries.depth, &is_right))
+        {
+            let what = "a sub-query over the right side in ON of an outer join";
+            return Err(
+                SqlError::unsupported(what, on.span).with_hint("compute it in a sub-query of FROM")
+            );
+        }
+        let mut parts = Vec::new();
+        conjuncts(condition.clone(), &mut parts);
+        subqueries.null_is_false_for(only_asked_for_true(&parts));
+        let answer = |n: usize| Bound {
+            kind: BoundKind::Reference(Reference::Subquery(n)),
+            data_type: TypeKind::Boolean.nullable(),
+        };
+        let asked = (0..subqueries.used.borrow().len()).map(answer).collect();
+        let (left, answers) = self.settled(left, asked, &around)?;
+        let more = left.fields.len() - width;
+        let condition = condition.remap(&|c| if is_right(c) { c + more } else { c });
+        let condition = condition.map_references(&|reference| match reference {
+            Reference::Subquery(n) => Some(answers[n].clone()),
+            Reference::OuterColumn { .. } => None,
+        });
+        let mut all = left.fields.clone();
+        all[..width].clone_from_slice(&fields[..width]);
+        all.extend_from_slice(&fields[width..]);
+        let joined = equi_join(left, right, kind, Some(condition), all);
+        let columns: Vec<usize> =
+            (0..width).chain(width + more..width + more + right_width).collect();
+        Ok(self.rows_kept(joined, tables).select(&columns))
+    }
+
     /// `rel` where `predicate` holds.
     pub(super) fn filtered(
         &self,
@@ -269,8 +361,11 @@ impl Binder<'_> {
                 _ => rest.push(part),
             }
         }
+        subqueries.null_is_false_for(only_asked_for_true(&rest));
         let width: Vec<usize> = (0..rel.fields.len()).collect();
         let (rel, rest) = self.settled(rel, rest, around)?;
+        // The same sub-query may stand in the select list, too.
+        subqueries.null_is_false_for(BTreeSet::new());
         Ok(match conjunction(rest) {
             Some(predicate) => filter(rel, predicate).select(&width),
             None => rel,

@@ -11,6 +11,8 @@ use mainstem_engine::window::{LocalTime, SessionSpec, WindowKind, WindowSpec};
 
 use super::Binder;
 use super::aggregate::{Grouping, Key, legacy_text};
+use super::expr::ExprBinder;
+use super::scope::Surroundings;
 use super::unknown_column;
 use crate::ast::{Expr, ExprKind, GroupItem, Ident, Select, TableArg, TableArgValue};
 use crate::bound::Bound;
@@ -229,8 +231,9 @@ impl Binder<'_> {
         &self,
         select: &Select,
         input: &[RelField],
+        around: Surroundings,
     ) -> SqlResult<(Grouping, GroupWindow)> {
-        let binder = self.expressions(input);
+        let binder = ExprBinder { around, ..self.expressions(input) };
         let mut grouping = Grouping {
             input: input.to_vec().into(),
             keys: Vec::new(),
@@ -328,8 +331,8 @@ impl Binder<'_> {
         let calls: Vec<_> = this.calls.iter().map(|(_, call, _)| call.clone()).collect();
         let call_fields: Vec<RelField> =
             this.calls.iter().map(|(text, _, t)| RelField::new(text, t.clone())).collect();
-        let key_fields: Vec<RelField> = this.keys.iter().map(|k| k.field.clone()).collect();
-        let source = match window {
+        let mut key_fields: Vec<RelField> = this.keys.iter().map(|k| k.field.clone()).collect();
+        let mut source = match window {
             GroupWindow::None => None,
             GroupWindow::Legacy(source) => {
                 let (below, mut source) = self.emitting(input, &mut this, source, span)?;
@@ -353,9 +356,15 @@ impl Binder<'_> {
                 Some(WindowSource::Attached { start, end, processing_time, zone, emit: None })
             }
         };
-        if source.is_some() && this.around.subqueries.is_some() {
-            return Err(SqlError::unsupported("a sub-query inside an aggregate of a window", span)
-                .with_hint("compute it in a sub-query of FROM that is not windowed"));
+        if this.around.subqueries.is_some() {
+            if legacy_keys > 0 {
+                let what = "a sub-query inside an aggregate of a group window";
+                return Err(SqlError::unsupported(what, span)
+                    .with_hint("use the table functions TUMBLE, HOP or CUMULATE"));
+            }
+            // Behind the join with it rows come when their partners do: windows are keys like others, as in Flink.
+            source = None;
+            this.around.untime(&mut key_fields);
         }
         let (input, projected) = self.settled(input, this.projected, &this.around)?;
         let mut input = pre_projection(input, projected);

@@ -2,7 +2,7 @@
 //! Invariant: an element is the list of its grouping sets; an expression is one set of one.
 
 use super::Parser;
-use crate::ast::{Expr, ExprKind, GroupItem};
+use crate::ast::{Expr, ExprKind, GroupItem, GroupingSet};
 use crate::error::{SqlError, SqlResult};
 
 /// CUBE of more makes too many sets.
@@ -14,15 +14,15 @@ impl Parser {
             let start = parser.span();
             let mut sets = parser.nested(Self::grouping_element)?;
             if let [set] = sets.as_mut_slice()
-                && set.len() == 1
+                && set.exprs.len() == 1
             {
-                return Ok(GroupItem::Expr(set.remove(0)));
+                return Ok(GroupItem::Expr(set.exprs.remove(0)));
             }
             Ok(GroupItem::GroupingSets(sets, parser.span_from(start)))
         })
     }
 
-    fn grouping_element(&mut self) -> SqlResult<Vec<Vec<Expr>>> {
+    fn grouping_element(&mut self) -> SqlResult<Vec<GroupingSet>> {
         let start = self.span();
         if self.take_words(&["GROUPING", "SETS"]) {
             let elements = self.parenthesized(|parser| parser.nested(Self::grouping_element))?;
@@ -34,8 +34,10 @@ impl Parser {
             }
             self.advance();
             let items = self.parenthesized(Self::expr_set)?;
+            let made_by = Some(self.span_from(start));
             if word == "ROLLUP" {
-                return Ok((0..=items.len()).rev().map(|n| items[..n].concat()).collect());
+                let prefix = |n: usize| GroupingSet { exprs: items[..n].concat(), made_by };
+                return Ok((0..=items.len()).rev().map(prefix).collect());
             }
             if items.len() > CUBE_MAX {
                 let message = format!("CUBE takes at most {CUBE_MAX} elements");
@@ -45,11 +47,12 @@ impl Parser {
                 let chosen = |(i, set): (usize, &Vec<Expr>)| {
                     (mask >> (items.len() - 1 - i) & 1 == 1).then(|| set.clone())
                 };
-                items.iter().enumerate().filter_map(chosen).flatten().collect()
+                let exprs = items.iter().enumerate().filter_map(chosen).flatten().collect();
+                GroupingSet { exprs, made_by }
             };
             return Ok((0..1u32 << items.len()).rev().map(subset).collect());
         }
-        Ok(vec![self.expr_set()?])
+        Ok(vec![GroupingSet { exprs: self.expr_set()?, made_by: None }])
     }
 
     /// `(a, b)`, `()` or `a`.

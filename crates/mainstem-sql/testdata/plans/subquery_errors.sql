@@ -6,7 +6,7 @@ SELECT id FROM orders WHERE id IN (SELECT name, country FROM customers);
 SELECT id FROM orders WHERE (SELECT name, country FROM customers) = 'x';
 SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM customers AS c WHERE c.nme = customer);
 SELECT id FROM orders AS o WHERE EXISTS (SELECT 1 FROM customers AS c WHERE o.custmer = c.name);
-SELECT o.id FROM orders AS o LEFT JOIN customers AS c ON o.customer = c.name AND EXISTS (SELECT 1 FROM customers);
+SELECT o.id FROM orders AS o LEFT JOIN customers AS c ON o.customer = c.name AND EXISTS (SELECT 1 FROM orders AS p WHERE p.customer = c.name);
 SELECT id FROM orders AS o WHERE (SELECT COUNT(*) FROM customers AS c WHERE c.name = o.customer OR o.ts IS NULL) > 1;
 SELECT id FROM orders AS o WHERE EXISTS (SELECT name FROM customers AS c WHERE c.name = o.customer UNION ALL SELECT 'x');
 SELECT customer, COUNT(*) FROM orders AS o GROUP BY customer HAVING EXISTS (SELECT 1 FROM customers AS c WHERE c.name = o.id);
@@ -20,5 +20,5 @@ SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), IN
 SELECT DISTINCT customer FROM orders ORDER BY total;
 SELECT customer FROM orders ORDER BY 2;
 SELECT id FROM orders WHERE id > SOME (SELECT name, since FROM customers);
-SELECT c.name FROM customers AS c LEFT JOIN LATERAL (SELECT id FROM orders AS o WHERE o.customer = c.name) AS l ON l.id > 3;
+SELECT c.name, l.n FROM customers AS c LEFT JOIN LATERAL (SELECT COUNT(*) AS n FROM orders AS o WHERE o.customer = c.name) AS l ON l.n > 3;
 SELECT c.name FROM customers AS c RIGHT JOIN LATERAL (SELECT id FROM orders AS o WHERE o.customer = c.name) AS l ON TRUE;

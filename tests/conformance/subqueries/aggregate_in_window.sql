@@ -1,0 +1,8 @@
+-- Sub-queries: IN inside an aggregate over windows.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT window_start, SUM(CASE WHEN customer IN (SELECT name FROM Customers WHERE name IS NOT NULL) THEN 1 ELSE 0 END) AS n
+FROM TABLE(TUMBLE(TABLE Orders, DESCRIPTOR(order_time), INTERVAL '10' SECOND)) GROUP BY window_start, window_end;

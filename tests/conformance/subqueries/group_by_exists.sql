@@ -1,0 +1,8 @@
+-- Sub-queries: EXISTS in an expression of GROUP BY, with HAVING.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT product, COUNT(*) AS n FROM Orders AS o
+GROUP BY product, CASE WHEN EXISTS (SELECT 1 FROM Customers AS c WHERE c.name = o.customer) THEN 'known' ELSE 'not' END HAVING COUNT(*) > 1;
