@@ -65,6 +65,15 @@ pub struct Changes<'a> {
     pub reads: &'a [(u32, u32)],
 }
 
+/// The state of groups as rows, of which a group may have any number.
+#[derive(Debug, Clone, Default)]
+pub struct SavedGroups {
+    /// For each row its group, as a place in the list of groups that were asked for; ascending.
+    pub places: Vec<u32>,
+    /// What an accumulator of the same function understands.
+    pub columns: Vec<ArrayRef>,
+}
+
 /// The state of one aggregate call over all groups of one operator instance.
 pub trait Accumulator: Send {
     /// Adds rows: row `i` of `args` belongs to group `groups[i] < group_count`. Rows for which `filter` is not true
@@ -93,6 +102,18 @@ pub trait Accumulator: Send {
     /// The partial states of `groups`, in that order. Asked only of those whose function has state types.
     fn state(&self, _groups: &[u32]) -> Result<Vec<ArrayRef>> {
         Err(Error::internal("this aggregate has no partial states"))
+    }
+
+    /// All that is known of `groups`, for [`Accumulator::load`]; by default their partial states.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let columns = self.state(groups)?;
+        Ok(SavedGroups { places: (0..groups.len() as u32).collect(), columns })
+    }
+
+    /// Takes rows that [`Accumulator::save`] gave, in their order, into groups that nothing else is known of: row `i` of
+    /// `columns` belongs to `groups[i]`.
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        self.merge(columns, groups, group_count)
     }
 
     /// Moves the state of group `from[i]` into group `to[i]` of this accumulator and forgets `from`; no group is in

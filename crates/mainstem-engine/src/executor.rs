@@ -12,6 +12,7 @@ use mainstem_core::egress::Encode;
 use mainstem_core::ingest::{DeadLetter, Decode};
 use mainstem_core::{Error, Result};
 
+use crate::checkpoint;
 use crate::cutter::{Assigned, Cut, Cutter, Request, Waiting};
 use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
@@ -69,6 +70,8 @@ pub struct Settings {
     pub name: String,
     /// Where steps are cut.
     pub cuts: Cuts,
+    /// For tests: after each step workers are made anew from what a checkpoint would keep of them.
+    pub restart_each_step: bool,
 }
 
 impl Settings {
@@ -79,6 +82,7 @@ impl Settings {
             step_bytes_max: 8 << 20,
             name: name.into(),
             cuts: Cuts::AsItComes,
+            restart_each_step: false,
         }
     }
 }
@@ -217,6 +221,7 @@ impl Executor {
                 decoders: Decoders::new(&mut sources, &shared.graph, dead_letters.clone()),
                 encoders: Encoders::new(&mut sinks),
                 cutter: if index == 0 { cutter.take() } else { None },
+                restart_each_step: settings.restart_each_step,
                 shared: Arc::clone(&shared),
             });
         }
@@ -283,6 +288,7 @@ struct WorkerLoop {
     encoders: Encoders,
     /// On worker 0.
     cutter: Option<Cutter>,
+    restart_each_step: bool,
     shared: Arc<Shared>,
 }
 
@@ -310,6 +316,9 @@ impl WorkerLoop {
             let Some(header) = header else { return Ok(()) };
             self.step(&header)?;
             self.shared.counters.after_step(self.index, &self.worker, header.now_ms);
+            if self.restart_each_step {
+                self.worker = checkpoint::restarted(&self.worker)?;
+            }
             self.shared.barrier.wait()?;
             // The same on all workers: none runs the next step before all were here.
             let ended = header.sources.iter().all(|events| events.finished);

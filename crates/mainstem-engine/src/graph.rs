@@ -4,6 +4,7 @@
 
 use mainstem_core::{Error, Result};
 
+use crate::checkpoint::fingerprints;
 use crate::plan::{Node, NodeKind, Plan};
 
 /// What the workers of one dataflow share.
@@ -17,6 +18,8 @@ pub(crate) struct Graph {
     pub(crate) receivers: Vec<Vec<usize>>,
     /// For each node and input: true if nobody reads that input after it.
     pub(crate) last_reader: Vec<Vec<bool>>,
+    /// For each node what tells it from others.
+    pub(crate) fingerprints: Vec<String>,
     /// How many nodes read each node.
     pub(crate) readers: Vec<usize>,
 }
@@ -55,7 +58,16 @@ impl Graph {
                 last_reader[reader][at] = true;
             }
         }
-        Ok(Self { plan: plan.clone(), workers, phases, receivers, last_reader, readers })
+        let fingerprints = fingerprints(plan);
+        Ok(Self {
+            plan: plan.clone(),
+            workers,
+            phases,
+            receivers,
+            last_reader,
+            fingerprints,
+            readers,
+        })
     }
 
     pub(crate) fn node(&self, index: usize) -> &Node {

@@ -54,6 +54,14 @@ impl Ids {
     pub(crate) fn live(&self) -> usize {
         self.next as usize - self.free.len()
     }
+
+    /// The ids in use, ascending.
+    pub(crate) fn used(&self) -> Vec<u32> {
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        let mut free = free.into_iter().peekable();
+        (0..self.next).filter(|id| free.next_if_eq(id).is_none()).collect()
+    }
 }
 
 /// Maps rows of key columns to dense ids.
@@ -106,6 +114,11 @@ impl KeyTable {
     /// One more than the greatest id in use.
     pub(crate) fn bound(&self) -> usize {
         self.ids.bound()
+    }
+
+    /// The ids of all keys in the table, ascending.
+    pub(crate) fn used(&self) -> Vec<u32> {
+        self.ids.used()
     }
 
     /// The id of each row's key, new ids for new keys; `out` is overwritten.

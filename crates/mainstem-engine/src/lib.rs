@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod aggregate;
+pub mod checkpoint;
 mod columns;
 mod consolidate;
 mod cutter;

@@ -2,7 +2,8 @@
 //! Invariant: an operator is owned by one worker and is a function of its inputs, its context and its state. It never
 //! blocks, sleeps, spawns, locks or reads a clock.
 
-use mainstem_core::{Batch, Result};
+use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::TableRows;
 
 use crate::expr::EvalContext;
 
@@ -63,6 +64,18 @@ pub trait Operator: Send {
     /// wait in it. The same on every worker; never falls.
     fn output_watermark(&self, input: Watermark) -> Watermark {
         input
+    }
+
+    /// The state between two steps, as rows of tables: an instance that has loaded them goes on as this one does. `None`: an
+    /// operator that cannot hand its state out; a pipeline with one takes no checkpoints.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(None)
+    }
+
+    /// Takes rows of a table of [`Operator::save`], those that this worker owns, in their order: before the first step, table
+    /// after table.
+    fn load(&mut self, table: &str, _rows: &Batch) -> Result<()> {
+        Err(Error::internal(format!("an operator without a table '{table}'")))
     }
 
     /// When it wants a step even if nothing arrives.

@@ -81,6 +81,37 @@ impl Worker {
         })
     }
 
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn instance(&self, node: usize) -> &Instance {
+        &self.instances[node]
+    }
+
+    pub(crate) fn instance_mut(&mut self, node: usize) -> &mut Instance {
+        &mut self.instances[node]
+    }
+
+    /// The watermark of a node's inputs after the last step, and how far the node is.
+    pub(crate) fn progress_of(&self, node: usize) -> (Watermark, Progress) {
+        (self.before[node], self.progress[node])
+    }
+
+    pub(crate) fn set_progress(&mut self, node: usize, before: Watermark, progress: Progress) {
+        self.before[node] = before;
+        self.progress[node] = progress;
+    }
+
+    /// Goes on counting where `old` has stopped.
+    pub(crate) fn keep_counts(&mut self, old: &Worker) {
+        self.metrics.clone_from(&old.metrics);
+    }
+
     /// Runs one phase of a step. `sources` are this worker's rows of each source, taken in phase 0.
     pub(crate) fn phase(
         &mut self,

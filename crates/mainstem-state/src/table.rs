@@ -2,6 +2,8 @@
 //! Invariant: rows say all, whatever layout they have in memory, so that they outlive changes of the layout, of the number
 //! of workers and of the version. A table has the same shape on every worker.
 
+use std::borrow::Cow;
+
 use mainstem_core::Batch;
 
 /// Which worker has a row.
@@ -17,7 +19,7 @@ pub enum Owner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableShape {
     /// Unique in its operator: `groups`, `left`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Who loads which row.
     pub owner: Owner,
 }
@@ -32,9 +34,19 @@ pub struct TableRows {
 }
 
 impl TableShape {
+    /// A table whose rows belong to the worker that owns the values of `columns`.
+    pub fn keyed(name: impl Into<Cow<'static, str>>, columns: Vec<usize>) -> Self {
+        Self { name: name.into(), owner: Owner::Columns(columns) }
+    }
+
+    /// A table that is the same on every worker.
+    pub fn common(name: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), owner: Owner::Every }
+    }
+
     /// A table of this shape with these rows.
     #[must_use]
-    pub fn rows(self, batches: Vec<Batch>) -> TableRows {
+    pub fn with_rows(self, batches: Vec<Batch>) -> TableRows {
         TableRows { shape: self, batches }
     }
 }

@@ -124,6 +124,9 @@ pub(crate) struct RunArgs {
     /// For tests: hold the input until it has ended, then cut it into steps: `rows`, or `random:SEED`
     #[arg(long, hide = true, value_name = "WHERE", value_parser = parse_cuts)]
     pub(crate) cuts: Option<Cuts>,
+    /// For tests: after each step go on in new workers, from what a checkpoint would keep of the old ones
+    #[arg(long, hide = true)]
+    pub(crate) restarts: bool,
 }
 
 /// How rows are printed on stdout.

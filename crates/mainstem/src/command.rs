@@ -48,6 +48,7 @@ fn run(arguments: &RunArgs) -> Outcome {
         quiet: arguments.quiet,
         embedded: Embedded::default(),
         cuts: arguments.cuts.unwrap_or_default(),
+        restarts: arguments.restarts,
     };
     let data = arguments.data.clone().unwrap_or(Data::Memory);
     run_script(script::read(&arguments.script)?, &settings, data)
@@ -65,6 +66,7 @@ fn generate(arguments: &GenArgs) -> Outcome {
         quiet: arguments.quiet,
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
+        restarts: false,
     };
     run_script(generate::script(arguments)?, &settings, Data::Memory)
 }
@@ -167,6 +169,7 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         quiet: true,
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
+        restarts: false,
     };
     prepare(script::plan(sources)?, &settings)?;
     for (name, count) in counts {

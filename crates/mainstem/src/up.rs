@@ -160,6 +160,7 @@ impl UpArgs {
             quiet: self.quiet,
             embedded: Embedded::default(),
             cuts: Cuts::AsItComes,
+            restarts: false,
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, Int32Array, MapArray, StringArray, StructArray, UInt32Array,
+    ArrayRef, BooleanArray, Int32Array, Int64Array, MapArray, StringArray, StructArray, UInt32Array,
 };
 use arrow_buffer::OffsetBuffer;
 use arrow_row::{RowConverter, SortField};
@@ -16,7 +17,7 @@ use mainstem_core::{Error, Result};
 
 use super::rows::{each_row, grow, selection};
 use super::values::Values;
-use super::{Accumulator, AggregateFunction};
+use super::{Accumulator, AggregateFunction, SavedGroups};
 
 /// COLLECT over `input` with a result of the map type `output`, from values to how often they are there; NULLs are
 /// left out. `None` for a type that cannot be kept.
@@ -206,6 +207,27 @@ impl Accumulator for Bags {
         });
         self.values.sweep();
         Ok(())
+    }
+
+    /// The values with their weights.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut numbers, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            for (&value, &weight) in self.groups.get(group as usize).into_iter().flatten() {
+                places.push(place);
+                numbers.push(value);
+                weights.push(weight);
+            }
+        }
+        let mut columns = self.values.columns(&numbers)?;
+        columns.push(Arc::new(Int64Array::from(weights)));
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        let (weights, args) = columns.split_last().expect("weights are saved");
+        let weights = weights.as_primitive::<Int64Type>().values();
+        self.update(args, groups, group_count, None, Some(weights))
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

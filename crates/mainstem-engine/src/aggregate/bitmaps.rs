@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, BooleanArray, Int64Array};
+use arrow_array::types::{Int32Type, Int64Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, Int64Array, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::Result;
 use mainstem_core::bitmap::{self, Bitmap};
 
 use super::rows::{each_row, grow, selection};
-use super::{Accumulator, AggregateFunction};
+use super::{Accumulator, AggregateFunction, SavedGroups};
 
 /// The function of that name (upper case), with whether its argument is an INT (else a BITMAP) and its result a number.
 pub(super) fn bitmap_aggregate(name: &str) -> Option<(Arc<dyn AggregateFunction>, bool, bool)> {
@@ -182,6 +182,57 @@ impl Accumulator for Sets {
             }
         });
         failure.map_or(Ok(()), Err)
+    }
+
+    /// A row a group with how many rows it took and its set, then a row for each value that is there not just once.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let mut places = Vec::new();
+        let (mut rows, mut sets) = (Vec::new(), Vec::new());
+        let (mut values, mut counts) = (Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            let Some(group) = self.groups.get(group as usize) else { continue };
+            let own = std::iter::once((
+                Some(group.rows),
+                Some(bitmap::write(group.set.clone())),
+                None,
+                None,
+            ));
+            let several =
+                group.counts.iter().map(|(&value, &count)| (None, None, Some(value), Some(count)));
+            for (group_rows, set, value, count) in own.chain(several) {
+                places.push(place);
+                rows.push(group_rows);
+                sets.push(set);
+                values.push(value);
+                counts.push(count);
+            }
+        }
+        let sets: BinaryArray = sets.iter().map(Option::as_deref).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(rows)),
+            Arc::new(sets),
+            Arc::new(UInt32Array::from(values)),
+            Arc::new(Int64Array::from(counts)),
+        ];
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        grow(&mut self.groups, group_count);
+        let (rows, counts) =
+            (columns[0].as_primitive::<Int64Type>(), columns[3].as_primitive::<Int64Type>());
+        let (sets, values) =
+            (columns[1].as_binary::<i32>(), columns[2].as_primitive::<UInt32Type>());
+        for (row, &group) in groups.iter().enumerate() {
+            let group = &mut self.groups[group as usize];
+            if rows.is_valid(row) {
+                group.rows = rows.value(row);
+                group.set = bitmap::read(sets.value(row))?;
+            } else {
+                group.counts.insert(values.value(row), counts.value(row));
+            }
+        }
+        Ok(())
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter;
 use mainstem_core::Result;
 
-use super::Accumulator;
 use super::rows::selection;
+use super::{Accumulator, SavedGroups};
 use crate::key_table::KeyTable;
 
 /// The end of a list of values.
@@ -202,6 +202,47 @@ impl Distinct {
         Ok(())
     }
 
+    /// The ids of all values of groups, oldest first, and `names[i]` for each of those of `groups[i]`.
+    fn values_of(&self, groups: &[u32], names: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let (mut ids, mut named) = (Vec::new(), Vec::new());
+        for (&group, &name) in groups.iter().zip(names) {
+            let mut id = self.heads.get(group as usize).copied().unwrap_or(NONE);
+            let first = ids.len();
+            while id != NONE {
+                ids.push(id);
+                named.push(name);
+                id = self.members[id as usize].next;
+            }
+            // The list has the latest value first.
+            ids[first..].reverse();
+        }
+        (ids, named)
+    }
+
+    /// By call, the weights of values.
+    fn weights_of(&self, ids: &[u32]) -> Vec<Vec<i64>> {
+        let calls = self.inner.len();
+        let weight = |call, &id: &u32| self.weights[id as usize * calls + call];
+        (0..calls).map(|call| ids.iter().map(|id| weight(call, id)).collect()).collect()
+    }
+
+    /// Takes in values of groups with their weights, by call.
+    fn take_values(
+        &mut self,
+        args: &[ArrayRef],
+        groups: Vec<u32>,
+        group_count: usize,
+        each: &[Vec<i64>],
+    ) -> Result<()> {
+        let groups: ArrayRef = Arc::new(UInt32Array::from(groups));
+        let rows = Rows {
+            columns: std::iter::once(groups).chain(args.iter().cloned()).collect(),
+            filters: vec![None; self.inner.len()],
+            weights: RowWeights::Each(each),
+        };
+        self.take_in(&rows, group_count, true)
+    }
+
     fn link(&mut self, group: usize, id: u32) {
         let next = std::mem::replace(&mut self.heads[group], id);
         if next != NONE {
@@ -248,35 +289,34 @@ impl Accumulator for Distinct {
         self.update_all(args, groups, group_count, &vec![row_filter; self.inner.len()], weights)
     }
 
-    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
-        let calls = self.inner.len();
-        let (mut ids, mut groups) = (Vec::new(), Vec::new());
-        for (&from, &to) in from.iter().zip(to) {
-            let mut id = self.heads.get(from as usize).copied().unwrap_or(NONE);
-            let first = ids.len();
-            while id != NONE {
-                ids.push(id);
-                groups.push(to);
-                id = self.members[id as usize].next;
-            }
-            // The list has the latest value first.
-            ids[first..].reverse();
+    /// The values, and their weight for each call.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let places: Vec<u32> = (0..groups.len() as u32).collect();
+        let (ids, places) = self.values_of(groups, &places);
+        let Some(values) = &self.values else { return Ok(SavedGroups::default()) };
+        let mut columns = values.emit(&ids)?.split_off(1);
+        for weights in self.weights_of(&ids) {
+            columns.push(Arc::new(Int64Array::from(weights)));
         }
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        let (args, weights) = columns.split_at(columns.len() - self.inner.len());
+        let each: Vec<Vec<i64>> =
+            weights.iter().map(|w| w.as_primitive::<Int64Type>().values().to_vec()).collect();
+        self.take_values(args, groups.to_vec(), group_count, &each)
+    }
+
+    fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
+        let (ids, groups) = self.values_of(from, to);
         let args = match &self.values {
             Some(values) if !ids.is_empty() => values.emit(&ids)?.split_off(1),
             _ => return Ok(()),
         };
-        let weight = |call, &id: &u32| self.weights[id as usize * calls + call];
-        let each: Vec<Vec<i64>> =
-            (0..calls).map(|call| ids.iter().map(|id| weight(call, id)).collect()).collect();
+        let each = self.weights_of(&ids);
         self.clear(from);
-        let columns = std::iter::once(Arc::new(UInt32Array::from(groups)) as ArrayRef).chain(args);
-        let rows = Rows {
-            columns: columns.collect(),
-            filters: vec![None; calls],
-            weights: RowWeights::Each(&each),
-        };
-        self.take_in(&rows, group_count, true)
+        self.take_values(&args, groups, group_count, &each)
     }
 
     fn finish(&self, groups: &[u32]) -> Result<ArrayRef> {

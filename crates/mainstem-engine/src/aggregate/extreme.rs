@@ -13,13 +13,14 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Int64Array, PrimitiveArray,
+    StringArray,
 };
 use arrow_schema::{DataType as ArrowType, IntervalUnit, TimeUnit};
 use mainstem_core::{Error, Result};
 
 use super::rows::{Step, each_row, grow, play, selection, validity};
-use super::{Accumulator, AggregateFunction, Changes};
+use super::{Accumulator, AggregateFunction, Changes, SavedGroups};
 
 /// MIN over `input`; `None` for a type without an order.
 pub fn min(input: &ArrowType) -> Option<Arc<dyn AggregateFunction>> {
@@ -434,6 +435,25 @@ impl Accumulator for Multisets {
         });
         let results: Vec<Option<&Ordered>> = results.iter().map(Option::as_ref).collect();
         self.values_from(&results).map(Some)
+    }
+
+    /// The values with their weights.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut values, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            for (value, weight) in self.groups.get(group as usize).into_iter().flatten() {
+                places.push(place);
+                values.push(Some(value));
+                weights.push(*weight);
+            }
+        }
+        let weights = Arc::new(Int64Array::from(weights));
+        Ok(SavedGroups { places, columns: vec![self.values_from(&values)?, weights] })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        let weights = columns[1].as_primitive::<Int64Type>().values();
+        self.update(&columns[..1], groups, group_count, None, Some(weights))
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::{ArrayRef, BooleanArray, UInt32Array, UInt64Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::Result;
 
 use super::rows::{each_row, grow, selection};
 use super::values::Values;
-use super::{Accumulator, AggregateFunction};
+use super::{Accumulator, AggregateFunction, SavedGroups};
 use crate::key_table::ABSENT;
 
 /// FIRST_VALUE over `input`, over NULLs too if `takes_nulls`; `None` for a type that cannot be kept.
@@ -152,6 +154,34 @@ impl Accumulator for Chosen {
         Ok(())
     }
 
+    /// The value of each group and its arrival.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut numbers, mut arrivals) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            if let Some((arrival, value)) = self.groups.get(group as usize).copied().flatten() {
+                places.push(place);
+                numbers.push(value);
+                arrivals.push(arrival);
+            }
+        }
+        let mut columns = self.values.columns(&numbers)?;
+        columns.push(Arc::new(UInt64Array::from(arrivals)));
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        grow(&mut self.groups, group_count);
+        let arrivals = columns[1].as_primitive::<UInt64Type>().values();
+        let numbers = self.values.intern(&columns[..1], None)?;
+        for ((&group, value), &arrival) in groups.iter().zip(numbers).zip(arrivals) {
+            self.groups[group as usize] = Some((arrival, value));
+            self.arrivals = self.arrivals.max(arrival + 1);
+            self.values.hold(value);
+        }
+        self.values.sweep();
+        Ok(())
+    }
+
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {
         grow(&mut self.groups, group_count);
         for (&from, &to) in from.iter().zip(to) {
@@ -281,6 +311,46 @@ impl Accumulator for Histories {
                 self.take_back(group as u32, value);
             }
         });
+        self.values.sweep();
+        Ok(())
+    }
+
+    /// The values with their arrivals; those that are owed have none, and how often.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut numbers) = (Vec::new(), Vec::new());
+        let (mut arrivals, mut debts) = (Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            let own = self.by_arrival.range((group, 0)..=(group, u64::MAX));
+            let items = own.map(|(&(_, arrival), &value)| (value, Some(arrival), 0));
+            let owed = self.owed.range((group, 0)..=(group, u32::MAX));
+            let owed = owed.map(|(&(_, value), &count)| (value, None, count));
+            for (value, arrival, debt) in items.chain(owed) {
+                places.push(place);
+                numbers.push(value);
+                arrivals.push(arrival);
+                debts.push(debt);
+            }
+        }
+        let mut columns = self.values.columns(&numbers)?;
+        columns.push(Arc::new(UInt64Array::from(arrivals)));
+        columns.push(Arc::new(UInt32Array::from(debts)));
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], _group_count: usize) -> Result<()> {
+        let arrivals = columns[1].as_primitive::<UInt64Type>();
+        let debts = columns[2].as_primitive::<UInt32Type>().values();
+        let numbers = self.values.intern(&columns[..1], None)?;
+        let rows = groups.iter().zip(numbers).zip(arrivals).zip(debts);
+        for (((&group, value), arrival), &debt) in rows {
+            match arrival {
+                Some(arrival) => {
+                    self.add(group, value, arrival);
+                    self.arrivals = self.arrivals.max(arrival);
+                }
+                None => (0..debt).for_each(|_| self.take_back(group, value)),
+            }
+        }
         self.values.sweep();
         Ok(())
     }

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, BooleanArray, ListArray, StringArray};
+use arrow_array::types::UInt64Type;
+use arrow_array::{ArrayRef, BooleanArray, ListArray, StringArray, UInt64Array};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
 
 use super::rows::{each_row, grow, selection};
 use super::values::Values;
-use super::{Accumulator, AggregateFunction};
+use super::{Accumulator, AggregateFunction, SavedGroups};
 
 /// LISTAGG; its arguments are the text and, if there are two, the separator (otherwise a comma).
 pub fn listagg() -> Arc<dyn AggregateFunction> {
@@ -206,6 +207,48 @@ impl Accumulator for Lists {
             }
             *arrivals += 1;
         });
+        self.values.sweep();
+        Ok(())
+    }
+
+    /// The items with their arrivals; those that are owed have none. The separator stands in each row.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut numbers, mut arrivals) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            let Some(list) = self.groups.get(group as usize) else { continue };
+            let items = list.items.iter().map(|item| (item.value, Some(item.arrival)));
+            for (value, arrival) in items.chain(list.owed.iter().map(|&value| (value, None))) {
+                places.push(place);
+                numbers.push(value);
+                arrivals.push(arrival);
+            }
+        }
+        let mut columns = self.values.columns(&numbers)?;
+        columns.push(Arc::new(UInt64Array::from(arrivals)));
+        let separators = std::iter::repeat_n(self.separator.as_deref(), numbers.len());
+        columns.push(Arc::new(StringArray::from_iter(separators)));
+        Ok(SavedGroups { places, columns })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        grow(&mut self.groups, group_count);
+        let arrivals = columns[1].as_primitive::<UInt64Type>();
+        let separators = columns[2].as_string::<i32>();
+        if self.separator.is_none() {
+            self.separator = separators.iter().flatten().next().map(Into::into);
+        }
+        let numbers = self.values.intern(&columns[..1], None)?;
+        for ((&group, value), arrival) in groups.iter().zip(numbers).zip(arrivals) {
+            let list = &mut self.groups[group as usize];
+            match arrival {
+                Some(arrival) => {
+                    list.items.push(Item { arrival, value });
+                    self.arrivals = self.arrivals.max(arrival + 1);
+                }
+                None => list.owed.push(value),
+            }
+            self.values.hold(value);
+        }
         self.values.sweep();
         Ok(())
     }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, ListArray};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
 
 use super::rows::{each_row, grow, selection};
-use super::{Accumulator, AggregateFunction};
+use super::{Accumulator, AggregateFunction, SavedGroups};
 
 /// PERCENTILE of DOUBLEs. Arguments: the value and, if there are two, the frequency (Int64). The result is a DOUBLE,
 /// or with `output` an array of that list type, one element a percentage.
@@ -120,6 +120,25 @@ impl Accumulator for Samples {
             }
         });
         Ok(())
+    }
+
+    /// The values with their weights.
+    fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
+        let (mut places, mut values, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, &group) in (0..).zip(groups) {
+            for (key, weight) in self.groups.get(group as usize).into_iter().flatten() {
+                places.push(place);
+                values.push(key.value());
+                weights.push(*weight);
+            }
+        }
+        let values = Arc::new(Float64Array::from(values));
+        Ok(SavedGroups { places, columns: vec![values, Arc::new(Int64Array::from(weights))] })
+    }
+
+    fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
+        let weights = columns[1].as_primitive::<Int64Type>().values();
+        self.update(&columns[..1], groups, group_count, None, Some(weights))
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -3,11 +3,16 @@
 //! keys too. Results before the step are asked of the accumulators
 //! before they are changed, so nothing is stored twice.
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::calls::Calls;
 use super::idle::Idle;
@@ -16,6 +21,9 @@ use crate::key_table::KeyTable;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
 
 const OUTPUT_ROWS: usize = 16_384;
+/// The tables of its state.
+const GROUPS: &str = "groups";
+const CALL: &str = "call ";
 
 /// What the plan says of an aggregate.
 #[derive(Debug, Clone)]
@@ -330,6 +338,65 @@ impl Operator for Aggregate {
                 if cx.end_of_input { self.final_rows() } else { Ok(Vec::new()) }
             }
         }
+    }
+
+    /// `groups`: keys, the weight of all rows, whether it was emitted, when it was last written; and a table for each call.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let groups = self.keys.used();
+        let keys = self.keys.emit(&groups)?;
+        let owner = || (0..self.key_columns.len()).collect();
+        let counts =
+            groups.iter().map(|&g| self.group_rows.as_ref().map_or(0, |rows| rows[g as usize]));
+        let emitted = groups.iter().map(|&g| Some(self.emitted.get(g as usize) == Some(&true)));
+        let written =
+            groups.iter().map(|&g| self.idle.as_ref().and_then(|idle| idle.written_ms(g)));
+        let mut columns = keys.clone();
+        columns.push(Arc::new(Int64Array::from_iter_values(counts)));
+        columns.push(Arc::new(BooleanArray::from_iter(emitted)));
+        columns.push(Arc::new(Int64Array::from_iter(written)));
+        let rows = Batch::new(columns, groups.len());
+        let mut tables = vec![TableShape::keyed(GROUPS, owner()).with_rows(vec![rows])];
+        let keys = Batch::new(keys, groups.len());
+        for (part, saved) in self.calls.save(&groups)?.into_iter().enumerate() {
+            let rows = saved.places.len();
+            let mut columns = keys.take(&saved.places.into())?.into_columns();
+            columns.extend(saved.columns);
+            let shape = TableShape::keyed(format!("{CALL}{part}"), owner());
+            tables.push(shape.with_rows(vec![Batch::new(columns, rows)]));
+        }
+        Ok(Some(tables))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        let (keys, columns) = rows.columns().split_at(self.key_columns.len());
+        let mut groups = Vec::new();
+        self.keys.intern(keys, rows.rows(), &mut groups)?;
+        let bound = self.keys.bound();
+        if let Some(part) = table.strip_prefix(CALL) {
+            let part = part.parse().unwrap_or(usize::MAX);
+            // A part without rows has no columns either.
+            return if groups.is_empty() {
+                Ok(())
+            } else {
+                self.calls.load(part, columns, &groups, bound)
+            };
+        }
+        self.emitted.resize(bound, false);
+        self.touched.resize(bound, false);
+        let counts = columns[0].as_primitive::<Int64Type>().values();
+        let emitted = columns[1].as_boolean().values();
+        let written = columns[2].as_primitive::<Int64Type>();
+        if let Some(rows) = &mut self.group_rows {
+            rows.resize(bound, 0);
+            groups.iter().zip(counts).for_each(|(&group, &count)| rows[group as usize] = count);
+        }
+        for ((&group, emitted), written) in groups.iter().zip(emitted).zip(written) {
+            self.emitted[group as usize] = emitted;
+            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
+                idle.write(group, written_ms);
+            }
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
 
-use crate::aggregate::{Accumulator, AggregateCall, Distinct};
+use crate::aggregate::{Accumulator, AggregateCall, Distinct, SavedGroups};
 
 pub(super) struct Calls {
     calls: Vec<AggregateCall>,
@@ -137,6 +137,25 @@ impl Calls {
             columns.extend(part.accumulator().state(groups)?);
         }
         Ok(columns)
+    }
+
+    /// All that is known of `groups`, for [`Calls::load`]: a table for each part, named by its number.
+    pub(super) fn save(&self, groups: &[u32]) -> Result<Vec<SavedGroups>> {
+        self.parts.iter().map(|part| part.accumulator().save(groups)).collect()
+    }
+
+    /// Takes rows of the table of part `part`.
+    pub(super) fn load(
+        &mut self,
+        part: usize,
+        columns: &[ArrayRef],
+        groups: &[u32],
+        group_count: usize,
+    ) -> Result<()> {
+        let part = self.parts.get_mut(part);
+        let part =
+            part.ok_or_else(|| Error::internal("state of more aggregate calls than there are"))?;
+        part.accumulator_mut().load(columns, groups, group_count)
     }
 
     /// Adds the states of `from` to the groups `to`.

@@ -7,6 +7,8 @@ use arrow_array::{ArrayRef, Int64Array, new_null_array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
+use mainstem_state::table::TableRows;
+
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::plan::Expanded;
 
@@ -42,6 +44,10 @@ impl Operator for Expand {
             each
         };
         Ok(batches.flat_map(all).collect())
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }
 

@@ -44,6 +44,11 @@ impl Idle {
         self.due.entry(expires).or_default().push(key);
     }
 
+    /// When `key` was last written; `None` if it is not known.
+    pub(super) fn written_ms(&self, key: u32) -> Option<i64> {
+        self.written.get(key as usize).copied().filter(|&at| at != UNSET)
+    }
+
     /// The keys that have expired; they are no longer known.
     pub(super) fn expired(&mut self, now_ms: i64) -> Vec<u32> {
         let mut expired = Vec::new();

@@ -1,7 +1,13 @@
 //! LIMIT and OFFSET over append-only rows.
 //! Invariant: rows count in the order in which they arrive at worker 0.
 
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{ArrayRef, UInt64Array};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use crate::operator::{Inputs, Operator, StepContext};
 
@@ -30,5 +36,19 @@ impl Operator for Limit {
             }
         }
         Ok(output)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let skip: ArrayRef = Arc::new(UInt64Array::from(vec![self.skip]));
+        let left: ArrayRef = Arc::new(UInt64Array::from(vec![self.left]));
+        let rows = Batch::new(vec![skip, left], 1);
+        Ok(Some(vec![TableShape::keyed("to come", Vec::new()).with_rows(vec![rows])]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        let counts = |column: usize| rows.column(column).as_primitive::<UInt64Type>();
+        self.skip = counts(0).value(0);
+        self.left = counts(1).iter().next().flatten();
+        Ok(())
     }
 }

@@ -8,8 +8,8 @@ use arrow_schema::DataType as ArrowType;
 use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Result};
 
-/// A chunk of this many rows is full.
-const CHUNK_ROWS: usize = 1 << 16;
+/// A chunk of this many rows is full: fewer than a busy step brings, so that its rows are kept as they came.
+const CHUNK_ROWS: usize = 1 << 14;
 /// So many chunks of a size are put together.
 const RUN_MAX: usize = 16;
 
@@ -110,9 +110,19 @@ impl Rows {
         if places.is_empty() {
             return Ok(arrow_array::new_empty_array(&self.types[column]));
         }
-        let arrays: Vec<&dyn Array> =
-            self.chunks.iter().map(|chunk| chunk.columns[column].as_ref()).collect();
-        Ok(interleave(&arrays, places)?)
+        let array = |chunk: usize| self.chunks[chunk].columns[column].as_ref();
+        if places.len() >= self.chunks.len() {
+            let arrays: Vec<&dyn Array> = (0..self.chunks.len()).map(array).collect();
+            return Ok(interleave(&arrays, places)?);
+        }
+        // A few rows of a long history: only the chunks that they are in.
+        let mut used: Vec<usize> = places.iter().map(|&(chunk, _)| chunk).collect();
+        used.sort_unstable();
+        used.dedup();
+        let arrays: Vec<&dyn Array> = used.iter().map(|&chunk| array(chunk)).collect();
+        let at = |chunk: &usize| used.binary_search(chunk).expect("the chunk of a place is used");
+        let places: Vec<_> = places.iter().map(|(chunk, row)| (at(chunk), *row)).collect();
+        Ok(interleave(&arrays, &places)?)
     }
 
     /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].

@@ -7,6 +7,10 @@ use mainstem_core::{Batch, Error, Result};
 
 use crate::expr::ExprRef;
 use crate::operator::{Inputs, Operator, StepContext};
+use mainstem_state::table::{TableRows, TableShape};
+
+/// The table of [`Values`].
+const GIVEN: &str = "given";
 
 /// Computes columns.
 #[derive(Debug)]
@@ -26,6 +30,10 @@ impl Operator for Project {
             Ok(batch.with_columns(columns))
         };
         inputs.into_iter().flat_map(|input| input.batches).map(project).collect()
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }
 
@@ -52,6 +60,10 @@ impl Operator for Filter {
         };
         inputs.into_iter().flat_map(|input| input.batches).map(filter).collect()
     }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
+    }
 }
 
 /// All rows of all inputs.
@@ -61,6 +73,10 @@ pub(crate) struct UnionAll;
 impl Operator for UnionAll {
     fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
         Ok(inputs.into_iter().flat_map(|input| input.batches).collect())
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }
 
@@ -74,5 +90,18 @@ pub(crate) struct Values {
 impl Operator for Values {
     fn step(&mut self, _inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
         Ok(self.batch.take().into_iter().collect())
+    }
+
+    /// A row once the rows were given.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let given = Batch::new(Vec::new(), usize::from(self.batch.is_none()));
+        Ok(Some(vec![TableShape::common(GIVEN).with_rows(vec![given])]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if rows.rows() > 0 {
+            self.batch = None;
+        }
+        Ok(())
     }
 }

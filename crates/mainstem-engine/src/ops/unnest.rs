@@ -10,6 +10,8 @@ use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
 
+use mainstem_state::table::TableRows;
+
 use crate::operator::{Inputs, Operator, StepContext};
 
 /// CROSS JOIN UNNEST and LEFT JOIN UNNEST.
@@ -110,5 +112,9 @@ impl Operator for Unnest {
     fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         batches.map(|batch| self.apply(&batch)).collect()
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }

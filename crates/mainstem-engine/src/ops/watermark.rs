@@ -5,14 +5,21 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt32Type};
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
+use crate::checkpoint::split_rows;
 use crate::columns::{nulls, times_ms};
 use crate::expr::{EvalContext, ExprRef};
 use crate::operator::Watermark;
 
 /// What one worker saw of a split in a step: the greatest time, if any row had one.
 pub(crate) type Seen = BTreeMap<u32, Option<i64>>;
+
+/// No split has this number.
+const NO_SPLIT: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 struct Split {
@@ -109,6 +116,29 @@ impl SourceWatermark {
         }
         let idle = !self.splits.is_empty() && self.splits.values().all(|split| split.idle);
         (self.watermark, idle)
+    }
+
+    /// Its splits, then the watermark itself as that of a split without a number.
+    pub(crate) fn save(&self, table: &'static str) -> TableRows {
+        let splits = self.splits.iter();
+        let splits = splits.map(|(&number, s)| (number, s.greatest, s.last_row_ms, s.idle));
+        let own = std::iter::once((NO_SPLIT, self.watermark, 0, false));
+        TableShape::common(table).with_rows(vec![split_rows(splits.chain(own))])
+    }
+
+    pub(crate) fn load(&mut self, rows: &Batch) {
+        let numbers = rows.column(0).as_primitive::<UInt32Type>().values();
+        let greatest = rows.column(1).as_primitive::<Int64Type>();
+        let seen = rows.column(2).as_primitive::<Int64Type>().values();
+        let idle = rows.column(3).as_boolean().values();
+        for (row, greatest) in greatest.iter().enumerate() {
+            if numbers[row] == NO_SPLIT {
+                self.watermark = greatest;
+            } else {
+                let split = Split { greatest, last_row_ms: seen[row], idle: idle.value(row) };
+                self.splits.insert(numbers[row], split);
+            }
+        }
     }
 
     /// When a split becomes idle if nothing comes.

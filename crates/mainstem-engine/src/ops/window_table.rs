@@ -8,6 +8,8 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mainstem_core::{Batch, Error, Result};
 
 use crate::columns::{from_integers, nulls, times_ms, timestamps};
+use mainstem_state::table::TableRows;
+
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::plan::TimeSource;
 use crate::window::{LocalTime, Span, WindowSpec, localize, to_utc};
@@ -110,5 +112,9 @@ impl Operator for WindowTable {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         batches.map(|batch| self.apply(&batch, cx.now_ms)).collect()
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }

@@ -144,7 +144,11 @@ async fn start(
         workers,
         clock: Arc::clone(&environment.clock),
         dead_letters: receive,
-        settings: executor::Settings { cuts: settings.cuts, ..executor::Settings::new("worker") },
+        settings: executor::Settings {
+            cuts: settings.cuts,
+            restart_each_step: settings.restarts,
+            ..executor::Settings::new("worker")
+        },
     });
     let running = running.map_err(Failure::Runtime)?;
     let parts = Parts {

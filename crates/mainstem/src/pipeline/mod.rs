@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) embedded: Embedded,
     /// Where steps are cut; tests choose.
     pub(crate) cuts: Cuts,
+    /// New workers after each step.
+    pub(crate) restarts: bool,
 }
 
 /// A job with its ends, ready to be started.
