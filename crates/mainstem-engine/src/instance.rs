@@ -28,6 +28,7 @@ use crate::ops::sort::Sort;
 use crate::ops::stateless::{Filter, Project, UnionAll, Values};
 use crate::ops::temporal_join::{TemporalJoin, TemporalJoinPlan};
 use crate::ops::temporal_sort::TemporalSort;
+use crate::ops::to_changelog::ToChangelog;
 use crate::ops::unnest::Unnest;
 use crate::ops::upsert_normalize::UpsertNormalize;
 use crate::ops::watermark::SourceWatermark;
@@ -116,7 +117,12 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         | NodeKind::LookupJoin { .. }
         | NodeKind::WindowJoin { .. } => join(graph, node)?,
         NodeKind::Rank { .. } => rank(graph, index)?.operator()?,
-        NodeKind::Repeat { column } => Box::new(Repeat { column: *column }),
+        NodeKind::Repeat { column, signed } => {
+            Box::new(Repeat { column: *column, signed: *signed })
+        }
+        NodeKind::ToChangelog { codes, key } => {
+            Box::new(ToChangelog::new(codes, key.as_deref(), &input(0).output)?)
+        }
         NodeKind::Expand { layouts } => {
             Box::new(Expand { layouts: layouts.clone(), types: node.output.clone() })
         }

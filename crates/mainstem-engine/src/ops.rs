@@ -24,6 +24,7 @@ pub(crate) mod stateless;
 pub(crate) mod temporal_join;
 pub(crate) mod temporal_sort;
 mod time_queue;
+pub(crate) mod to_changelog;
 pub(crate) mod unnest;
 pub(crate) mod upsert_normalize;
 pub(crate) mod watermark;

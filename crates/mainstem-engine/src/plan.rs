@@ -357,6 +357,16 @@ pub enum NodeKind {
     Repeat {
         /// The column.
         column: usize,
+        /// A number below 0 takes rows back; the input is append-only.
+        signed: bool,
+    },
+    /// The changes of each step as rows that only come, behind a column with what each one is. Stateless; all changes of
+    /// a key on one worker.
+    ToChangelog {
+        /// What stands in the column.
+        codes: ChangeCodes,
+        /// Columns by which a row that goes and one that comes are an update.
+        key: Option<Vec<usize>>,
     },
     /// Each row once per layout, with the columns that the layout lists. Stateless; a batch out for each layout.
     Expand {
@@ -398,6 +408,16 @@ pub enum NodeKind {
         /// What the target takes.
         changelog: ChangelogMode,
     },
+}
+
+/// What `ToChangelog` calls each kind of change; those without a name are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is the kind of change of its name")]
+pub struct ChangeCodes {
+    pub insert: Option<Arc<str>>,
+    pub update_before: Option<Arc<str>>,
+    pub update_after: Option<Arc<str>>,
+    pub delete: Option<Arc<str>>,
 }
 
 /// A column of a layout of `Expand`.

@@ -299,7 +299,9 @@ impl Lowering<'_> {
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
             RelKind::Join { .. } => self.join(rel),
-            RelKind::Repeat { .. } | RelKind::Expand { .. } => self.sets(rel),
+            RelKind::Repeat { .. } | RelKind::ToChangelog { .. } | RelKind::Expand { .. } => {
+                self.sets(rel)
+            }
             RelKind::TimedJoin { .. } => self.timed_join(rel),
             RelKind::Over { .. } => self.over(rel),
             RelKind::MatchRecognize { .. } => self.match_recognize(rel),

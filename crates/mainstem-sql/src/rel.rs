@@ -11,7 +11,7 @@ use mainstem_core::table::Options;
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::match_recognize::MatchSpec;
 use mainstem_engine::over::OverCall;
-use mainstem_engine::plan::{Expanded, JoinKind};
+use mainstem_engine::plan::{ChangeCodes, Expanded, JoinKind};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{SessionSpec, WindowSpec};
 
@@ -267,6 +267,15 @@ pub enum RelKind {
         input: Box<Rel>,
         /// Its last column, BIGINT NOT NULL.
         column: usize,
+        /// FROM_CHANGELOG: the input only appends, and a number below 0 takes rows back.
+        signed: bool,
+    },
+    /// TO_CHANGELOG: a column with what each change is, then the input's; rows only come.
+    ToChangelog {
+        /// Input.
+        input: Box<Rel>,
+        /// What stands in the column.
+        codes: ChangeCodes,
     },
     /// Each row once per layout: GROUPING SETS.
     Expand {
@@ -343,6 +352,7 @@ impl Rel {
             | RelKind::WindowAggregate { input, .. }
             | RelKind::Unnest { input, .. }
             | RelKind::Repeat { input, .. }
+            | RelKind::ToChangelog { input, .. }
             | RelKind::Expand { input, .. }
             | RelKind::Over { input, .. }
             | RelKind::MatchRecognize { input, .. }
@@ -374,6 +384,7 @@ impl Rel {
             | RelKind::StateTtl { .. }
             | RelKind::Unnest { .. }
             | RelKind::Repeat { .. }
+            | RelKind::ToChangelog { .. }
             | RelKind::Expand { .. }
             | RelKind::Over { .. }
             | RelKind::MatchRecognize { .. }

@@ -8,6 +8,7 @@ mod aggregate;
 mod aggregate_call;
 mod attach;
 mod call;
+mod changelog;
 mod construct;
 mod correlation;
 mod create_as;

@@ -157,7 +157,11 @@ impl<'a> Binder<'a> {
                 self.aliased(rel, alias.as_ref(), None)
             }
             TableRef::Function { name, args, alias, lateral: _, span } => {
-                let rel = self.window_function(name, args, *span)?;
+                let upper = name.value.to_ascii_uppercase();
+                let rel = match upper.as_str() {
+                    "FROM_CHANGELOG" | "TO_CHANGELOG" => self.changelog_function(name, args, *span)?,
+                    _ => self.window_function(name, args, *span)?,
+                };
                 self.aliased(rel, alias.as_ref(), None)
             }
             TableRef::Unnest { expr, with_ordinality, alias, span } => {

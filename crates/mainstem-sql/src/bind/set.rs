@@ -120,7 +120,10 @@ impl Binder<'_> {
         counted.push(RelField::new("times", TypeKind::BigInt.not_null()));
         let input = Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields: counted };
         fields.iter_mut().for_each(|f| f.qualifier = None);
-        Ok(Rel { kind: RelKind::Repeat { input: Box::new(input), column: width }, fields })
+        Ok(Rel {
+            kind: RelKind::Repeat { input: Box::new(input), column: width, signed: false },
+            fields,
+        })
     }
 }
 

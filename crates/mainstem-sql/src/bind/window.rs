@@ -85,7 +85,7 @@ impl Binder<'_> {
                 format!("unknown table function '{}'", name.value),
                 name.span,
             )
-            .with_hint("there is TUMBLE, HOP, CUMULATE and SESSION"));
+            .with_hint("there is TUMBLE, HOP, CUMULATE, SESSION, FROM_CHANGELOG and TO_CHANGELOG"));
         };
         let mut order = vec!["DATA", "TIMECOL"];
         order.extend_from_slice(shape);
@@ -620,7 +620,7 @@ fn with_window(input: &Rel, time: Option<usize>) -> Vec<RelField> {
 }
 
 /// The arguments in the order of `order`, whether given by position or by name.
-fn by_name<'t>(
+pub(super) fn by_name<'t>(
     args: &'t [TableArg],
     order: &[&str],
     function: &str,

@@ -10,7 +10,7 @@ pub mod hash;
 mod java_number;
 pub mod json;
 pub mod math;
-mod rowwise;
+pub(crate) mod rowwise;
 mod signature;
 pub mod string;
 pub mod temporal;

@@ -1,19 +1,37 @@
-//! Repeat and Expand: the nodes that INTERSECT ALL, EXCEPT ALL and GROUPING SETS need.
+//! Repeat, ToChangelog and Expand: the nodes that INTERSECT ALL, EXCEPT ALL, FROM_CHANGELOG, TO_CHANGELOG and
+//! GROUPING SETS need.
 
 use mainstem_engine::plan::{Expanded, NodeKind};
 
 use super::Lowering;
-use crate::error::SqlResult;
+use crate::error::{SqlError, SqlResult};
 use crate::rel::{Rel, RelKind};
+use crate::source::Span;
 
 impl Lowering<'_> {
     pub(super) fn sets(&mut self, rel: &Rel) -> SqlResult<usize> {
         let types = rel.types();
         match &rel.kind {
-            RelKind::Repeat { input, column } => {
+            RelKind::ToChangelog { input, codes } => {
+                let mut node = self.rel(input)?;
+                let key = input.upsert_key();
+                if self.changelog(node) {
+                    node = self.exchange(node, key.clone().unwrap_or_default(), &input.types());
+                }
+                let name = format!("ToChangelog({})", rel.fields[0].name);
+                let kind = NodeKind::ToChangelog { codes: codes.clone(), key };
+                Ok(self.push(kind, vec![node], name, &types, false))
+            }
+            RelKind::Repeat { input, column, signed } => {
                 let node = self.rel(input)?;
-                let name = format!("Repeat({})", input.fields[*column].name);
-                let kind = NodeKind::Repeat { column: *column };
+                if *signed && self.changelog(node) {
+                    let message = "FROM_CHANGELOG takes rows that only come; its table changes";
+                    return Err(SqlError::new(message, Span::default())
+                        .with_hint("TO_CHANGELOG makes such rows of a table that changes"));
+                }
+                let verb = if *signed { "FromChangelog" } else { "Repeat" };
+                let name = format!("{verb}({})", input.fields[*column].name);
+                let kind = NodeKind::Repeat { column: *column, signed: *signed };
                 Ok(self.push(kind, vec![node], name, &types, true))
             }
             RelKind::Expand { input, layouts } => {
@@ -24,7 +42,7 @@ impl Lowering<'_> {
                 let kind = NodeKind::Expand { layouts: layouts.clone() };
                 Ok(self.push(kind, vec![node], name, &types, changelog))
             }
-            _ => unreachable!("called for Repeat and Expand only"),
+            _ => unreachable!("called for these only"),
         }
     }
 }

@@ -65,6 +65,7 @@ fn map_inputs(mut rel: Rel, rewrite: &mut dyn FnMut(Rel) -> Rel) -> Rel {
         | RelKind::WindowAggregate { input, .. }
         | RelKind::Unnest { input, .. }
         | RelKind::Repeat { input, .. }
+        | RelKind::ToChangelog { input, .. }
         | RelKind::Expand { input, .. }
         | RelKind::Over { input, .. }
         | RelKind::MatchRecognize { input, .. }

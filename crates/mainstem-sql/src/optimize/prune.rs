@@ -75,7 +75,15 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             Rel { kind: RelKind::Sort { input, keys, limit }, fields: kept }
                 .select(&places(wanted, &needed))
         }
-        RelKind::Repeat { input, column } => sets::repeat(*input, column, &fields, wanted),
+        RelKind::Repeat { input, column, signed } => {
+            sets::repeat(*input, (column, signed), &fields, wanted)
+        }
+        // Which changes there are depends on all columns.
+        RelKind::ToChangelog { input, codes } => {
+            let all: Vec<usize> = (0..input.fields.len()).collect();
+            let input = Box::new(prune(*input, &all));
+            Rel { kind: RelKind::ToChangelog { input, codes }, fields }.select(wanted)
+        }
         RelKind::Expand { input, layouts } => sets::expand(*input, &layouts, &fields, wanted),
         RelKind::StateTtl { input, ttl_ms } => {
             let input = Box::new(prune(*input, wanted));

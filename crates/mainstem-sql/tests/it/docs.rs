@@ -93,6 +93,8 @@ const TABLE_FORMS: &[&str] = &[
     "GROUPING",
     "GROUPING_ID",
     "UNNEST",
+    "FROM_CHANGELOG",
+    "TO_CHANGELOG",
     "TUMBLE",
     "HOP",
     "CUMULATE",

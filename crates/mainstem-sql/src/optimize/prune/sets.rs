@@ -8,12 +8,17 @@ use super::{place_in, places, prune, union};
 use crate::rel::{Rel, RelField, RelKind};
 
 /// `Repeat` needs its number besides what is wanted.
-pub(super) fn repeat(input: Rel, column: usize, fields: &[RelField], wanted: &[usize]) -> Rel {
+pub(super) fn repeat(
+    input: Rel,
+    (column, signed): (usize, bool),
+    fields: &[RelField],
+    wanted: &[usize],
+) -> Rel {
     let needed = union(wanted, BTreeSet::from([column]));
     let outputs = &needed[..needed.len() - 1];
     let kept = outputs.iter().map(|&o| fields[o].clone()).collect();
     let input = Box::new(prune(input, &needed));
-    Rel { kind: RelKind::Repeat { input, column: outputs.len() }, fields: kept }
+    Rel { kind: RelKind::Repeat { input, column: outputs.len(), signed }, fields: kept }
         .select(&places(wanted, outputs))
 }
 
