@@ -16,7 +16,7 @@ pub const QUESTION_KEYS_MAX: usize = 1024;
 /// The most questions of one worker that wait for an answer; more keys wait in the operator.
 pub const QUESTIONS_MAX: usize = 8;
 /// With so many rows waiting for answers, a worker, on average, no step takes more of the input.
-pub(crate) const ROWS_WAITING_MAX: usize = 1 << 16;
+pub const ROWS_WAITING_MAX: usize = 1 << 16;
 
 /// What a lookup join remembers of answers (Flink's `lookup.cache` = PARTIAL).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

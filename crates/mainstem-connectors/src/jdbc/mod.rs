@@ -76,7 +76,7 @@ fn time_zone(environment: &Environment) -> Result<Tz> {
 /// What the planner, the docs and `--help` know.
 static SPEC: ConnectorSpec = ConnectorSpec {
     name: "jdbc",
-    doc: "Tables of PostgreSQL.",
+    doc: "Tables of PostgreSQL: written, read whole once, and asked by keys in lookup joins.",
     source: Some(Delivery::AtLeastOnce),
     sink: Some(Delivery::AtLeastOnce),
     formats: FormatUse::None,

@@ -55,6 +55,7 @@ fn numerics_are_grouped_by_four_digits() {
         let written: Vec<i16> = out.chunks(2).map(|w| i16::from_be_bytes([w[0], w[1]])).collect();
         assert_eq!(written, *words, "{text}");
         assert_eq!(numeric::text(&out).as_deref(), Some(*text));
+        assert_eq!(numeric::read(&out, *scale).unwrap(), Some(*unscaled), "{text}");
     }
     for (unscaled, scale) in [(i128::MAX / 2, 38), (10i128.pow(37), 0), (-(10i128.pow(37)), 37)] {
         let mut out = Vec::new();
@@ -63,6 +64,40 @@ fn numerics_are_grouped_by_four_digits() {
             numeric::text(&out).unwrap().chars().filter(char::is_ascii_digit).collect();
         assert_eq!(digits.parse::<i128>().unwrap(), unscaled.abs());
     }
+}
+
+#[test]
+fn numerics_are_rounded_to_the_scale_of_their_column() {
+    // Value and scale as sent, the scale wanted, and what is read.
+    let cases: &[(i128, u16, u16, Option<i128>)] = &[
+        (12_345, 3, 2, Some(1235)),
+        (12_344, 3, 2, Some(1234)),
+        (-12_345, 3, 2, Some(-1235)),
+        (99_995, 4, 3, Some(10_000)),
+        (5, 5, 4, Some(1)),
+        (5, 6, 4, Some(0)),
+        (4, 1, 0, Some(0)),
+        (5, 1, 0, Some(1)),
+        (5, 9, 0, Some(0)),
+        (123_456_789, 8, 4, Some(12_346)),
+        (1, 0, 5, Some(100_000)),
+        (10_i128.pow(30), 0, 10, None),
+        (0, 0, 38, Some(0)),
+        (1000, 0, 34, Some(10_i128.pow(37))),
+        (10_000, 0, 34, None),
+    ];
+    for (unscaled, sent, wanted, expected) in cases {
+        let mut out = Vec::new();
+        numeric::put(&mut out, *unscaled, *sent);
+        let read = numeric::read(&out, *wanted).unwrap();
+        assert_eq!(read, *expected, "{unscaled} of scale {sent} as scale {wanted}");
+        assert_eq!(numeric::has_fraction(&out), unscaled % 10_i128.pow((*sent).into()) != 0);
+    }
+    for sign in [[0xc0, 0], [0xd0, 0], [0xf0, 0]] {
+        let special = [[0, 0], [0, 0], sign, [0, 0]].concat();
+        assert!(numeric::read(&special, 2).unwrap_err().to_string().contains("NaN"));
+    }
+    assert!(numeric::read(&[0, 3, 0, 0, 0, 0, 0, 0], 2).is_err());
 }
 
 #[test]

@@ -17,14 +17,14 @@ use tokio_postgres::{Client, NoTls};
 use crate::support::{Notices, column, service, sink, table, unique, write};
 
 /// A schema of its own, removed at the end of the test.
-struct Database {
-    url: String,
+pub(crate) struct Database {
+    pub(crate) url: String,
     client: Client,
-    schema: String,
+    pub(crate) schema: String,
 }
 
 impl Database {
-    async fn open() -> Option<Self> {
+    pub(crate) async fn open() -> Option<Self> {
         let url = service("MAINSTEM_TEST_POSTGRES")?;
         let plain = url.strip_prefix("jdbc:").expect("a JDBC URL");
         let (client, connection) = tokio_postgres::connect(plain, NoTls).await.unwrap();
@@ -33,12 +33,12 @@ impl Database {
         Some(Self { url, client, schema })
     }
 
-    async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         self.client.batch_execute(&sql.replace("$S", &self.schema)).await.unwrap();
     }
 
     /// Rows as text, columns joined by bars.
-    async fn rows(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<String> {
         let sql = sql.replace("$S", &self.schema);
         let messages = self.client.simple_query(&sql).await.unwrap();
         let mut found = Vec::new();
@@ -51,7 +51,7 @@ impl Database {
         found
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.run("DROP SCHEMA IF EXISTS $S CASCADE").await;
     }
 
@@ -85,13 +85,13 @@ fn people(rows: &[(i64, Option<&str>, i64)]) -> Batch {
     Batch::with_weights(vec![ids, names], rows.len(), weights)
 }
 
-fn said(error: &Error) -> String {
+pub(crate) fn said(error: &Error) -> String {
     let parts = [Some(error.to_string()), error.detail().map(str::to_owned)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" / ")
 }
 
 /// A column of every type that PostgreSQL has one for.
-fn every_type() -> Vec<Column> {
+pub(crate) fn every_type() -> Vec<Column> {
     vec![
         column("flag", TypeKind::Boolean.nullable()),
         column("small", TypeKind::SmallInt.nullable()),
@@ -112,7 +112,7 @@ fn every_type() -> Vec<Column> {
 }
 
 /// Three rows for [`every_type`]: plain values, NULLs, extremes.
-fn every_type_rows() -> Batch {
+pub(crate) fn every_type_rows() -> Batch {
     let mut numbers = ListBuilder::new(Int32Builder::new());
     numbers.append_value([Some(1), None, Some(-3)]);
     numbers.append_null();

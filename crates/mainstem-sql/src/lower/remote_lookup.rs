@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use mainstem_core::options::OptionReader;
 use mainstem_core::table::{FilterOp, Options, ScanFilter};
-use mainstem_engine::lookup::CacheSpec;
+use mainstem_engine::lookup::{CacheSpec, ROWS_WAITING_MAX};
 use mainstem_engine::plan::NodeKind;
 
 use super::Lowering;
@@ -194,8 +194,9 @@ fn negative(name: &str) -> mainstem_core::Error {
 
 /// What a lookup join keeps, and what bounds it.
 pub(super) fn state(cache: Option<&CacheSpec>) -> String {
-    let waiting = "rows until they are answered, too many stop the input";
-    let Some(cache) = cache else { return waiting.to_owned() };
+    let waiting =
+        format!("rows until they are answered: {ROWS_WAITING_MAX} a worker stop the input");
+    let Some(cache) = cache else { return waiting };
     let mut bounds = Vec::new();
     if let Some(rows) = cache.rows_max {
         bounds.push(format!("at most {rows} rows a worker"));

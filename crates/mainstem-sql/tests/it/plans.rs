@@ -43,7 +43,11 @@ static UPSERT: ConnectorSpec = ConnectorSpec {
 static PRINT: ConnectorSpec = connector("print", false, true, SinkChangelog::All);
 static BLACKHOLE: ConnectorSpec = connector("blackhole", false, true, SinkChangelog::All);
 static DATAGEN: ConnectorSpec = connector("datagen", true, false, SinkChangelog::All);
-static JDBC: ConnectorSpec = connector("jdbc", false, true, SinkChangelog::UpsertIfKey);
+static JDBC: ConnectorSpec = ConnectorSpec {
+    formats: FormatUse::None,
+    pushdown: Pushdown { lookup: true, ..Pushdown::NONE },
+    ..connector("jdbc", true, true, SinkChangelog::UpsertIfKey)
+};
 static JSON: FormatSpec = FormatSpec {
     name: "json",
     doc: "For tests.",

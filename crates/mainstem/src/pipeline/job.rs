@@ -102,6 +102,8 @@ async fn start(
     let letters = DeadLetterTargets::open(&tables, &environment).await;
     let letters = letters.map_err(Failure::Runtime)?;
     let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
+    // Before the sinks: a table that cannot be asked leaves no trace in them.
+    let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
     let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
     let mut sink_gauges = Vec::new();
     for mut edge in edges.sinks {
@@ -114,7 +116,6 @@ async fn start(
         sink_gauges.push(Arc::clone(&gauge));
         sink_tasks.push(drain(edge, port, gauge));
     }
-    let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
     let stop_sources = watch::Sender::new(false);
     let (mut source_slots, mut source_tasks) = (Vec::new(), Vec::new());
     let mut source_gauges = Vec::new();
