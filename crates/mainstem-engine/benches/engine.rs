@@ -86,7 +86,7 @@ impl Builder {
 
     fn watermark(&mut self, input: usize, types: &[ArrowType]) -> usize {
         let expr: ExprRef = Arc::new(Column(0));
-        self.node(NodeKind::Watermark { expr, idle_timeout_ms: None }, &[input], types, false)
+        self.node(NodeKind::Watermark { expr, idle_timeout_ms: None, clock_after_ms: None }, &[input], types, false)
     }
 
     fn sink(mut self, input: usize, changelog: ChangelogMode) -> Plan {

@@ -36,7 +36,7 @@ use crate::ops::window_aggregate::{WindowAggregate, WindowAggregatePlan};
 use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
 use crate::ops::window_updates::{WindowUpdates, WindowUpdatesPlan};
-use crate::plan::{Node, NodeKind, TimeSource, WindowInput};
+use crate::plan::{Node, NodeKind, WindowInput};
 
 /// How a worker runs a node.
 #[allow(clippy::large_enum_variant, reason = "one a node, made once")]
@@ -57,8 +57,9 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
     let input = |at: usize| graph.node(node.inputs[at]);
     let operator: Box<dyn Operator> = match &node.kind {
         NodeKind::Source { source } => return Ok(Instance::Source(*source)),
-        NodeKind::Watermark { expr, idle_timeout_ms } => {
-            let watermark = SourceWatermark::new(ExprRef::clone(expr), *idle_timeout_ms);
+        NodeKind::Watermark { expr, idle_timeout_ms, clock_after_ms } => {
+            let expr = ExprRef::clone(expr);
+            let watermark = SourceWatermark::new(expr, *idle_timeout_ms, *clock_after_ms);
             return Ok(Instance::Watermark(watermark));
         }
         NodeKind::Exchange { keys } => {
@@ -83,13 +84,15 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             Box::new(Values { batch: (worker == 0).then(|| batch.clone()) })
         }
         NodeKind::UnionAll => Box::new(UnionAll),
-        NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } => Box::new(Unnest {
-            column: *column,
-            flatten: *flatten,
-            multiset: *multiset,
-            with_ordinality: *with_ordinality,
-            outer: *outer,
-        }),
+        NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } => {
+            Box::new(Unnest {
+                column: *column,
+                flatten: *flatten,
+                multiset: *multiset,
+                with_ordinality: *with_ordinality,
+                outer: *outer,
+            })
+        }
         NodeKind::WindowTable { window, time } => {
             window.check()?;
             let (window, time_type) = (window.clone(), last_type(node)?);
@@ -106,11 +109,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::UpsertNormalize { key } => {
             Box::new(UpsertNormalize::new(key, &input(0).output, node.state_ttl_ms)?)
         }
-        NodeKind::Over { partition, order, time, calls } => {
-            let (input, changelog) = (input(0).output.clone(), input(0).changelog);
-            let (partition, order, calls) = (partition.clone(), order.clone(), calls.clone());
-            over(&OverPlan { partition, order, calls, input, changelog }, *time)?
-        }
+        NodeKind::Over { .. } => over(node, input(0))?,
         NodeKind::Join { .. }
         | NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
@@ -296,10 +295,20 @@ fn regular_join(node: &Node, inputs: [&Node; 2]) -> Result<Join> {
     })
 }
 
-fn over(plan: &OverPlan, time: Option<TimeSource>) -> Result<Box<dyn Operator>> {
+fn over(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
+    let NodeKind::Over { partition, order, time, calls } = &node.kind else {
+        return Err(Error::internal("not an OVER"));
+    };
+    let plan = OverPlan {
+        partition: partition.clone(),
+        order: order.clone(),
+        calls: calls.clone(),
+        input: input.output.clone(),
+        changelog: input.changelog,
+    };
     Ok(match time {
-        Some(time) => Box::new(TimedOver::new(plan, time)?),
-        None => Box::new(ChangingOver::new(plan)?),
+        Some(time) => Box::new(TimedOver::new(&plan, *time)?),
+        None => Box::new(ChangingOver::new(&plan)?),
     })
 }
 

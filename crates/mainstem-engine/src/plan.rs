@@ -74,13 +74,16 @@ pub enum NodeKind {
     },
     /// Sets the watermark of a source from its rows, per split: the greatest value of `expr` (a timestamp; ms are
     /// taken) seen in a split, the least over the splits that are not idle and have not ended, never falling. A
-    /// split without rows for `idle_timeout_ms` of processing time is idle. Rows pass through unchanged. Directly or
-    /// over stateless nodes above exactly one `Source`.
+    /// split without rows for `idle_timeout_ms` of processing time is idle. When no split had a row for `clock_after_ms`,
+    /// the watermark is the greatest value of all splits plus the time since the last row. Rows pass through unchanged.
+    /// Directly or over stateless nodes above exactly one `Source`.
     Watermark {
         /// Evaluated on the input's rows.
         expr: ExprRef,
         /// `None`: never idle.
         idle_timeout_ms: Option<i64>,
+        /// `None`: the clock does not matter.
+        clock_after_ms: Option<i64>,
     },
     /// Computes columns.
     Project {

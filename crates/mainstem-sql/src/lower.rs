@@ -9,6 +9,7 @@ mod rank;
 mod remote_lookup;
 mod sets;
 mod timed_join;
+pub(crate) mod watermark;
 mod windows;
 
 pub(crate) use timed_join::state as join_state;
@@ -580,12 +581,16 @@ impl Lowering<'_> {
         let types: Vec<DataType> = made.iter().map(type_of).collect();
         if let Some(watermark) = watermark {
             let at = |c: usize| made.iter().position(|m| *m == c).expect("added above");
+            let clock_after_ms = self.clock_after(options)?;
             let kind = NodeKind::Watermark {
                 expr: over_narrow(&watermark.expr, &readings).remap(&at).compile(),
                 idle_timeout_ms: self.idle_timeout(options)?,
+                clock_after_ms,
             };
             let column = &table.columns[watermark.column].name;
-            let name = format!("Watermark({column} AS {})", watermark.text);
+            let clock = clock_after_ms
+                .map_or(String::new(), |ms| format!(", by the clock after {ms} ms without rows"));
+            let name = format!("Watermark({column} AS {}{clock})", watermark.text);
             node = self.push(kind, vec![node], name, &types, changelog);
         }
         Ok((node, made))
@@ -622,19 +627,6 @@ impl Lowering<'_> {
         let source = self.sources.len();
         self.sources.push(SourcePlan { table: spec, projection, filters });
         self.push(NodeKind::Source { source }, Vec::new(), name, &types, changelog)
-    }
-
-    fn idle_timeout(&self, options: &Options) -> SqlResult<Option<i64>> {
-        let (name, value) = match options.get("scan.watermark.idle-timeout") {
-            Some(value) => ("scan.watermark.idle-timeout", value),
-            None => match self.settings.get("table.exec.source.idle-timeout") {
-                Some(value) => ("table.exec.source.idle-timeout", value),
-                None => return Ok(None),
-            },
-        };
-        let ms =
-            parse_duration_ms(name, value).map_err(|e| SqlError::from_core(&e, Span::default()))?;
-        Ok((ms > 0).then_some(ms))
     }
 
     fn output(&mut self, output: Output) -> SqlResult<()> {

@@ -15,7 +15,7 @@ use crate::catalog::{
 };
 use crate::error::{SqlError, SqlResult};
 use crate::job::Step;
-use crate::lower::{Output, join_expiry, lower};
+use crate::lower::{Output, join_expiry, lower, watermark};
 use crate::parser::parse_statements;
 use crate::session::{NullInSink, Session};
 use crate::show;
@@ -375,6 +375,9 @@ impl ScriptSession {
         self.session.emit.set(&key, &value).map_err(|e| SqlError::from_core(&e, span))?;
         if key == join_expiry::LATE_ROWS {
             join_expiry::is_ignore(&value, span)?;
+        }
+        if key == watermark::CLOCK_AFTER {
+            watermark::clock_after(&value, span)?;
         }
         if key == "table.exec.sink.not-null-enforcer" {
             self.session.null_in_sink = match value.to_ascii_uppercase().as_str() {

@@ -156,6 +156,46 @@ fn values_come_once_and_a_filter_moves_columns() {
     }
 }
 
+/// What the watermark of a source is that goes on with the clock after 100 ms.
+#[test]
+fn the_watermark_goes_on_with_the_clock_if_asked() {
+    let mut plan = PlanBuilder::default();
+    let source = plan.source(vec![TIME], false);
+    let node = plan.watermark_with(source, column(0), None);
+    plan.sink(node, ChangelogMode::AppendOnly);
+    let mut plan = plan.build();
+    let NodeKind::Watermark { clock_after_ms, .. } = &mut plan.nodes[node].kind else {
+        panic!("a watermark")
+    };
+    *clock_after_ms = Some(100);
+    for workers in 1..4 {
+        let mut flow = Dataflow::new(&plan, workers).unwrap();
+        let mut check = |now_ms, source: SourceInput, expect: Option<i64>, timer: Option<i64>| {
+            let output = flow.step(StepInput { now_ms, sources: vec![source] }).unwrap();
+            let found = (output.watermarks, output.next_timer_ms);
+            assert_eq!(found, (vec![expect], timer), "at {now_ms} with {workers} workers");
+        };
+        let row = |split, time| SourceInput {
+            batches: vec![(split, batch(vec![times([time])], None))],
+            ..SourceInput::default()
+        };
+        let added = SourceInput { added: vec![0, 1], ..SourceInput::default() };
+        check(0, added, None, None);
+        check(500, SourceInput::default(), None, None);
+        check(1_000, row(0, 50), None, Some(1_100));
+        check(1_020, row(1, 30), Some(30), Some(1_120));
+        check(1_110, SourceInput::default(), Some(30), Some(1_120));
+        check(1_120, SourceInput::default(), Some(150), Some(1_220));
+        check(1_220, SourceInput::default(), Some(250), Some(1_320));
+        check(1_300, row(0, 90), Some(250), Some(1_400));
+        check(1_310, row(1, 400), Some(250), Some(1_410));
+        let ended = SourceInput { ended: vec![0], ..SourceInput::default() };
+        check(1_320, ended, Some(400), Some(1_410));
+        let finished = SourceInput { finished: true, ..SourceInput::default() };
+        check(1_330, finished, Some(i64::MAX), None);
+    }
+}
+
 /// What the watermark of a source with idle timeout 100 is after each event.
 #[test]
 fn the_watermark_is_the_least_of_the_active_splits() {

@@ -139,7 +139,8 @@ impl PlanBuilder {
         idle_timeout_ms: Option<i64>,
     ) -> usize {
         let (types, changelog) = (self.types(input), self.0.nodes[input].changelog);
-        self.node(NodeKind::Watermark { expr, idle_timeout_ms }, &[input], types, changelog)
+        let kind = NodeKind::Watermark { expr, idle_timeout_ms, clock_after_ms: None };
+        self.node(kind, &[input], types, changelog)
     }
 
     pub(crate) fn exchange(&mut self, input: usize, keys: &[usize]) -> usize {

@@ -14,7 +14,8 @@ pub(crate) fn may_not_end(rel: &Rel, connectors: &ConnectorCatalog) -> bool {
     }
 }
 
-fn ends(options: &Options, connectors: &ConnectorCatalog) -> bool {
+/// True if a table with these options ends.
+pub(crate) fn ends(options: &Options, connectors: &ConnectorCatalog) -> bool {
     let is_set = |name: &str| options.contains_key(name);
     match connectors.connector(options).map(|spec| spec.name) {
         Some("filesystem") => !is_set("source.monitor-interval"),

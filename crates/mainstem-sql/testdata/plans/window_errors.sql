@@ -22,3 +22,4 @@ SELECT COUNT(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' SECOND);
 SET 'table.exec.emit.early-fire.delay' = '0 ms';
 SELECT COUNT(*) AS n FROM bids GROUP BY SESSION(ts, INTERVAL '1' SECOND);
 SELECT COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end;
+SET 'mainstem.watermark.clock-after' = 'soon';
