@@ -196,8 +196,8 @@ pub trait Lookup: Send + Sync {
     /// How many calls of `find` at the same time are of use.
     fn in_flight_max(&self) -> usize;
 
-    /// The rows of each of `keys`, as they are at some time between call and answer. Each key is there once and has no
-    /// NULL. Fails when trying again cannot help or was done often enough. Cancel safe.
+    /// The rows of each of `keys`, as they are at some time between call and answer. A key has no NULL, and may be
+    /// there more than once. Fails when trying again cannot help or was done often enough. Cancel safe.
     async fn find(&self, keys: &Batch) -> Result<Found>;
 }
 

@@ -84,15 +84,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             Box::new(Values { batch: (worker == 0).then(|| batch.clone()) })
         }
         NodeKind::UnionAll => Box::new(UnionAll),
-        NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } => {
-            Box::new(Unnest {
-                column: *column,
-                flatten: *flatten,
-                multiset: *multiset,
-                with_ordinality: *with_ordinality,
-                outer: *outer,
-            })
-        }
+        NodeKind::Unnest { .. } => Box::new(unnest(node)?),
         NodeKind::WindowTable { window, time } => {
             window.check()?;
             let (window, time_type) = (window.clone(), last_type(node)?);
@@ -180,6 +172,19 @@ fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
     })
 }
 
+fn unnest(node: &Node) -> Result<Unnest> {
+    let NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } = &node.kind else {
+        return Err(Error::internal("not an unnest"));
+    };
+    Ok(Unnest {
+        column: *column,
+        flatten: *flatten,
+        multiset: *multiset,
+        with_ordinality: *with_ordinality,
+        outer: *outer,
+    })
+}
+
 fn remote_lookup(node: &Node, input: &Node) -> Result<Instance> {
     let NodeKind::RemoteLookup { lookup, kind, left_keys, filter, columns, residual, cache } =
         &node.kind
@@ -200,6 +205,7 @@ fn remote_lookup(node: &Node, input: &Node) -> Result<Instance> {
         cache: *cache,
         left,
         right,
+        changelog: input.changelog,
     })?;
     Ok(Instance::RemoteLookup(*lookup, operator))
 }

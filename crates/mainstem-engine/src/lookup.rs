@@ -38,7 +38,7 @@ pub struct Ticket {
     pub(crate) number: u64,
 }
 
-/// Keys, each once and without NULLs, whose rows are wanted.
+/// Keys without NULLs whose rows are wanted; a key may be there more than once.
 #[derive(Debug, Clone)]
 pub struct Question {
     /// For [`LookupPort::answer`].

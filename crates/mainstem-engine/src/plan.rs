@@ -291,8 +291,9 @@ pub enum NodeKind {
     },
     /// Joins each row with what a table outside answers for its key, when it is asked. Rows come out in the order in
     /// which they came (of one worker), each when it and all before it are answered; watermark and end wait for them.
-    /// Output columns: those of the input, then `columns`. The input is append-only: a row that is taken back would
-    /// not find what it found before. State: rows that wait, and the answers that `cache` remembers.
+    /// Output columns: those of the input, then `columns`. State: rows that wait, and the answers that `cache` remembers. If
+    /// the input takes rows back, each takes back what it has found: kept are all rows, with that, until they are gone,
+    /// whatever `cache` says.
     RemoteLookup {
         /// Which table.
         lookup: usize,

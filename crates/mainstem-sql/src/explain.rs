@@ -107,8 +107,8 @@ fn state(plan: &Plan, index: usize, could_expire: &BTreeSet<usize>) -> Option<St
         NodeKind::IntervalJoin { .. }
         | NodeKind::TemporalJoin { .. }
         | NodeKind::LookupJoin { .. }
-        | NodeKind::RemoteLookup { .. }
         | NodeKind::WindowJoin { .. } => return crate::lower::join_state(&node.kind),
+        NodeKind::RemoteLookup { cache, .. } => crate::lower::lookup_state(cache.as_ref(), retracts),
         NodeKind::UpsertNormalize { .. } => match node.state_ttl_ms {
             Some(ms) => format!("the last row of each key, forgotten {ms} ms after it"),
             None => "the last row of each key".to_owned(),

@@ -12,6 +12,7 @@ mod timed_join;
 pub(crate) mod watermark;
 mod windows;
 
+pub(crate) use remote_lookup::state as lookup_state;
 pub(crate) use timed_join::state as join_state;
 
 use std::collections::{BTreeMap, BTreeSet};

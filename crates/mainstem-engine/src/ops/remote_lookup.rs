@@ -12,7 +12,7 @@ use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
 
-use self::entries::{Entries, NONE};
+use self::entries::{Entries, NONE, Remember};
 use super::probe::split_nulls;
 use crate::expr::ExprRef;
 use crate::lookup::{Answer, CacheSpec, QUESTION_KEYS_MAX, QUESTIONS_MAX};
@@ -39,6 +39,8 @@ pub(crate) struct RemoteLookupPlan {
     pub(crate) left: Vec<ArrowType>,
     /// The types of `columns`.
     pub(crate) right: Vec<ArrowType>,
+    /// The input takes rows back.
+    pub(crate) changelog: bool,
 }
 
 /// Rows of one batch, of which those from `next` on wait.
@@ -88,8 +90,13 @@ impl RemoteLookup {
             return Err(Error::internal("a lookup join is inner or left"));
         }
         let keys: Vec<_> = plan.left_keys.iter().map(|&key| plan.left[key].clone()).collect();
+        let (keys, remember) = match (plan.changelog, plan.cache) {
+            (true, _) => (plan.left.clone(), Remember::Live),
+            (false, Some(cache)) => (keys, Remember::Cached(cache)),
+            (false, None) => (keys, Remember::Unasked),
+        };
         Ok(Self {
-            entries: Entries::new(&keys, &plan.right, plan.cache)?,
+            entries: Entries::new(&keys, &plan.right, remember)?,
             plan,
             waiting: VecDeque::new(),
             waiting_rows: 0,
@@ -136,6 +143,7 @@ impl RemoteLookup {
             let count = self.unasked.len().min(QUESTION_KEYS_MAX);
             let entries: Vec<u32> = self.unasked.drain(..count).collect();
             let keys = Batch::new(self.entries.ask(&entries)?, count);
+            let keys = if self.plan.changelog { keys.project(&self.plan.left_keys) } else { keys };
             self.asked.insert(self.questions, entries);
             questions.push((self.questions, keys));
             self.questions += 1;
@@ -165,7 +173,10 @@ impl RemoteLookup {
     /// The entry each row waits for.
     fn entries_of(&mut self, batch: &Batch, now_ms: i64) -> Result<Vec<u32>> {
         let (with_keys, without) = split_nulls(batch, &self.plan.left_keys)?;
-        let keys = with_keys.project(&self.plan.left_keys);
+        let keys = match self.plan.changelog {
+            true => with_keys,
+            false => with_keys.project(&self.plan.left_keys),
+        };
         let entries = self.entries.wait(&keys, now_ms, &mut self.unasked)?;
         if without.is_none() {
             return Ok(entries);

@@ -317,6 +317,66 @@ fn a_full_cache_with_many_keys_stays_right() {
     }
 }
 
+/// Rows (key, number) that come and go, looked up in a table that changes all the time.
+#[test]
+fn a_row_takes_back_what_it_found() {
+    for (kind, workers) in [(JoinKind::Inner, 1), (JoinKind::Left, 1), (JoinKind::Left, 3)] {
+        let mut builder = PlanBuilder::default();
+        let source = builder.source(vec![INT, INT], true);
+        let exchange = builder.exchange(source, &[0]);
+        let node = builder.node(lookup(kind, Some(CACHE)), &[exchange], vec![INT; 3], true);
+        builder.sink(node, ChangelogMode::Retract);
+        let plan = builder.build();
+        let mut rng = Rng::new(workers as u64);
+        let mut flow = Dataflow::new(&plan, workers).unwrap();
+        let (mut open, mut out) = (Vec::new(), Folded::default());
+        let mut live: Vec<(Option<i64>, i64)> = Vec::new();
+        let mut put =
+            |flow: &mut Dataflow, rows: Vec<((Option<i64>, i64), i64)>, open: &mut Vec<_>| {
+                let keys = ints(rows.iter().map(|row| row.0.0));
+                let numbers = ints(rows.iter().map(|row| Some(row.0.1)));
+                let weights = rows.iter().map(|row| row.1).collect();
+                let batches = vec![(0, batch(vec![keys, numbers], Some(weights)))];
+                let source = SourceInput { batches, ..SourceInput::default() };
+                let output = flow.step(StepInput { now_ms: 0, sources: vec![source] }).unwrap();
+                open.extend(output.questions.into_iter().flatten());
+                out.add_batches(&output.sinks[0]);
+                out.clone()
+            };
+        // As time goes by a key has other values, and sometimes none.
+        let table = |now: i64| -> Table {
+            (0..20).flat_map(|key| (0..(key + now) % 3).map(move |n| (key, now * 10 + n))).collect()
+        };
+        for now in 0..200 {
+            let mut rows = Vec::new();
+            for _ in 0..rng.below(6) {
+                if !live.is_empty() && rng.below(2) == 0 {
+                    let gone = live.swap_remove(rng.below(live.len() as u64) as usize);
+                    rows.push((gone, -1));
+                } else {
+                    let key = Some(rng.below(21) as i64).filter(|&key| key < 20);
+                    let row = (key, rng.below(3) as i64);
+                    live.push(row);
+                    rows.push((row, 1));
+                }
+            }
+            put(&mut flow, rows, &mut open);
+            while rng.below(3) > 0 && !open.is_empty() {
+                let question: Question = open.swap_remove(rng.below(open.len() as u64) as usize);
+                flow.answer(0, answer(&question, &table(now)));
+            }
+        }
+        let everything = live.drain(..).map(|row| (row, -1)).collect();
+        let mut left = put(&mut flow, everything, &mut open);
+        while flow.waiting_rows() > 0 || !open.is_empty() {
+            open.drain(..).for_each(|q: Question| flow.answer(0, answer(&q, &table(200))));
+            left = put(&mut flow, Vec::new(), &mut open);
+        }
+        assert_eq!(left, Folded::default(), "{kind:?}: all that came has gone");
+        assert_eq!(flow.state_rows(), 0);
+    }
+}
+
 #[test]
 fn questions_are_bounded() {
     let mut asking = Asking::new(&plan(lookup(JoinKind::Inner, None)), 1);

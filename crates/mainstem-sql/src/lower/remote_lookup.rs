@@ -37,23 +37,18 @@ impl Lowering<'_> {
             return Err(without_key(remote));
         }
         let left = self.rel(sides.left)?;
-        if self.changelog(left) {
-            let what = format!("a lookup in '{}' for rows of a result that changes", table.name);
-            return Err(SqlError::unsupported(what, Span::default()).with_hint(
-                "a row that is taken back would not find what it found: join first, then aggregate; or append the \
-                 changes to a topic and look up from there",
-            ));
-        }
         let left = match sides.left_keys.as_slice() {
             [] => left,
             keys => self.exchange(left, keys.to_vec(), &sides.left.types()),
         };
+        let changelog = self.changelog(left);
         let wanted: BTreeSet<usize> =
             remote.exprs.iter().chain(&others).flat_map(columns_of).collect();
         let wanted: Vec<usize> = wanted.into_iter().collect();
         let place = |column: usize| wanted.binary_search(&column).expect("it is one of those");
         let cache = cache(&remote.options, self.options_of(&remote.options))
-            .map_err(|e| SqlError::from_core(&e, Span::default()))?;
+            .map_err(|e| SqlError::from_core(&e, Span::default()))?
+            .filter(|_| !changelog);
         let name = self.shown(sides, remote, &filters, &wanted, cache);
         let node = NodeKind::RemoteLookup {
             lookup: self.lookups.len(),
@@ -74,7 +69,7 @@ impl Lowering<'_> {
             projection: wanted.iter().map(in_spec).collect(),
             filters: filters.iter().map(filter).collect(),
         });
-        Ok(self.push(node, vec![left], name, &rel.types(), false))
+        Ok(self.push(node, vec![left], name, &rel.types(), changelog))
     }
 
     /// `LookupJoin(Left, o.id = id, customers, fields=[id, name], by=[kind = 'x'], cache=[PARTIAL, 100 rows])`.
@@ -193,7 +188,11 @@ fn negative(name: &str) -> mainstem_core::Error {
 }
 
 /// What a lookup join keeps, and what bounds it.
-pub(super) fn state(cache: Option<&CacheSpec>) -> String {
+pub(crate) fn state(cache: Option<&CacheSpec>, retracts: bool) -> String {
+    if retracts {
+        return "all rows of the input and what they found, kept until they are retracted"
+            .to_owned();
+    }
     let waiting =
         format!("rows until they are answered: {ROWS_WAITING_MAX} a worker stop the input");
     let Some(cache) = cache else { return waiting };

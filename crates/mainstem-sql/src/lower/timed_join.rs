@@ -277,7 +277,6 @@ pub(crate) fn state(kind: &NodeKind) -> Option<String> {
         NodeKind::LookupJoin { .. } => {
             "all rows of the right input; left rows until it has ended".to_owned()
         }
-        NodeKind::RemoteLookup { cache, .. } => super::remote_lookup::state(cache.as_ref()),
         NodeKind::WindowJoin { .. } => {
             "the rows of open windows, freed when the watermark passes".to_owned()
         }

@@ -20,3 +20,5 @@ SELECT o.id, n.name FROM orders AS o LEFT JOIN named FOR SYSTEM_TIME AS OF o.at 
 -- Read whole, as it is no row of the table that is asked for.
 CREATE VIEW kinds AS SELECT kind, COUNT(*) AS c FROM uncached GROUP BY kind;
 SELECT o.id, n.c FROM orders AS o JOIN kinds FOR SYSTEM_TIME AS OF o.at AS n ON n.kind = o.country;
+-- A row that is taken back takes back what it has found.
+SELECT o.n, c.name FROM (SELECT customer, COUNT(*) AS n, PROCTIME() AS at FROM orders GROUP BY customer) AS o JOIN customers FOR SYSTEM_TIME AS OF o.at AS c ON o.customer = c.id;

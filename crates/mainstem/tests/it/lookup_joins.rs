@@ -98,7 +98,7 @@ fn rows_find_what_postgresql_holds() {
     // What a row finds under the condition of the query.
     let found = |customer: u32| -> Vec<String> {
         let mut names = Vec::new();
-        if customer < 100 && customer % 3 == 0 && customer > 4 {
+        if customer < 100 && customer.is_multiple_of(3) && customer > 4 {
             names.push(format!("C{customer}\t{}.{}0", customer * 3 / 2, customer % 2 * 5));
         }
         names

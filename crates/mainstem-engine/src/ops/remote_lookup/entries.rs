@@ -1,7 +1,8 @@
 //! What a lookup join knows of keys: which are asked for, what was answered, and for how long that is remembered.
 //! Invariant: an entry lives while rows wait for it or while its key may find it. With a cache a key finds its entry
 //! until it expires, is the one used longest ago when the cache is full, or (if so asked) has no rows; without one only
-//! until its question leaves, so that a later row is asked for anew. Time is the step's.
+//! until its question leaves, so that a later row is asked for anew. Of changing input whole rows are the keys of entries,
+//! and find them until they are gone: what is taken back is what was put out. Time is the step's.
 
 use arrow_array::ArrayRef;
 use arrow_schema::DataType as ArrowType;
@@ -16,6 +17,17 @@ pub(super) const NONE: u32 = u32::MAX;
 /// With fewer remembered keys nobody looks which have expired.
 const CROWDED_MIN: usize = 4096;
 
+/// For how long a key finds its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remember {
+    /// Until it is asked for.
+    Unasked,
+    /// As the cache says.
+    Cached(CacheSpec),
+    /// As long as the weights of the rows that waited for it do not add up to 0.
+    Live,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// Its key, as long as that finds it.
@@ -26,6 +38,8 @@ struct Entry {
     count: u32,
     /// Rows that wait for it, or are about to come out.
     waiting: u32,
+    /// Of all rows that waited for it, where that matters.
+    weight: i64,
     written_ms: i64,
     used_ms: i64,
     /// In the order of use, if it is remembered: the neighbours used before and after it.
@@ -39,6 +53,7 @@ const BLANK: Entry = Entry {
     first: 0,
     count: 0,
     waiting: 0,
+    weight: 0,
     written_ms: 0,
     used_ms: 0,
     older: NONE,
@@ -48,7 +63,7 @@ const BLANK: Entry = Entry {
 /// Entries by number.
 #[derive(Debug)]
 pub(super) struct Entries {
-    cache: Option<CacheSpec>,
+    remember: Remember,
     keys: KeyTable,
     /// By key: the entry it finds, or [`NONE`].
     found: Vec<u32>,
@@ -67,13 +82,9 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn new(
-        keys: &[ArrowType],
-        rows: &[ArrowType],
-        cache: Option<CacheSpec>,
-    ) -> Result<Self> {
+    pub(super) fn new(keys: &[ArrowType], rows: &[ArrowType], remember: Remember) -> Result<Self> {
         Ok(Self {
-            cache,
+            remember,
             keys: KeyTable::new(keys)?,
             found: Vec::new(),
             ids: Ids::default(),
@@ -119,14 +130,31 @@ impl Entries {
             self.entries[entry as usize].waiting += 1;
             *id = entry;
         }
+        if self.remember == Remember::Live {
+            self.weigh(keys, &ids);
+        }
         Ok(ids)
+    }
+
+    /// Adds the weights of rows to their entries, and lets go those of rows that are gone; those that are not known yet go
+    /// when they are.
+    fn weigh(&mut self, rows: &Batch, entries: &[u32]) {
+        for (row, &entry) in entries.iter().enumerate() {
+            self.entries[entry as usize].weight += rows.weight(row);
+        }
+        for &entry in entries {
+            let Entry { key, weight, .. } = self.entries[entry as usize];
+            if weight == 0 && key != ABSENT && self.is_known(entry) {
+                self.forget_key(entry);
+            }
+        }
     }
 
     /// The keys of entries that are about to be asked for.
     pub(super) fn ask(&mut self, entries: &[u32]) -> Result<Vec<ArrayRef>> {
         let keys: Vec<u32> = entries.iter().map(|&e| self.entries[e as usize].key).collect();
         let columns = self.keys.emit(&keys)?;
-        if self.cache.is_none() {
+        if self.remember == Remember::Unasked {
             for (&entry, &key) in entries.iter().zip(&keys) {
                 self.found[key as usize] = NONE;
                 self.entries[entry as usize].key = ABSENT;
@@ -158,10 +186,14 @@ impl Entries {
             (known.known, known.first, known.count) = (true, next, count as u32);
             known.written_ms = now_ms;
             next += count as u32;
-            let forgets_missing = self.cache.is_none_or(|cache| !cache.missing_keys);
             if self.entries[entry as usize].key != ABSENT {
                 self.link(entry, now_ms);
-                if count == 0 && forgets_missing {
+                let forgets = match self.remember {
+                    Remember::Cached(cache) => count == 0 && !cache.missing_keys,
+                    Remember::Live => self.entries[entry as usize].weight == 0,
+                    Remember::Unasked => true,
+                };
+                if forgets {
                     self.forget_key(entry);
                 }
             }
@@ -228,8 +260,15 @@ impl Entries {
             + self.entries.capacity() * size_of::<Entry>()
     }
 
+    fn cache(&self) -> Option<CacheSpec> {
+        match self.remember {
+            Remember::Cached(cache) => Some(cache),
+            Remember::Unasked | Remember::Live => None,
+        }
+    }
+
     fn has_expired(&self, entry: u32, now_ms: i64) -> bool {
-        let Some(cache) = self.cache else { return false };
+        let Some(cache) = self.cache() else { return false };
         let Entry { known, written_ms, used_ms, .. } = self.entries[entry as usize];
         let over = |since: i64, limit: Option<i64>| {
             limit.is_some_and(|limit| now_ms.saturating_sub(since) >= limit)
@@ -241,7 +280,7 @@ impl Entries {
 
     /// Forgets what is too much for the cache, and what has expired if it may be half of all.
     fn make_room(&mut self, now_ms: i64) {
-        let Some(cache) = self.cache else { return };
+        let Some(cache) = self.cache() else { return };
         while cache.rows_max.is_some_and(|most| self.cached_rows > most) {
             self.forget_key(self.oldest);
         }
@@ -257,16 +296,18 @@ impl Entries {
         self.crowded = (2 * self.cached).max(CROWDED_MIN);
     }
 
-    /// The key of a remembered entry does not find it any more, nor itself.
+    /// The key of an entry does not find it any more, nor itself.
     fn forget_key(&mut self, entry: u32) {
         let key = self.entries[entry as usize].key;
         self.forget(entry);
         self.keys.release(&[key]);
     }
 
-    /// The key of a remembered entry does not find it any more.
+    /// The key of an entry does not find it any more.
     fn forget(&mut self, entry: u32) {
-        self.unlink(entry);
+        if self.entries[entry as usize].known {
+            self.unlink(entry);
+        }
         let key = std::mem::replace(&mut self.entries[entry as usize].key, ABSENT);
         self.found[key as usize] = NONE;
         self.free_if_unused(entry);
