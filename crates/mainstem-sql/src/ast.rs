@@ -3,9 +3,11 @@
 
 use mainstem_core::DataType;
 
+mod alter;
 mod function;
 mod match_recognize;
 
+pub use alter::{Alter, AlterTable, Element, ElementKind, NamespaceStatement, Position};
 pub use function::CreateFunction;
 pub use match_recognize::{AfterMatch, MatchRecognize, PatternItem, PatternQuantifier};
 
@@ -26,7 +28,7 @@ pub struct Ident {
 pub struct ObjectName(pub Vec<Ident>);
 
 impl ObjectName {
-    /// The last part: catalog and database have one instance each here.
+    /// The last part.
     pub fn last(&self) -> &Ident {
         self.0.last().expect("the parser makes no empty name")
     }
@@ -68,6 +70,8 @@ pub enum StatementKind {
         name: ObjectName,
         if_exists: bool,
     },
+    Alter(Box<Alter>),
+    Namespace(NamespaceStatement),
     Insert(Insert),
     StatementSet(Vec<Insert>),
     Set {
@@ -78,6 +82,10 @@ pub enum StatementKind {
     },
     Show(Show),
     Describe(ObjectName),
+    DescribeCatalog {
+        name: Ident,
+        extended: bool,
+    },
     Use {
         catalog: bool,
         name: ObjectName,
@@ -90,13 +98,28 @@ pub enum StatementKind {
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "named by the statement")]
 pub enum Show {
-    Tables(Option<LikePattern>),
-    Views(Option<LikePattern>),
+    Tables(Option<ObjectName>, Option<LikePattern>),
+    Views(Option<ObjectName>, Option<LikePattern>),
     Columns(ObjectName, Option<LikePattern>),
     CreateTable(ObjectName),
     CreateView(ObjectName),
-    Catalog,
-    Database,
+    CreateCatalog(Ident),
+    Catalogs(Option<LikePattern>),
+    /// Of a catalog, or of the one in use.
+    Databases(Option<Ident>, Option<LikePattern>),
+    CurrentCatalog,
+    CurrentDatabase,
+    Partitions(ObjectName),
+    Functions {
+        user: bool,
+        like: Option<LikePattern>,
+    },
+    /// With whether each is used, if asked.
+    Modules {
+        full: bool,
+    },
+    /// What there is none of here: jars, models, materialized tables.
+    Nothing,
 }
 
 /// `[NOT] LIKE 'pattern'` of SHOW.
@@ -104,6 +127,8 @@ pub enum Show {
 pub struct LikePattern {
     /// NOT.
     pub negated: bool,
+    /// ILIKE: in any case.
+    pub any_case: bool,
     /// With `%` and `_`.
     pub pattern: StringLiteral,
 }

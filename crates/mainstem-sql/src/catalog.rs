@@ -2,7 +2,9 @@
 //! Invariant: a table in the catalog has resolved columns, a bound watermark and validated names; its options are
 //! the text of the WITH clause, validated by whoever knows the connectors.
 
-use std::collections::BTreeMap;
+mod databases;
+mod declaration;
+
 use std::sync::Arc;
 
 use mainstem_core::options::{ConnectorSpec, FormatSpec};
@@ -12,9 +14,13 @@ use mainstem_core::{DataType, types::quote_identifier};
 use crate::ast;
 use crate::bound::Bound;
 
-/// The one catalog.
+pub use databases::{Catalog, CatalogEntry, Database, Namespace};
+pub use declaration::Declaration;
+pub(crate) use declaration::options_sql;
+
+/// The catalog that is there from the start.
 pub const DEFAULT_CATALOG: &str = "default_catalog";
-/// Its one database.
+/// Its database.
 pub const DEFAULT_DATABASE: &str = "default_database";
 
 /// What the planner knows of connectors and formats.
@@ -92,8 +98,10 @@ pub struct Watermark {
 /// A table.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// Its name.
+    /// Its name; outside the default database with what stands before it.
     pub name: String,
+    /// Where it is.
+    pub namespace: Namespace,
     /// CREATE TEMPORARY TABLE.
     pub temporary: bool,
     /// In the order of the DDL.
@@ -161,74 +169,8 @@ impl Table {
 
     /// The statement that makes this table, as Flink prints it; `hidden` options show `***`.
     pub fn to_sql(&self, is_secret: &dyn Fn(&str) -> bool) -> String {
-        let mut lines: Vec<String> = self.columns.iter().map(column_sql).collect();
-        if let Some(watermark) = &self.watermark {
-            let column = quote_identifier(&self.columns[watermark.column].name);
-            lines.push(format!("WATERMARK FOR {column} AS {}", watermark.text));
-        }
-        let names = |key: &[usize]| {
-            key.iter()
-                .map(|&k| quote_identifier(&self.columns[k].name))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        if !self.primary_key.is_empty() {
-            let name = self.constraint.clone().unwrap_or_else(|| {
-                let key: Vec<&str> =
-                    self.primary_key.iter().map(|&k| self.columns[k].name.as_str()).collect();
-                format!("PK_{}", key.join("_"))
-            });
-            lines.push(format!(
-                "CONSTRAINT {} PRIMARY KEY ({}) NOT ENFORCED",
-                quote_identifier(&name),
-                names(&self.primary_key)
-            ));
-        }
-        let mut sql = format!(
-            "CREATE {}TABLE {} (\n  {}\n)",
-            if self.temporary { "TEMPORARY " } else { "" },
-            quote_identifier(&self.name),
-            lines.join(",\n  ")
-        );
-        if let Some(comment) = &self.comment {
-            sql.push_str(&format!("\nCOMMENT '{}'", comment.replace('\'', "''")));
-        }
-        if let Some(distribution) = &self.distribution {
-            sql.push_str(&format!("\n{distribution}"));
-        }
-        if !self.partition_keys.is_empty() {
-            sql.push_str(&format!("\nPARTITIONED BY ({})", names(&self.partition_keys)));
-        }
-        let options: Vec<String> = self
-            .options
-            .iter()
-            .map(|(k, v)| {
-                let v = if is_secret(k) { "***".to_owned() } else { v.replace('\'', "''") };
-                format!("  '{}' = '{v}'", k.replace('\'', "''"))
-            })
-            .collect();
-        if !options.is_empty() {
-            sql.push_str(&format!("\nWITH (\n{}\n)", options.join(",\n")));
-        }
-        sql
-    }
-}
-
-/// A column as CREATE TABLE has it.
-fn column_sql(column: &TableColumn) -> String {
-    let name = quote_identifier(&column.name);
-    let comment = column
-        .comment
-        .as_ref()
-        .map_or(String::new(), |c| format!(" COMMENT '{}'", c.replace('\'', "''")));
-    match &column.source {
-        ColumnSource::Physical => format!("{name} {}{comment}", column.data_type),
-        ColumnSource::Computed { text, .. } => format!("{name} AS {text}{comment}"),
-        ColumnSource::Metadata { key, is_virtual } => {
-            let from = if *key == column.name { String::new() } else { format!(" FROM '{key}'") };
-            let suffix = if *is_virtual { " VIRTUAL" } else { "" };
-            format!("{name} {} METADATA{from}{suffix}{comment}", column.data_type)
-        }
+        let name = self.namespace.quoted(&self.name);
+        Declaration::of(self, None).to_sql(&name, self.temporary, is_secret)
     }
 }
 
@@ -237,6 +179,10 @@ fn column_sql(column: &TableColumn) -> String {
 pub struct View {
     /// Its name.
     pub name: String,
+    /// Where it is.
+    pub namespace: Namespace,
+    /// What was in use when it was made: where the names of its query are.
+    pub home: Namespace,
     /// Column names, if given.
     pub columns: Vec<String>,
     /// The query.
@@ -253,7 +199,7 @@ impl View {
             true => String::new(),
             false => format!(" (\n  {}\n)", columns.join(",\n  ")),
         };
-        format!("CREATE VIEW {}{list} AS\n{}", quote_identifier(&self.name), self.text)
+        format!("CREATE VIEW {}{list} AS\n{}", self.namespace.quoted(&self.name), self.text)
     }
 }
 
@@ -264,32 +210,4 @@ pub enum Object {
     Table(Arc<Table>),
     /// A view.
     View(Arc<View>),
-}
-
-/// All tables and views of a session.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog {
-    objects: BTreeMap<String, Object>,
-}
-
-impl Catalog {
-    /// The object of that name.
-    pub fn get(&self, name: &str) -> Option<&Object> {
-        self.objects.get(name)
-    }
-
-    /// Adds or replaces.
-    pub fn insert(&mut self, name: String, object: Object) {
-        self.objects.insert(name, object);
-    }
-
-    /// Takes away.
-    pub fn remove(&mut self, name: &str) -> Option<Object> {
-        self.objects.remove(name)
-    }
-
-    /// All names with what they stand for, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Object)> {
-        self.objects.iter().map(|(name, object)| (name.as_str(), object))
-    }
 }

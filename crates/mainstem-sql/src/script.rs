@@ -1,6 +1,9 @@
 //! Runs the statements of a script over a catalog: DDL takes effect, queries and INSERTs become jobs.
 //! Invariant: nothing is executed here; a script with an error yields all its errors and no step.
 
+mod alter;
+mod namespaces;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,9 +13,7 @@ use crate::ast::{self, Show, Statement, StatementKind};
 use crate::bind::{
     Context, bind_create_as, bind_create_function, bind_create_table, bind_insert, bind_query,
 };
-use crate::catalog::{
-    Catalog, ConnectorCatalog, DEFAULT_CATALOG, DEFAULT_DATABASE, Object, Table, View,
-};
+use crate::catalog::{Catalog, ConnectorCatalog, Object, Table, View};
 use crate::error::{SqlError, SqlResult};
 use crate::job::Step;
 use crate::lower::{Output, join_expiry, lower, watermark};
@@ -108,7 +109,12 @@ impl ScriptSession {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { catalog: &self.catalog, connectors: &self.connectors, session: &self.session }
+        Context {
+            catalog: &self.catalog,
+            connectors: &self.connectors,
+            session: &self.session,
+            home: None,
+        }
     }
 
     fn statement(&mut self, statement: Statement, source: &Arc<SourceText>) -> SqlResult<()> {
@@ -116,26 +122,15 @@ impl ScriptSession {
         match statement.kind {
             StatementKind::CreateTable(ddl) => self.create_table(&ddl, source, span),
             StatementKind::CreateView { name, columns, query, or_replace, if_not_exists } => {
-                let key = name.last().value.clone();
                 if !self.may_create(&name, or_replace, if_not_exists)? {
                     return Ok(());
                 }
-                let rel = bind_query(self.context(), &query)?;
-                if !columns.is_empty() && columns.len() != rel.fields.len() {
-                    let message = format!(
-                        "{} column names are given, the query has {} columns",
-                        columns.len(),
-                        rel.fields.len()
-                    );
-                    return Err(SqlError::new(message, name.span()));
-                }
-                let text = slice(source, query.span);
                 let columns = columns.into_iter().map(|c| c.value).collect();
-                let view = View { name: key.clone(), columns, query, text };
-                self.catalog.insert(key, Object::View(Arc::new(view)));
-                Ok(())
+                self.put_view(&name, columns, query, source)
             }
             StatementKind::Drop { view, name, if_exists } => self.drop(view, &name, if_exists),
+            StatementKind::Alter(alter) => self.alter(*alter, source, span),
+            StatementKind::Namespace(statement) => self.namespace(statement),
             StatementKind::CreateFunction(function) => self.create_function(&function),
             StatementKind::DropFunction { name, if_exists } => self.drop_function(&name, if_exists),
             StatementKind::Insert(insert) => self.insert(&insert, source, span),
@@ -170,14 +165,22 @@ impl ScriptSession {
                 let lines = show::describe(self.context(), self.object(&name)?, None)?;
                 self.text(lines)
             }
+            StatementKind::DescribeCatalog { name, extended } => {
+                let lines = self.describe_catalog(&name, extended)?;
+                self.text(lines)
+            }
             StatementKind::Use { catalog, name } => self.use_default(catalog, &name),
         }
     }
 
     fn show(&mut self, show: &Show) -> SqlResult<()> {
         let lines = match show {
-            Show::Tables(like) => show::names(&self.catalog, false, like.as_ref())?,
-            Show::Views(like) => show::names(&self.catalog, true, like.as_ref())?,
+            Show::Tables(database, like) => {
+                show::names(self.shown_database(database.as_ref())?, false, like.as_ref())?
+            }
+            Show::Views(database, like) => {
+                show::names(self.shown_database(database.as_ref())?, true, like.as_ref())?
+            }
             Show::Columns(name, like) => {
                 show::describe(self.context(), self.object(name)?, like.as_ref())?
             }
@@ -193,21 +196,9 @@ impl ScriptSession {
                 Object::View(view) => view.to_sql().lines().map(str::to_owned).collect(),
                 Object::Table(_) => return Err(is_a("table", "SHOW CREATE TABLE", name.last())),
             },
-            Show::Catalog => vec![DEFAULT_CATALOG.to_owned()],
-            Show::Database => vec![DEFAULT_DATABASE.to_owned()],
+            other => self.show_namespaces(other)?,
         };
         self.text(lines)
-    }
-
-    /// There is one catalog with one database, and they are in use.
-    fn use_default(&mut self, catalog: bool, name: &ast::ObjectName) -> SqlResult<()> {
-        let (what, wanted) =
-            if catalog { ("catalog", DEFAULT_CATALOG) } else { ("database", DEFAULT_DATABASE) };
-        if name.last().value == wanted {
-            return Ok(());
-        }
-        Err(SqlError::new(format!("unknown {what} '{}'", name.last().value), name.span())
-            .with_hint(format!("there is {wanted} only")))
     }
 
     fn text(&mut self, lines: Vec<String>) -> SqlResult<()> {
@@ -230,7 +221,7 @@ impl ScriptSession {
 
     fn object(&self, name: &ast::ObjectName) -> SqlResult<&Object> {
         let last = name.last();
-        self.catalog.get(&last.value).ok_or_else(|| {
+        self.context().object(name).ok_or_else(|| {
             let error = SqlError::new(format!("unknown table '{}'", last.value), name.span());
             let names = self.catalog.iter().map(|(n, _)| n);
             match mainstem_core::options::nearest(&last.value, names) {
@@ -247,7 +238,8 @@ impl ScriptSession {
         or_replace: bool,
         if_not_exists: bool,
     ) -> SqlResult<bool> {
-        let exists = self.catalog.get(&name.last().value).is_some();
+        self.writable_namespace(name)?;
+        let exists = self.context().object(name).is_some();
         match (exists, or_replace, if_not_exists) {
             (false, ..) | (true, true, _) => Ok(true),
             (true, false, true) => Ok(false),
@@ -268,26 +260,67 @@ impl ScriptSession {
         if !self.may_create(&ddl.name, ddl.or_replace, ddl.if_not_exists)? {
             return Ok(());
         }
-        let name = ddl.name.last().value.clone();
         if ddl.query.is_none() {
-            let table = Arc::new(bind_create_table(self.context(), ddl, &source.text)?);
-            self.catalog.insert(name, Object::Table(table));
+            let table = bind_create_table(self.context(), ddl, &source.text)?;
+            self.put_table(&ddl.name, table);
             return Ok(());
         }
         let (table, rel) = bind_create_as(self.context(), ddl, &source.text)?;
-        let table = Arc::new(table);
-        self.catalog.insert(name, Object::Table(Arc::clone(&table)));
+        let table = self.put_table(&ddl.name, table);
         let options = table.options.clone();
         let output = Output { rel, target: Some((table, options)), span };
         self.pending.push((output, Arc::clone(source)));
         self.flush_if_sync()
     }
 
+    /// Puts a table where its name says.
+    fn put_table(&mut self, name: &ast::ObjectName, mut table: Table) -> Arc<Table> {
+        let (namespace, object) = self.catalog.place(name, None);
+        table.name = namespace.qualified(&object);
+        table.namespace = namespace.clone();
+        let table = Arc::new(table);
+        self.catalog.insert(&namespace, object, Object::Table(Arc::clone(&table)));
+        table
+    }
+
+    /// Puts a view where its name says, if its query can be bound.
+    fn put_view(
+        &mut self,
+        name: &ast::ObjectName,
+        columns: Vec<String>,
+        query: ast::Query,
+        source: &Arc<SourceText>,
+    ) -> SqlResult<()> {
+        let rel = bind_query(self.context(), &query)?;
+        if !columns.is_empty() && columns.len() != rel.fields.len() {
+            let message = format!(
+                "{} column names are given, the query has {} columns",
+                columns.len(),
+                rel.fields.len()
+            );
+            return Err(SqlError::new(message, name.span()));
+        }
+        let text = slice(source, query.span);
+        let (namespace, object) = self.catalog.place(name, None);
+        let home = self.catalog.current().clone();
+        let view = View {
+            name: object.clone(),
+            namespace: namespace.clone(),
+            home,
+            columns,
+            query,
+            text,
+        };
+        self.catalog.insert(&namespace, object, Object::View(Arc::new(view)));
+        Ok(())
+    }
+
     fn drop(&mut self, view: bool, name: &ast::ObjectName, if_exists: bool) -> SqlResult<()> {
         let last = name.last();
-        match (self.catalog.get(&last.value), view) {
+        match (self.context().object(name), view) {
             (Some(Object::View(_)), true) | (Some(Object::Table(_)), false) => {
-                self.catalog.remove(&last.value);
+                let (namespace, object) = self.catalog.place(name, None);
+                self.catalog.remove(&namespace, &object);
                 Ok(())
             }
             (Some(_), _) => {

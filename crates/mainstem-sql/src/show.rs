@@ -3,26 +3,31 @@
 
 use crate::ast::LikePattern;
 use crate::bind::{Context, bind_query};
-use crate::catalog::{Catalog, ColumnSource, Object, Table};
+use crate::catalog::{ColumnSource, Database, Object, Table};
 use crate::error::SqlResult;
 use crate::operators::like_matches;
 use crate::rel::TimeAttribute;
 
-fn wanted(name: &str, like: Option<&LikePattern>) -> SqlResult<bool> {
+/// Whether LIKE lets the name through.
+pub(crate) fn wanted(name: &str, like: Option<&LikePattern>) -> SqlResult<bool> {
     let Some(like) = like else { return Ok(true) };
-    Ok(like_matches(name, &like.pattern.value)
+    let (name, pattern) = match like.any_case {
+        true => (name.to_uppercase(), like.pattern.value.to_uppercase()),
+        false => (name.to_owned(), like.pattern.value.clone()),
+    };
+    Ok(like_matches(&name, &pattern)
         .map_err(|e| crate::error::SqlError::from_core(&e, like.pattern.span))?
         != like.negated)
 }
 
 /// The names of tables and views, or of views alone.
 pub(crate) fn names(
-    catalog: &Catalog,
+    database: &Database,
     views: bool,
     like: Option<&LikePattern>,
 ) -> SqlResult<Vec<String>> {
     let mut lines = Vec::new();
-    for (name, object) in catalog.iter() {
+    for (name, object) in database.iter() {
         if (!views || matches!(object, Object::View(_))) && wanted(name, like)? {
             lines.push(name.to_owned());
         }
@@ -39,7 +44,8 @@ pub(crate) fn describe(
     let mut rows = match object {
         Object::Table(table) => (0..table.columns.len()).map(|i| table_row(table, i)).collect(),
         Object::View(view) => {
-            let rel = bind_query(context, &view.query)?;
+            let inside = Context { home: Some(&view.home), ..context };
+            let rel = bind_query(inside, &view.query)?;
             let row = |(i, field): (usize, &crate::rel::RelField)| {
                 let name = view.columns.get(i).unwrap_or(&field.name).clone();
                 let null = boolean(field.data_type.nullable);

@@ -117,7 +117,7 @@ fn distribution_sql(def: &DistributionDef) -> String {
 /// A table that a statement names, and no view.
 pub(super) fn find_source(context: Context<'_>, name: &ObjectName) -> SqlResult<Arc<Table>> {
     let last = name.last();
-    match context.catalog.get(&last.value) {
+    match context.object(name) {
         Some(Object::Table(table)) => Ok(Arc::clone(table)),
         Some(Object::View(_)) => {
             Err(SqlError::new(format!("'{}' is a view", last.value), name.span()))

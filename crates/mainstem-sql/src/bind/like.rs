@@ -182,8 +182,12 @@ fn leave_out_columns(mut table: Table, rules: &Rules, span: Span) -> SqlResult<T
     };
     if let Some(Watermark { column, expr, text, of_source }) = table.watermark.take() {
         let user = "the watermark";
-        table.watermark =
-            Some(Watermark { column: place(user, column)?, expr: moved(user, &expr)?, text, of_source });
+        table.watermark = Some(Watermark {
+            column: place(user, column)?,
+            expr: moved(user, &expr)?,
+            text,
+            of_source,
+        });
     }
     let indices = |user: &str, old: &[usize]| {
         old.iter().map(|&c| place(user, c)).collect::<SqlResult<Vec<_>>>()

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod aggregate_call;
+mod alter;
 mod attach;
 mod call;
 mod changelog;
@@ -35,6 +36,7 @@ mod using;
 mod values;
 mod window;
 
+pub use alter::bind_alter_table;
 pub use create_as::bind_create_as;
 pub use ddl::bind_create_table;
 pub use function::bind_create_function;
@@ -42,7 +44,7 @@ pub use insert::bind_insert;
 pub(crate) use query::{conjunction, conjuncts};
 pub(crate) use time_join::moved;
 
-use crate::catalog::{Catalog, ConnectorCatalog};
+use crate::catalog::{Catalog, ConnectorCatalog, Namespace, Object};
 use crate::error::{SqlError, SqlResult};
 use crate::rel::{Rel, RelField};
 use crate::session::Session;
@@ -60,6 +62,15 @@ pub struct Context<'a> {
     pub connectors: &'a ConnectorCatalog,
     /// Settings.
     pub session: &'a Session,
+    /// Where names without qualifiers are, if not in what is in use: in a view.
+    pub home: Option<&'a Namespace>,
+}
+
+impl<'a> Context<'a> {
+    /// The table or view of that name.
+    pub(crate) fn object(&self, name: &crate::ast::ObjectName) -> Option<&'a Object> {
+        self.catalog.get(name, self.home)
+    }
 }
 
 /// Binds queries; knows the WITH clauses around them.

@@ -207,7 +207,7 @@ impl<'a> Binder<'a> {
         {
             return Ok(rel.clone());
         }
-        match self.context.catalog.get(&last.value) {
+        match self.context.object(name) {
             Some(Object::Table(table)) => {
                 if !hints.iter().any(|(key, _)| key.value == "connector") {
                     check_usable(self.context, table, name.span())?;
@@ -215,16 +215,17 @@ impl<'a> Binder<'a> {
                 Ok(scan(table, hints))
             }
             Some(Object::View(view)) => {
-                let view = Arc::clone(view);
                 if self.view_depth >= VIEW_DEPTH_MAX {
                     let message = format!("views nest deeper than {VIEW_DEPTH_MAX} levels");
                     return Err(SqlError::new(message, last.span));
                 }
                 let hidden = std::mem::take(&mut self.ctes);
                 let scope = self.scope.take();
+                let home = self.context.home.replace(&view.home);
                 self.view_depth += 1;
                 let rel = self.query(&view.query);
                 self.view_depth -= 1;
+                self.context.home = home;
                 self.ctes = hidden;
                 self.scope = scope;
                 let names: Vec<Ident> = view

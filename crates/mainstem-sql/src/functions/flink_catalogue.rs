@@ -339,6 +339,15 @@ pub static CATALOGUE: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The names that can be called, for SHOW FUNCTIONS; some are listed under two headings.
+pub(crate) fn callable() -> impl Iterator<Item = &'static str> {
+    let is_name = |name: &&str| {
+        name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let runs = |name: &&str| REFUSED.iter().all(|(refused, ..)| refused != name);
+    documented().map(|(_, name)| name).filter(is_name).filter(runs)
+}
+
 /// What does not run here: the function, why, and what to do instead.
 pub static REFUSED: &[(&str, &str, &str)] = &[
     (

@@ -13,7 +13,7 @@ impl Parser {
     /// Behind CREATE [OR REPLACE] [TEMPORARY] FUNCTION.
     pub(super) fn create_function(&mut self, or_replace: bool) -> SqlResult<StatementKind> {
         let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
-        let name = self.table_name()?;
+        let name = self.function_name()?;
         if !self.is_symbol("(") {
             return Err(foreign("a function that is a class or a file", self.span()));
         }
@@ -70,7 +70,7 @@ impl Parser {
     /// Behind DROP [TEMPORARY] FUNCTION.
     pub(super) fn drop_function(&mut self) -> SqlResult<StatementKind> {
         let if_exists = self.if_exists();
-        Ok(StatementKind::DropFunction { if_exists, name: self.table_name()? })
+        Ok(StatementKind::DropFunction { if_exists, name: self.function_name()? })
     }
 }
 

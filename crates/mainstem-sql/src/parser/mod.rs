@@ -5,12 +5,14 @@
 //! OVER and WINDOW clauses, `types` types.
 
 mod aggregate;
+mod alter;
 mod expr;
 mod function;
 mod grouping;
 mod match_recognize;
 mod over;
 mod query;
+mod show;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -276,8 +278,18 @@ impl Parser {
         Ok(ObjectName(parts))
     }
 
-    /// The name of a table or view, in the one catalog and database.
+    /// The name of a table or view: `[[catalog.]database.]name`.
     fn table_name(&mut self) -> SqlResult<ObjectName> {
+        let name = self.object_name()?;
+        match name.0.len() {
+            1..=3 => Ok(name),
+            _ => Err(SqlError::new("a name has at most three parts", name.span())
+                .with_hint("write catalog.database.table")),
+        }
+    }
+
+    /// The name of a function, which belongs to the session.
+    fn function_name(&mut self) -> SqlResult<ObjectName> {
         let name = self.object_name()?;
         check_qualifiers(&name.0[..name.0.len() - 1])?;
         Ok(name)
@@ -355,7 +367,7 @@ fn check_qualifiers(qualifiers: &[Ident]) -> SqlResult<()> {
         let (what, wanted) = known.get(i).copied().unwrap_or(("qualifier", ""));
         if part.value != wanted {
             return Err(SqlError::new(format!("unknown {what} '{}'", part.value), part.span)
-                .with_hint(format!("there is {DEFAULT_CATALOG}.{DEFAULT_DATABASE} only")));
+                .with_hint("functions belong to the session: leave out what stands before the name"));
         }
     }
     Ok(())

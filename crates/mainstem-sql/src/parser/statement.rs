@@ -1,9 +1,9 @@
 //! Statements: DDL, INSERT, statement sets, SET, SHOW, DESCRIBE, EXPLAIN.
 
-use super::{Parser, check_qualifiers};
+use super::Parser;
 use crate::ast::{
     ColumnDef, ColumnKind, CreateTable, DistributionDef, Expr, ExprKind, Ident, Insert, LikeClause,
-    LikePattern, PrimaryKeyDef, Query, Show, Statement, StatementKind, StringLiteral, WatermarkDef,
+    ObjectName, PrimaryKeyDef, Query, Statement, StatementKind, StringLiteral, WatermarkDef,
 };
 use crate::error::{SqlError, SqlResult};
 use crate::lexer::TokenKind;
@@ -38,11 +38,8 @@ impl Parser {
                 Ok(StatementKind::Reset { key })
             }
             "SHOW" => self.show(),
-            "DESCRIBE" | "DESC" => {
-                self.advance();
-                self.take_word("EXTENDED");
-                Ok(StatementKind::Describe(self.table_name()?))
-            }
+            "DESCRIBE" | "DESC" => self.describe(),
+            "ALTER" => self.alter(),
             "EXPLAIN" => self.explain(),
             "USE" => self.use_statement(),
             _ => Err(self.refuse_statement(&word)),
@@ -50,13 +47,38 @@ impl Parser {
     }
 
     fn refuse_statement(&self, word: &str) -> SqlError {
-        const FLINK_ONLY: &[&str] = &[
-            "ALTER", "ANALYZE", "CALL", "DELETE", "LOAD", "STOP", "TRUNCATE", "UNLOAD", "UPDATE",
-            "ADD", "REMOVE", "COMPILE", "MERGE",
+        const FLINK_ONLY: &[&str] = &["STOP", "COMPILE", "MERGE"];
+        // Flink refuses them too, over streams or in its own catalog.
+        const REFUSED: &[(&str, &str, &str)] = &[
+            ("UPDATE", "UPDATE does not run over streams", CHANGES),
+            ("DELETE", "DELETE does not run over streams", CHANGES),
+            ("TRUNCATE", "TRUNCATE TABLE does not run over streams", CHANGES),
+            (
+                "ANALYZE",
+                "ANALYZE TABLE does not run over streams",
+                "leave it out: no plan here depends on statistics",
+            ),
+            (
+                "CALL",
+                "there are no procedures",
+                "they come with catalogs of other systems; mainstem deploy runs them on Flink",
+            ),
+            ("LOAD", "modules are Java classes", "mainstem deploy runs it on Flink"),
+            ("UNLOAD", "modules are Java classes", "mainstem deploy runs it on Flink"),
+            (
+                "ADD",
+                "jars are not loaded",
+                "functions are written in SQL: CREATE FUNCTION f(a INT) RETURN a + 1",
+            ),
+            ("REMOVE", "jars are not loaded", "leave it out"),
         ];
+        const CHANGES: &str = "INSERT the changed rows into a table with PRIMARY KEY, or write to the system that has the table";
+        if let Some((_, message, hint)) = REFUSED.iter().find(|(known, ..)| *known == word) {
+            return SqlError::new(*message, self.span()).with_hint(*hint);
+        }
         const KNOWN: &[&str] = &[
-            "SELECT", "CREATE", "DROP", "INSERT", "EXECUTE", "SET", "RESET", "SHOW", "DESCRIBE",
-            "EXPLAIN", "WITH", "VALUES",
+            "SELECT", "CREATE", "ALTER", "DROP", "INSERT", "EXECUTE", "SET", "RESET", "SHOW",
+            "DESCRIBE", "EXPLAIN", "WITH", "VALUES",
         ];
         if FLINK_ONLY.contains(&word) {
             return SqlError::unsupported(format!("the statement {word}"), self.span());
@@ -115,61 +137,6 @@ impl Parser {
         Ok(StatementKind::Set { key: Some((key, value)) })
     }
 
-    fn show(&mut self) -> SqlResult<StatementKind> {
-        self.advance();
-        let show = if self.take_word("TABLES") {
-            self.of_default_database()?;
-            Show::Tables(self.like_pattern()?)
-        } else if self.take_word("VIEWS") {
-            self.of_default_database()?;
-            Show::Views(self.like_pattern()?)
-        } else if self.take_word("COLUMNS") {
-            if !self.take_word("FROM") {
-                self.expect_word("IN")?;
-            }
-            Show::Columns(self.table_name()?, self.like_pattern()?)
-        } else if self.take_words(&["CREATE", "TABLE"]) {
-            Show::CreateTable(self.table_name()?)
-        } else if self.take_words(&["CREATE", "VIEW"]) {
-            Show::CreateView(self.table_name()?)
-        } else if self.take_words(&["CURRENT", "CATALOG"]) || self.take_word("CATALOGS") {
-            Show::Catalog
-        } else if self.take_words(&["CURRENT", "DATABASE"]) || self.take_word("DATABASES") {
-            Show::Database
-        } else {
-            let known = "TABLES, VIEWS, COLUMNS, CREATE TABLE, CREATE VIEW, CATALOGS, DATABASES, \
-                         CURRENT CATALOG or CURRENT DATABASE";
-            return Err(self.expected(known));
-        };
-        Ok(StatementKind::Show(show))
-    }
-
-    /// `FROM db` or `IN db`, as far as there is such a database.
-    fn of_default_database(&mut self) -> SqlResult<()> {
-        if !self.take_word("FROM") && !self.take_word("IN") {
-            return Ok(());
-        }
-        let name = self.object_name()?;
-        check_qualifiers(&name.0)
-    }
-
-    fn like_pattern(&mut self) -> SqlResult<Option<LikePattern>> {
-        let negated = self.take_words(&["NOT", "LIKE"]);
-        if !negated && !self.take_word("LIKE") {
-            return Ok(None);
-        }
-        Ok(Some(LikePattern { negated, pattern: self.string()? }))
-    }
-
-    fn use_statement(&mut self) -> SqlResult<StatementKind> {
-        self.advance();
-        if self.is_word("MODULES") {
-            return Err(SqlError::unsupported("USE MODULES", self.span()));
-        }
-        let catalog = self.take_word("CATALOG");
-        Ok(StatementKind::Use { catalog, name: self.object_name()? })
-    }
-
     pub(super) fn if_exists(&mut self) -> bool {
         self.take_words(&["IF", "EXISTS"])
     }
@@ -177,6 +144,9 @@ impl Parser {
     fn drop_statement(&mut self) -> SqlResult<StatementKind> {
         self.advance();
         self.take_word("TEMPORARY");
+        if self.is_word("CATALOG") || self.is_word("DATABASE") {
+            return self.drop_namespace();
+        }
         if self.take_word("FUNCTION") {
             return self.drop_function();
         }
@@ -197,22 +167,8 @@ impl Parser {
         if self.take_word("TABLE") {
             let if_not_exists = self.take_words(&["IF", "NOT", "EXISTS"]);
             let name = self.table_name()?;
-            let mut table = CreateTable {
-                name,
-                or_replace,
-                temporary,
-                if_not_exists,
-                columns: Vec::new(),
-                column_order: Vec::new(),
-                watermark: None,
-                primary_key: None,
-                comment: None,
-                distribution: None,
-                partitioned_by: Vec::new(),
-                like: None,
-                options: Vec::new(),
-                query: None,
-            };
+            let mut table =
+                CreateTable { or_replace, temporary, if_not_exists, ..Self::new_table(name) };
             if self.is_symbol("(") && self.is_list_of_names() {
                 table.column_order = self.parenthesized(Self::ident)?;
             } else if self.take_symbol("(") {
@@ -236,10 +192,9 @@ impl Parser {
             Ok(StatementKind::CreateView { name, columns, query, or_replace, if_not_exists })
         } else if self.take_word("FUNCTION") {
             self.create_function(or_replace)
-        } else if ["CATALOG", "DATABASE", "SYSTEM", "MODEL", "MATERIALIZED"]
-            .iter()
-            .any(|w| self.is_word(w))
-        {
+        } else if self.is_word("CATALOG") || self.is_word("DATABASE") {
+            self.create_namespace()
+        } else if ["SYSTEM", "MODEL", "MATERIALIZED"].iter().any(|w| self.is_word(w)) {
             let what = self.any_word()?;
             Err(SqlError::unsupported(format!("CREATE {}", what.value.to_uppercase()), what.span))
         } else {
@@ -247,20 +202,45 @@ impl Parser {
         }
     }
 
+    /// A declaration with nothing in it.
+    pub(super) fn new_table(name: ObjectName) -> CreateTable {
+        CreateTable {
+            name,
+            or_replace: false,
+            temporary: false,
+            if_not_exists: false,
+            columns: Vec::new(),
+            column_order: Vec::new(),
+            watermark: None,
+            primary_key: None,
+            comment: None,
+            distribution: None,
+            partitioned_by: Vec::new(),
+            like: None,
+            options: Vec::new(),
+            query: None,
+        }
+    }
+
+    pub(super) fn watermark(&mut self, table: &mut CreateTable) -> SqlResult<()> {
+        let start = self.span();
+        self.at += 2;
+        let mut column = vec![self.ident()?];
+        while self.take_symbol(".") {
+            column.push(self.any_word()?);
+        }
+        self.expect_word("AS")?;
+        let expr = self.expr()?;
+        match table.watermark.replace(WatermarkDef { column, expr }) {
+            Some(_) => Err(SqlError::new("a table has one watermark", start)),
+            None => Ok(()),
+        }
+    }
+
     fn table_elements(&mut self, table: &mut CreateTable) -> SqlResult<()> {
         loop {
             if self.is_words(&["WATERMARK", "FOR"]) {
-                let start = self.span();
-                self.at += 2;
-                let mut column = vec![self.ident()?];
-                while self.take_symbol(".") {
-                    column.push(self.any_word()?);
-                }
-                self.expect_word("AS")?;
-                let expr = self.expr()?;
-                if table.watermark.replace(WatermarkDef { column, expr }).is_some() {
-                    return Err(SqlError::new("a table has one watermark", start));
-                }
+                self.watermark(table)?;
             } else if self.is_words(&["PRIMARY", "KEY"]) || self.is_word("CONSTRAINT") {
                 self.primary_key(table)?;
             } else {
@@ -276,7 +256,7 @@ impl Parser {
         }
     }
 
-    fn primary_key(&mut self, table: &mut CreateTable) -> SqlResult<()> {
+    pub(super) fn primary_key(&mut self, table: &mut CreateTable) -> SqlResult<()> {
         let start = self.span();
         let name = if self.take_word("CONSTRAINT") { Some(self.ident()?) } else { None };
         self.expect_word("PRIMARY")?;
@@ -296,7 +276,7 @@ impl Parser {
             ))
     }
 
-    fn column_def(&mut self, table: &mut CreateTable) -> SqlResult<ColumnDef> {
+    pub(super) fn column_def(&mut self, table: &mut CreateTable) -> SqlResult<ColumnDef> {
         let name = self.ident()?;
         if self.take_word("AS") {
             let expr = self.expr()?;
@@ -330,7 +310,7 @@ impl Parser {
     fn table_clauses(&mut self, table: &mut CreateTable) -> SqlResult<()> {
         table.comment = self.column_comment()?;
         if self.is_word("DISTRIBUTED") {
-            table.distribution = Some(self.distribution()?);
+            table.distribution = Some(self.distribution("DISTRIBUTED")?);
         }
         if self.take_words(&["PARTITIONED", "BY"]) {
             table.partitioned_by = self.parenthesized(Self::ident)?;
@@ -355,9 +335,9 @@ impl Parser {
         self.is_name_at(at) && self.is_symbol_at(at + 1, ")")
     }
 
-    fn distribution(&mut self) -> SqlResult<DistributionDef> {
+    pub(super) fn distribution(&mut self, word: &str) -> SqlResult<DistributionDef> {
         let start = self.span();
-        self.expect_word("DISTRIBUTED")?;
+        self.expect_word(word)?;
         let (mut kind, mut columns) = (None, Vec::new());
         let by = self.take_word("BY");
         if by {
@@ -478,7 +458,7 @@ impl Parser {
     }
 
     /// `column = literal`.
-    fn partition_value(&mut self) -> SqlResult<(Ident, Expr)> {
+    pub(super) fn partition_value(&mut self) -> SqlResult<(Ident, Expr)> {
         let column = self.ident()?;
         self.expect_symbol("=")?;
         let value = self.expr()?;

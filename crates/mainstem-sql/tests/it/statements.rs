@@ -142,7 +142,7 @@ fn statements_are_answered_as_flink_does() {
                 _ => {}
             }
             let declares =
-                ["CREATE", "REPLACE", "DROP", "ALTER"].iter().any(|w| statement.starts_with(w));
+                ["CREATE", "REPLACE", "DROP", "ALTER", "USE"].iter().any(|w| statement.starts_with(w));
             if declares && ours(&done, statement).is_ok() {
                 done.push(statement);
             }
