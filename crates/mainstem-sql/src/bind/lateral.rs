@@ -69,12 +69,17 @@ impl Binder<'_> {
         let mut pulled = correlation.pull(right, true)?;
         let on = condition.filter(|_| is_left);
         if let Some(on) = on {
-            if pulled.always || has_subquery(on) {
-                let what = if pulled.always { "of an aggregate" } else { "with a sub-query" };
-                return Err(refuse_condition(on, what));
+            if has_subquery(on) {
+                return Err(refuse_condition(on, "with a sub-query"));
             }
             let seen: Vec<RelField> = left.fields.iter().chain(&fields).cloned().collect();
             let condition = self.expressions(&seen).condition(on, "ON")?;
+            if pulled.always {
+                let correlation = Correlation { session, depth, span: query.span, outer: None };
+                let width = left.fields.len();
+                let rel = joined(correlation, left, pulled, &fields, is_left)?;
+                return self.shown_where(rel, width, &condition, on.span);
+            }
             // What the query says of its left side it says as of a query around it.
             let width = left.fields.len();
             let outputs = pulled.outputs.clone();
@@ -94,6 +99,26 @@ impl Binder<'_> {
             Some(on) => self.restricted(rel, on, "ON"),
             None => Ok(rel),
         }
+    }
+}
+
+impl Binder<'_> {
+    /// `rel` with the columns from `width` on NULL where `condition` does not hold.
+    fn shown_where(&self, rel: Rel, width: usize, condition: &Bound, span: Span) -> SqlResult<Rel> {
+        let binder = self.expressions(&[]);
+        let mut fields = rel.fields.clone();
+        let mut exprs = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter_mut().enumerate() {
+            let column = Bound::column(at, field.data_type.clone());
+            if at < width {
+                exprs.push(column);
+                continue;
+            }
+            field.data_type.nullable = true;
+            let nothing = Bound::null(&field.data_type);
+            exprs.push(binder.case_of(vec![(condition.clone(), column)], nothing, span)?);
+        }
+        Ok(Rel { kind: RelKind::Project { input: Box::new(rel), exprs }, fields })
     }
 }
 

@@ -112,13 +112,16 @@ impl<'a> Binder<'a> {
         let input_fields = input.fields.clone();
         let mut written = written_items(select);
         written.extend(&select.having);
-        let (mut inside, outside) = subqueries_by_place(&written);
+        let (mut inside, mut outside) = subqueries_by_place(&written);
         let of_keys = subqueries_of_keys(select);
         if !of_keys.is_empty() {
             // What is written in the select list may be a key, too.
-            inside.extend(of_keys.into_iter().chain(outside.iter().cloned()));
+            inside.extend(of_keys.iter().chain(&outside).cloned());
         }
         let around = self.bound_subqueries(&inside, &input_fields)?;
+        if let Some(subqueries) = &around.subqueries {
+            outside.retain(|(own, _)| !of_keys.iter().any(|(key, _)| subqueries.equal(*own, *key)));
+        }
         let (grouping, window) = self.grouping(select, &input_fields, around)?;
         let scope = grouping.scope();
         let grouping = RefCell::new(grouping);
@@ -159,7 +162,9 @@ impl<'a> Binder<'a> {
             TableRef::Function { name, args, alias, lateral: _, span } => {
                 let upper = name.value.to_ascii_uppercase();
                 let rel = match upper.as_str() {
-                    "FROM_CHANGELOG" | "TO_CHANGELOG" => self.changelog_function(name, args, *span)?,
+                    "FROM_CHANGELOG" | "TO_CHANGELOG" => {
+                        self.changelog_function(name, args, *span)?
+                    }
                     _ => self.window_function(name, args, *span)?,
                 };
                 self.aliased(rel, alias.as_ref(), None)

@@ -3,7 +3,6 @@
 //! Invariant: a name is looked for in the own FROM first, then outwards, query by query; the first that has it wins.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::expr::ExprBinder;
@@ -81,24 +80,28 @@ pub(super) enum Test {
 }
 
 impl Subqueries {
-    /// NULL may be answered with FALSE by these uses, and by no other.
-    pub(super) fn null_is_false_for(&self, uses: BTreeSet<usize>) {
-        for (n, used) in self.used.borrow_mut().iter_mut().enumerate() {
-            used.null_is_false = uses.contains(&n);
-        }
+    /// True if two of them ask for the same.
+    fn same(&self, a: usize, b: usize) -> bool {
+        let text = |index: usize| format!("{:?}", self.bound[index].1);
+        text(a) == text(b)
+    }
+
+    /// The same for those that stand at `a` and `b`.
+    pub(super) fn equal(&self, a: Span, b: Span) -> bool {
+        let place = |span: Span| self.bound.iter().position(|(own, _)| *own == span);
+        place(a).zip(place(b)).is_some_and(|(a, b)| self.same(a, b))
     }
 
     /// The number of a use; an equal one of an equal sub-query is the same.
     pub(super) fn usage(&self, new: Used) -> usize {
         let mut used = self.used.borrow_mut();
-        let text = |index: usize| format!("{:?}", self.bound[index].1);
         let texts = |operands: &[Bound]| -> Vec<String> {
             operands.iter().map(Bound::fingerprint).collect()
         };
         let same = |old: &Used| {
             old.test == new.test
                 && texts(&old.operands) == texts(&new.operands)
-                && (old.index == new.index || text(old.index) == text(new.index))
+                && (old.index == new.index || self.same(old.index, new.index))
         };
         used.iter().position(same).unwrap_or_else(|| {
             used.push(new);

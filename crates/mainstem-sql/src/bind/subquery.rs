@@ -181,26 +181,31 @@ fn sole_test(part: &Bound) -> Option<(usize, bool)> {
     }
 }
 
-/// The sub-queries of which conditions, by AND and OR alone, ask no more than whether they are TRUE.
-fn only_asked_for_true(parts: &[Bound]) -> BTreeSet<usize> {
-    fn visit(part: &Bound, conditions: &mut BTreeSet<usize>, values: &mut BTreeSet<usize>) {
-        match &part.kind {
+/// The sub-queries of which `exprs` ask no more than whether they are TRUE: as conditions of CASE or, if they are
+/// conditions themselves, by AND and OR alone.
+fn only_asked_for_true(exprs: &[Bound], are_conditions: bool) -> BTreeSet<usize> {
+    fn visit(expr: &Bound, is_condition: bool, found: &mut [BTreeSet<usize>; 2]) {
+        match &expr.kind {
             BoundKind::Reference(Reference::Subquery(n)) => {
-                conditions.insert(*n);
+                found[usize::from(is_condition)].insert(*n);
             }
             BoundKind::Logic(_, left, right) => {
-                visit(left, conditions, values);
-                visit(right, conditions, values);
+                visit(left, is_condition, found);
+                visit(right, is_condition, found);
             }
-            _ => {
-                let inside = &mut BTreeSet::new();
-                part.children().into_iter().for_each(|child| visit(child, inside, values));
-                values.append(inside);
+            BoundKind::Case { branches, otherwise } => {
+                for (condition, value) in branches {
+                    visit(condition, true, found);
+                    visit(value, is_condition, found);
+                }
+                visit(otherwise, is_condition, found);
             }
+            _ => expr.children().into_iter().for_each(|child| visit(child, false, found)),
         }
     }
-    let (mut conditions, mut values) = (BTreeSet::new(), BTreeSet::new());
-    parts.iter().for_each(|part| visit(part, &mut conditions, &mut values));
+    let mut found = [BTreeSet::new(), BTreeSet::new()];
+    exprs.iter().for_each(|expr| visit(expr, are_conditions, &mut found));
+    let [values, conditions] = found;
     &conditions - &values
 }
 
@@ -310,13 +315,13 @@ impl Binder<'_> {
         }
         let mut parts = Vec::new();
         conjuncts(condition.clone(), &mut parts);
-        subqueries.null_is_false_for(only_asked_for_true(&parts));
+        let null_is_false = only_asked_for_true(&parts, true);
         let answer = |n: usize| Bound {
             kind: BoundKind::Reference(Reference::Subquery(n)),
             data_type: TypeKind::Boolean.nullable(),
         };
         let asked = (0..subqueries.used.borrow().len()).map(answer).collect();
-        let (left, answers) = self.settled(left, asked, &around)?;
+        let (left, answers) = self.settled_where(left, asked, &around, &null_is_false)?;
         let more = left.fields.len() - width;
         let condition = condition.remap(&|c| if is_right(c) { c + more } else { c });
         let condition = condition.map_references(&|reference| match reference {
@@ -361,11 +366,9 @@ impl Binder<'_> {
                 _ => rest.push(part),
             }
         }
-        subqueries.null_is_false_for(only_asked_for_true(&rest));
         let width: Vec<usize> = (0..rel.fields.len()).collect();
-        let (rel, rest) = self.settled(rel, rest, around)?;
-        // The same sub-query may stand in the select list, too.
-        subqueries.null_is_false_for(BTreeSet::new());
+        let null_is_false = only_asked_for_true(&rest, true);
+        let (rel, rest) = self.settled_where(rel, rest, around, &null_is_false)?;
         Ok(match conjunction(rest) {
             Some(predicate) => filter(rel, predicate).select(&width),
             None => rel,
@@ -375,9 +378,21 @@ impl Binder<'_> {
     /// `exprs` without references for sub-queries, over `rel` with columns for them added.
     pub(super) fn settled(
         &self,
+        rel: Rel,
+        exprs: Vec<Bound>,
+        around: &Surroundings,
+    ) -> SqlResult<(Rel, Vec<Bound>)> {
+        let null_is_false = only_asked_for_true(&exprs, false);
+        self.settled_where(rel, exprs, around, &null_is_false)
+    }
+
+    /// The same; the uses `null_is_false` may be answered with FALSE for NULL.
+    fn settled_where(
+        &self,
         mut rel: Rel,
         exprs: Vec<Bound>,
         around: &Surroundings,
+        null_is_false: &BTreeSet<usize>,
     ) -> SqlResult<(Rel, Vec<Bound>)> {
         let Some(subqueries) = &around.subqueries else { return Ok((rel, exprs)) };
         let outer = rel.clone();
@@ -389,7 +404,8 @@ impl Binder<'_> {
                 e.any(&|e| matches!(e.kind, BoundKind::Reference(Reference::Subquery(m)) if m == n))
             };
             if exprs.iter().any(reads) {
-                let (joined, value) = attach.column(rel, used)?;
+                let used = Used { null_is_false: null_is_false.contains(&n), ..used.clone() };
+                let (joined, value) = attach.column(rel, &used)?;
                 rel = joined;
                 values[n] = Some(value);
             }

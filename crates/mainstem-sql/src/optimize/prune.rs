@@ -48,18 +48,7 @@ pub(super) fn prune(rel: Rel, wanted: &[usize]) -> Rel {
             let fields = wanted.iter().map(|&w| fields[w].clone()).collect();
             Rel { kind: RelKind::UnionAll { inputs }, fields }
         }
-        RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } => {
-            let width = input.fields.len();
-            let below = wanted.iter().copied().filter(|w| *w < width);
-            let needed: Vec<usize> =
-                below.chain([column]).collect::<BTreeSet<_>>().into_iter().collect();
-            let outputs: Vec<usize> = needed.iter().copied().chain(width..fields.len()).collect();
-            let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
-            let column = place_in(&needed)(column);
-            let input = Box::new(prune(*input, &needed));
-            let kind = RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer };
-            Rel { kind, fields: kept }.select(&places(wanted, &outputs))
-        }
+        kind @ RelKind::Unnest { .. } => unnest(kind, &fields, wanted),
         kind @ RelKind::Over { .. } => over(kind, &fields, wanted),
         kind @ RelKind::Rank { .. } => super::rank::prune(kind, &fields, wanted),
         kind @ RelKind::Join { .. } => join(kind, &fields, wanted),
@@ -247,6 +236,21 @@ fn over(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
     calls.iter_mut().for_each(|call| call.function.remap(&at));
     let input = Box::new(prune(*input, &needed));
     let kind = RelKind::Over { input, partition, order, time, calls };
+    Rel { kind, fields: kept }.select(&places(wanted, &outputs))
+}
+
+fn unnest(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
+    let RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } = kind else {
+        unreachable!("called for UNNEST only")
+    };
+    let width = input.fields.len();
+    let below = wanted.iter().copied().filter(|w| *w < width);
+    let needed: Vec<usize> = below.chain([column]).collect::<BTreeSet<_>>().into_iter().collect();
+    let outputs: Vec<usize> = needed.iter().copied().chain(width..fields.len()).collect();
+    let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
+    let column = place_in(&needed)(column);
+    let input = Box::new(prune(*input, &needed));
+    let kind = RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer };
     Rel { kind, fields: kept }.select(&places(wanted, &outputs))
 }
 
