@@ -50,6 +50,8 @@ pub struct Progress {
     pub late_rows: u64,
     /// Steps run.
     pub steps: u64,
+    /// The first step, counted from 1, of which rows wait for answers from outside; may be a step older than `steps`.
+    pub waiting_since: Option<u64>,
     /// Rows or groups in state; at most a second old.
     pub state_rows: usize,
     /// Memory in state; at most a second old.
@@ -74,6 +76,8 @@ struct WorkerCounters {
     state_bytes: AtomicUsize,
     /// Rows that wait for answers.
     waiting_rows: AtomicUsize,
+    /// The first step of which some wait; `u64::MAX`: none do.
+    waiting_since: AtomicU64,
     /// `i64::MAX`: none.
     next_timer_ms: AtomicI64,
     /// When the state was measured last.
@@ -111,6 +115,7 @@ impl Counters {
         let worker = || WorkerCounters {
             next_timer_ms: AtomicI64::new(i64::MAX),
             measured_ms: AtomicI64::new(i64::MIN),
+            waiting_since: AtomicU64::new(u64::MAX),
             ..WorkerCounters::default()
         };
         Self {
@@ -143,6 +148,8 @@ impl Counters {
         let timer = worker.next_timer_ms().unwrap_or(i64::MAX);
         counters.next_timer_ms.store(timer, Ordering::Release);
         counters.late_rows.store(worker.late_rows(), Ordering::Relaxed);
+        let since = worker.waiting_since().unwrap_or(u64::MAX);
+        counters.waiting_since.store(since, Ordering::Release);
         counters.waiting_rows.store(worker.waiting_rows(), Ordering::Release);
         let measured = counters.measured_ms.load(Ordering::Relaxed);
         if now_ms.saturating_sub(measured) >= MEASURE_MS {
@@ -225,6 +232,10 @@ impl Counters {
             sinks: self.sinks.iter().zip(outputs).map(sink).collect(),
             late_rows: self.workers.iter().map(|worker| get(&worker.late_rows)).sum(),
             steps: get(&self.steps),
+            waiting_since: (self.workers.iter())
+                .map(|worker| worker.waiting_since.load(Ordering::Acquire))
+                .min()
+                .filter(|&step| step != u64::MAX),
             state_rows: sum(|worker| &worker.state_rows),
             state_bytes: sum(|worker| &worker.state_bytes),
         }

@@ -335,6 +335,11 @@ impl Worker {
         self.lookups().map(RemoteLookup::waiting_rows).sum()
     }
 
+    /// The first step, counted from 1, of which rows wait for answers.
+    pub(crate) fn waiting_since(&self) -> Option<u64> {
+        self.lookups().filter_map(RemoteLookup::waiting_since).min()
+    }
+
     fn lookups(&self) -> impl Iterator<Item = &RemoteLookup> {
         self.instances.iter().filter_map(|instance| match instance {
             Instance::RemoteLookup(_, operator) => Some(operator),

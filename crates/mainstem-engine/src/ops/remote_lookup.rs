@@ -50,6 +50,8 @@ struct Waiting {
     /// By row.
     entries: Vec<u32>,
     next: usize,
+    /// The step, counted from 1, in which they came.
+    since: u64,
     /// The watermark once all of them are out.
     then: Watermark,
 }
@@ -66,6 +68,7 @@ pub(crate) struct RemoteLookup {
     /// By question.
     asked: BTreeMap<u64, Vec<u32>>,
     questions: u64,
+    steps: u64,
     /// The watermark that all rows before it have left behind.
     passed: Watermark,
 }
@@ -103,6 +106,7 @@ impl RemoteLookup {
             unasked: VecDeque::new(),
             asked: BTreeMap::new(),
             questions: 0,
+            steps: 0,
             passed: None,
         })
     }
@@ -114,13 +118,20 @@ impl RemoteLookup {
         batches: Vec<Batch>,
         cx: &StepContext,
     ) -> Result<Vec<Batch>> {
+        self.steps += 1;
         for answer in answers {
             self.learn(answer, cx)?;
         }
         for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
             let entries = self.entries_of(&batch, cx.now_ms)?;
             self.waiting_rows += batch.rows();
-            self.waiting.push_back(Waiting { batch, entries, next: 0, then: None });
+            self.waiting.push_back(Waiting {
+                batch,
+                entries,
+                next: 0,
+                since: self.steps,
+                then: None,
+            });
         }
         let mut output = Vec::new();
         self.emit(cx, &mut output)?;
@@ -159,6 +170,11 @@ impl RemoteLookup {
     /// Rows that wait for answers.
     pub(crate) fn waiting_rows(&self) -> usize {
         self.waiting_rows
+    }
+
+    /// The first step, counted from 1, of which rows wait.
+    pub(crate) fn waiting_since(&self) -> Option<u64> {
+        self.waiting.front().map(|waiting| waiting.since)
     }
 
     pub(crate) fn state_rows(&self) -> usize {

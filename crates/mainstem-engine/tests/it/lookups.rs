@@ -587,6 +587,7 @@ fn a_table_that_does_not_answer_stalls_the_input_and_a_stop_ends_it() {
         thread::yield_now();
     }
     assert!(block_on(lookup.next()).is_some());
+    assert!(running.progress().waiting_since.is_some());
     running.stop(false, false);
     running.join().unwrap();
     assert!(block_on(lookup.next()).is_none());

@@ -5,7 +5,9 @@
 //! A round goes through the pipeline once, from left to right:
 //! 1. note the positions of all readers, and how many bytes were offered to each port;
 //! 2. wait until the engine has decoded so many bytes, and then until the step that did it is over on all workers;
-//! 3. note how many items were encoded for each sink, and wait until each sink has flushed so many.
+//! 3. as often as there are tables that rows wait for, one after the other: wait until no row waits that came by now, and
+//!    then until the step that let the last one out is over;
+//! 4. note how many items were encoded for each sink, and wait until each sink has flushed so many.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,8 +78,10 @@ enum Phase {
     Resting,
     /// Until so many bytes of each source are decoded.
     Decoding(Vec<u64>),
-    /// Until so many steps are over.
-    Stepping(u64),
+    /// Until so many steps are over; then rows wait for answers up to so many times.
+    Stepping(u64, usize),
+    /// Until all rows of so many steps are answered.
+    Answering(u64, usize),
     /// Until so many items of each sink are flushed.
     Flushing(Vec<u64>),
 }
@@ -88,19 +92,22 @@ pub(super) struct Acknowledger {
     /// With the channel to the task that owns the source.
     sources: Vec<(Arc<SourceGauge>, watch::Sender<Positions>)>,
     sinks: Vec<Arc<SinkGauge>>,
+    /// Tables that are asked.
+    lookups: usize,
     /// Of this round.
     positions: Vec<Positions>,
     phase: Phase,
 }
 
 impl Acknowledger {
-    /// For the sources and sinks of a job, in the order of its plan.
+    /// For the sources and sinks of a job, in the order of its plan, and the number of its lookups.
     pub(super) fn new(
         sources: Vec<(Arc<SourceGauge>, watch::Sender<Positions>)>,
         sinks: Vec<Arc<SinkGauge>>,
+        lookups: usize,
     ) -> Self {
         let positions = vec![Positions::new(); sources.len()];
-        Self { sources, sinks, positions, phase: Phase::Resting }
+        Self { sources, sinks, lookups, positions, phase: Phase::Resting }
     }
 
     /// Goes as far as `progress` allows.
@@ -127,12 +134,20 @@ impl Acknowledger {
                 }
                 // The step that is running may hold the last of them; worker 0 counts a step when it is through
                 // with it, and all workers are when the next one is counted as well.
-                self.phase = Phase::Stepping(progress.steps + 2);
+                self.phase = Phase::Stepping(progress.steps + 2, self.lookups);
             }
-            Phase::Stepping(steps) => {
-                if progress.steps < *steps {
+            Phase::Stepping(steps, _) if progress.steps < *steps => return false,
+            Phase::Stepping(_, lookups @ 1..) => {
+                self.phase = Phase::Answering(progress.steps, lookups - 1);
+            }
+            Phase::Answering(steps, lookups) => {
+                if progress.waiting_since.is_some_and(|since| since <= *steps) {
                     return false;
                 }
+                // Rows may wait for the next table now, or be on their way to a sink in the step that is running.
+                self.phase = Phase::Stepping(progress.steps + 2, *lookups);
+            }
+            Phase::Stepping(_, 0) => {
                 let encoded = self.sinks.iter().map(|gauge| gauge.encoded.load(Ordering::Acquire));
                 self.phase = Phase::Flushing(encoded.collect());
             }
@@ -164,14 +179,15 @@ mod tests {
         sink: Arc<SinkGauge>,
         told: watch::Receiver<Positions>,
         acknowledger: Acknowledger,
+        waiting_since: Option<u64>,
     }
 
     fn world() -> World {
         let (source, sink) = (Arc::new(SourceGauge::default()), Arc::new(SinkGauge::default()));
         let (tell, told) = watch::channel(Positions::new());
         let sources = vec![(Arc::clone(&source), tell)];
-        let acknowledger = Acknowledger::new(sources, vec![Arc::clone(&sink)]);
-        World { source, sink, told, acknowledger }
+        let acknowledger = Acknowledger::new(sources, vec![Arc::clone(&sink)], 0);
+        World { source, sink, told, acknowledger, waiting_since: None }
     }
 
     impl World {
@@ -185,7 +201,9 @@ mod tests {
         fn after(&mut self, bytes: u64, steps: u64, flushed: u64) -> Option<u8> {
             self.sink.set_flushed(flushed);
             let source = SourceProgress { bytes, ..SourceProgress::default() };
-            let progress = Progress { sources: vec![source], steps, ..Progress::default() };
+            let waiting_since = self.waiting_since;
+            let progress =
+                Progress { sources: vec![source], steps, waiting_since, ..Progress::default() };
             self.acknowledger.advance(&progress);
             self.told.borrow().get(&0).map(|position| position.0[0])
         }
@@ -207,6 +225,27 @@ mod tests {
         assert_eq!(world.after(150, 7, 3), Some(1));
         assert_eq!(world.after(150, 9, 8), Some(1));
         assert_eq!(world.after(150, 9, 9), Some(2));
+    }
+
+    #[test]
+    fn a_position_waits_for_the_answers_of_each_table() {
+        let mut world = world();
+        world.acknowledger.lookups = 2;
+        world.send(1, 100);
+        assert_eq!(world.after(100, 5, 0), None, "the step may not be over");
+        world.waiting_since = Some(6);
+        assert_eq!(world.after(100, 7, 0), None, "the first table has not answered");
+        world.waiting_since = Some(7);
+        assert_eq!(world.after(100, 20, 0), None);
+        world.waiting_since = Some(21);
+        assert_eq!(world.after(100, 21, 0), None, "rows may wait for the second table now");
+        assert_eq!(world.after(100, 23, 0), None, "it has not answered");
+        world.waiting_since = None;
+        assert_eq!(world.after(100, 24, 0), None, "they may be on their way to the sink");
+        assert_eq!(world.after(100, 25, 0), None);
+        world.sink.encoded.store(3, Ordering::Release);
+        assert_eq!(world.after(100, 26, 2), None, "not flushed");
+        assert_eq!(world.after(100, 26, 3), Some(1));
     }
 
     #[test]

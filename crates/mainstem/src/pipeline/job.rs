@@ -104,6 +104,7 @@ async fn start(
     let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
     // Before the sinks: a table that cannot be asked leaves no trace in them.
     let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
+    let asked = lookups.len();
     let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
     let mut sink_gauges = Vec::new();
     for mut edge in edges.sinks {
@@ -158,7 +159,7 @@ async fn start(
         lookups,
         dead_letters,
         stop_sources,
-        acknowledger: Acknowledger::new(source_gauges, sink_gauges),
+        acknowledger: Acknowledger::new(source_gauges, sink_gauges, asked),
     };
     Ok((running, parts, counter))
 }
