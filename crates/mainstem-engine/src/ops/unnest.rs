@@ -71,11 +71,7 @@ impl Unnest {
         let mut ordinals: Vec<Option<i32>> = Vec::new();
         for (row, bounds) in elements.offsets.windows(2).enumerate() {
             let range = if column.is_null(row) { 0..0 } else { bounds[0]..bounds[1] };
-            if range.is_empty() && self.outer {
-                rows.push(row as u32);
-                places.push(None);
-                ordinals.push(None);
-            }
+            let first = rows.len();
             let times = |place: i32| match elements.times {
                 Some(times) => times.value(place as usize).max(0) as usize,
                 None => 1,
@@ -85,6 +81,11 @@ impl Unnest {
                 rows.push(row as u32);
                 places.push(Some(place as u32));
                 ordinals.push(Some(ordinal as i32 + 1));
+            }
+            if rows.len() == first && self.outer {
+                rows.push(row as u32);
+                places.push(None);
+                ordinals.push(None);
             }
         }
         let places = UInt32Array::from(places);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, ListBuilder};
+use arrow_array::builder::{Int32Builder, Int64Builder, ListBuilder, MapBuilder};
 use arrow_array::{Array, ArrayRef};
 use mainstem_core::Batch;
 use mainstem_core::egress::ChangelogMode;
@@ -134,6 +134,56 @@ fn unnest_keeps_the_row() {
         driver.step(0, vec![vec![rows.clone()]], false);
         let found: Vec<String> =
             driver.last[0].iter().flat_map(lines).map(|(row, _)| row).collect();
+        assert_eq!(found, expect, "outer: {outer}");
+    }
+}
+
+#[test]
+fn elements_of_a_multiset_come_as_often_as_they_are_in_it() {
+    let mut builder = MapBuilder::new(None, Int64Builder::new(), Int32Builder::new());
+    for (row, elements) in
+        [vec![(7, 2), (8, 1), (9, 0)], vec![], vec![(9, 1)], vec![(9, 0)]].iter().enumerate()
+    {
+        for &(element, times) in elements {
+            builder.keys().append_value(element);
+            builder.values().append_value(times);
+        }
+        builder.append(row != 1).unwrap();
+    }
+    let multisets: ArrayRef = Arc::new(builder.finish());
+    let weights = vec![1, 1, -1, 1];
+    let columns = vec![ints([1, 2, 3, 4].map(Some)), Arc::clone(&multisets)];
+    let rows = batch(columns, Some(weights));
+    for (outer, expect) in [
+        (false, vec![("1 7 1", 1), ("1 7 2", 1), ("1 8 3", 1), ("3 9 1", -1)]),
+        (
+            true,
+            vec![
+                ("1 7 1", 1),
+                ("1 7 2", 1),
+                ("1 8 3", 1),
+                ("2 NULL NULL", 1),
+                ("3 9 1", -1),
+                ("4 NULL NULL", 1),
+            ],
+        ),
+    ] {
+        let mut plan = PlanBuilder::default();
+        let source = plan.source(vec![INT, multisets.data_type().clone()], true);
+        let (multiset, with_ordinality) = (true, true);
+        let unnest =
+            NodeKind::Unnest { column: 1, flatten: true, multiset, with_ordinality, outer };
+        let ordinal = arrow_schema::DataType::Int32;
+        let types = vec![INT, multisets.data_type().clone(), INT, ordinal.clone()];
+        let node = plan.node(unnest, &[source], types, true);
+        let exprs = vec![column(0), column(2), column(3)];
+        let node = plan.node(NodeKind::Project { exprs }, &[node], vec![INT, INT, ordinal], true);
+        plan.sink(node, ChangelogMode::Retract);
+        let mut driver = Driver::new(&plan.build(), 1);
+        driver.step(0, vec![vec![rows.clone()]], false);
+        let mut found: Vec<(String, i64)> = driver.last[0].iter().flat_map(lines).collect();
+        found.sort();
+        let found: Vec<(&str, i64)> = found.iter().map(|(row, n)| (row.as_str(), *n)).collect();
         assert_eq!(found, expect, "outer: {outer}");
     }
 }
