@@ -17,6 +17,7 @@ pub(crate) mod rank;
 pub(crate) mod remote_lookup;
 pub(crate) mod repeat;
 mod rows;
+mod saved;
 pub(crate) mod session_window;
 mod slices;
 pub(crate) mod sort;

@@ -3,7 +3,11 @@
 //! there are many of their size, or enough rows for a full one: a row that comes with many others is copied once, one that
 //! comes alone four times. Full chunks are never touched again.
 
-use arrow_array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Result};
@@ -125,6 +129,35 @@ impl Rows {
         Ok(interleave(&arrays, &places)?)
     }
 
+    /// The given rows, ascending, as batches, each with where its rows begin in `rows`. What stands together in a chunk is
+    /// not copied.
+    pub(super) fn batches(&self, rows: &[u32]) -> Result<Vec<(usize, Batch)>> {
+        let (mut batches, mut done) = (Vec::new(), 0);
+        for chunk in &self.chunks {
+            let end = chunk.first as usize + chunk.rows;
+            let count = rows[done..].partition_point(|&row| (row as usize) < end);
+            if count == 0 {
+                continue;
+            }
+            let own = &rows[done..done + count];
+            let places = own.iter().map(|row| row - chunk.first);
+            let whole = Batch::new(chunk.columns.clone(), chunk.rows);
+            let batch = if (own[count - 1] - own[0]) as usize + 1 == count {
+                whole.slice((own[0] - chunk.first) as usize, count)
+            } else {
+                whole.take(&places.collect::<Vec<u32>>().into())?
+            };
+            batches.push((done, batch));
+            done += count;
+        }
+        Ok(batches)
+    }
+
+    /// All rows, as they are kept; the dead ones too.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Batch> + '_ {
+        self.chunks.iter().map(|chunk| Batch::new(chunk.columns.clone(), chunk.rows))
+    }
+
     /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].
     pub(super) fn release(&mut self, rows: usize) -> bool {
         self.live -= rows;
@@ -155,6 +188,23 @@ impl Rows {
         let columns = self.chunks.iter().flat_map(|chunk| &chunk.columns);
         columns.map(|column| column.get_array_memory_size()).sum()
     }
+}
+
+/// A batch's rows with their weights as a last column, for tables of state.
+pub(super) fn with_weights(batch: &Batch) -> Batch {
+    let rows = batch.rows();
+    let weights = batch.weights().cloned().unwrap_or_else(|| vec![1; rows].into());
+    let mut columns = batch.columns().to_vec();
+    columns.push(Arc::new(Int64Array::new(weights, None)));
+    Batch::new(columns, rows)
+}
+
+/// The batch that such rows were made of.
+pub(super) fn weighted_again(rows: &Batch) -> Batch {
+    let mut columns = rows.columns().to_vec();
+    let weights = columns.pop().map(|last| last.as_primitive::<Int64Type>().values().clone());
+    let weights = weights.filter(|weights| weights.iter().any(|&weight| weight != 1));
+    Batch::with_weights(columns, rows.rows(), weights)
 }
 
 /// Sizes of chunks, by powers of [`RUN_MAX`].

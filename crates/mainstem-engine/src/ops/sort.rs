@@ -7,7 +7,9 @@ use arrow_array::UInt32Array;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
+use super::rows::{weighted_again, with_weights};
 use crate::consolidate::Consolidate;
 use crate::operator::{Inputs, Operator, StepContext, cut};
 
@@ -87,6 +89,19 @@ impl Operator for Sort {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         self.rows.extend(inputs.into_iter().flat_map(|input| input.batches));
         if cx.end_of_input { self.sorted() } else { Ok(Vec::new()) }
+    }
+
+    /// `rows`: all with their weights, as they came.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let rows = self.rows.iter().filter(|batch| !batch.is_empty()).map(with_weights);
+        Ok(Some(vec![TableShape::keyed("rows", Vec::new()).with_rows(rows.collect())]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if !rows.is_empty() {
+            self.rows.push(weighted_again(rows));
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

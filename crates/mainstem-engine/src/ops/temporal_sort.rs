@@ -6,7 +6,9 @@
 use arrow_array::BooleanArray;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
+use super::saved::{as_int64s, int64s};
 use super::sort::SortOrder;
 use super::time_queue::TimeQueue;
 use super::window_table::check_times;
@@ -15,6 +17,9 @@ use crate::operator::{Inputs, Operator, StepContext, cut};
 use crate::plan::TimeSource;
 
 const OUTPUT_ROWS: usize = 16_384;
+/// The tables of its state.
+const WAITING: &str = "waiting";
+const EMITTED: &str = "emitted";
 
 #[derive(Debug)]
 pub(crate) struct TemporalSort {
@@ -79,6 +84,27 @@ impl Operator for TemporalSort {
             self.emitted = self.emitted.max(last);
         }
         Ok(cut(&sorted, OUTPUT_ROWS).collect())
+    }
+
+    /// `waiting`: rows; `emitted`: the greatest time that came out.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let waiting = self.waiting.iter().flat_map(TimeQueue::batches).cloned().collect();
+        let emitted = self.emitted.map(|time| Batch::new(vec![int64s([Some(time)])], 1));
+        Ok(Some(vec![
+            TableShape::keyed(WAITING, Vec::new()).with_rows(waiting),
+            TableShape::keyed(EMITTED, Vec::new()).with_rows(emitted.into_iter().collect()),
+        ]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        match (table, &mut self.waiting) {
+            (EMITTED, _) => {
+                self.emitted = self.emitted.max(as_int64s(rows.column(0)).flatten().max())
+            }
+            (_, Some(waiting)) => waiting.push(rows.clone())?,
+            (_, None) => {}
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

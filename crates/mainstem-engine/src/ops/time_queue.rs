@@ -88,6 +88,11 @@ impl TimeQueue {
         Ok(out)
     }
 
+    /// All rows, in the order in which they come out if they are put in again.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.buckets.values().flatten()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.rows
     }

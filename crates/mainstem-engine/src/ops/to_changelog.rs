@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, BooleanArray, StringArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use crate::consolidate::Consolidate;
 use crate::key_table::KeyTable;
@@ -104,6 +105,10 @@ impl Operator for ToChangelog {
         let batches = inputs.into_iter().flat_map(|input| input.batches).collect();
         let net = self.consolidate.apply(batches)?;
         net.iter().map(|batch| self.coded(batch)).collect()
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(Vec::new()))
     }
 }
 

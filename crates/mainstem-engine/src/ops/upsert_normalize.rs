@@ -6,9 +6,11 @@
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::idle::Idle;
 use super::rows::Rows;
+use super::saved::{apart, as_int64s, beside, int64s};
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
 
@@ -110,6 +112,40 @@ impl Operator for UpsertNormalize {
             output.push(after);
         }
         Ok(output)
+    }
+
+    /// `rows`: the row of each key, and when it was last written.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let mut held: Vec<(u32, u32)> =
+            (0..).zip(&self.current).filter_map(|(id, row)| Some(((*row)?, id))).collect();
+        held.sort_unstable();
+        let rows: Vec<u32> = held.iter().map(|&(row, _)| row).collect();
+        let mut batches = Vec::new();
+        for (first, batch) in self.rows.batches(&rows)? {
+            let of_batch = held[first..first + batch.rows()].iter();
+            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
+            batches.push(beside(batch, [int64s(written)]));
+        }
+        Ok(Some(vec![TableShape::keyed("rows", self.key_columns.clone()).with_rows(batches)]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (columns, more) = apart(rows, rows.columns().len() - 1);
+        let mut ids = Vec::new();
+        let keys = columns.project(&self.key_columns);
+        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
+        self.current.resize(self.current.len().max(self.keys.bound()), None);
+        let first = self.rows.push(&columns)?;
+        for ((&id, row), written) in ids.iter().zip(first..).zip(as_int64s(&more[0])) {
+            self.current[id as usize] = Some(row);
+            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
+                idle.write(id, written_ms);
+            }
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

@@ -5,6 +5,8 @@
 //! its result, until it is taken back; for frames from the partition's start, an accumulator per partition where rows
 //! can be taken out of it exactly.
 
+mod saved;
+
 use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
@@ -12,6 +14,7 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::TableRows;
 
 use super::OverPlan;
 use super::order_keys::OrderKeys;
@@ -81,6 +84,8 @@ impl Held {
 
 pub(crate) struct ChangingOver {
     partition_columns: Vec<usize>,
+    /// How many columns the input has.
+    width: usize,
     keys: KeyTable,
     held: Held,
     calls: Calls,
@@ -109,6 +114,7 @@ impl ChangingOver {
         }
         Ok(Self {
             partition_columns: plan.partition.clone(),
+            width: plan.input.len(),
             keys: KeyTable::new(&key_types)?,
             held: Held {
                 contents: KeyTable::new(&plan.input)?,
@@ -128,16 +134,25 @@ impl ChangingOver {
         })
     }
 
+    fn intern_contents(&mut self, rows: &Batch, out: &mut Vec<u32>) -> Result<()> {
+        self.held.contents.intern(rows.columns(), rows.rows(), out)?;
+        let bound = self.held.contents.bound();
+        self.held.copies.resize(self.held.copies.len().max(bound), NO_COPIES);
+        Ok(())
+    }
+
+    fn intern_keys(&mut self, keys: &Batch, out: &mut Vec<u32>) -> Result<()> {
+        self.keys.intern(keys.columns(), keys.rows(), out)?;
+        let bound = self.keys.bound().max(self.held.sequences.len());
+        self.held.sequences.resize_with(bound, Sequence::default);
+        Ok(())
+    }
+
     /// Takes the rows of a step in. By partition: what changed.
     fn absorb(&mut self, all: &Batch) -> Result<BTreeMap<u32, Change>> {
         let (mut contents, mut partitions) = (Vec::new(), Vec::new());
-        self.held.contents.intern(all.columns(), all.rows(), &mut contents)?;
-        let keys = all.project(&self.partition_columns);
-        self.keys.intern(keys.columns(), keys.rows(), &mut partitions)?;
-        let bound = self.held.contents.bound();
-        self.held.copies.resize(self.held.copies.len().max(bound), NO_COPIES);
-        let bound = self.keys.bound().max(self.held.sequences.len());
-        self.held.sequences.resize_with(bound, Sequence::default);
+        self.intern_contents(all, &mut contents)?;
+        self.intern_keys(&all.project(&self.partition_columns), &mut partitions)?;
         let (mut came, mut rows) = (Vec::new(), Vec::new());
         let mut changes: BTreeMap<u32, Change> = BTreeMap::new();
         for (row, (&content, &partition)) in contents.iter().zip(&partitions).enumerate() {
@@ -168,6 +183,12 @@ impl ChangingOver {
             copies.owed -= 1;
             return None;
         }
+        Some(self.add(content))
+    }
+
+    /// A new entry behind all others with the same columns.
+    fn add(&mut self, content: u32) -> u32 {
+        let copies = &mut self.held.copies[content as usize];
         let id = self.held.ids.allocate();
         let entry = Entry { content, next: NONE, result: NONE };
         let entries = &mut self.held.entries;
@@ -179,7 +200,7 @@ impl ChangingOver {
             NONE => copies.first = id,
             before => entries[before as usize].next = id,
         }
-        Some(id)
+        id
     }
 
     /// The oldest entry of a content, taken out of its list.
@@ -383,6 +404,14 @@ impl Operator for ChangingOver {
             Some(all) => self.changes(&all),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_rows(table, rows)
     }
 
     fn state_rows(&self) -> usize {

@@ -8,6 +8,7 @@ use arrow_select::take::take;
 use mainstem_core::{Batch, Result};
 
 use super::super::rows::Rows;
+use super::super::saved::{SAVED_ROWS, beside, int64s, uint64s};
 use crate::key_table::Ids;
 
 /// No row.
@@ -192,6 +193,31 @@ impl FrameRows {
                 self.pop(partition, frame, freed);
             }
         }
+    }
+
+    /// The rows that frames of the given partitions hold, partition by partition in order, each with the place of its
+    /// partition in the list. Behind their columns stand the time and for which edge calls they count.
+    pub(super) fn save(&self, partitions: &[u32]) -> Result<Vec<(Vec<u32>, Batch)>> {
+        let mut held: Vec<(u32, Slot)> = Vec::new();
+        for (place, &partition) in (0..).zip(partitions) {
+            let cursors = &self.cursors[partition as usize * self.frames..][..self.frames];
+            let longest = cursors.iter().max_by_key(|cursor| cursor.length);
+            let mut id = longest.filter(|cursor| cursor.length > 0).map_or(NONE, |c| c.head);
+            while id != NONE {
+                let slot = self.slots[id as usize];
+                held.push((place, slot));
+                id = slot.next;
+            }
+        }
+        let mut batches = Vec::with_capacity(held.len().div_ceil(SAVED_ROWS));
+        for held in held.chunks(SAVED_ROWS) {
+            let places = held.iter().map(|(place, _)| *place).collect();
+            let rows: Vec<u32> = held.iter().map(|(_, slot)| slot.row).collect();
+            let times = int64s(held.iter().map(|(_, slot)| Some(slot.time)));
+            let flags = uint64s(held.iter().map(|(_, slot)| slot.flags));
+            batches.push((places, beside(self.gather(&rows)?, [times, flags])));
+        }
+        Ok(batches)
     }
 
     /// How many rows are held.

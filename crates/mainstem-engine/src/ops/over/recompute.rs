@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use super::OverPlan;
 use super::changing::{Change, Held, NONE};
@@ -17,6 +20,9 @@ use super::reach::Reach;
 use super::script::{FramedCalls, boolean};
 use crate::aggregate::AggregateCall;
 use crate::over::{Frame, OverFunction};
+
+/// Tables of states are named by it.
+const FRAME: &str = "frame";
 
 /// What a step looks at.
 #[derive(Debug, Default)]
@@ -435,6 +441,43 @@ impl Calls {
                 })
             })
             .collect()
+    }
+
+    /// Takes the results of loaded rows over where later ones go on from them: row `i` is entry `entries[i]`.
+    pub(super) fn note_results(&mut self, entries: &[u32], results: &[ArrayRef]) {
+        let is_dense = |shape: &Shape| matches!(shape, Shape::Whole(Whole::DenseRank, _));
+        let call = self.shapes.iter().position(is_dense);
+        let (Some(ranks), Some(call)) = (&mut self.dense_ranks, call) else { return };
+        let bound = entries.iter().max().map_or(0, |&max| max as usize + 1);
+        ranks.resize(ranks.len().max(bound), 0);
+        for (&entry, &rank) in
+            entries.iter().zip(results[call].as_primitive::<Int64Type>().values())
+        {
+            ranks[entry as usize] = rank;
+        }
+    }
+
+    /// The states of all rows of partitions, whose keys are given, a table for each call that has some.
+    pub(super) fn save(&self, partitions: &[u32], keys: &Batch) -> Result<Vec<TableRows>> {
+        let mut tables = Vec::new();
+        for (number, frame) in self.frames.iter().enumerate().filter(|(_, f)| f.keeps_total()) {
+            tables.extend(frame.calls.save(FRAME, number, partitions, keys)?);
+        }
+        Ok(tables)
+    }
+
+    /// Takes rows of such a table, without the keys.
+    pub(super) fn load(
+        &mut self,
+        table: &str,
+        states: &Batch,
+        partitions: &[u32],
+        bound: usize,
+    ) -> Result<()> {
+        for (number, frame) in self.frames.iter_mut().enumerate() {
+            frame.calls.load(FRAME, number, table, states, partitions, bound)?;
+        }
+        Ok(())
     }
 
     /// Forgets the states of partitions that have no rows.

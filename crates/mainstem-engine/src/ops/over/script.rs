@@ -10,7 +10,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
+use super::super::saved::beside;
 use crate::aggregate::{Accumulator, AggregateCall, Changes};
 
 /// Changes of a group up to a point where its result is read.
@@ -237,6 +239,43 @@ impl FramedCalls {
         Ok(())
     }
 
+    /// What the calls know of groups, whose keys are given, each as a table; `kind` and `number` tell these calls from others.
+    pub(super) fn save(
+        &self,
+        kind: &str,
+        number: usize,
+        groups: &[u32],
+        keys: &Batch,
+    ) -> Result<Vec<TableRows>> {
+        let mut tables = Vec::with_capacity(self.accumulators.len());
+        for (call, accumulator) in self.accumulators.iter().enumerate() {
+            let saved = accumulator.save(groups)?;
+            let rows = beside(keys.take(&saved.places.into())?, saved.columns);
+            let columns = (0..keys.columns().len()).collect();
+            let shape = TableShape::keyed(table_of(kind, number, call), columns);
+            tables.push(shape.with_rows(vec![rows]));
+        }
+        Ok(tables)
+    }
+
+    /// Takes rows of such a table, without the keys, if it is one of these calls.
+    pub(super) fn load(
+        &mut self,
+        kind: &str,
+        number: usize,
+        table: &str,
+        states: &Batch,
+        groups: &[u32],
+        group_bound: usize,
+    ) -> Result<()> {
+        for (call, accumulator) in self.accumulators.iter_mut().enumerate() {
+            if table == table_of(kind, number, call) {
+                accumulator.load(states.columns(), groups, group_bound)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets groups.
     pub(super) fn forget(&mut self, groups: &[u32]) {
         self.accumulators.iter_mut().for_each(|accumulator| accumulator.clear(groups));
@@ -245,6 +284,10 @@ impl FramedCalls {
     pub(super) fn size_bytes(&self) -> usize {
         self.accumulators.iter().map(|accumulator| accumulator.size_bytes()).sum()
     }
+}
+
+fn table_of(kind: &str, number: usize, call: usize) -> String {
+    format!("{kind} {number} call {call}")
 }
 
 fn arguments(call: &AggregateCall, batch: &Batch) -> Vec<ArrayRef> {

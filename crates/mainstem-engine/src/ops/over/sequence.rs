@@ -59,6 +59,15 @@ impl Sequence {
         }
     }
 
+    /// Adds an entry behind all others.
+    pub(super) fn push(&mut self, entry: u32) {
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK_MAX => last.push(entry),
+            _ => self.chunks.push(vec![entry]),
+        }
+        self.length += 1;
+    }
+
     pub(super) fn remove(&mut self, at: usize) {
         let (chunk, inside) = self.locate(at);
         self.chunks[chunk].remove(inside);

@@ -4,6 +4,8 @@
 //! State: the rows that wait; per partition its accumulators and ranks, for ever, and the rows of its longest frame;
 //! where RANGE bounds every call, a partition is forgotten when time has passed the reach of its last row.
 
+mod saved;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use arrow_schema::{DataType as ArrowType, SortOptions};
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use super::OverPlan;
 use super::frame_rows::{FrameRows, NONE};
@@ -152,6 +155,16 @@ impl TimedOver {
         Ok((!batch.is_empty()).then_some((batch, times)))
     }
 
+    /// For the partitions that have keys.
+    fn make_room(&mut self) {
+        let bound = self.keys.bound();
+        if self.partitions.len() < bound {
+            self.partitions.resize(bound, NEW);
+        }
+        self.store.grow(bound);
+        self.run_of.resize(bound.max(self.run_of.len()), NONE);
+    }
+
     /// Sorts rows of equal time by the further order columns, and finds partitions and equals.
     fn prepare(&mut self, mut batch: Batch, times: Vec<i64>) -> Result<Ready> {
         let mut same = vec![true; batch.rows()];
@@ -170,12 +183,7 @@ impl TimedOver {
         let keys = batch.project(&self.partition_columns);
         let mut partitions = Vec::new();
         self.keys.intern(keys.columns(), keys.rows(), &mut partitions)?;
-        let bound = self.keys.bound();
-        if self.partitions.len() < bound {
-            self.partitions.resize(bound, NEW);
-        }
-        self.store.grow(bound);
-        self.run_of.resize(bound.max(self.run_of.len()), NONE);
+        self.make_room();
         let order = by_partition(&partitions, &mut self.run_of);
         let mut equal = vec![false; batch.rows()];
         // By row: how many rows up to it differ from the one before.
@@ -450,6 +458,14 @@ impl Operator for TimedOver {
         self.store.release(freed)?;
         let rows = ready.batch.rows();
         Ok(cut(&Batch::new(columns, rows), OUTPUT_ROWS).collect())
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_rows(table, rows)
     }
 
     fn state_rows(&self) -> usize {

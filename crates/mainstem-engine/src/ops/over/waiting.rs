@@ -48,6 +48,13 @@ impl Waiting {
         Ok((batch, times))
     }
 
+    /// The rows that wait, as they came.
+    pub(super) fn batches(&self) -> Result<Vec<Batch>> {
+        let mut rows: Vec<u32> = self.heap.iter().map(|Reverse((_, row))| *row).collect();
+        rows.sort_unstable();
+        Ok(self.rows.batches(&rows)?.into_iter().map(|(_, batch)| batch).collect())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }

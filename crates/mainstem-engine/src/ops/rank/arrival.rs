@@ -5,11 +5,13 @@
 
 use arrow_array::BooleanArray;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::top::rank_column;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
+use crate::ops::saved::{apart, as_uint32s, uint32s};
 
 #[derive(Debug)]
 pub(super) struct Arrival {
@@ -76,6 +78,28 @@ impl Operator for Arrival {
             }
         }
         Ok(output)
+    }
+
+    /// `counts`: how many rows of each partition came.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let partitions = self.table.used();
+        let mut columns = self.table.emit(&partitions)?;
+        columns.push(uint32s(partitions.iter().map(|&id| self.counts[id as usize])));
+        let shape = TableShape::keyed("counts", (0..self.columns.len()).collect());
+        Ok(Some(vec![shape.with_rows(vec![Batch::new(columns, partitions.len())])]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (keys, more) = apart(rows, self.columns.len());
+        self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
+        self.counts.resize(self.counts.len().max(self.table.bound()), 0);
+        for (&id, &count) in self.ids.iter().zip(as_uint32s(&more[0])) {
+            self.counts[id as usize] = count;
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

@@ -4,6 +4,7 @@
 
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::super::idle::Idle;
 use super::RankPlan;
@@ -12,6 +13,7 @@ use super::store::{Appended, Store};
 use super::top::rank_column;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
+use crate::ops::saved::{apart, as_int64s, beside, int64s};
 
 /// The partition has no row yet.
 const NO_ROW: u32 = u32::MAX;
@@ -80,6 +82,18 @@ impl Best {
         }
     }
 
+    /// The partition of each row of `keys`, in `ids`.
+    fn intern(&mut self, keys: &Batch) -> Result<()> {
+        self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
+        let bound = self.table.bound();
+        let mut absent = Entry::FILLER;
+        absent.set_row(NO_ROW);
+        self.best.resize(self.best.len().max(bound), absent);
+        self.won.resize(self.won.len().max(bound), 0);
+        self.places.resize(self.places.len().max(bound), 0);
+        Ok(())
+    }
+
     /// Returns the rows that are first now; `changed` has their partitions in the same order behind `from`.
     fn absorb(
         &mut self,
@@ -88,13 +102,7 @@ impl Best {
         changed: &mut Vec<Changed>,
     ) -> Result<Option<Batch>> {
         let keys = batch.project(&self.columns);
-        self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
-        let bound = self.table.bound();
-        let mut absent = Entry::FILLER;
-        absent.set_row(NO_ROW);
-        self.best.resize(self.best.len().max(bound), absent);
-        self.won.resize(self.won.len().max(bound), 0);
-        self.places.resize(self.places.len().max(bound), 0);
+        self.intern(&keys)?;
         let encoded = self.keys.encode(batch)?;
         let mut winners = Vec::new();
         for row in 0..self.ids.len() {
@@ -200,6 +208,43 @@ impl Operator for Best {
         }
         self.end_step()?;
         Ok(output)
+    }
+
+    /// `rows`: the first row of each partition, and when it won.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let Store::Appended(store) = &self.rows else { return Ok(None) };
+        let rows = (0..).zip(&self.best).map(|(id, entry)| (entry.row(), id));
+        let mut held: Vec<(u32, u32)> = rows.filter(|&(row, _)| row != NO_ROW).collect();
+        held.sort_unstable();
+        let mut batches = Vec::new();
+        for (first, batch) in store.batches(held.iter().map(|&(row, _)| row))? {
+            let of_batch = held[first..first + batch.rows()].iter();
+            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
+            batches.push(beside(batch, [int64s(written)]));
+        }
+        Ok(Some(vec![TableShape::keyed("rows", self.columns.clone()).with_rows(batches)]))
+    }
+
+    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (batch, more) = apart(rows, rows.columns().len() - 1);
+        self.intern(&batch.project(&self.columns))?;
+        let encoded = self.keys.encode(&batch)?;
+        for (row, written) in as_int64s(&more[0]).enumerate() {
+            let partition = self.ids[row];
+            let store = self.appended();
+            let number = store.next();
+            store.keep(row);
+            self.keys.keep(number, &encoded, row);
+            self.best[partition as usize] = Entry::new(encoded.prefixes[row], 0, number);
+            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
+                idle.write(partition, written_ms);
+            }
+        }
+        self.appended().end_batch(&batch)?;
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

@@ -4,9 +4,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use arrow_array::BooleanArray;
+use arrow_array::cast::AsArray;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::store::Store;
@@ -14,7 +17,12 @@ use super::top::rank_column;
 use crate::columns::times_ms;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::ops::saved::apart;
 use crate::ops::window_table::check_times;
+
+/// The tables of its state.
+const KEYS: &str = "keys";
+const ROWS: &str = "rows";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
@@ -58,8 +66,13 @@ impl FirstByTime {
         let before = cx.watermark_before.unwrap_or(i64::MIN);
         let is_late = |&time: &i64| Some(time >= before);
         let mask: BooleanArray = times_ms(column)?.iter().map(is_late).collect();
-        let batch = &batch.filter(&mask)?;
+        let batch = batch.filter(&mask)?;
         cx.metrics.late_rows += (mask.len() - batch.rows()) as u64;
+        self.keep(&batch)
+    }
+
+    /// Rows that are not late.
+    fn keep(&mut self, batch: &Batch) -> Result<()> {
         let keys = batch.project(&self.columns);
         self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
         self.slots.resize(self.slots.len().max(self.table.bound()), Slot::Empty);
@@ -136,6 +149,42 @@ impl Operator for FirstByTime {
         let output = self.due(watermark)?;
         self.end_step()?;
         Ok(output.into_iter().collect())
+    }
+
+    /// `keys`: all, in their order, and which of them are done; `rows`: those that wait.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let Store::Appended(store) = &self.rows else { return Ok(None) };
+        let keys = self.table.used();
+        let done = keys.iter().map(|&key| Some(self.slots[key as usize] == Slot::Done));
+        let mut columns = self.table.emit(&keys)?;
+        columns.push(Arc::new(done.collect::<BooleanArray>()));
+        let shape = TableShape::keyed(KEYS, (0..self.columns.len()).collect());
+        let keys = shape.with_rows(vec![Batch::new(columns, keys.len())]);
+        let row = |slot: &Slot| match slot {
+            Slot::Waits { row, .. } => Some(*row),
+            Slot::Empty | Slot::Done => None,
+        };
+        let mut waiting: Vec<u32> = self.slots.iter().filter_map(row).collect();
+        waiting.sort_unstable();
+        let rows = store.batches(waiting.into_iter())?.into_iter().map(|(_, batch)| batch);
+        let rows = TableShape::keyed(ROWS, self.columns.clone()).with_rows(rows.collect());
+        Ok(Some(vec![keys, rows]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if table == KEYS {
+            let (keys, more) = apart(rows, self.columns.len());
+            self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
+            self.slots.resize(self.slots.len().max(self.table.bound()), Slot::Empty);
+            for (&key, done) in self.ids.iter().zip(more[0].as_boolean().values()) {
+                self.slots[key as usize] = if done { Slot::Done } else { Slot::Empty };
+            }
+            return Ok(());
+        }
+        self.keep(rows)
     }
 
     fn state_rows(&self) -> usize {

@@ -53,7 +53,7 @@ impl Entry {
         self.low as u32
     }
 
-    fn arrival(&self) -> u64 {
+    pub(super) fn arrival(&self) -> u64 {
         (self.middle << 32) | (self.low >> 32)
     }
 

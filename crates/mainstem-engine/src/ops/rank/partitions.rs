@@ -4,6 +4,7 @@
 
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::order::{Encoded, Entry, Prefix, SortKeys};
@@ -11,10 +12,15 @@ use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
 use crate::key_table::KeyTable;
+use crate::ops::saved::{apart, as_uint64s, beside, uint64s};
 use crate::rank::{RankEnd, RankFunction};
 
 /// So many entries are looked at for each row that came, to find those that died in their batch.
 const LOOKED_AT_MAX: usize = 8;
+
+/// The tables of their state: rows with their arrivals, and the last ranks that are wanted where they are a column.
+const ROWS: &str = "rows";
+const ENDS: &str = "ends";
 
 /// Sees what happens to partitions.
 pub(super) trait Watch {
@@ -27,6 +33,11 @@ pub(super) trait Watch {
     /// A row was removed from a position.
     fn removed(&mut self, _partition: u32, _at: usize, _entry: Entry, _partitions: &Partitions) {}
 }
+
+/// Nobody needs to know how partitions came about.
+pub(super) struct Unwatched;
+
+impl Watch for Unwatched {}
 
 #[derive(Debug)]
 pub(super) struct Partitions {
@@ -80,15 +91,8 @@ impl Partitions {
 
     /// The partition of each row.
     pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
-        let keys = batch.project(&self.columns);
-        self.table.intern(keys.columns(), keys.rows(), out)?;
-        let bound = self.table.bound();
-        self.lists.resize(self.lists.len().max(bound), List::default());
-        if self.function == RankFunction::DenseRank {
-            self.distinct.resize(self.distinct.len().max(bound), 0);
-        }
+        self.intern_keys(&batch.project(&self.columns), out)?;
         if let RankEnd::Column(column) = self.to {
-            self.ends.resize(self.ends.len().max(bound), 0);
             let column = batch.column(column);
             let (values, nulls) = (integers(column)?, nulls(column));
             for (row, &partition) in out.iter().enumerate().rev() {
@@ -101,6 +105,30 @@ impl Partitions {
             }
         }
         Ok(())
+    }
+
+    /// The partition of each key.
+    pub(super) fn intern_keys(&mut self, keys: &Batch, out: &mut Vec<u32>) -> Result<()> {
+        self.table.intern(keys.columns(), keys.rows(), out)?;
+        let bound = self.table.bound();
+        self.lists.resize(self.lists.len().max(bound), List::default());
+        if self.function == RankFunction::DenseRank {
+            self.distinct.resize(self.distinct.len().max(bound), 0);
+        }
+        if let RankEnd::Column(_) = self.to {
+            self.ends.resize(self.ends.len().max(bound), 0);
+        }
+        Ok(())
+    }
+
+    /// The keys of partitions.
+    pub(super) fn keys(&self, partitions: &[u32]) -> Result<Batch> {
+        Ok(Batch::new(self.table.emit(partitions)?, partitions.len()))
+    }
+
+    /// How many columns a key has.
+    pub(super) fn key_width(&self) -> usize {
+        self.columns.len()
     }
 
     /// The last rank that is wanted of a partition.
@@ -397,6 +425,76 @@ impl Partitions {
             Store::Appended(store) => store.rewrite(&live),
             Store::Interned(_) => Ok(()),
         }
+    }
+
+    /// What is known between two steps.
+    pub(super) fn save(&self) -> Result<Vec<TableRows>> {
+        let mut held = Vec::new();
+        for list in &self.lists {
+            self.memory.visit(list, 0..usize::MAX, &mut |entry| {
+                held.push((entry.row(), entry.arrival()));
+                true
+            });
+        }
+        let rows = TableShape::keyed(ROWS, self.columns.clone());
+        let mut tables = vec![rows.with_rows(self.store.save(held)?)];
+        if let RankEnd::Column(_) = self.to {
+            let mut partitions = self.table.used();
+            partitions.retain(|&partition| self.len(partition) > 0);
+            let ends = partitions.iter().map(|&partition| self.ends[partition as usize] as u64);
+            let ends = beside(self.keys(&partitions)?, [uint64s(ends)]);
+            let shape = TableShape::keyed(ENDS, (0..self.columns.len()).collect());
+            tables.push(shape.with_rows(vec![ends]));
+        }
+        Ok(tables)
+    }
+
+    /// Takes rows of a table of [`Partitions::save`].
+    pub(super) fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (own, more) = apart(rows, rows.columns().len() - 1);
+        let numbers = as_uint64s(&more[0]);
+        let mut partitions = Vec::new();
+        if table == ENDS {
+            self.intern_keys(&own, &mut partitions)?;
+            for (&partition, &end) in partitions.iter().zip(numbers) {
+                self.ends[partition as usize] = usize::try_from(end).unwrap_or(usize::MAX);
+            }
+            return Ok(());
+        }
+        self.intern_keys(&own.project(&self.columns), &mut partitions)?;
+        self.load_rows(&own, &partitions, numbers)
+    }
+
+    fn load_rows(&mut self, batch: &Batch, partitions: &[u32], arrivals: &[u64]) -> Result<()> {
+        let encoded = self.keys.encode(batch)?;
+        let mut interned = Vec::new();
+        if let Store::Interned(store) = &mut self.store {
+            store.intern(batch, &mut interned)?;
+        }
+        for (row, (&partition, &arrival)) in partitions.iter().zip(arrivals).enumerate() {
+            let number = match &mut self.store {
+                Store::Interned(store) => {
+                    store.add(interned[row], arrival);
+                    interned[row]
+                }
+                Store::Appended(store) => {
+                    store.keep(row);
+                    store.next() - 1
+                }
+            };
+            self.keys.keep(number, &encoded, row);
+            let entry = Entry::new(encoded.prefixes[row], arrival, number);
+            self.insert(partition, entry, &mut Unwatched);
+            let came = if self.latest_first { u64::MAX - arrival } else { arrival };
+            self.arrivals = self.arrivals.max(came);
+        }
+        if let Store::Appended(store) = &mut self.store {
+            store.end_batch(batch)?;
+        }
+        Ok(())
     }
 
     pub(super) fn state_rows(&self) -> usize {

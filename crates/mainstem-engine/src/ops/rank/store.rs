@@ -10,6 +10,7 @@ use mainstem_core::{Batch, Result};
 
 use crate::key_table::KeyTable;
 use crate::ops::rows::Rows;
+use crate::ops::saved::{SAVED_ROWS, beside, uint64s};
 
 /// The number of a row that died in the batch it came in.
 pub(super) const DEAD: u32 = u32::MAX;
@@ -71,6 +72,31 @@ impl Store {
         }
     }
 
+    /// The given rows with their arrivals, in an order in which they can be kept again.
+    pub(super) fn save(&self, mut held: Vec<(u32, u64)>) -> Result<Vec<Batch>> {
+        let arrivals = |held: &[(u32, u64)]| uint64s(held.iter().map(|&(_, arrival)| arrival));
+        let mut batches = Vec::new();
+        match self {
+            Store::Appended(store) => {
+                held.sort_unstable();
+                for (first, batch) in store.batches(held.iter().map(|&(row, _)| row))? {
+                    let arrivals = arrivals(&held[first..first + batch.rows()]);
+                    batches.push(beside(batch, [arrivals]));
+                }
+            }
+            Store::Interned(store) => {
+                let is_other = |&(row, arrival): &(u32, u64)| store.oldest[row as usize] != arrival;
+                held.sort_unstable_by_key(|held| (held.0, is_other(held), held.1));
+                for held in held.chunks(SAVED_ROWS) {
+                    let rows: Vec<u32> = held.iter().map(|&(row, _)| row).collect();
+                    let batch = Batch::new(store.rows.emit(&rows)?, rows.len());
+                    batches.push(beside(batch, [arrivals(held)]));
+                }
+            }
+        }
+        Ok(batches)
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Store::Appended(store) => store.live,
@@ -97,6 +123,11 @@ impl Appended {
     /// Keeps a row of the batch at hand under the next number.
     pub(super) fn keep(&mut self, row: usize) {
         self.fresh.push(row as u32);
+    }
+
+    /// The given rows, ascending, in batches, each with where its rows begin among them.
+    pub(super) fn batches(&self, rows: impl Iterator<Item = u32>) -> Result<Vec<(usize, Batch)>> {
+        self.rows.batches(&rows.collect::<Vec<u32>>())
     }
 
     pub(super) fn drop_row(&mut self, number: u32) {

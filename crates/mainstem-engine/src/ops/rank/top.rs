@@ -8,6 +8,7 @@
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 use std::sync::Arc;
 
 use super::RankPlan;
@@ -234,6 +235,14 @@ impl Operator for Top {
         let output = self.emit(&changes)?;
         self.partitions.end_step()?;
         Ok(output)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.partitions.save().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.partitions.load(table, rows)
     }
 
     fn state_rows(&self) -> usize {

@@ -7,17 +7,23 @@ use std::sync::Arc;
 
 use arrow_array::BooleanArray;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
-use super::partitions::{Partitions, Watch};
+use super::partitions::{Partitions, Unwatched};
 use super::top::rank_column;
 use crate::columns::times_ms;
 use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::ops::saved::{apart, as_int64s, beside, int64s};
 use crate::ops::window_table::check_times;
 use crate::window::{LocalTime, to_utc};
 
 /// Output batches have at most this many rows.
 const OUTPUT_ROWS: usize = 16_384;
+
+/// The tables of its state, besides those of its partitions.
+const OPEN: &str = "open";
+const CLOCK: &str = "clock";
 
 #[derive(Debug)]
 pub(super) struct Windowed {
@@ -35,11 +41,6 @@ pub(super) struct Windowed {
     progress: Watermark,
     ids: Vec<u32>,
 }
-
-/// Windows are emitted whole; nobody needs to know how they came about.
-struct Unwatched;
-
-impl Watch for Unwatched {}
 
 impl Windowed {
     pub(super) fn new(
@@ -143,6 +144,40 @@ impl Operator for Windowed {
         let output = self.close(progress)?;
         self.partitions.end_step()?;
         Ok(output)
+    }
+
+    /// `open`: the partitions of the open windows, in the order in which they came, with the ends; `clock`: how far
+    /// processing time is; and the rows.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let open = self.open.iter();
+        let open = open.flat_map(|(&end, partitions)| partitions.iter().map(move |&p| (p, end)));
+        let (partitions, ends): (Vec<u32>, Vec<i64>) = open.unzip();
+        let open = beside(self.partitions.keys(&partitions)?, [int64s(ends.into_iter().map(Some))]);
+        let shape = TableShape::keyed(OPEN, (0..self.partitions.key_width()).collect());
+        let clock = Batch::new(vec![int64s([self.progress])], 1);
+        let mut tables = vec![shape.with_rows(vec![open])];
+        tables.push(TableShape::common(CLOCK).with_rows(vec![clock]));
+        tables.extend(self.partitions.save()?);
+        Ok(Some(tables))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        match table {
+            CLOCK => self.progress = as_int64s(rows.column(0)).flatten().next(),
+            OPEN if rows.is_empty() => {}
+            OPEN => {
+                let (keys, more) = apart(rows, self.partitions.key_width());
+                self.partitions.intern_keys(&keys, &mut self.ids)?;
+                let bound = self.partitions.table.bound();
+                self.is_open.resize(self.is_open.len().max(bound), false);
+                for (&partition, end) in self.ids.iter().zip(as_int64s(&more[0]).flatten()) {
+                    self.is_open[partition as usize] = true;
+                    self.open.entry(end).or_default().push(partition);
+                }
+            }
+            _ => self.partitions.load(table, rows)?,
+        }
+        Ok(())
     }
 
     fn next_timer_ms(&self) -> Option<i64> {

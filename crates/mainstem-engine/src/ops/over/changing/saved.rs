@@ -1,0 +1,90 @@
+//! What OVER over changing rows knows between two steps, as rows of tables: `rows` with their results, partition by
+//! partition in order; `owed`, rows that were taken back before they came; and a table for each aggregate whose state is
+//! that of all rows of a partition.
+//! Invariant: rows that are equal in the order, and equal rows, stand in the order in which they came; so arrivals need
+//! not be kept.
+
+use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
+
+use super::{ChangingOver, Copies};
+use crate::ops::saved::{SAVED_ROWS, apart, as_int64s, beside, int64s};
+
+const ROWS: &str = "rows";
+const OWED: &str = "owed";
+
+impl ChangingOver {
+    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
+        let partitions = self.keys.used();
+        let keys = Batch::new(self.keys.emit(&partitions)?, partitions.len());
+        let keyed = |name| TableShape::keyed(name, self.partition_columns.clone());
+        let mut tables = vec![
+            keyed(ROWS).with_rows(self.save_rows(&partitions)?),
+            keyed(OWED).with_rows(vec![self.save_owed()?]),
+        ];
+        tables.extend(self.calls.save(&partitions, &keys)?);
+        Ok(tables)
+    }
+
+    fn save_rows(&self, partitions: &[u32]) -> Result<Vec<Batch>> {
+        let sequences = partitions.iter().map(|&id| &self.held.sequences[id as usize]);
+        let entries: Vec<u32> =
+            sequences.flat_map(|sequence| sequence.range(0..sequence.len())).collect();
+        let mut batches = Vec::with_capacity(entries.len().div_ceil(SAVED_ROWS));
+        for entries in entries.chunks(SAVED_ROWS) {
+            let contents: Vec<u32> = entries.iter().map(|&e| self.held.content(e)).collect();
+            let results: Vec<u32> = entries.iter().map(|&e| self.held.result(e)).collect();
+            let rows = Batch::new(self.held.contents.emit(&contents)?, entries.len());
+            batches.push(beside(rows, self.results.gather(&results)?));
+        }
+        Ok(batches)
+    }
+
+    fn save_owed(&self) -> Result<Batch> {
+        let owed = |copies: &Copies| (copies.owed > 0).then_some(copies.owed);
+        let all = (0u32..).zip(&self.held.copies);
+        let (contents, owed): (Vec<u32>, Vec<i64>) =
+            all.filter_map(|(id, copies)| Some((id, owed(copies)?))).unzip();
+        let rows = Batch::new(self.held.contents.emit(&contents)?, contents.len());
+        Ok(beside(rows, [int64s(owed.into_iter().map(Some))]))
+    }
+
+    pub(super) fn take_rows(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if table == ROWS || table == OWED {
+            let (own, more) = apart(rows, self.width);
+            let mut contents = Vec::new();
+            self.intern_contents(&own, &mut contents)?;
+            if table == ROWS {
+                return self.take_results(&own, &contents, &Batch::new(more.to_vec(), own.rows()));
+            }
+            for (&content, owed) in contents.iter().zip(as_int64s(&more[0]).flatten()) {
+                self.held.copies[content as usize].owed = owed;
+            }
+            return Ok(());
+        }
+        let (keys, states) = apart(rows, self.partition_columns.len());
+        let mut partitions = Vec::new();
+        self.intern_keys(&keys, &mut partitions)?;
+        let states = Batch::new(states.to_vec(), rows.rows());
+        self.calls.load(table, &states, &partitions, self.keys.bound())
+    }
+
+    /// Rows at the ends of their partitions, with their results.
+    fn take_results(&mut self, rows: &Batch, contents: &[u32], results: &Batch) -> Result<()> {
+        let mut partitions = Vec::new();
+        self.intern_keys(&rows.project(&self.partition_columns), &mut partitions)?;
+        let entries: Vec<u32> = contents.iter().map(|&content| self.add(content)).collect();
+        self.held.order.set(&entries, rows)?;
+        self.calls.note(&entries, rows)?;
+        self.calls.note_results(&entries, results.columns());
+        let first = self.results.push(results)?;
+        for ((&entry, &partition), result) in entries.iter().zip(&partitions).zip(first..) {
+            self.held.entries[entry as usize].result = result;
+            self.held.sequences[partition as usize].push(entry);
+        }
+        Ok(())
+    }
+}
