@@ -2,7 +2,7 @@
 //! answers these: its file connector is no lookup table, and what PostgreSQL holds is not part of a scenario.
 
 use crate::program::Place;
-use crate::servers::Database;
+use crate::servers::{Database, Watched};
 
 const TABLES: &str = "
 CREATE TABLE orders (id INT, country STRING, at_time AS PROCTIME())
@@ -198,4 +198,38 @@ fn a_table_that_cannot_be_asked_is_named() {
         assert!(ran.stderr.contains(part), "{}", ran.stderr);
         assert_eq!(ran.stdout, "");
     }
+}
+
+#[test]
+fn an_outage_is_outlived_and_a_stop_waits_for_all_answers() {
+    let Some(database) = Database::open("lookups") else { return };
+    with_customers(&database);
+    let query = "
+        CREATE TABLE endless (customer INT, at_time AS PROCTIME())
+        WITH ('connector' = 'datagen', 'rows-per-second' = '2000', 'fields.customer.min' = '0', 'fields.customer.max' = '99');
+        SELECT o.customer, c.name FROM endless AS o
+        JOIN customers FOR SYSTEM_TIME AS OF o.at_time AS c ON o.customer = c.id AND c.name LIKE 'c%';";
+    let place = postgres_place(&database, "", query);
+    let mut run = Watched::start(place.command(&["run", "job.sql", "-p", "2"]));
+    run.printed("some rows", |lines| lines.len() > 100);
+    let others = "datname = current_database() AND pid <> pg_backend_pid()";
+    database
+        .rows(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"));
+    run.said("retrying");
+    run.said("answers again");
+    run.interrupt();
+    let left = run.end();
+    assert_eq!(left.code, Some(0), "{:?}", left.stderr);
+    assert_eq!(left.times_said("retrying"), 1, "{:?}", left.stderr);
+    // Each customer has one name that begins so: what went in came out.
+    let rows = &left.stdout[1..];
+    assert!(
+        rows.iter()
+            .all(|row| row.split_once('\t').is_some_and(|(id, name)| name == format!("c{id}")))
+    );
+    let summary = |way: &str| {
+        let line = left.stderr.iter().find(|line| line.trim_start().starts_with(way)).unwrap();
+        line.split_whitespace().nth(2).unwrap().parse::<usize>().unwrap()
+    };
+    assert_eq!((summary("in "), summary("out ")), (rows.len(), rows.len()));
 }
