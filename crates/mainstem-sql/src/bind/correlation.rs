@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::Int64Array;
 use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::over::{OverCall, OverFunction};
-use mainstem_engine::plan::JoinKind;
+use mainstem_engine::plan::{Expanded, JoinKind};
 
 use super::expr::ExprBinder;
 use super::query::{conjunction, conjuncts, equi_join, filter};
@@ -143,6 +143,7 @@ impl Correlation<'_> {
             kind @ RelKind::Join { .. } => self.join(kind, duplicates_matter),
             kind @ RelKind::Aggregate { .. } => self.aggregate(kind, fields),
             kind @ RelKind::Over { .. } => self.windowed(kind, &fields),
+            RelKind::Expand { input, layouts } => self.expanded(*input, layouts, fields),
             RelKind::Sort { input, keys, limit: Some(limit) } => {
                 self.first_rows(*input, &keys, 0, limit)
             }
@@ -320,6 +321,33 @@ impl Correlation<'_> {
         let rel =
             Rel { kind: RelKind::Over { input, partition, order, time, calls }, fields: made };
         Ok(Pulled { rel, outputs, conditions, always: false, having: None })
+    }
+
+    /// GROUPING SETS for all outer rows at once: what the conditions compare is in every layout, too.
+    fn expanded(
+        &self,
+        input: Rel,
+        mut layouts: Vec<Vec<Expanded>>,
+        mut fields: Vec<RelField>,
+    ) -> SqlResult<Pulled> {
+        let below = self.pull(input, true)?;
+        self.check_rows(&below, "GROUPING SETS over its aggregates")?;
+        let all: Vec<usize> = (0..below.outputs.len()).collect();
+        let keyed = self.keyed(below, &all)?;
+        let own = fields.len();
+        let column = |(i, f): (usize, &RelField)| Bound::column(i, f.data_type.clone());
+        let outputs = fields.iter().enumerate().map(column).collect();
+        fields.extend(keyed.rel.fields[keyed.first..].iter().cloned());
+        for layout in &mut layouts {
+            layout.extend((keyed.first..keyed.rel.fields.len()).map(Expanded::Column));
+        }
+        let mut conditions = Vec::new();
+        for (i, outer) in keyed.outer.into_iter().enumerate() {
+            let key = Bound::column(own + i, fields[own + i].data_type.clone());
+            conditions.push(self.binary(BinaryOp::Eq, outer, key)?);
+        }
+        let kind = RelKind::Expand { input: Box::new(keyed.rel), layouts };
+        Ok(Pulled { rel: Rel { kind, fields }, outputs, conditions, always: false, having: None })
     }
 
     /// ORDER BY and LIMIT for each outer row: the rows whose number in their partition is within the limit.
