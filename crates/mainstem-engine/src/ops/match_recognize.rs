@@ -10,6 +10,7 @@ mod kept;
 mod matcher;
 mod queue;
 mod running;
+mod saved;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use arrow_array::BooleanArray;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use self::arena::{Arena, Around, Item};
 use self::automaton::Automaton;
@@ -323,6 +325,14 @@ impl Operator for MatchRecognize {
         }
         self.forget(dropped)?;
         Ok(output)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_saved(table, rows)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {

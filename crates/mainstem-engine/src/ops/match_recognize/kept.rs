@@ -16,6 +16,28 @@ const RUN_WORDS: usize = 3;
 /// A match's: the end.
 const MATCH_WORDS: usize = 1;
 
+/// A run, as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) state: u16,
+    /// The variable that took its last row.
+    pub(super) made_by: u16,
+    /// The group of that variable's aggregates, if it has any.
+    pub(super) group: u32,
+    pub(super) begins: &'a [u32],
+}
+
+impl<'a> Run<'a> {
+    fn new(words: &'a [u32]) -> Self {
+        Self {
+            state: words[0] as u16,
+            made_by: words[1] as u16,
+            group: words[2],
+            begins: &words[RUN_WORDS..],
+        }
+    }
+}
+
 /// A key's part of the state.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -41,6 +63,38 @@ impl Kept {
     /// How many runs there are.
     pub(super) fn runs(&self, width: usize) -> usize {
         self.runs.len() / (RUN_WORDS + width)
+    }
+
+    /// In the order of the heap's array.
+    pub(super) fn each_run(&self, width: usize) -> impl Iterator<Item = Run<'_>> {
+        self.runs.chunks_exact(RUN_WORDS + width).map(Run::new)
+    }
+
+    /// The run at a place of the heap's array.
+    pub(super) fn run(&self, at: usize, width: usize) -> Option<Run<'_>> {
+        self.runs.chunks_exact(RUN_WORDS + width).nth(at).map(Run::new)
+    }
+
+    /// The ends and begins of matches that wait, in the order of the heap's array.
+    pub(super) fn each_match(&self, width: usize) -> impl Iterator<Item = &[u32]> {
+        self.done.chunks_exact(MATCH_WORDS + width)
+    }
+
+    /// Puts a run behind the others.
+    pub(super) fn add_run(
+        &mut self,
+        state: u16,
+        made_by: u16,
+        group: u32,
+        begins: impl Iterator<Item = u32>,
+    ) {
+        self.runs.extend([state.into(), made_by.into(), group]);
+        self.runs.extend(begins);
+    }
+
+    /// Puts a match behind the others.
+    pub(super) fn add_match(&mut self, words: impl Iterator<Item = u32>) {
+        self.done.extend(words);
     }
 
     pub(super) fn size_bytes(&self) -> usize {

@@ -7,7 +7,7 @@ use mainstem_core::Result;
 
 use super::super::rows::Rows;
 use super::slots::{UNSET, View};
-use crate::aggregate::Accumulator;
+use crate::aggregate::{Accumulator, SavedGroups};
 use crate::key_table::Ids;
 use crate::match_recognize::{MatchExpr, MatchSpec, Slot};
 
@@ -105,6 +105,34 @@ impl Running {
             own.groups.release(&own.touched);
             own.touched.clear();
         }
+    }
+
+    /// How many aggregates a variable has.
+    pub(super) fn calls(&self, variable: u16) -> usize {
+        self.0[usize::from(variable)].calls.len()
+    }
+
+    /// What each aggregate of a variable knows of groups.
+    pub(super) fn save(&self, variable: u16, groups: &[u32]) -> Result<Vec<SavedGroups>> {
+        let calls = self.0[usize::from(variable)].calls.iter();
+        calls.map(|call| call.accumulator.save(groups)).collect()
+    }
+
+    /// A group for a run that is loaded.
+    pub(super) fn allocate(&mut self, variable: u16) -> u32 {
+        self.0[usize::from(variable)].groups.allocate()
+    }
+
+    /// Takes what [`Running::save`] gave for an aggregate.
+    pub(super) fn load(
+        &mut self,
+        variable: u16,
+        call: usize,
+        columns: &[ArrayRef],
+        groups: &[u32],
+    ) -> Result<()> {
+        let own = &mut self.0[usize::from(variable)];
+        own.calls[call].accumulator.load(columns, groups, own.groups.bound())
     }
 
     pub(super) fn size_bytes(&self) -> usize {

@@ -8,6 +8,7 @@ use arrow_array::types::{Int64Type, TimestampMillisecondType};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, TimestampMillisecondArray};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mainstem_core::{DataType, TypeKind};
+use mainstem_state::table::Owner;
 use proptest::prelude::*;
 
 use super::*;
@@ -277,14 +278,43 @@ fn batch(rows: &[Row]) -> Batch {
     Batch::new(columns, rows.len())
 }
 
-/// The matches of rows that come in `steps`, each with the watermark `delay` behind the greatest time so far.
-fn check(pattern: &Pattern, steps: &[Vec<Row>], delay: i64) {
+/// As many new operators as asked that go on from what these know, each with its keys.
+fn restarted(spec: &Arc<MatchSpec>, old: &[MatchRecognize], count: i64) -> Vec<MatchRecognize> {
+    let saved: Vec<Vec<TableRows>> =
+        old.iter().map(|operator| operator.save().expect("saved").expect("tables")).collect();
+    let load = |index: i64| {
+        let mut operator = new_operator(spec);
+        for table in 0..saved[0].len() {
+            for TableRows { shape, batches } in saved.iter().map(|tables| &tables[table]) {
+                let Owner::Columns(columns) = &shape.owner else { panic!("a table for all") };
+                for batch in batches {
+                    let keys = batch.column(columns[0]).as_primitive::<Int64Type>();
+                    let own = keys.iter().map(|key| key.map(|key| key % count == index));
+                    let rows = batch.filter(&own.collect()).expect("a mask");
+                    operator.load(&shape.name, &rows).expect("loaded");
+                }
+            }
+        }
+        operator
+    };
+    (0..count).map(load).collect()
+}
+
+fn new_operator(spec: &Arc<MatchSpec>) -> MatchRecognize {
     let int = ArrowType::Int64;
-    let time = ArrowType::Timestamp(TimeUnit::Millisecond, None);
-    let types = [int.clone(), time, int.clone(), int.clone(), int];
-    let mut operator = MatchRecognize::new(&pattern.spec(), &types).expect("a good plan");
+    let types = [int.clone(), STAMP, int.clone(), int.clone(), int];
+    MatchRecognize::new(spec, &types).expect("a good plan")
+}
+
+/// What was told, which rows were not late, how many were.
+type Played = (Vec<(i64, i64)>, Vec<Row>, u64);
+
+/// The matches of rows that come in `steps`, each with the watermark `delay` behind the greatest time so far. If asked,
+/// other operators go on after each step, another number of them each time.
+fn play(pattern: &Pattern, steps: &[Vec<Row>], delay: i64, restarts: bool) -> Played {
+    let spec = pattern.spec();
+    let mut operators = vec![new_operator(&spec)];
     let (mut told, mut taken, mut late) = (Vec::new(), Vec::new(), 0);
-    let mut metrics = OperatorMetrics::default();
     let mut watermark = None;
     let last = steps.len();
     for step in 0..=last {
@@ -292,41 +322,53 @@ fn check(pattern: &Pattern, steps: &[Vec<Row>], delay: i64) {
         let before = watermark;
         let greatest = rows.iter().map(|row| row.time - delay).max();
         watermark = if step == last { Some(i64::MAX) } else { watermark.max(greatest) };
-        for row in rows {
-            if before.is_some_and(|before| row.time <= before) {
-                late += 1;
-            } else {
-                taken.push(row.clone());
+        let in_time = |row: &&Row| before.is_none_or(|before| row.time > before);
+        taken.extend(rows.iter().filter(in_time).cloned());
+        let count = operators.len() as i64;
+        for (index, operator) in (0..).zip(&mut operators) {
+            let mut cx = StepContext {
+                now_ms: 0,
+                watermark_before: before,
+                watermark,
+                end_of_input: step == last,
+                metrics: OperatorMetrics::default(),
+            };
+            let own: Vec<Row> =
+                rows.iter().filter(|row| row.key % count == index).cloned().collect();
+            let batches = own.chunks(3).map(batch).collect();
+            let arrivals = Arrivals { batches, partials: Vec::new(), ended: step == last };
+            for batch in operator.step(vec![arrivals], &mut cx).expect("no error") {
+                let column = |at: usize| batch.column(at).as_primitive::<Int64Type>();
+                told.extend((0..batch.rows()).map(|r| (column(1).value(r), column(2).value(r))));
             }
+            late += cx.metrics.late_rows;
         }
-        let mut cx = StepContext {
-            now_ms: 0,
-            watermark_before: before,
-            watermark,
-            end_of_input: step == last,
-            metrics,
-        };
-        let batches = rows.chunks(3).map(batch).collect();
-        let arrivals = Arrivals { batches, partials: Vec::new(), ended: step == last };
-        for batch in operator.step(vec![arrivals], &mut cx).expect("no error") {
-            let column = |at: usize| batch.column(at).as_primitive::<Int64Type>();
-            told.extend((0..batch.rows()).map(|r| (column(1).value(r), column(2).value(r))));
+        if restarts {
+            operators = restarted(&spec, &operators, count % 3 + 1);
         }
-        metrics = cx.metrics;
     }
+    if pattern.within.is_some() {
+        let rows: usize = operators.iter().map(Operator::state_rows).sum();
+        assert_eq!(rows, 0, "all runs are over");
+    }
+    told.sort_unstable();
+    (told, taken, late)
+}
+
+/// The matches of rows that come in `steps`, each with the watermark `delay` behind the greatest time so far.
+fn check(pattern: &Pattern, steps: &[Vec<Row>], delay: i64) {
+    let (told, taken, late) = play(pattern, steps, delay, false);
+    assert_eq!(late as usize, steps.iter().map(Vec::len).sum::<usize>() - taken.len());
+    let again = play(pattern, steps, delay, true);
+    assert_eq!((&again.0, again.2), (&told, late), "with restarts");
     let mut expect = Vec::new();
     for key in 0..4 {
         let mut own: Vec<Row> = taken.iter().filter(|row| row.key == key).cloned().collect();
         own.sort_by_key(|row| row.time);
         expect.extend(naive(pattern, &own, &told));
     }
-    told.sort_unstable();
     expect.sort_unstable();
     assert_eq!(told, expect);
-    assert_eq!(metrics.late_rows, late);
-    if pattern.within.is_some() {
-        assert_eq!(operator.state_rows(), 0, "all runs are over");
-    }
 }
 
 fn any_quantifier() -> impl Strategy<Value = Quantifier> {
@@ -433,10 +475,7 @@ fn among_equals_the_queue_has_the_order_of_java() {
 }
 
 fn operator(spec: MatchSpec) -> MatchRecognize {
-    let int = ArrowType::Int64;
-    let time = ArrowType::Timestamp(TimeUnit::Millisecond, None);
-    let types = [int.clone(), time, int.clone(), int.clone(), int];
-    MatchRecognize::new(&Arc::new(spec), &types).expect("a good plan")
+    new_operator(&Arc::new(spec))
 }
 
 fn step(
