@@ -218,6 +218,28 @@ pub trait Sink: Send {
     /// there is something unflushed, and before `close`.
     async fn flush(&mut self) -> Result<()>;
 
+    /// Called after `open`, before anything else, by a pipeline that takes checkpoints. A sink that can says true: from now on
+    /// what is written stays unseen until its token is committed. `tokens` are those of the checkpoint that the pipeline goes
+    /// on from, oldest first: they are committed now, again if need be, and what was staged otherwise is cleared away, because
+    /// it will be written again. False: rows are seen as they come, and come again after a crash.
+    async fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<bool> {
+        let _ = tokens;
+        Ok(false)
+    }
+
+    /// Has everything written so far where a crash cannot take it, and returns what [`Sink::commit`] needs to show it; `None` if
+    /// there is nothing to show.
+    async fn prepare(&mut self) -> Result<Option<Vec<u8>>> {
+        self.flush().await?;
+        Ok(None)
+    }
+
+    /// Shows what belongs to the tokens, oldest first; what is shown already stays as it is.
+    async fn commit(&mut self, tokens: &[Vec<u8>]) -> Result<()> {
+        let _ = tokens;
+        Ok(())
+    }
+
     /// Flushes and finishes (file footers, connections).
     async fn close(&mut self) -> Result<()>;
 }

@@ -86,7 +86,12 @@ impl Builder {
 
     fn watermark(&mut self, input: usize, types: &[ArrowType]) -> usize {
         let expr: ExprRef = Arc::new(Column(0));
-        self.node(NodeKind::Watermark { expr, idle_timeout_ms: None, clock_after_ms: None }, &[input], types, false)
+        self.node(
+            NodeKind::Watermark { expr, idle_timeout_ms: None, clock_after_ms: None },
+            &[input],
+            types,
+            false,
+        )
     }
 
     fn sink(mut self, input: usize, changelog: ChangelogMode) -> Plan {
@@ -295,6 +300,7 @@ fn threads(name: &str, plan: &Plan, batches: &[Batch], rounds: usize, workers: u
         workers,
         clock: Arc::new(ManualClock::new(0)),
         dead_letters: None,
+        checkpoints: None,
         settings: Settings::new("bench"),
     };
     let watch = Stopwatch::start();

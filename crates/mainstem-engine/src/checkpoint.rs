@@ -3,6 +3,8 @@
 //! either: a row is loaded by the worker that an exchange would send it to, and what is the same on all workers is saved once.
 //! Does not store anything, and knows no sources and sinks.
 
+mod port;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::hash::{hash_columns, owner};
 use crate::instance::Instance;
 use crate::plan::{NodeKind, Plan};
 use crate::worker::{Progress, Worker};
+
+pub use port::{CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPosition, SplitPositions};
 
 /// How far a node is: the watermark of its inputs and its own.
 const PROGRESS: &str = "progress";
@@ -46,7 +50,7 @@ pub struct SavedNode {
 }
 
 /// For each node of a plan what tells it from others: its kind and those of all nodes below it.
-pub(crate) fn fingerprints(plan: &Plan) -> Vec<String> {
+pub fn fingerprints(plan: &Plan) -> Vec<String> {
     let mut all: Vec<String> = Vec::with_capacity(plan.nodes.len());
     for node in &plan.nodes {
         let kind = match &node.kind {

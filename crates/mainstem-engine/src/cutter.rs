@@ -9,6 +9,7 @@ use std::time::Duration;
 use mainstem_core::clock::Clock;
 use mainstem_core::ingest::Payload;
 
+use crate::checkpoint::{CutPlace, SplitPositions};
 use crate::lookup::{Answer, LookupPort};
 use crate::ops::watermark::SplitEvents;
 use crate::port::{Event, InputPort};
@@ -71,6 +72,10 @@ pub(crate) struct Cutter {
     pub(crate) ended: bool,
     /// Processing time never goes back.
     pub(crate) now_ms: i64,
+    /// How far each split of each source was taken.
+    pub(crate) positions: Vec<SplitPositions>,
+    /// The greatest number of a checkpoint that was cut.
+    pub(crate) checkpoint: u64,
     /// A test says where steps are cut.
     pub(crate) rehearsal: Option<Rehearsal>,
 }
@@ -82,6 +87,7 @@ impl Cutter {
         next_timer_ms: Option<i64>,
         waiting: Waiting,
         request: impl Fn() -> Request,
+        checkpoint: impl Fn() -> u64,
     ) -> Option<Cut> {
         loop {
             // Looked at before the ports, so that what came before the request is handled.
@@ -89,6 +95,7 @@ impl Cutter {
             if asked == Request::Stop {
                 return None;
             }
+            let checkpoint = Some(checkpoint()).filter(|&number| number > self.checkpoint);
             self.now_ms = self.now_ms.max(self.clock.now_ms());
             let mut cut = self.take(waiting != Waiting::TooMany);
             let idle = cut.answers.is_empty()
@@ -110,14 +117,24 @@ impl Cutter {
                 cut.header.sources.iter_mut().for_each(|events| events.finished = true);
             }
             cut.last = cut.header.sources.iter().all(|events| events.finished);
-            if !idle || due || !self.started || (cut.last && !self.ended) {
+            let wanted = checkpoint.is_some() || !self.started;
+            if !idle || due || wanted || (cut.last && !self.ended) {
                 self.started = true;
+                self.checkpoint = checkpoint.unwrap_or(self.checkpoint);
+                cut.header.checkpoint = checkpoint;
                 self.ended = cut.last;
                 return Some(cut);
             }
             let timeout = next_timer_ms.map(|timer| (timer - self.now_ms).max(1) as u64);
             self.signal.wait(timeout.map(Duration::from_millis));
         }
+    }
+
+    /// Where the next step begins.
+    pub(crate) fn place(&self) -> CutPlace {
+        let finished = self.finished.iter().copied();
+        let sources = self.positions.iter().cloned().zip(finished).collect();
+        CutPlace { sources, now_ms: self.now_ms, ended: false }
     }
 
     /// Takes what has arrived; payloads only if rows are `wanted`.
@@ -129,24 +146,34 @@ impl Cutter {
         if !wanted {
             let events = |&finished: &bool| SplitEvents { finished, ..SplitEvents::default() };
             let sources = self.finished.iter().map(events).collect();
-            let header = StepHeader { now_ms: self.now_ms, sources };
+            let header = StepHeader { now_ms: self.now_ms, sources, checkpoint: None };
             return Cut { header, payloads: deal(Vec::new(), self.workers), answers, last: false };
         }
         if let Some(rehearsal) = &mut self.rehearsal {
             let (sources, all) = rehearsal.take(&self.ports);
-            let header = StepHeader { now_ms: self.now_ms, sources };
+            let header = StepHeader { now_ms: self.now_ms, sources, checkpoint: None };
             return Cut { header, payloads: deal(all, self.workers), answers, last: false };
         }
-        let mut header = StepHeader { now_ms: self.now_ms, sources: Vec::new() };
+        let mut header = StepHeader { now_ms: self.now_ms, ..StepHeader::default() };
         let mut all = Vec::new();
         for (source, port) in self.ports.iter().enumerate() {
             let taken = port.take(self.bytes_max, self.rows_max);
             let mut events = SplitEvents { finished: taken.finished, ..SplitEvents::default() };
             for event in taken.events {
                 match event {
-                    Event::Added(split) => events.added.push(split),
-                    Event::Ended(split) => events.ended.push(split),
-                    Event::Payload { split, payload, bytes } => {
+                    Event::Added(split) => {
+                        self.positions[source].entry(split).or_default();
+                        events.added.push(split);
+                    }
+                    Event::Ended(split) => {
+                        self.positions[source].entry(split).or_default().ended = true;
+                        events.ended.push(split);
+                    }
+                    Event::Payload { split, payload, bytes, position } => {
+                        if let Some(position) = position {
+                            self.positions[source].entry(split).or_default().position =
+                                Some(position);
+                        }
                         all.push(Assigned { source, split, payload, bytes });
                     }
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
 
+use crate::checkpoint::united;
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, Question};
@@ -54,6 +55,8 @@ pub struct Dataflow {
     graph: Arc<Graph>,
     workers: Vec<Worker>,
     mail: Mail,
+    /// Counted by the dataflows that it goes on from.
+    late_rows: u64,
 }
 
 impl std::fmt::Debug for Dataflow {
@@ -72,7 +75,23 @@ impl Dataflow {
         let graph = Arc::new(Graph::new(plan, workers)?);
         let workers = (0..graph.workers).map(|i| Worker::new(&graph, i)).collect::<Result<_>>()?;
         let mail = Mail::new(graph.plan.nodes.len(), graph.workers);
-        Ok(Self { graph, workers, mail })
+        Ok(Self { graph, workers, mail, late_rows: 0 })
+    }
+
+    /// A dataflow on as many workers as asked that goes on from what this one knows between two steps. Refuses plans with
+    /// an operator that cannot hand its state out. Questions that are open are asked anew.
+    pub fn restarted(&self, workers: usize) -> Result<Self> {
+        let mut saved = Vec::with_capacity(self.workers.len());
+        for worker in &self.workers {
+            saved.push(worker.save(worker.index() == 0)?);
+        }
+        let nodes = united(saved);
+        let mut next = Self::new(&self.graph.plan, workers)?;
+        next.late_rows = self.late_rows();
+        for worker in &mut next.workers {
+            worker.load(&nodes)?;
+        }
+        Ok(next)
     }
 
     /// Runs one step.
@@ -81,7 +100,7 @@ impl Dataflow {
             return Err(Error::internal("a step names another number of sources than its plan"));
         }
         let count = self.workers.len();
-        let mut header = StepHeader { now_ms: input.now_ms, sources: Vec::new() };
+        let mut header = StepHeader { now_ms: input.now_ms, ..StepHeader::default() };
         let mut rows = vec![vec![SourceRows::default(); input.sources.len()]; count];
         for (source, from) in input.sources.into_iter().enumerate() {
             let (added, ended, finished) = (from.added, from.ended, from.finished);
@@ -128,7 +147,7 @@ impl Dataflow {
 
     /// Rows dropped so far because all their windows were closed.
     pub fn late_rows(&self) -> u64 {
-        self.workers.iter().map(Worker::late_rows).sum()
+        self.late_rows + self.workers.iter().map(Worker::late_rows).sum::<u64>()
     }
 
     /// Rows or groups in state.

@@ -12,7 +12,7 @@ use mainstem_core::egress::Encode;
 use mainstem_core::ingest::{DeadLetter, Decode};
 use mainstem_core::{Error, Result};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPositions};
 use crate::cutter::{Assigned, Cut, Cutter, Request, Waiting};
 use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
@@ -103,8 +103,19 @@ pub struct Job {
     pub clock: Arc<dyn Clock>,
     /// Where bad records go; `None`: nowhere.
     pub dead_letters: Option<DeadLetters>,
+    /// Where checkpoints go, and what the job goes on from; `None`: there are none.
+    pub checkpoints: Option<Checkpoints>,
     /// Sizes.
     pub settings: Settings,
+}
+
+/// Checkpoints of a job.
+#[derive(Debug)]
+pub struct Checkpoints {
+    /// Where they leave.
+    pub port: Arc<CheckpointPort>,
+    /// What the job goes on from.
+    pub restored: Option<Restored>,
 }
 
 /// Starts jobs.
@@ -125,6 +136,7 @@ struct Shared {
     inputs: Vec<Arc<InputPort>>,
     outputs: Vec<Arc<OutputPort>>,
     lookups: Vec<Arc<LookupPort>>,
+    checkpoints: Option<Arc<CheckpointPort>>,
     /// A [`Request`].
     request: AtomicU8,
     failure: Mutex<Option<Error>>,
@@ -163,61 +175,29 @@ impl From<crate::port::Released> for Exit {
 
 impl Executor {
     /// Checks the plan and starts the workers.
-    pub fn start(job: Job) -> Result<Running> {
-        let Job { plan, mut sources, mut sinks, lookups, workers, clock, dead_letters, settings } =
-            job;
-        let graph = Arc::new(Graph::new(&plan, workers)?);
-        let workers = graph.workers;
-        let ends = [sources.len(), sinks.len(), lookups.len()];
-        if ends != [plan.sources, plan.sinks, plan.lookups] {
-            return Err(Error::internal("a job has other ends than its plan"));
-        }
-        if sources.iter().any(|s| s.decoders.len() != workers)
-            || sinks.iter().any(|s| s.encoders.len() != workers)
-        {
-            return Err(Error::internal("a job needs one decoder and one encoder per worker"));
-        }
-        let signal = Arc::new(Signal::default());
-        let shared = Arc::new(Shared {
-            mail: Mail::new(plan.nodes.len(), workers),
-            barrier: Barrier::new(workers),
-            signal: Arc::clone(&signal),
-            inputs: sources.iter().map(|source| Arc::clone(&source.port)).collect(),
-            outputs: sinks.iter().map(|sink| Arc::clone(&sink.port)).collect(),
-            lookups: lookups.into_iter().map(|lookup| lookup.port).collect(),
-            request: AtomicU8::new(Request::Run as u8),
-            failure: Mutex::default(),
-            header: Mutex::default(),
-            payloads: std::iter::repeat_with(Mutex::default).take(workers).collect(),
-            answers: std::iter::repeat_with(Mutex::default).take(workers).collect(),
-            counters: Counters::new(
-                sources.iter().map(|source| source.name.clone()).collect(),
-                sinks.iter().map(|sink| sink.name.clone()).collect(),
-                workers,
-            ),
-            graph,
-        });
-        shared.inputs.iter().for_each(|port| port.attach(&signal));
-        shared.lookups.iter().for_each(|port| port.attach(&signal));
-        let mut cutter = Some(Cutter {
-            ports: shared.inputs.clone(),
-            lookups: shared.lookups.clone(),
-            signal,
-            clock,
-            workers,
-            bytes_max: settings.step_bytes_max * workers,
-            rows_max: settings.step_rows_max * workers,
-            finished: vec![false; plan.sources],
-            started: false,
-            ended: false,
-            now_ms: i64::MIN,
-            rehearsal: Rehearsal::new(settings.cuts, plan.sources),
-        });
+    pub fn start(mut job: Job) -> Result<Running> {
+        let checkpoints = job.checkpoints.take();
+        let (checkpoints, restored) = match checkpoints {
+            Some(Checkpoints { port, restored }) => (Some(port), restored),
+            None => (None, None),
+        };
+        let shared = Arc::new(Shared::new(&job, checkpoints)?);
+        let Restored { nodes, place } = restored.unwrap_or_default();
+        let Job { mut sources, mut sinks, clock, dead_letters, settings, .. } = job;
+        let mut cutter = Some(shared.cutter(clock, &settings, place));
+        let workers = shared.graph.workers;
         let mut loops = Vec::with_capacity(workers);
         for index in (0..workers).rev() {
+            let mut worker = Worker::new(&shared.graph, index)?;
+            if !nodes.is_empty() {
+                worker.load(&nodes)?;
+            } else if shared.checkpoints.is_some() {
+                // What cannot be kept is to be known now, and not at the first checkpoint.
+                worker.save(true)?;
+            }
             loops.push(WorkerLoop {
                 index,
-                worker: Worker::new(&shared.graph, index)?,
+                worker,
                 decoders: Decoders::new(&mut sources, &shared.graph, dead_letters.clone()),
                 encoders: Encoders::new(&mut sinks),
                 cutter: if index == 0 { cutter.take() } else { None },
@@ -225,9 +205,16 @@ impl Executor {
                 shared: Arc::clone(&shared),
             });
         }
-        let mut running = Running { shared, threads: Vec::with_capacity(workers) };
+        Ok(Running::of(shared, loops, &settings.name))
+    }
+}
+
+impl Running {
+    /// Starts a thread for each worker.
+    fn of(shared: Arc<Shared>, loops: Vec<WorkerLoop>, name: &str) -> Self {
+        let mut running = Self { shared, threads: Vec::with_capacity(loops.len()) };
         for worker in loops {
-            let name = format!("{}/{}", settings.name, worker.index);
+            let name = format!("{name}/{}", worker.index);
             let thread = std::thread::Builder::new().name(name).spawn(move || worker.run());
             let thread = thread.map_err(|e| {
                 Error::new(mainstem_core::ErrorKind::Exhausted, "cannot start a worker thread")
@@ -242,11 +229,76 @@ impl Executor {
                 }
             }
         }
-        Ok(running)
+        running
     }
 }
 
 impl Shared {
+    fn new(job: &Job, checkpoints: Option<Arc<CheckpointPort>>) -> Result<Self> {
+        let Job { plan, sources, sinks, lookups, .. } = job;
+        let graph = Arc::new(Graph::new(plan, job.workers)?);
+        let workers = graph.workers;
+        let ends = [sources.len(), sinks.len(), lookups.len()];
+        if ends != [plan.sources, plan.sinks, plan.lookups] {
+            return Err(Error::internal("a job has other ends than its plan"));
+        }
+        if sources.iter().any(|s| s.decoders.len() != workers)
+            || sinks.iter().any(|s| s.encoders.len() != workers)
+        {
+            return Err(Error::internal("a job needs one decoder and one encoder per worker"));
+        }
+        let signal = Arc::new(Signal::default());
+        let shared = Self {
+            mail: Mail::new(plan.nodes.len(), workers),
+            barrier: Barrier::new(workers),
+            signal: Arc::clone(&signal),
+            inputs: sources.iter().map(|source| Arc::clone(&source.port)).collect(),
+            outputs: sinks.iter().map(|sink| Arc::clone(&sink.port)).collect(),
+            lookups: lookups.iter().map(|lookup| Arc::clone(&lookup.port)).collect(),
+            checkpoints,
+            request: AtomicU8::new(Request::Run as u8),
+            failure: Mutex::default(),
+            header: Mutex::default(),
+            payloads: std::iter::repeat_with(Mutex::default).take(workers).collect(),
+            answers: std::iter::repeat_with(Mutex::default).take(workers).collect(),
+            counters: Counters::new(
+                sources.iter().map(|source| source.name.clone()).collect(),
+                sinks.iter().map(|sink| sink.name.clone()).collect(),
+                workers,
+            ),
+            graph,
+        };
+        shared.inputs.iter().for_each(|port| port.attach(&signal));
+        shared.lookups.iter().for_each(|port| port.attach(&signal));
+        shared.checkpoints.iter().for_each(|port| port.attach(&signal));
+        Ok(shared)
+    }
+
+    /// Cuts steps from `place` on.
+    fn cutter(&self, clock: Arc<dyn Clock>, settings: &Settings, place: CutPlace) -> Cutter {
+        let workers = self.graph.workers;
+        let sources = self.inputs.len();
+        let mut positions: Vec<SplitPositions> =
+            place.sources.into_iter().map(|(positions, _)| positions).collect();
+        positions.resize_with(sources, SplitPositions::new);
+        Cutter {
+            ports: self.inputs.clone(),
+            lookups: self.lookups.clone(),
+            signal: Arc::clone(&self.signal),
+            clock,
+            workers,
+            bytes_max: settings.step_bytes_max * workers,
+            rows_max: settings.step_rows_max * workers,
+            finished: vec![false; sources],
+            started: false,
+            ended: false,
+            now_ms: place.now_ms,
+            positions,
+            checkpoint: 0,
+            rehearsal: Rehearsal::new(settings.cuts, sources),
+        }
+    }
+
     fn request(&self) -> Request {
         match self.request.load(Ordering::Acquire) {
             0 => Request::Run,
@@ -278,6 +330,7 @@ impl Shared {
         self.inputs.iter().for_each(|port| port.close());
         self.outputs.iter().for_each(|port| port.finish());
         self.lookups.iter().for_each(|port| port.finish());
+        self.checkpoints.iter().for_each(|port| port.finish());
     }
 }
 
@@ -313,7 +366,7 @@ impl WorkerLoop {
             self.cut();
             self.shared.barrier.wait()?;
             let header = self.shared.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let Some(header) = header else { return Ok(()) };
+            let Some(header) = header else { return self.save_last(false) };
             self.step(&header)?;
             self.shared.counters.after_step(self.index, &self.worker, header.now_ms);
             if self.restart_each_step {
@@ -324,9 +377,36 @@ impl WorkerLoop {
             let ended = header.sources.iter().all(|events| events.finished);
             if ended && self.shared.counters.waiting_rows() == 0 {
                 self.shared.counters.final_state(self.index, &self.worker);
+                self.save_last(true)?;
                 return self.shared.barrier.wait().map_err(Exit::from);
             }
+            match header.checkpoint {
+                Some(number) => self.save(number, false)?,
+                None if self.index == 0 => {
+                    self.shared.checkpoints.iter().for_each(|port| port.set_changed(true));
+                }
+                None => {}
+            }
         }
+    }
+
+    /// Behind the last step, unless the job is to stop where it is.
+    fn save_last(&mut self, ended: bool) -> Result<(), Exit> {
+        if self.shared.request() == Request::Stop { Ok(()) } else { self.save(LAST, ended) }
+    }
+
+    /// Hands in what this worker knows. All rows of the steps before are in the output ports, and none of the next step: it
+    /// begins when worker 0 is back.
+    fn save(&mut self, number: u64, ended: bool) -> Result<(), Exit> {
+        let Some(port) = &self.shared.checkpoints else { return Ok(()) };
+        let place = self.cutter.as_ref().map(|cutter| {
+            port.set_changed(false);
+            self.shared.outputs.iter().for_each(|port| port.push_cut(number));
+            CutPlace { ended, ..cutter.place() }
+        });
+        let nodes = self.worker.save(self.index == 0)?;
+        port.put(Saved { number, worker: self.index, place, nodes });
+        Ok(())
     }
 
     /// On worker 0: puts the next step where all workers find it.
@@ -338,7 +418,9 @@ impl WorkerLoop {
             rows if rows < ROWS_WAITING_MAX * shared.graph.workers => Waiting::Some,
             _ => Waiting::TooMany,
         };
-        let cut = cutter.next(shared.counters.next_timer_ms(), waiting, || shared.request());
+        let wanted = || shared.checkpoints.as_ref().map_or(0, |port| port.wanted());
+        let timer = shared.counters.next_timer_ms();
+        let cut = cutter.next(timer, waiting, || shared.request(), wanted);
         let mut header = shared.header.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Cut { header: next, payloads, answers, .. }) = cut else {
             *header = None;

@@ -25,7 +25,7 @@ pub const OUTPUT_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) enum Event {
     Added(u32),
-    Payload { split: u32, payload: Payload, bytes: usize },
+    Payload { split: u32, payload: Payload, bytes: usize, position: Option<Box<[u8]>> },
     Ended(u32),
 }
 
@@ -96,6 +96,17 @@ impl InputPort {
     /// Hands in a payload of `bytes` bytes; waits while the port is full. Fails once the pipeline has ended. Cancel
     /// safe: a payload whose future is dropped before it is ready was not handed in.
     pub async fn send(&self, split: u32, payload: Payload, bytes: usize) -> Result<()> {
+        self.send_to(split, payload, bytes, None).await
+    }
+
+    /// As [`InputPort::send`]; `position` is where the split goes on behind the payload, for checkpoints.
+    pub async fn send_to(
+        &self,
+        split: u32,
+        payload: Payload,
+        bytes: usize,
+        mut position: Option<Box<[u8]>>,
+    ) -> Result<()> {
         let mut payload = Some(payload);
         std::future::poll_fn(|cx| {
             let mut state = self.lock();
@@ -112,7 +123,8 @@ impl InputPort {
             }
             *waiting += bytes;
             if let Some(payload) = payload.take() {
-                state.events.push_back(Event::Payload { split, payload, bytes });
+                let position = position.take();
+                state.events.push_back(Event::Payload { split, payload, bytes, position });
                 if let Some(signal) = &state.signal {
                     signal.notify();
                 }
@@ -187,9 +199,19 @@ impl InputPort {
     }
 }
 
+/// What comes out of an output port.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are rows")]
+#[derive(Debug)]
+pub enum Outgoing {
+    /// Rows of a step.
+    Rows(Encoded),
+    /// All rows of the steps before a checkpoint have come out, and none of those after it.
+    Cut(u64),
+}
+
 #[derive(Debug, Default)]
 struct OutputState {
-    queue: VecDeque<Encoded>,
+    queue: VecDeque<Outgoing>,
     bytes: usize,
     /// The engine will push no more.
     finished: bool,
@@ -221,14 +243,16 @@ impl OutputPort {
     }
 
     /// The next rows, in step order per worker; `None` when the pipeline has ended and all was received. Cancel safe.
-    pub async fn recv(&self) -> Option<Encoded> {
+    pub async fn recv(&self) -> Option<Outgoing> {
         std::future::poll_fn(|cx| {
             let mut state = self.lock();
-            if let Some(encoded) = state.queue.pop_front() {
-                state.bytes -= encoded.size_bytes().min(state.bytes);
+            if let Some(outgoing) = state.queue.pop_front() {
+                if let Outgoing::Rows(encoded) = &outgoing {
+                    state.bytes -= encoded.size_bytes().min(state.bytes);
+                }
                 drop(state);
                 self.drained.notify_all();
-                return Poll::Ready(Some(encoded));
+                return Poll::Ready(Some(outgoing));
             }
             if state.finished {
                 return Poll::Ready(None);
@@ -256,13 +280,22 @@ impl OutputPort {
             return Err(Released);
         }
         state.bytes += bytes;
-        state.queue.push_back(encoded);
+        Self::put(state, Outgoing::Rows(encoded));
+        Ok(())
+    }
+
+    /// Says that a checkpoint is cut here.
+    pub(crate) fn push_cut(&self, number: u64) {
+        Self::put(self.lock(), Outgoing::Cut(number));
+    }
+
+    fn put(mut state: MutexGuard<'_, OutputState>, outgoing: Outgoing) {
+        state.queue.push_back(outgoing);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        Ok(())
     }
 
     /// Lets nobody wait in [`OutputPort::push`] any more.

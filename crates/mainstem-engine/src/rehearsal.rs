@@ -118,13 +118,18 @@ impl Held {
             }
             for event in taken.events {
                 match event {
-                    Event::Payload { split, payload, bytes } => {
+                    Event::Payload { split, payload, bytes, .. } => {
                         let pieces = pieces(payload);
                         let share = bytes / pieces.len();
                         let first = bytes - share * (pieces.len() - 1);
                         for (index, payload) in pieces.into_iter().enumerate() {
                             let bytes = if index == 0 { first } else { share };
-                            self.events.push_back(Event::Payload { split, payload, bytes });
+                            self.events.push_back(Event::Payload {
+                                split,
+                                payload,
+                                bytes,
+                                position: None,
+                            });
                         }
                     }
                     other => self.events.push_back(other),
@@ -146,7 +151,7 @@ impl Held {
         }
         while let Some(event) = self.events.pop_front() {
             match event {
-                Event::Payload { split, payload, bytes } if rows > 0 => {
+                Event::Payload { split, payload, bytes, .. } if rows > 0 => {
                     rows -= 1;
                     all.push(Assigned { source, split, payload, bytes });
                 }

@@ -19,6 +19,8 @@ use crate::ops::watermark::{SourceWatermark, SplitEvents};
 pub(crate) struct StepHeader {
     pub(crate) now_ms: i64,
     pub(crate) sources: Vec<SplitEvents>,
+    /// A checkpoint is cut behind the step.
+    pub(crate) checkpoint: Option<u64>,
 }
 
 /// Rows of one source on one worker: each batch is of one split.

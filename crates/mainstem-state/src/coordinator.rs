@@ -52,7 +52,7 @@ pub enum Action {
     },
     /// Tell the sources what will never be asked of them again.
     Acknowledge(Vec<SourceRecord>),
-    /// Remove what is too old.
+    /// Remove what is too old, and say [`Coordinator::collected`].
     Collect,
     /// Tell the user.
     Notice(String),
@@ -78,6 +78,8 @@ enum Phase {
     Publishing(UnderWay, Box<Manifest>),
     /// By sink: how many of its tokens are being committed.
     Committing(Vec<usize>),
+    /// What is too old is removed: files that no manifest names yet must not be written meanwhile.
+    Collecting,
 }
 
 /// Decides. Tell it what happened; do what it says.
@@ -282,11 +284,25 @@ impl Coordinator {
     fn committed_all(&mut self) -> Vec<Action> {
         match &self.phase {
             Phase::Committing(counts) if counts.iter().all(|&count| count == 0) => {
-                self.phase = Phase::Resting;
+                self.phase = Phase::Collecting;
                 vec![Action::Collect]
             }
             _ => Vec::new(),
         }
+    }
+
+    /// What is too old is gone, or cannot be removed: then it is tried again after the next checkpoint.
+    pub fn collected(&mut self, result: Result<(), Error>) -> Vec<Action> {
+        if matches!(self.phase, Phase::Collecting) {
+            self.phase = Phase::Resting;
+        }
+        let text = |error| format!("old checkpoints cannot be removed: {error}");
+        result.err().map(|error| Action::Notice(text(error))).into_iter().collect()
+    }
+
+    /// Nothing has changed since the last checkpoint: the next one is due an interval later.
+    pub fn postpone(&mut self, now_ms: i64) {
+        self.due_ms = now_ms.saturating_add(self.settings.interval_ms);
     }
 
     fn rest(&mut self, begun_ms: i64) {

@@ -118,6 +118,13 @@ pub(crate) struct RunArgs {
     /// Where the topics are of Kafka tables without brokers of their own: a folder, or memory [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<Data>,
+    /// Keep checkpoints in this folder, and go on from the newest one there. How often: SET
+    /// 'execution.checkpointing.interval' = '10 s'
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["close_windows", "cuts"])]
+    pub(crate) state: Option<PathBuf>,
+    /// Go on from this checkpoint of --state instead of the newest
+    #[arg(long, value_name = "NUMBER", requires = "state")]
+    pub(crate) from_checkpoint: Option<u64>,
     /// No progress and no summary on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -12,7 +12,7 @@ use mainstem_sql::source::SourceText;
 use crate::broker::{Data, Embedded, ServerSettings};
 use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, ScriptArgs};
 use crate::failure::{Failure, Outcome, say};
-use crate::pipeline::{self, Prepared, Runner, Settings, edges};
+use crate::pipeline::{self, Prepared, Runner, Settings, StateSettings, edges};
 use crate::script::{self, Planned};
 use crate::{generate, kafka_client, listing, up};
 
@@ -49,6 +49,10 @@ fn run(arguments: &RunArgs) -> Outcome {
         embedded: Embedded::default(),
         cuts: arguments.cuts.unwrap_or_default(),
         restarts: arguments.restarts,
+        state: arguments
+            .state
+            .clone()
+            .map(|folder| StateSettings { folder, from: arguments.from_checkpoint }),
     };
     let data = arguments.data.clone().unwrap_or(Data::Memory);
     run_script(script::read(&arguments.script)?, &settings, data)
@@ -67,6 +71,7 @@ fn generate(arguments: &GenArgs) -> Outcome {
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
         restarts: false,
+        state: None,
     };
     run_script(generate::script(arguments)?, &settings, Data::Memory)
 }
@@ -170,6 +175,7 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
         restarts: false,
+        state: None,
     };
     prepare(script::plan(sources)?, &settings)?;
     for (name, count) in counts {

@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod command;
 mod console;
+mod disk;
 mod failure;
 mod generate;
 mod kafka_client;

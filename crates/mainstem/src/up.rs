@@ -161,6 +161,7 @@ impl UpArgs {
             embedded: Embedded::default(),
             cuts: Cuts::AsItComes,
             restarts: false,
+            state: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One file that is being written.
 //! Invariant: until it is finished it has a hidden name, which readers pass over; it takes its final name by a rename
-//! after its bytes were made durable. What is dropped unfinished stays hidden. Blocking.
+//! after its bytes were made durable: at once, or when a checkpoint that it belongs to is complete. What is dropped unfinished
+//! stays hidden. Blocking.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use flate2::write::GzEncoder;
 use mainstem_core::table::{Column, Options};
 use mainstem_core::{Batch, Error, Result};
+use serde::{Deserialize, Serialize};
 
 use super::reader::Compression;
 use crate::format::parquet::ColumnsWriter;
@@ -124,6 +126,11 @@ impl PartFile {
 
     /// Makes the file durable and gives it its name.
     pub(super) fn finish(self) -> Result<()> {
+        self.stage()?.show()
+    }
+
+    /// Makes the file durable, and keeps its hidden name.
+    pub(super) fn stage(self) -> Result<StagedFile> {
         let error = |e| write_error(&self.last, e);
         let unbuffered = |file: BufWriter<File>| file.into_inner().map_err(|e| e.into_error());
         let file = match self.output {
@@ -133,7 +140,25 @@ impl PartFile {
             Output::Columns(writer) => writer.finish()?,
         };
         file.sync_all().map_err(error)?;
-        std::fs::rename(&self.staged, &self.last).map_err(error)?;
+        sync_directory(&self.last)?;
+        Ok(StagedFile { staged: self.staged, last: self.last })
+    }
+}
+
+/// A whole file with a hidden name, and the name it will have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StagedFile {
+    pub(super) staged: PathBuf,
+    pub(super) last: PathBuf,
+}
+
+impl StagedFile {
+    /// Gives it its name; it may have it already.
+    pub(super) fn show(&self) -> Result<()> {
+        match std::fs::rename(&self.staged, &self.last) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.last.exists() => Ok(()),
+            renamed => renamed.map_err(|e| write_error(&self.last, e)),
+        }?;
         sync_directory(&self.last)
     }
 }

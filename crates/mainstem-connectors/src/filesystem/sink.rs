@@ -7,7 +7,7 @@
 //! encoded here, on a blocking thread.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,9 +17,10 @@ use mainstem_core::clock::mix;
 use mainstem_core::egress::{Encode, Encoded};
 use mainstem_core::options::OptionReader;
 use mainstem_core::{Batch, DataType, Error, Result};
+use serde::{Deserialize, Serialize};
 
 use super::discover::{Location, escape};
-use super::part::{Layout, PartFile, write_error};
+use super::part::{Layout, PartFile, StagedFile, write_error};
 use super::reader::Compression;
 use super::{
     COMMIT_POLICY, COMPRESSION, DEFAULT_PARTITION_NAME, FILE_SIZE, PATH, ROLLOVER_INTERVAL, SPEC,
@@ -95,6 +96,8 @@ impl FilesystemSink {
             next_part: 0,
             parts: BTreeMap::new(),
             directories: BTreeSet::new(),
+            stages: false,
+            staged: Vec::new(),
         };
         let columnar = parquet || !table.partition_keys.is_empty();
         let sink =
@@ -231,6 +234,27 @@ impl Sink for FilesystemSink {
         self.blocking(Writer::flush).await
     }
 
+    async fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<bool> {
+        let tokens = tokens.to_vec();
+        self.blocking(move |writer, _| writer.stage(&tokens)).await.map(|()| true)
+    }
+
+    async fn prepare(&mut self) -> Result<Option<Vec<u8>>> {
+        let (tell, told) = std::sync::mpsc::channel();
+        let prepare = move |writer: &mut Writer| {
+            // Whoever asks waits for it.
+            let _ = tell.send(writer.prepare()?);
+            Ok(())
+        };
+        self.blocking(move |writer, _| prepare(writer)).await?;
+        Ok(told.try_recv().unwrap_or_default())
+    }
+
+    async fn commit(&mut self, tokens: &[Vec<u8>]) -> Result<()> {
+        let tokens = tokens.to_vec();
+        self.blocking(move |_, _| tokens.iter().try_for_each(|token| show(token))).await
+    }
+
     async fn close(&mut self) -> Result<()> {
         self.blocking(|writer, _| writer.close()).await
     }
@@ -256,6 +280,32 @@ struct Writer {
     parts: BTreeMap<String, PartFile>,
     /// The partitions that were written.
     directories: BTreeSet<String>,
+    /// Files keep their hidden names until their checkpoint is complete.
+    stages: bool,
+    /// Whole files since the last checkpoint was cut.
+    staged: Vec<StagedFile>,
+}
+
+/// What a checkpoint keeps of the files of this sink.
+#[derive(Debug, Serialize, Deserialize)]
+struct Token {
+    /// Tells the hidden files of this run from those of others.
+    uid: String,
+    files: Vec<StagedFile>,
+}
+
+impl Token {
+    fn read(token: &[u8]) -> Result<Self> {
+        serde_json::from_slice(token).map_err(|e| {
+            let text = "a checkpoint says of files what this version does not understand";
+            Error::new(mainstem_core::ErrorKind::Corrupt, text).with_source(e)
+        })
+    }
+}
+
+/// Gives the files of a token their names.
+fn show(token: &[u8]) -> Result<()> {
+    Token::read(token)?.files.iter().try_for_each(StagedFile::show)
 }
 
 impl Writer {
@@ -272,7 +322,7 @@ impl Writer {
             while self.parts.len() >= OPEN_PARTS_MAX
                 && let Some((_, part)) = self.parts.pop_first()
             {
-                part.finish()?;
+                self.finish(part)?;
             }
             let path = if self.single {
                 self.directory.clone()
@@ -352,7 +402,7 @@ impl Writer {
             self.parts.iter().filter(|(_, part)| due(part)).map(|(name, _)| name.clone()).collect();
         for partition in due {
             if let Some(part) = self.parts.remove(&partition) {
-                part.finish()?;
+                self.finish(part)?;
             }
         }
         Ok(())
@@ -363,9 +413,64 @@ impl Writer {
         self.parts.values_mut().try_for_each(PartFile::flush)
     }
 
+    fn finish(&mut self, part: PartFile) -> Result<()> {
+        if self.stages {
+            self.staged.push(part.stage()?);
+            return Ok(());
+        }
+        part.finish()
+    }
+
+    /// From now on files are shown by their tokens. Those of `tokens` are; what the runs of those tokens left beside is removed.
+    fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<()> {
+        if self.single {
+            let what = "option 'path' names a file, which is replaced when the pipeline ends";
+            return Err(Error::user(what)
+                .with_hint("with checkpoints (--state) name a directory, with a / at its end"));
+        }
+        self.stages = true;
+        for token in tokens {
+            let Token { uid, files } = Token::read(token)?;
+            files.iter().try_for_each(StagedFile::show)?;
+            self.remove_hidden(&self.directory, &format!(".inprogress.{uid}"))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the hidden files with that ending, in partitions too.
+    fn remove_hidden(&self, directory: &Path, ending: &str) -> Result<()> {
+        let failed = |e| write_error(directory, e);
+        for entry in std::fs::read_dir(directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, name) = (entry.path(), entry.file_name());
+            if entry.file_type().map_err(failed)?.is_dir() {
+                self.remove_hidden(&path, ending)?;
+            } else if name.to_string_lossy().ends_with(ending) {
+                std::fs::remove_file(&path).map_err(|e| write_error(&path, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all files and says which are whole since this was asked last.
+    fn prepare(&mut self) -> Result<Option<Vec<u8>>> {
+        while let Some((_, part)) = self.parts.pop_first() {
+            self.finish(part)?;
+        }
+        let files = std::mem::take(&mut self.staged);
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let token = serde_json::to_vec(&Token { uid: self.uid.clone(), files });
+        token.map(Some).map_err(|e| Error::internal("a token cannot be written").with_source(e))
+    }
+
     fn close(&mut self) -> Result<()> {
         while let Some((_, part)) = self.parts.pop_first() {
-            part.finish()?;
+            self.finish(part)?;
+        }
+        if !self.staged.is_empty() {
+            return Err(Error::internal("files were written behind the last checkpoint"));
         }
         if let Some(name) = &self.success_file {
             for partition in &self.directories {

@@ -11,9 +11,12 @@ use mainstem_core::clock::ManualClock;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{DeadLetter, Decode, Decoded, Payload};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
-use mainstem_engine::executor::{Executor, Job, Running, Settings, SinkSlot, SourceSlot};
+use mainstem_engine::executor::{
+    Checkpoints, Executor, Job, Running, Settings, SinkSlot, SourceSlot,
+};
 use mainstem_engine::plan::{NodeKind, Plan};
-use mainstem_engine::port::{InputPort, OutputPort};
+use mainstem_engine::checkpoint::{CheckpointPort, LAST, Restored, Saved, united};
+use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::progress::Progress;
 
 use crate::support::*;
@@ -71,6 +74,10 @@ struct Harness {
 }
 
 fn start(plan: Plan, workers: usize) -> Harness {
+    start_with(plan, workers, None)
+}
+
+fn start_with(plan: Plan, workers: usize, checkpoints: Option<Checkpoints>) -> Harness {
     let input = InputPort::new(1 << 12);
     let output = OutputPort::new(1 << 12);
     let (sender, dead) = mpsc::channel();
@@ -92,6 +99,7 @@ fn start(plan: Plan, workers: usize) -> Harness {
         dead_letters: Some(Arc::new(move |_, letters| {
             sender.send(letters.len()).unwrap_or_default();
         })),
+        checkpoints,
         settings: Settings::new("test"),
     };
     Harness { input, output, running: Executor::start(job).unwrap(), dead }
@@ -121,7 +129,7 @@ fn numbers(key: i64, from: i64, count: i64) -> Payload {
 
 fn receive_all(output: &OutputPort) -> Folded {
     let mut folded = Folded::default();
-    while let Some(encoded) = block_on(output.recv()) {
+    while let Some(Outgoing::Rows(encoded)) = block_on(output.recv()) {
         let Encoded::Batch(batch) = encoded else { panic!("the encoder gives batches") };
         folded.add_batches([&batch]);
     }
@@ -223,4 +231,65 @@ fn dead_letters_are_handed_over() {
     receive_all(&output);
     assert_eq!(running.join().unwrap().sources[0].skipped, 1);
     assert_eq!(dead.try_iter().sum::<usize>(), 1);
+}
+
+/// The rows that came out before the cut of that number, added to `folded`.
+fn receive_until(output: &OutputPort, cut: u64, folded: &mut Folded) {
+    loop {
+        match block_on(output.recv()) {
+            Some(Outgoing::Rows(Encoded::Batch(batch))) => folded.add_batches([&batch]),
+            Some(Outgoing::Cut(number)) if number == cut => return,
+            other => panic!("{other:?} before cut {cut}"),
+        }
+    }
+}
+
+#[test]
+fn another_number_of_workers_goes_on_from_a_checkpoint() {
+    for (workers, others) in [(1, 3), (2, 1), (3, 2), (2, 2)] {
+        let port = CheckpointPort::new();
+        let checkpoints = Checkpoints { port: Arc::clone(&port), restored: None };
+        let Harness { input, output, running, .. } =
+            start_with(sums(None), workers, Some(checkpoints));
+        input.add_split(0);
+        let send = |input: &InputPort, from: i64, position: u8| {
+            let position = Some(vec![position].into_boxed_slice());
+            block_on(input.send_to(0, numbers(from / 7, from, 40), 10, position)).unwrap();
+        };
+        for at in 0..5 {
+            send(&input, at * 40, at as u8);
+        }
+        port.ask(1);
+        let mut folded = Folded::default();
+        receive_until(&output, 1, &mut folded);
+        let saved: Vec<Saved> = (0..workers).map(|_| block_on(port.recv()).unwrap()).collect();
+        assert!(saved.iter().all(|saved| saved.number == 1));
+        let place = saved.iter().find_map(|saved| saved.place.clone()).unwrap();
+        let (splits, finished) = &place.sources[0];
+        assert!(!finished && !place.ended);
+        let taken = splits[&0].position.as_ref().map_or(0, |position| i64::from(position[0]) + 1);
+        // What came after the cut is lost with the process.
+        send(&input, 900, 99);
+        running.stop(false, false);
+        running.join().unwrap();
+
+        let nodes = united(saved.into_iter().map(|saved| saved.nodes).collect());
+        let port = CheckpointPort::new();
+        let restored = Some(Restored { nodes, place });
+        let checkpoints = Checkpoints { port: Arc::clone(&port), restored };
+        let Harness { input, output, running, .. } =
+            start_with(sums(None), others, Some(checkpoints));
+        for at in taken..9 {
+            send(&input, at * 40, at as u8);
+        }
+        input.finish();
+        receive_until(&output, LAST, &mut folded);
+        running.join().unwrap();
+        let whole = start(sums(None), 1);
+        (0..9).for_each(|at| send(&whole.input, at * 40, 0));
+        whole.input.finish();
+        assert_eq!(folded, receive_all(&whole.output), "{workers} and {others} workers");
+        let last = block_on(port.recv()).unwrap();
+        assert_eq!(last.number, LAST);
+    }
 }

@@ -19,7 +19,7 @@ use mainstem_engine::lookup::{
     Answer, CacheSpec, LookupPort, QUESTION_KEYS_MAX, QUESTIONS_MAX, Question,
 };
 use mainstem_engine::plan::{JoinKind, NodeKind, Plan, TimeSource, WindowInput};
-use mainstem_engine::port::{InputPort, OutputPort};
+use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::window::{WindowKind, WindowSpec};
 
 use crate::executor::{Through, block_on};
@@ -503,6 +503,7 @@ fn start(workers: usize) -> Threads {
         workers,
         clock: Arc::new(ManualClock::new(1000)),
         dead_letters: None,
+        checkpoints: None,
         settings: Settings::new("test"),
     };
     Threads { input, output, lookup: lookup_port, running: Executor::start(job).unwrap() }
@@ -524,7 +525,7 @@ fn serve(port: Arc<LookupPort>) -> thread::JoinHandle<()> {
 
 fn count(output: &OutputPort) -> usize {
     let mut rows = 0;
-    while let Some(encoded) = block_on(output.recv()) {
+    while let Some(Outgoing::Rows(encoded)) = block_on(output.recv()) {
         let Encoded::Batch(batch) = encoded else { panic!("the encoder gives batches") };
         let (keys, values) = (batch.column(0), batch.column(2));
         let pairs = keys.as_primitive::<Int64Type>().values().iter();

@@ -53,7 +53,11 @@ fn a_checkpoint_waits_for_all_and_commits_after_its_manifest() {
     );
     assert_eq!((c.due_ms(), c.tick(9_000)), (None, Vec::new()), "commits are under way");
     assert_eq!(c.committed(0), [Action::Collect]);
+    assert_eq!((c.due_ms(), c.tick(9_000)), (None, Vec::new()), "files are being removed");
+    assert_eq!(c.collected(Ok(())), []);
     assert_eq!(c.due_ms(), Some(1_200));
+    c.postpone(1_400);
+    assert_eq!(c.due_ms(), Some(1_500));
     assert_eq!(c.tick(1_500), [Action::Begin(8)]);
 }
 
@@ -89,6 +93,8 @@ fn tokens_of_a_checkpoint_that_was_given_up_are_in_the_next() {
     assert_eq!(actions[2], Action::Commit { sink: 0, tokens: first });
     assert_eq!(c.committed(1), []);
     assert_eq!(c.committed(0), [Action::Collect]);
+    let said = c.collected(Err(failed()));
+    assert!(matches!(&said[..], [Action::Notice(text)] if text.contains("cannot be removed")));
 
     c.begin(4_000);
     c.cut(10, cut());

@@ -12,7 +12,6 @@
 
 mod client;
 mod connection;
-mod disk;
 mod embedded;
 mod frames;
 mod host;

@@ -196,8 +196,8 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
-    use super::super::disk::FileDisk;
     use super::*;
+    use crate::disk::FileDisk;
 
     fn frame(file: &Arc<dyn DiskFile>, ranges: &[(u64, u32)]) -> Outbound {
         let mut frame = Outbound::default();
@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_frame_is_the_same_on_every_way() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = FileDisk::open(folder.path()).unwrap();
+        let disk = FileDisk::open(folder.path(), "--data").unwrap();
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| ((i * 31) >> 8) as u8).collect();
         let on_disk = disk.open("f", true).unwrap();
         let in_memory = MemoryDisk::default().open("f", true).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_file_that_is_too_short_ends_the_connection() {
         let folder = tempfile::tempdir().unwrap();
-        let file = FileDisk::open(folder.path()).unwrap().open("f", true).unwrap();
+        let file = FileDisk::open(folder.path(), "--data").unwrap().open("f", true).unwrap();
         file.write_all_at(0, &[1; 10]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

@@ -13,10 +13,10 @@ use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_log::{Durability, MemoryDisk};
 
 use super::client::Client;
-use super::disk::FileDisk;
 use super::host::{Host, Running};
 use super::listener::{Bound, ListenerSettings, Listeners};
 use super::sasl::{User, Users};
+use crate::disk::FileDisk;
 use crate::failure::say;
 
 /// Where a broker keeps its topics.
@@ -112,7 +112,7 @@ fn open(data: &Data, mut settings: Settings, clock: &dyn Clock) -> Result<Broker
             settings.durability = Durability::None;
             Arc::new(MemoryDisk::default())
         }
-        Data::Folder(folder) => Arc::new(FileDisk::open(folder)?),
+        Data::Folder(folder) => Arc::new(FileDisk::open(folder, "--data")?),
     };
     let opened = Broker::open(settings, disk, Rng::new(seed()), clock.now_ms());
     let opened = opened.map_err(|e| {

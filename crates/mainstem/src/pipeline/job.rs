@@ -21,9 +21,11 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::acknowledge::{Acknowledger, Positions, SinkGauge, SourceGauge};
 use super::dead_letters::DeadLetterTargets;
+use super::durable::Durable;
 use super::edges::{LookupEdge, SinkEdge, SourceEdge};
 use super::interrupts::Interrupts;
 use super::report::{self, Look};
+use super::sink::CheckpointTies;
 use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
 use super::{Prepared, Settings, lookup, sink};
@@ -49,6 +51,8 @@ struct Parts {
     dead_letters: JoinSet<Outcome>,
     stop_sources: watch::Sender<bool>,
     acknowledger: Acknowledger,
+    /// The one task of checkpoints, if they are taken.
+    checkpoints: JoinSet<Outcome>,
 }
 
 /// What the parts gave back.
@@ -74,7 +78,7 @@ pub(super) async fn run(
             return Err(Failure::Interrupted("stopped before it had started"));
         }
     };
-    let (running, parts, dead_letters) = started;
+    let Some((running, parts, dead_letters)) = started else { return Ok(true) };
     let live = terminal.is_live(prints).then(|| Live {
         terminal: Arc::clone(&terminal),
         clock,
@@ -92,30 +96,41 @@ pub(super) async fn run(
     Ok(!stopped)
 }
 
-/// Opens sinks and dead-letter targets, then starts the engine and the tasks around it.
+/// Opens sinks and dead-letter targets, then starts the engine and the tasks around it. `None`: the job had ended before.
 async fn start(
     prepared: Prepared,
     settings: &Settings,
-) -> Outcome<(Running, Parts, Arc<AtomicU64>)> {
-    let Prepared { job, edges, workers, environment, .. } = prepared;
+) -> Outcome<Option<(Running, Parts, Arc<AtomicU64>)>> {
+    let Prepared { job, edges, workers, environment, terminal } = prepared;
+    let mut durable = match &settings.state {
+        Some(state) => {
+            let now_ms = environment.clock.now_ms();
+            Some(Durable::open(state, &job, &terminal, now_ms).await?)
+        }
+        None => None,
+    };
     let tables: Vec<_> = edges.sources.iter().map(|source| source.table.clone()).collect();
     let letters = DeadLetterTargets::open(&tables, &environment).await;
     let letters = letters.map_err(Failure::Runtime)?;
     let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
     // Before the sinks: a table that cannot be asked leaves no trace in them.
+    if durable.as_ref().is_some_and(Durable::is_ended) {
+        return Ok(None);
+    }
     let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
     let asked = lookups.len();
     let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
     let mut sink_gauges = Vec::new();
     for mut edge in edges.sinks {
         let gauge = Arc::new(SinkGauge::default());
-        let opened = open(&mut edge, workers, &gauge).await;
-        let encoders = opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
+        let opened = open(&mut edge, workers, &gauge, durable.as_mut()).await;
+        let opened = opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error));
+        let (encoders, checkpoint_ties) = opened?;
         let port = OutputPort::new(OUTPUT_BYTES_MAX);
         let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
         sink_slots.push(slot);
         sink_gauges.push(Arc::clone(&gauge));
-        sink_tasks.push(drain(edge, port, gauge));
+        sink_tasks.push(drain(edge, port, gauge, checkpoint_ties));
     }
     let stop_sources = watch::Sender::new(false);
     let (mut source_slots, mut source_tasks) = (Vec::new(), Vec::new());
@@ -123,11 +138,18 @@ async fn start(
     for SourceEdge { table, source, decoders } in edges.sources {
         let (tell, acknowledged) = watch::channel(Positions::new());
         let gauge = Arc::new(SourceGauge::default());
-        source_gauges.push((Arc::clone(&gauge), tell));
+        let (names, restored) = match &mut durable {
+            Some(durable) => durable.source(&table.name, tell),
+            None => {
+                source_gauges.push((Arc::clone(&gauge), tell));
+                Default::default()
+            }
+        };
         let port = InputPort::new(INPUT_BYTES_MAX);
         let slot = SourceSlot { name: table.name.clone(), decoders, port: Arc::clone(&port) };
         source_slots.push(slot);
-        let ties = Ties { port, stop: stop_sources.subscribe(), gauge, acknowledged };
+        let stop = stop_sources.subscribe();
+        let ties = Ties { port, stop, gauge, acknowledged, names, restored };
         source_tasks.push(source::feed(source, ties).map(move |fed| {
             fed.map_err(|e| Failure::Runtime(e.context(format!("table '{}'", table.name))))
         }));
@@ -146,6 +168,7 @@ async fn start(
         workers,
         clock: Arc::clone(&environment.clock),
         dead_letters: receive,
+        checkpoints: durable.as_mut().map(Durable::engine),
         settings: executor::Settings {
             cuts: settings.cuts,
             restart_each_step: settings.restarts,
@@ -153,15 +176,20 @@ async fn start(
         },
     });
     let running = running.map_err(Failure::Runtime)?;
-    let parts = Parts {
+    let mut parts = Parts {
         sources: source_tasks.into_iter().collect(),
         sinks: sink_tasks.into_iter().collect(),
         lookups,
         dead_letters,
         stop_sources,
         acknowledger: Acknowledger::new(source_gauges, sink_gauges, asked),
+        checkpoints: JoinSet::new(),
     };
-    Ok((running, parts, counter))
+    if let Some(durable) = durable {
+        let task = durable.checkpointer(workers, Arc::clone(&environment.clock), terminal);
+        parts.checkpoints.spawn(task.run().map(|done| done.map_err(Failure::Runtime)));
+    }
+    Ok(Some((running, parts, counter)))
 }
 
 /// Opens tables that are asked by keys, and starts to ask them.
@@ -185,14 +213,25 @@ async fn open(
     edge: &mut SinkEdge,
     workers: usize,
     gauge: &Arc<SinkGauge>,
-) -> Result<Vec<Box<dyn Encode>>> {
+    durable: Option<&mut Durable>,
+) -> Result<(Vec<Box<dyn Encode>>, Option<CheckpointTies>)> {
     edge.sink.open().await?;
-    (0..workers).map(|_| Ok(gauge.counted(edge.sink.encoder()?))).collect()
+    let ties = match durable {
+        Some(durable) => Some(durable.sink(&edge.name, &mut *edge.sink).await?),
+        None => None,
+    };
+    let encoders = (0..workers).map(|_| Ok(gauge.counted(edge.sink.encoder()?)));
+    Ok((encoders.collect::<Result<_>>()?, ties))
 }
 
-async fn drain(edge: SinkEdge, port: Arc<OutputPort>, gauge: Arc<SinkGauge>) -> Outcome<Drained> {
+async fn drain(
+    edge: SinkEdge,
+    port: Arc<OutputPort>,
+    gauge: Arc<SinkGauge>,
+    ties: Option<CheckpointTies>,
+) -> Outcome<Drained> {
     let SinkEdge { name, sink, stdout, .. } = edge;
-    match sink::drain(sink, port, gauge).await {
+    match sink::drain(sink, port, gauge, ties).await {
         Ok(sink) => Ok(Drained { name, stdout, sink }),
         Err(error) => Err(sink_failure(&name, stdout, error)),
     }
@@ -248,6 +287,7 @@ impl Supervisor {
                 }
                 Some(ended) = self.parts.dead_letters.join_next() => joined(ended)?,
                 Some(ended) = self.parts.lookups.join_next() => joined(ended)?,
+                Some(ended) = self.parts.checkpoints.join_next() => joined(ended)?,
                 () = interrupts.first(), if !self.stopping => {
                     self.stopping = true;
                     self.parts.stop_sources.send_replace(true);
@@ -280,11 +320,16 @@ impl Supervisor {
             // A worker may wait for room there.
             parts.dead_letters.abort_all();
             parts.lookups.abort_all();
+            parts.checkpoints.abort_all();
         }
         running.finished().await;
         let worked = running.join();
         watched?;
         let progress = worked.map_err(Failure::Runtime)?;
+        // Sinks wait for what the last checkpoint commits.
+        while let Some(ended) = parts.checkpoints.join_next().await {
+            joined(ended)?;
+        }
         while let Some(ended) = parts.sinks.join_next().await {
             done.sinks.push(joined(ended)?);
         }

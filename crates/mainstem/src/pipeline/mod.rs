@@ -14,12 +14,15 @@
 //! | `job` | all of them together, from open to close |
 
 mod acknowledge;
+mod checkpoints;
 mod dead_letters;
+mod durable;
 pub(crate) mod edges;
 pub(crate) mod interrupts;
 mod job;
 mod lookup;
 pub(crate) mod report;
+mod resume;
 mod sink;
 mod source;
 pub(crate) mod terminal;
@@ -39,6 +42,7 @@ use crate::failure::{Failure, Outcome};
 use crate::script::Declarations;
 use edges::Edges;
 use interrupts::Interrupts;
+pub(crate) use resume::StateSettings;
 use terminal::Terminal;
 
 /// How a job is run.
@@ -58,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) cuts: Cuts,
     /// New workers after each step.
     pub(crate) restarts: bool,
+    /// Where checkpoints are; `None`: there are none.
+    pub(crate) state: Option<StateSettings>,
 }
 
 /// A job with its ends, ready to be started.

@@ -2,12 +2,13 @@
 //! Invariant: a position is remembered only after its payload was handed in. The port is finished only when all splits
 //! have ended by themselves; a stop leaves it open, because the input has not ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mainstem_connectors::api::{Source, Split, SplitReader};
+use mainstem_connectors::api::{Position, Source, Split, SplitReader};
 use mainstem_core::{Error, Result};
 use mainstem_engine::port::InputPort;
+use mainstem_state::manifest::SplitRecord;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -33,6 +34,20 @@ fn acknowledge(source: &mut dyn Source, splits: &[Split], positions: &Positions)
         .try_for_each(|(&split, position)| source.acknowledge(&splits[split as usize], position))
 }
 
+/// The ids of a source's splits, by number.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SplitNames(Arc<Mutex<Vec<String>>>);
+
+impl SplitNames {
+    pub(super) fn get(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+    }
+}
+
 /// What a source's tasks share with the rest of the job.
 pub(super) struct Ties {
     /// Where payloads go.
@@ -43,15 +58,23 @@ pub(super) struct Ties {
     pub(super) gauge: Arc<SourceGauge>,
     /// What has left the pipeline.
     pub(super) acknowledged: watch::Receiver<Positions>,
+    /// For checkpoints.
+    pub(super) names: SplitNames,
+    /// How far the splits had been read when the checkpoint was cut that the job goes on from, by number.
+    pub(super) restored: Vec<SplitRecord>,
 }
 
 /// Feeds the port until all splits have ended or it is time to stop.
 pub(super) async fn feed(source: Box<dyn Source>, ties: Ties) -> Result<Fed> {
     let turns = source.open_splits_max().min(Semaphore::MAX_PERMITS);
+    let splits: Vec<Split> =
+        ties.restored.iter().map(|split| Split { id: split.id.clone() }).collect();
+    splits.iter().for_each(|split| ties.names.push(&split.id));
     let mut feeder = Feeder {
         source,
         ties,
-        splits: Vec::new(),
+        splits,
+        found: false,
         readers: JoinSet::new(),
         turns: Arc::new(Semaphore::new(turns)),
     };
@@ -70,6 +93,8 @@ struct Feeder {
     source: Box<dyn Source>,
     ties: Ties,
     splits: Vec<Split>,
+    /// They were looked for.
+    found: bool,
     readers: JoinSet<Result<()>>,
     /// Splits are read in the order of their discovery, as many at a time as the source likes.
     turns: Arc<Semaphore>,
@@ -83,17 +108,12 @@ impl Feeder {
                 found = self.source.discover() => found?,
                 () = stopped(&mut self.ties.stop) => return Ok(false),
             };
-            let first = self.splits.len();
-            for split in found {
-                if !self.splits.contains(&split) {
-                    self.splits.push(split);
-                }
-            }
+            let news = self.number(found)?;
             // The watermark waits for all of them, also for those whose turn has not come.
-            for number in first..self.splits.len() {
+            for &number in &news {
                 self.ties.port.add_split(split_number(number)?);
             }
-            for number in first..self.splits.len() {
+            for number in news {
                 if !self.open(number).await? {
                     return Ok(false);
                 }
@@ -104,6 +124,32 @@ impl Feeder {
                 return Ok(false);
             }
         }
+    }
+
+    /// Numbers the splits that were not known, and returns those that are to be read now.
+    fn number(&mut self, found: Vec<Split>) -> Result<Vec<usize>> {
+        let restored = &self.ties.restored;
+        let first = self.splits.len();
+        let mut news = Vec::new();
+        if !std::mem::replace(&mut self.found, true) {
+            for (number, split) in restored.iter().enumerate().filter(|(_, split)| !split.ended) {
+                if found.iter().all(|there| there.id != split.id) {
+                    let text =
+                        format!("'{}' is gone, of which the checkpoint is in the middle", split.id);
+                    return Err(Error::user(text)
+                        .with_hint("bring it back, or start anew with another --state directory"));
+                }
+                news.push(number);
+            }
+        }
+        for split in found {
+            if !self.splits.contains(&split) {
+                self.ties.names.push(&split.id);
+                self.splits.push(split);
+            }
+        }
+        news.extend(first..self.splits.len());
+        Ok(news)
     }
 
     /// Looks after readers and acknowledgements for a while. False if it was told to stop.
@@ -145,8 +191,10 @@ impl Feeder {
             }
         };
         let turn = turn.map_err(|e| Error::internal("the turns have ended").with_source(e))?;
+        let restored = self.ties.restored.get(number).and_then(|split| split.position.as_ref());
+        let position = restored.map(|position| Position(position.0.clone()));
         let reader = tokio::select! {
-            reader = self.source.open(&self.splits[number], None) => reader?,
+            reader = self.source.open(&self.splits[number], position.as_ref()) => reader?,
             () = stopped(&mut stop) => return Ok(false),
         };
         let reading = Reading {
@@ -200,7 +248,8 @@ impl Reading {
             let bytes = fetched.payload.size_bytes();
             // What was fetched before a stop is handed in still: the engine drains.
             self.gauge.lock().bytes_offered += bytes as u64;
-            self.port.send(self.split, fetched.payload, bytes).await?;
+            let position = Some(fetched.position.0.clone().into_boxed_slice());
+            self.port.send_to(self.split, fetched.payload, bytes, position).await?;
             self.gauge.lock().positions.insert(self.split, fetched.position);
         }
     }

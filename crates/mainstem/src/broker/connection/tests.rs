@@ -8,9 +8,9 @@ use mainstem_log::{BatchBuilder, Compression};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
-use super::super::disk::FileDisk;
 use super::super::host::Running;
 use super::*;
+use crate::disk::FileDisk;
 
 const TOPIC: &str = "t";
 const PRODUCE: i16 = 0;
@@ -66,7 +66,7 @@ fn produced(answer: &[u8]) -> (i16, i64) {
 #[tokio::test]
 async fn requests_with_records_overtake_the_disk_but_not_each_other() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Arc::new(FileDisk::open(folder.path()).unwrap());
+    let disk = Arc::new(FileDisk::open(folder.path(), "--data").unwrap());
     let opened = Broker::open(Settings::default(), disk, Rng::new(1), 0).unwrap();
     let running = Running::start(opened.broker, Arc::new(ManualClock::default())).unwrap();
     let (mut client, server) = tokio::io::duplex(1 << 20);

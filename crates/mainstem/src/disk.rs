@@ -22,12 +22,13 @@ pub(crate) struct FileDisk {
 }
 
 impl FileDisk {
-    /// Makes the folder if need be, and takes it for this process.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
+    /// Makes the folder, which `option` of the command line names, if need be, and takes it for this process.
+    pub(crate) fn open(root: &Path, option: &str) -> Result<Self> {
         let name = root.display();
         let failed = |e: io::Error| {
-            let error = Error::user(format!("the data folder '{name}' cannot be used: {e}"));
-            error.with_hint("choose another one with --data DIR, or --data memory")
+            let error = Error::user(format!("the folder '{name}' cannot be used: {e}"));
+            let memory = if option == "--data" { ", or --data memory" } else { "" };
+            error.with_hint(format!("choose another one with {option} DIR{memory}"))
         };
         fs::create_dir_all(root).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -35,7 +36,7 @@ impl FileDisk {
         let mut lock = options.open(root.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(in_use(root, &mut lock)),
+            Err(TryLockError::WouldBlock) => return Err(in_use(root, option, &mut lock)),
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
         // For the message of whoever comes second.
@@ -55,16 +56,16 @@ impl FileDisk {
     }
 }
 
-fn in_use(root: &Path, lock: &mut File) -> Error {
+fn in_use(root: &Path, option: &str, lock: &mut File) -> Error {
     let mut pid = String::new();
     let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut pid));
     let by = match pid.trim() {
         "" => "another process".to_owned(),
         pid => format!("process {pid}"),
     };
-    let text = format!("the data folder '{}' is in use by {by}", root.display());
+    let text = format!("the folder '{}' is in use by {by}", root.display());
     Error::new(ErrorKind::Conflict, text)
-        .with_hint("stop that process, or choose another folder with --data DIR")
+        .with_hint(format!("stop that process, or choose another folder with {option} DIR"))
 }
 
 /// What is not there needs no removal.
@@ -177,7 +178,7 @@ mod tests {
 
     fn disk() -> (tempfile::TempDir, FileDisk) {
         let folder = tempfile::tempdir().unwrap();
-        let disk = FileDisk::open(&folder.path().join("data")).unwrap();
+        let disk = FileDisk::open(&folder.path().join("data"), "--data").unwrap();
         (folder, disk)
     }
 
@@ -229,13 +230,13 @@ mod tests {
     #[test]
     fn a_folder_has_one_owner() {
         let folder = tempfile::tempdir().unwrap();
-        let first = FileDisk::open(folder.path()).unwrap();
-        let error = FileDisk::open(folder.path()).unwrap_err();
+        let first = FileDisk::open(folder.path(), "--data").unwrap();
+        let error = FileDisk::open(folder.path(), "--data").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         let text = error.to_string();
         assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
         assert!(text.contains(&folder.path().display().to_string()), "{text}");
         drop(first);
-        FileDisk::open(folder.path()).unwrap();
+        FileDisk::open(folder.path(), "--data").unwrap();
     }
 }

@@ -1,0 +1,331 @@
+//! The task that takes a job's checkpoints: it tells the coordinator what happened, and does what that decides.
+//! Invariant: decisions are the coordinator's, and the files are written on threads of their own. When this task has ended well,
+//! the last checkpoint is complete and committed; a last one that cannot be stored is a failure of the job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstem_connectors::api::{Observer as _, Position};
+use mainstem_core::clock::Clock;
+use mainstem_core::{Error, Result};
+use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, NodeState, Saved};
+use mainstem_state::catalog::Catalog;
+use mainstem_state::coordinator::{Action, Coordinator, Cut};
+use mainstem_state::manifest::{
+    CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord, TableRecord,
+};
+use mainstem_state::run::RunWriter;
+use tokio::sync::{mpsc, watch};
+
+use super::acknowledge::Positions;
+use super::source::SplitNames;
+use super::terminal::Terminal;
+
+/// A source, as checkpoints see it.
+pub(super) struct SourceTies {
+    pub(super) table: String,
+    pub(super) fingerprint: String,
+    /// The ids of its splits, by number.
+    pub(super) names: SplitNames,
+    /// To the task that owns the source.
+    pub(super) acknowledge: watch::Sender<Positions>,
+}
+
+/// What a sink's task says.
+#[derive(Debug)]
+pub(super) enum SinkEvent {
+    /// Everything before the cut is where a crash cannot take it.
+    Prepared {
+        sink: usize,
+        number: u64,
+        token: Option<Vec<u8>>,
+    },
+    Committed {
+        sink: usize,
+    },
+}
+
+/// What came of work on another thread.
+enum Done {
+    Written(CheckpointId, usize, Result<Vec<OperatorRecord>>),
+    Published(CheckpointId, Result<()>),
+    Collected(Result<()>),
+}
+
+/// Everything that the task needs.
+pub(super) struct Checkpointer {
+    pub(super) coordinator: Coordinator,
+    pub(super) catalog: Catalog,
+    /// How many are kept.
+    pub(super) keep: usize,
+    pub(super) port: Arc<CheckpointPort>,
+    pub(super) sources: Vec<SourceTies>,
+    /// Tokens to commit, to the task of each sink.
+    pub(super) sinks: Vec<mpsc::UnboundedSender<Vec<Vec<u8>>>>,
+    pub(super) events: mpsc::UnboundedReceiver<SinkEvent>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) terminal: Arc<Terminal>,
+}
+
+/// The task while it runs.
+struct Task {
+    it: Checkpointer,
+    done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
+    /// The checkpoint that is under way.
+    current: CheckpointId,
+    /// Its place has come.
+    is_cut: bool,
+    /// The cut behind the last step belongs to the current checkpoint.
+    last: bool,
+    /// What came of the last cut while another checkpoint was under way.
+    waiting: Vec<Came>,
+    /// The job has ended and the last checkpoint is complete.
+    complete: bool,
+    failure: Option<Error>,
+}
+
+enum Came {
+    Saved(Saved),
+    Sink(SinkEvent),
+}
+
+impl Came {
+    /// The number of the cut that it is about.
+    fn number(&self) -> Option<u64> {
+        match self {
+            Came::Saved(saved) => Some(saved.number),
+            Came::Sink(SinkEvent::Prepared { number, .. }) => Some(*number),
+            Came::Sink(SinkEvent::Committed { .. }) => None,
+        }
+    }
+}
+
+impl Checkpointer {
+    /// Takes checkpoints until the job has ended and its last one is complete.
+    pub(super) async fn run(self) -> Result<()> {
+        let mut task = Task {
+            it: self,
+            done: mpsc::unbounded_channel(),
+            current: 0,
+            is_cut: false,
+            last: false,
+            waiting: Vec::new(),
+            complete: false,
+            failure: None,
+        };
+        task.run().await
+    }
+}
+
+impl Task {
+    async fn run(&mut self) -> Result<()> {
+        let mut ended = false;
+        while !self.complete {
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+            let now_ms = self.it.clock.now_ms();
+            let due_ms = self.it.coordinator.due_ms().filter(|_| !ended);
+            let pause = due_ms.map_or(0, |due| u64::try_from(due - now_ms).unwrap_or(0));
+            tokio::select! {
+                saved = self.it.port.recv(), if !ended => match saved {
+                    Some(saved) => self.came(Came::Saved(saved)),
+                    None => ended = true,
+                },
+                Some(event) = self.it.events.recv() => self.came(Came::Sink(event)),
+                Some(done) = self.done.1.recv() => self.is_done(done),
+                () = tokio::time::sleep(Duration::from_millis(pause)), if due_ms.is_some() => {
+                    self.is_due();
+                }
+                // The job was stopped where it was: nobody will say anything any more.
+                else => return Ok(()),
+            }
+            if ended && !self.last {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&mut self) {
+        let now_ms = self.it.clock.now_ms();
+        let actions = if self.it.port.is_changed() {
+            self.it.coordinator.tick(now_ms)
+        } else {
+            self.it.coordinator.postpone(now_ms);
+            Vec::new()
+        };
+        self.act(actions);
+    }
+
+    fn came(&mut self, came: Came) {
+        if came.number() == Some(LAST) && !self.last {
+            if self.it.coordinator.due_ms().is_some() {
+                let actions = self.it.coordinator.begin(self.it.clock.now_ms());
+                self.last = true;
+                self.act(actions);
+            } else if self.is_cut {
+                self.waiting.push(came);
+                return;
+            } else {
+                // The job ended before it cut what was asked for: its end is the cut.
+                self.last = true;
+            }
+        }
+        let id = self.current;
+        let actions = match came {
+            Came::Saved(saved) => self.saved(id, saved),
+            Came::Sink(SinkEvent::Prepared { sink, token, .. }) => {
+                self.it.coordinator.prepared(id, sink, token.map(Opaque))
+            }
+            Came::Sink(SinkEvent::Committed { sink }) => self.it.coordinator.committed(sink),
+        };
+        self.act(actions);
+    }
+
+    fn saved(&mut self, id: CheckpointId, saved: Saved) -> Vec<Action> {
+        let Saved { worker, place, nodes, .. } = saved;
+        let store = Arc::clone(self.it.catalog.store());
+        let tell = self.done.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let written = write(&*store, id, worker, nodes);
+            // Whoever asked is gone only if the job failed.
+            let _ = tell.send(Done::Written(id, worker, written));
+        });
+        let Some(place) = place else { return Vec::new() };
+        self.is_cut = true;
+        let cut = self.cut(place);
+        self.it.coordinator.cut(id, cut)
+    }
+
+    fn cut(&self, place: CutPlace) -> Cut {
+        let CutPlace { sources, now_ms, ended } = place;
+        let sources =
+            sources.into_iter().zip(&self.it.sources).map(|((splits, finished), ties)| {
+                let names = ties.names.get();
+                let record = |(number, id): (usize, String)| {
+                    let split = splits.get(&(number as u32)).cloned().unwrap_or_default();
+                    let position = split.position.map(|bytes| Opaque(bytes.into_vec()));
+                    SplitRecord { id, position, ended: split.ended }
+                };
+                SourceRecord {
+                    table: ties.table.clone(),
+                    fingerprint: ties.fingerprint.clone(),
+                    splits: names.into_iter().enumerate().map(record).collect(),
+                    finished,
+                }
+            });
+        Cut { sources: sources.collect(), now_ms, ended }
+    }
+
+    fn is_done(&mut self, done: Done) {
+        let actions = match done {
+            Done::Written(id, worker, written) => {
+                self.note_failure(written.as_ref().err());
+                self.it.coordinator.saved(id, worker, written)
+            }
+            Done::Published(id, published) => {
+                self.note_failure(published.as_ref().err());
+                self.it.coordinator.published(id, published)
+            }
+            Done::Collected(collected) => {
+                self.complete = self.last;
+                self.it.coordinator.collected(collected)
+            }
+        };
+        self.act(actions);
+        // A checkpoint is over: what came of the last cut can go on.
+        if self.it.coordinator.due_ms().is_some() {
+            std::mem::take(&mut self.waiting).into_iter().for_each(|came| self.came(came));
+        }
+    }
+
+    /// The last checkpoint is not tried again.
+    fn note_failure(&mut self, error: Option<&Error>) {
+        if let Some(error) = error.filter(|_| self.last) {
+            let text = format!("the last checkpoint cannot be stored: {error}");
+            let error = Error::new(error.kind(), text);
+            self.failure = Some(error.with_hint(
+                "the next run goes on from the checkpoint before, and writes again what came after it",
+            ));
+        }
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Begin(id) => {
+                    self.current = id;
+                    self.is_cut = false;
+                    if !self.last {
+                        self.it.port.ask(id);
+                    }
+                }
+                Action::Publish(manifest) => self.publish(*manifest),
+                Action::Commit { sink, tokens } => {
+                    let tokens = tokens.into_iter().map(|token| token.0).collect();
+                    // Its task has failed if it is gone, which ends the job.
+                    let _ = self.it.sinks[sink].send(tokens);
+                }
+                Action::Acknowledge(sources) => {
+                    for (ties, record) in self.it.sources.iter().zip(sources) {
+                        ties.acknowledge.send_replace(positions(&record));
+                    }
+                }
+                Action::Collect => {
+                    let (catalog, keep) = (self.it.catalog.clone(), self.it.keep);
+                    let tell = self.done.0.clone();
+                    tokio::task::spawn_blocking(move || {
+                        let _ = tell.send(Done::Collected(catalog.collect(keep)));
+                    });
+                }
+                Action::Notice(text) => self.it.terminal.notice("checkpoints", &text),
+            }
+        }
+    }
+
+    fn publish(&self, manifest: Manifest) {
+        let (catalog, tell) = (self.it.catalog.clone(), self.done.0.clone());
+        tokio::task::spawn_blocking(move || {
+            let published = catalog.publish(&manifest);
+            let _ = tell.send(Done::Published(manifest.id, published));
+        });
+    }
+}
+
+/// Positions by number of split.
+fn positions(record: &SourceRecord) -> Positions {
+    let known = (0..).zip(&record.splits);
+    let known = known.filter_map(|(number, split)| Some((number, split.position.as_ref()?)));
+    known.map(|(number, position)| (number, Position(position.0.clone()))).collect()
+}
+
+/// Stores what a worker knew.
+fn write(
+    store: &dyn mainstem_state::store::Store,
+    id: CheckpointId,
+    worker: usize,
+    nodes: Vec<NodeState>,
+) -> Result<Vec<OperatorRecord>> {
+    let mut writer = RunWriter::new(format!("{id}-{worker}"));
+    let mut files = Vec::new();
+    let mut records = Vec::with_capacity(nodes.len());
+    for NodeState { fingerprint, name, tables } in nodes {
+        let mut table_records = Vec::with_capacity(tables.len());
+        for table in tables {
+            let mut blocks = Vec::new();
+            for batch in &table.batches {
+                blocks.extend(writer.add(batch, &mut files)?);
+                for file in files.drain(..) {
+                    store.put(&file.name, &file.bytes)?;
+                }
+            }
+            table_records.push(TableRecord { name: table.shape.name.into_owned(), blocks });
+        }
+        records.push(OperatorRecord { fingerprint, name, tables: table_records });
+    }
+    if let Some(file) = writer.end() {
+        store.put(&file.name, &file.bytes)?;
+    }
+    Ok(records)
+}

@@ -1,0 +1,139 @@
+//! How a job gets checkpoints: its state directory is opened, its sources and sinks are tied to the task that takes them.
+//! Invariant: sinks have committed what the checkpoint says before anything new is written; sources begin where it was cut.
+
+use std::sync::Arc;
+
+use mainstem_connectors::api::Observer as _;
+use mainstem_connectors::api::Sink;
+use mainstem_core::Result;
+use mainstem_core::clock::Clock;
+use mainstem_engine::checkpoint::CheckpointPort;
+use mainstem_engine::executor::Checkpoints;
+use mainstem_sql::job::Job;
+use mainstem_state::coordinator::{Coordinator, Settings};
+use mainstem_state::manifest::SplitRecord;
+use tokio::sync::{mpsc, watch};
+
+use super::acknowledge::Positions;
+use super::checkpoints::{Checkpointer, SinkEvent, SourceTies};
+use super::report;
+use super::resume::{self, Ends, Resumed, State, StateSettings};
+use super::sink::CheckpointTies;
+use super::source::SplitNames;
+use super::terminal::Terminal;
+use crate::failure::{Failure, Outcome};
+
+/// A job that will outlive its process, while it is put together.
+pub(super) struct Durable {
+    state: State,
+    ends: Ends,
+    port: Arc<CheckpointPort>,
+    sources: Vec<SourceTies>,
+    sinks: Vec<(String, mpsc::UnboundedSender<Vec<Vec<u8>>>)>,
+    events: (mpsc::UnboundedSender<SinkEvent>, mpsc::UnboundedReceiver<SinkEvent>),
+}
+
+impl Durable {
+    /// Opens the state directory, and says where the job goes on.
+    pub(super) async fn open(
+        settings: &StateSettings,
+        job: &Job,
+        terminal: &Terminal,
+        now_ms: i64,
+    ) -> Outcome<Self> {
+        let folder = settings.folder.display().to_string();
+        let state = tokio::task::block_in_place(|| resume::open(settings, job));
+        let state = state.map_err(|e| Failure::Runtime(e.context(format!("state '{folder}'"))))?;
+        for damaged in &state.damaged {
+            let text = format!("checkpoint {} cannot be used: {}", damaged.id, damaged.error);
+            terminal.notice("checkpoints", &text);
+        }
+        if let Some(Resumed { id, at_ms, ended, .. }) = &state.resumed {
+            let old = report::duration((now_ms - at_ms).max(0) as f64 / 1000.0);
+            let text = match ended {
+                true => format!("all input had ended at checkpoint {id} of '{folder}', {old} ago"),
+                false => format!("going on from checkpoint {id} of '{folder}', {old} old"),
+            };
+            terminal.notice("checkpoints", &text);
+        }
+        Ok(Self {
+            state,
+            ends: Ends::of(&job.plan),
+            port: CheckpointPort::new(),
+            sources: Vec::new(),
+            sinks: Vec::new(),
+            events: mpsc::unbounded_channel(),
+        })
+    }
+
+    /// All input had ended, and all results had come out: there is nothing to do but to show them.
+    pub(super) fn is_ended(&self) -> bool {
+        self.state.resumed.as_ref().is_some_and(|resumed| resumed.ended)
+    }
+
+    /// Ties the next sink, which is open.
+    pub(super) async fn sink(&mut self, name: &str, sink: &mut dyn Sink) -> Result<CheckpointTies> {
+        let number = self.sinks.len();
+        let resumed = self.state.resumed.as_ref();
+        let tokens = resumed.map_or(&[][..], |resumed| &resumed.tokens[number]);
+        let staged = sink.stage(tokens).await?;
+        let (commit, commits) = mpsc::unbounded_channel();
+        self.sinks.push((name.to_owned(), commit));
+        Ok(CheckpointTies { sink: number, staged, events: self.events.0.clone(), commits })
+    }
+
+    /// Ties the next source: returns where the ids of its splits go, and how far they had been read.
+    pub(super) fn source(
+        &mut self,
+        table: &str,
+        acknowledge: watch::Sender<Positions>,
+    ) -> (SplitNames, Vec<SplitRecord>) {
+        let number = self.sources.len();
+        let names = SplitNames::default();
+        self.sources.push(SourceTies {
+            table: table.to_owned(),
+            fingerprint: self.ends.sources[number].clone(),
+            names: names.clone(),
+            acknowledge,
+        });
+        let resumed = self.state.resumed.as_mut();
+        let splits = resumed.map(|resumed| std::mem::take(&mut resumed.splits[number]));
+        (names, splits.unwrap_or_default())
+    }
+
+    /// For the engine.
+    pub(super) fn engine(&mut self) -> Checkpoints {
+        let restored = self.state.resumed.as_mut();
+        let restored = restored.map(|resumed| std::mem::take(&mut resumed.engine));
+        Checkpoints { port: Arc::clone(&self.port), restored }
+    }
+
+    /// The task that takes checkpoints.
+    pub(super) fn checkpointer(
+        self,
+        workers: usize,
+        clock: Arc<dyn Clock>,
+        terminal: Arc<Terminal>,
+    ) -> Checkpointer {
+        let State { catalog, interval_ms, keep, last_id, .. } = self.state;
+        let (names, sinks): (Vec<String>, Vec<_>) = self.sinks.into_iter().unzip();
+        let settings = Settings {
+            interval_ms,
+            mainstem: env!("CARGO_PKG_VERSION").to_owned(),
+            workers,
+            sinks: names.into_iter().zip(self.ends.sinks).collect(),
+            last_id,
+        };
+        Checkpointer {
+            coordinator: Coordinator::new(settings, clock.now_ms()),
+            catalog,
+            keep,
+            port: self.port,
+            sources: self.sources,
+            sinks,
+            events: self.events.1,
+            clock,
+            terminal,
+        }
+    }
+}

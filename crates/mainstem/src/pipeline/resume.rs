@@ -1,0 +1,197 @@
+//! Where a job goes on: the newest checkpoint of its state directory that is whole, and whether it is one of this job.
+//! Invariant: a job goes on from a checkpoint whose operators all mean what those of the job mean, or does not start. Whatever
+//! cannot be used is told of. Blocks: it reads files.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mainstem_core::disk::Disk;
+use mainstem_core::options::parse_duration_ms;
+use mainstem_core::{Error, ErrorKind, Result};
+use mainstem_engine::checkpoint::{CutPlace, Restored, SavedNode, SplitPosition, fingerprints};
+use mainstem_engine::plan::{NodeKind, Plan};
+use mainstem_sql::job::Job;
+use mainstem_state::catalog::{Catalog, Damaged};
+use mainstem_state::manifest::{CheckpointId, Manifest, OperatorRecord, SinkRecord, SplitRecord};
+use mainstem_state::store::FolderStore;
+
+use crate::disk::FileDisk;
+
+/// Where the state of a job is kept, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct StateSettings {
+    /// The directory.
+    pub(crate) folder: PathBuf,
+    /// The checkpoint to go on from, if not the newest.
+    pub(crate) from: Option<CheckpointId>,
+}
+
+const INTERVAL: &str = "execution.checkpointing.interval";
+const KEPT: &str = "execution.checkpointing.num-retained";
+const INTERVAL_MS: i64 = 10_000;
+const INTERVAL_MS_MIN: i64 = 100;
+const KEPT_DEFAULT: usize = 3;
+
+/// An opened state directory.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) catalog: Catalog,
+    pub(super) interval_ms: i64,
+    pub(super) keep: usize,
+    /// The greatest number that a checkpoint here has, damaged ones too.
+    pub(super) last_id: CheckpointId,
+    /// Newer ones than the one that is gone on from.
+    pub(super) damaged: Vec<Damaged>,
+    pub(super) resumed: Option<Resumed>,
+}
+
+/// A checkpoint to go on from.
+#[derive(Debug)]
+pub(super) struct Resumed {
+    pub(super) id: CheckpointId,
+    pub(super) at_ms: i64,
+    /// All input had ended.
+    pub(super) ended: bool,
+    pub(super) engine: Restored,
+    /// By source of the job.
+    pub(super) splits: Vec<Vec<SplitRecord>>,
+    /// By sink of the job: what it has prepared.
+    pub(super) tokens: Vec<Vec<Vec<u8>>>,
+}
+
+/// The fingerprints of a job's sources and sinks, in their order.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) sources: Vec<String>,
+    pub(super) sinks: Vec<String>,
+}
+
+impl Ends {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let all = fingerprints(plan);
+        let mut ends = Self {
+            sources: vec![String::new(); plan.sources],
+            sinks: vec![String::new(); plan.sinks],
+        };
+        for (node, fingerprint) in plan.nodes.iter().zip(all) {
+            match &node.kind {
+                NodeKind::Source { source } => ends.sources[*source] = fingerprint,
+                NodeKind::Sink { sink, .. } => ends.sinks[*sink] = fingerprint,
+                _ => {}
+            }
+        }
+        ends
+    }
+}
+
+/// Opens the state directory of a job, and finds where it goes on.
+pub(super) fn open(settings: &StateSettings, job: &Job) -> Result<State> {
+    let interval_ms = match job.settings.get(INTERVAL) {
+        None => INTERVAL_MS,
+        Some(text) => parse_duration_ms(INTERVAL, text)?,
+    };
+    if interval_ms < INTERVAL_MS_MIN {
+        let text = format!("'{INTERVAL}' is {interval_ms} ms, the least is {INTERVAL_MS_MIN} ms");
+        return Err(Error::user(text).with_hint(format!("write SET '{INTERVAL}' = '100 ms'")));
+    }
+    let keep = match job.settings.get(KEPT).map(|text| (text, text.trim().parse())) {
+        None => KEPT_DEFAULT,
+        Some((_, Ok(keep))) if keep > 0 => keep,
+        Some((text, _)) => {
+            let text = format!("'{KEPT}' is '{text}', which is not a number of checkpoints");
+            return Err(Error::user(text).with_hint(format!("write SET '{KEPT}' = '3'")));
+        }
+    };
+    let catalog = catalog(settings)?;
+    let last_id = catalog.ids()?.last().copied().unwrap_or(0);
+    let (manifest, damaged) = match settings.from {
+        Some(id) => {
+            let manifest = catalog.manifest(id)?;
+            catalog.verify(&manifest)?;
+            (Some(manifest), Vec::new())
+        }
+        None => catalog.newest()?,
+    };
+    let resumed = manifest.map(|manifest| resume(&catalog, manifest, job)).transpose()?;
+    Ok(State { catalog, interval_ms, keep, last_id, damaged, resumed })
+}
+
+/// The checkpoints in a directory, which is this process's from now on.
+pub(crate) fn catalog(settings: &StateSettings) -> Result<Catalog> {
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk::open(&settings.folder, "--state")?);
+    Ok(Catalog::new(Arc::new(FolderStore::open(disk, "")?)))
+}
+
+fn resume(catalog: &Catalog, manifest: Manifest, job: &Job) -> Result<Resumed> {
+    let Manifest { id, at_ms, now_ms, ended, mut sources, mut sinks, operators, .. } = manifest;
+    let nodes = matched(catalog, id, operators, &job.plan)?;
+    let ends = Ends::of(&job.plan);
+    let (mut places, mut splits, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    for wanted in &ends.sources {
+        let at = sources.iter().position(|source| source.fingerprint == *wanted);
+        let at = at.ok_or_else(|| corrupt("a source is missing in it"))?;
+        let source = sources.swap_remove(at);
+        let positions = (0..).zip(&source.splits).map(|(number, split)| {
+            let position = split.position.as_ref().map(|p| p.0.clone().into_boxed_slice());
+            (number, SplitPosition { position, ended: split.ended })
+        });
+        places.push((positions.collect(), source.finished));
+        splits.push(source.splits);
+    }
+    for wanted in &ends.sinks {
+        let at = sinks.iter().position(|sink| sink.fingerprint == *wanted);
+        let at = at.ok_or_else(|| corrupt("a sink is missing in it"))?;
+        let SinkRecord { tokens: own, .. } = sinks.swap_remove(at);
+        tokens.push(own.into_iter().map(|token| token.0).collect());
+    }
+    let place = CutPlace { sources: places, now_ms, ended: false };
+    Ok(Resumed { id, at_ms, ended, engine: Restored { nodes, place }, splits, tokens })
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, what)
+}
+
+/// The state of each node of the plan, in its order; refuses a checkpoint of other operators.
+fn matched(
+    catalog: &Catalog,
+    id: CheckpointId,
+    records: Vec<OperatorRecord>,
+    plan: &Plan,
+) -> Result<Vec<SavedNode>> {
+    let mut records: VecDeque<OperatorRecord> = records.into();
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
+        match records.iter().position(|record| record.fingerprint == fingerprint) {
+            Some(at) => found.extend(records.remove(at)),
+            None => missing.push(node.name.clone()),
+        }
+    }
+    if !missing.is_empty() || !records.is_empty() {
+        let gone = records.into_iter().map(|record| record.name);
+        return Err(other_sql(id, &missing, &gone.collect::<Vec<_>>()));
+    }
+    let saved = found.into_iter().map(|record| {
+        let OperatorRecord { fingerprint, name, tables } = record;
+        let tables = tables.into_iter().map(|table| {
+            let blocks = table.blocks.iter().map(|block| catalog.block(block));
+            Ok((table.name, blocks.collect::<Result<Vec<_>>>()?))
+        });
+        Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
+    });
+    saved.collect()
+}
+
+fn other_sql(id: CheckpointId, new: &[String], gone: &[String]) -> Error {
+    let mut lines: Vec<String> = gone.iter().map(|name| format!("- {name}")).collect();
+    lines.extend(new.iter().map(|name| format!("+ {name}")));
+    Error::new(ErrorKind::Conflict, format!("checkpoint {id} is of another query"))
+        .with_detail(format!(
+            "operators of the checkpoint (-) and of the SQL (+) that differ:\n{}",
+            lines.join("\n")
+        ))
+        .with_hint(
+            "go on with the SQL of the checkpoint, or start anew with another --state directory",
+        )
+}
