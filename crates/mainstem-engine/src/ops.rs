@@ -32,4 +32,5 @@ pub(crate) mod watermark;
 pub(crate) mod window_aggregate;
 pub(crate) mod window_join;
 pub(crate) mod window_table;
+mod window_time;
 pub(crate) mod window_updates;

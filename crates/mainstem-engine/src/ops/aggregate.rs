@@ -21,9 +21,8 @@ use crate::key_table::KeyTable;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
 
 const OUTPUT_ROWS: usize = 16_384;
-/// The tables of its state.
+/// The table of its groups.
 const GROUPS: &str = "groups";
-const CALL: &str = "call ";
 
 /// What the plan says of an aggregate.
 #[derive(Debug, Clone)]
@@ -344,7 +343,7 @@ impl Operator for Aggregate {
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         let groups = self.keys.used();
         let keys = self.keys.emit(&groups)?;
-        let owner = || (0..self.key_columns.len()).collect();
+        let owner = self.key_columns.len();
         let counts =
             groups.iter().map(|&g| self.group_rows.as_ref().map_or(0, |rows| rows[g as usize]));
         let emitted = groups.iter().map(|&g| Some(self.emitted.get(g as usize) == Some(&true)));
@@ -355,15 +354,9 @@ impl Operator for Aggregate {
         columns.push(Arc::new(BooleanArray::from_iter(emitted)));
         columns.push(Arc::new(Int64Array::from_iter(written)));
         let rows = Batch::new(columns, groups.len());
-        let mut tables = vec![TableShape::keyed(GROUPS, owner()).with_rows(vec![rows])];
-        let keys = Batch::new(keys, groups.len());
-        for (part, saved) in self.calls.save(&groups)?.into_iter().enumerate() {
-            let rows = saved.places.len();
-            let mut columns = keys.take(&saved.places.into())?.into_columns();
-            columns.extend(saved.columns);
-            let shape = TableShape::keyed(format!("{CALL}{part}"), owner());
-            tables.push(shape.with_rows(vec![Batch::new(columns, rows)]));
-        }
+        let shape = TableShape::keyed(GROUPS, (0..owner).collect());
+        let mut tables = vec![shape.with_rows(vec![rows])];
+        tables.extend(self.calls.save(&groups, &Batch::new(keys, groups.len()), owner)?);
         Ok(Some(tables))
     }
 
@@ -372,14 +365,8 @@ impl Operator for Aggregate {
         let mut groups = Vec::new();
         self.keys.intern(keys, rows.rows(), &mut groups)?;
         let bound = self.keys.bound();
-        if let Some(part) = table.strip_prefix(CALL) {
-            let part = part.parse().unwrap_or(usize::MAX);
-            // A part without rows has no columns either.
-            return if groups.is_empty() {
-                Ok(())
-            } else {
-                self.calls.load(part, columns, &groups, bound)
-            };
+        if Calls::has_table(table) {
+            return self.calls.load(table, columns, &groups, bound);
         }
         self.emitted.resize(bound, false);
         self.touched.resize(bound, false);

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
-use crate::aggregate::{Accumulator, AggregateCall, Distinct, SavedGroups};
+use crate::aggregate::{Accumulator, AggregateCall, Distinct};
+
+/// The tables of their state are named by the number of the part.
+const CALL: &str = "call ";
 
 pub(super) struct Calls {
     calls: Vec<AggregateCall>,
@@ -139,20 +143,45 @@ impl Calls {
         Ok(columns)
     }
 
-    /// All that is known of `groups`, for [`Calls::load`]: a table for each part, named by its number.
-    pub(super) fn save(&self, groups: &[u32]) -> Result<Vec<SavedGroups>> {
-        self.parts.iter().map(|part| part.accumulator().save(groups)).collect()
+    /// All that is known of `groups`: a table for each part, in whose rows the columns of `names` stand first, a row of which
+    /// names a group. Their owner is who has the first `owner` of those.
+    pub(super) fn save(
+        &self,
+        groups: &[u32],
+        names: &Batch,
+        owner: usize,
+    ) -> Result<Vec<TableRows>> {
+        let mut tables = Vec::with_capacity(self.parts.len());
+        for (number, part) in self.parts.iter().enumerate() {
+            let saved = part.accumulator().save(groups)?;
+            let rows = saved.places.len();
+            let mut columns = names.take(&saved.places.into())?.into_columns();
+            columns.extend(saved.columns);
+            let shape = TableShape::keyed(format!("{CALL}{number}"), (0..owner).collect());
+            tables.push(shape.with_rows(vec![Batch::new(columns, rows)]));
+        }
+        Ok(tables)
     }
 
-    /// Takes rows of the table of part `part`.
+    /// True for a table of [`Calls::save`].
+    pub(super) fn has_table(table: &str) -> bool {
+        table.starts_with(CALL)
+    }
+
+    /// Takes rows of such a table, without the columns that name their `groups`.
     pub(super) fn load(
         &mut self,
-        part: usize,
+        table: &str,
         columns: &[ArrayRef],
         groups: &[u32],
         group_count: usize,
     ) -> Result<()> {
-        let part = self.parts.get_mut(part);
+        if groups.is_empty() {
+            // A part without rows has no columns either.
+            return Ok(());
+        }
+        let number = table.strip_prefix(CALL).and_then(|number| number.parse::<usize>().ok());
+        let part = number.and_then(|number| self.parts.get_mut(number));
         let part =
             part.ok_or_else(|| Error::internal("state of more aggregate calls than there are"))?;
         part.accumulator_mut().load(columns, groups, group_count)

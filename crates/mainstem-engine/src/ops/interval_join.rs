@@ -4,12 +4,16 @@
 //! row of an outer side that never had a partner comes out with NULLs when its bucket goes, or at once if it is late.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
-use super::join::pad;
+use super::join::{LEFT, RIGHT, pad};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
 use super::time_queue::{by_bucket, last_time};
@@ -136,10 +140,16 @@ impl Side {
                 (fresh.take(kept)?, Some(fresh.take(late)?))
             }
         };
+        self.put(&fresh)?;
+        Ok(late)
+    }
+
+    /// Keeps rows, each in its bucket.
+    fn put(&mut self, fresh: &Fresh) -> Result<()> {
         for (bucket, rows) in by_bucket(&fresh.times, self.width_ms) {
             let whole = rows.len() == fresh.times.len();
             let part = if whole { None } else { Some(fresh.take(rows)?) };
-            let part = part.as_ref().unwrap_or(&fresh);
+            let part = part.as_ref().unwrap_or(fresh);
             let keys = part.batch.project(&self.key_columns);
             let outer = self.outer;
             if !self.buckets.contains_key(&bucket) {
@@ -149,7 +159,38 @@ impl Side {
             let kept = self.buckets.get_mut(&bucket).expect("put there if it was missing");
             kept.insert(&keys, part, outer)?;
         }
-        Ok(late)
+        Ok(())
+    }
+
+    /// The rows of all buckets; behind their columns the time, and whether they had a partner where that matters.
+    fn save(&self, name: &'static str) -> TableRows {
+        let mut batches = Vec::new();
+        for bucket in self.buckets.values() {
+            let mut first = 0;
+            for chunk in bucket.rows.chunks() {
+                let rows = first..first + chunk.rows();
+                first = rows.end;
+                let times = bucket.times[rows.clone()].iter().copied();
+                let matched = rows.clone().map(|row| bucket.matched.get(row).copied());
+                let mut columns = chunk.into_columns();
+                columns.push(Arc::new(Int64Array::from_iter_values(times)));
+                columns.push(Arc::new(matched.collect::<BooleanArray>()));
+                batches.push(Batch::new(columns, rows.len()));
+            }
+        }
+        TableShape::keyed(name, self.key_columns.clone()).with_rows(batches)
+    }
+
+    fn load(&mut self, rows: &Batch) -> Result<()> {
+        let (columns, [times, matched]) = rows
+            .columns()
+            .split_last_chunk::<2>()
+            .ok_or_else(|| Error::internal("rows of an interval join without their times"))?;
+        self.put(&Fresh {
+            batch: Batch::new(columns.to_vec(), rows.rows()),
+            times: times.as_primitive::<Int64Type>().values().to_vec(),
+            matched: matched.as_boolean().iter().map(|matched| matched == Some(true)).collect(),
+        })
     }
 
     /// Takes out the buckets that nobody in time can ask for any more.
@@ -379,6 +420,15 @@ impl Operator for IntervalJoin {
             Some(i64::MAX) => input,
             _ => input.map(|watermark| watermark.saturating_sub(self.hold_back_ms)),
         }
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let [left, right] = &self.sides;
+        Ok(Some(vec![left.save(LEFT), right.save(RIGHT)]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.sides[usize::from(table == RIGHT)].load(rows)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {

@@ -13,11 +13,16 @@ use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{filter::filter, take::take};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::TableRows;
 
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, split_nulls};
 use crate::operator::{Inputs, Operator, StepContext};
 use crate::plan::{Expiry, JoinKind, Residual};
+
+/// The tables of the two sides of a join.
+pub(super) const LEFT: &str = "left";
+pub(super) const RIGHT: &str = "right";
 
 pub(crate) struct Join {
     kind: JoinKind,
@@ -301,6 +306,14 @@ impl Operator for Join {
             true => output.into_iter().map(one_by_one).collect(),
             false => Ok(output),
         }
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        Ok(Some(vec![self.left.save(LEFT)?, self.right.save(RIGHT)?]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if table == LEFT { self.left.load(rows) } else { self.right.load(rows) }
     }
 
     fn state_rows(&self) -> usize {

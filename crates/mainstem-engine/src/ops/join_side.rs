@@ -4,6 +4,8 @@
 //! one probe, and an entry is the row's id. Sides with a time to live intern their rows too: equal rows are written, and
 //! forgotten, together, as in Flink.
 
+mod saved;
+
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};

@@ -5,13 +5,20 @@
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::join::pad;
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
+use super::rows::{weighted_again, with_weights};
 use crate::expr::ExprRef;
 use crate::operator::{Inputs, Operator, StepContext, Watermark};
 use crate::plan::JoinKind;
+
+/// The tables of its state.
+const TABLE: &str = "table";
+const WAITING: &str = "waiting";
+const READY: &str = "ready";
 
 /// What the plan says of a lookup join.
 #[derive(Debug, Clone)]
@@ -142,6 +149,27 @@ impl Operator for LookupJoin {
 
     fn output_watermark(&self, input: Watermark) -> Watermark {
         input.filter(|_| self.ready)
+    }
+
+    /// The table's rows; left rows that wait for it; a row once it is there.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let waiting = self.waiting.iter().map(with_weights).collect();
+        let ready = Batch::new(Vec::new(), usize::from(self.ready));
+        Ok(Some(vec![
+            self.table.save(TABLE)?,
+            TableShape::keyed(WAITING, self.left_keys.clone()).with_rows(waiting),
+            TableShape::common(READY).with_rows(vec![ready]),
+        ]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        match table {
+            TABLE => self.table.load(rows)?,
+            READY => self.ready |= !rows.is_empty(),
+            _ if rows.is_empty() => {}
+            _ => self.waiting.push(weighted_again(rows)),
+        }
+        Ok(())
     }
 
     fn state_rows(&self) -> usize {

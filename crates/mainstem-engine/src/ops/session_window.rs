@@ -3,6 +3,7 @@
 //! the rows amount to.
 
 pub(crate) mod aggregate;
+mod saved;
 mod sessions;
 pub(crate) mod table;
 

@@ -3,11 +3,14 @@
 //! key keeps the newest version at or before the watermark and all later ones, in order of time. A version whose row
 //! is gone ends the one before it.
 
+mod saved;
+
 use std::collections::BTreeMap;
 
 use arrow_array::Array;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use super::join::pad;
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
@@ -270,6 +273,14 @@ impl Operator for TemporalJoin {
         }
         self.history.pass(watermark)?;
         Ok(output)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load_rows(table, rows)
     }
 
     fn state_rows(&self) -> usize {

@@ -4,6 +4,8 @@
 //! closed before the step are dropped and counted. One set of accumulators serves all slices: a group is a slice and
 //! a key, so a batch that spans slices is still one pass over its columns.
 
+mod saved;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,11 +13,13 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use super::calls::Calls;
 use super::panes::{Panes, Parts, slices_of};
 use super::slices::{Allocator, Run, Runs, Slice};
 use super::window_table::{WindowTable, check_times, local_times, window_columns};
+use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::{times_ms, timestamps};
 use crate::key_table::{Ids, KeyTable};
@@ -47,7 +51,7 @@ enum Role {
 pub(crate) struct WindowAggregate {
     role: Role,
     source: SliceSource,
-    processing_time: bool,
+    time: WindowTime,
     /// Puts each row into each of its windows, when states cannot be put together.
     expand: Option<(WindowTable, WindowSpec)>,
     key_columns: Vec<usize>,
@@ -61,8 +65,6 @@ pub(crate) struct WindowAggregate {
     /// For changelogs: the weight of all rows of each group.
     group_rows: Option<Vec<i64>>,
     slices: BTreeMap<Span, Slice>,
-    /// Progress of processing time after the last step.
-    progress: Watermark,
     time_type: ArrowType,
     scratch: Scratch,
 }
@@ -134,7 +136,7 @@ impl WindowAggregate {
         Ok(Self {
             role,
             source,
-            processing_time,
+            time: WindowTime::new(processing_time),
             expand,
             key_columns: plan.keys.clone(),
             keys: KeyTable::new(&types)?,
@@ -145,7 +147,6 @@ impl WindowAggregate {
             panes: Panes::default(),
             group_rows: plan.changelog.then(Vec::new),
             slices: BTreeMap::new(),
-            progress: None,
             time_type: plan.time_type.clone(),
             scratch: Scratch::default(),
         })
@@ -549,22 +550,11 @@ impl WindowAggregate {
         self.groups = Ids::default();
         Ok(vec![Batch::new(columns, rows)])
     }
-
-    /// The progress of time before and after this step.
-    fn bounds(&mut self, cx: &StepContext) -> (Watermark, Watermark) {
-        if !self.processing_time {
-            return (cx.watermark_before, cx.watermark);
-        }
-        let before = self.progress;
-        let after = if cx.end_of_input { i64::MAX } else { cx.now_ms - 1 };
-        self.progress = before.max(Some(after));
-        (before, self.progress)
-    }
 }
 
 impl Operator for WindowAggregate {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
-        let (before, progress) = self.bounds(cx);
+        let (before, progress) = self.time.bounds(cx);
         for Arrivals { batches, partials, .. } in inputs {
             for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
                 self.absorb(batch, before, cx)?;
@@ -579,14 +569,22 @@ impl Operator for WindowAggregate {
         }
     }
 
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load_rows(table, rows)
+    }
+
     fn next_timer_ms(&self) -> Option<i64> {
-        if !self.processing_time || self.role == Role::Partials {
+        if !self.time.is_by_clock() || self.role == Role::Partials {
             return None;
         }
         let (&first, _) = self.slices.first_key_value()?;
         let end = match &self.source {
             SliceSource::Assign { window, .. } => {
-                window.windows(first).find(|w| !self.due(w.end, self.progress))?.end
+                window.windows(first).find(|w| !self.due(w.end, self.time.clock()))?.end
             }
             SliceSource::Attached { .. } => first.end,
         };

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
-use super::join::{Join, JoinPlan};
+use super::join::{Join, JoinPlan, LEFT, RIGHT};
 use super::probe::split_nulls;
+use super::rows::{weighted_again, with_weights};
+use super::window_time::WindowTime;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext, Watermark};
@@ -35,21 +38,26 @@ pub(crate) struct WindowJoin {
     /// Of the rows of windows that close: windows are keys like others.
     join: JoinPlan,
     ends: [usize; 2],
-    processing_time: bool,
+    /// The columns by which rows reach their worker.
+    owners: [Vec<usize>; 2],
     zone: Option<Arc<dyn LocalTime>>,
     /// By the last time of the window, in UTC: rows of both inputs.
     open: BTreeMap<i64, [Vec<Batch>; 2]>,
-    /// Progress of processing time after the last step.
-    progress: Watermark,
+    time: WindowTime,
 }
 
 impl WindowJoin {
     pub(crate) fn new(plan: &WindowJoinPlan) -> Self {
-        let keys = |at: usize| {
+        let keys = |at: usize| -> Vec<usize> {
             let (start, end) = plan.windows[at];
             plan.keys[at].iter().copied().chain([start, end]).collect()
         };
+        let owner = |at: usize| match plan.keys[at].is_empty() {
+            true => keys(at),
+            false => plan.keys[at].clone(),
+        };
         Self {
+            owners: [owner(0), owner(1)],
             join: JoinPlan {
                 expiry: [None; 2],
                 ttl_ms: [None; 2],
@@ -63,10 +71,9 @@ impl WindowJoin {
                 changelog: [false, false],
             },
             ends: [plan.windows[0].1, plan.windows[1].1],
-            processing_time: plan.processing_time,
             zone: plan.zone.clone(),
             open: BTreeMap::new(),
-            progress: None,
+            time: WindowTime::new(plan.processing_time),
         }
     }
 
@@ -116,16 +123,6 @@ impl WindowJoin {
         let joined = Join::new(&self.join)?.step(inputs, cx)?;
         joined.into_iter().map(appended).collect()
     }
-
-    fn bounds(&mut self, cx: &StepContext) -> (Watermark, Watermark) {
-        if !self.processing_time {
-            return (cx.watermark_before, cx.watermark);
-        }
-        let before = self.progress;
-        let after = if cx.end_of_input { i64::MAX } else { cx.now_ms - 1 };
-        self.progress = before.max(Some(after));
-        (before, self.progress)
-    }
 }
 
 /// Rows of a join of whole windows: none is taken back.
@@ -140,7 +137,7 @@ fn appended(batch: Batch) -> Result<Batch> {
 
 impl Operator for WindowJoin {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
-        let (before, after) = self.bounds(cx);
+        let (before, after) = self.time.bounds(cx);
         let mut late = 0;
         for (at, input) in inputs.into_iter().enumerate() {
             for batch in input.batches {
@@ -154,8 +151,26 @@ impl Operator for WindowJoin {
         }
     }
 
+    /// The rows of both inputs, window by window.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let side = |at: usize, name| {
+            let batches = self.open.values().flat_map(|sides| &sides[at]);
+            let shape = TableShape::keyed(name, self.owners[at].clone());
+            shape.with_rows(batches.map(with_weights).collect())
+        };
+        Ok(Some(vec![self.time.save(), side(0, LEFT), side(1, RIGHT)]))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if self.time.load(table, rows) || rows.is_empty() {
+            return Ok(());
+        }
+        // Nothing has passed yet: no row is late.
+        self.absorb(usize::from(table == RIGHT), &weighted_again(rows), None, &mut 0)
+    }
+
     fn next_timer_ms(&self) -> Option<i64> {
-        let first = self.open.keys().next().filter(|_| self.processing_time)?;
+        let first = self.open.keys().next().filter(|_| self.time.is_by_clock())?;
         Some(first.saturating_add(1))
     }
 

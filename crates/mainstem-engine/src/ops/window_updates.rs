@@ -5,6 +5,8 @@
 //! key and a window; it is forgotten when the progress passes the end by the allowed lateness. Early results go by
 //! the clock, so which ones are seen depends on when steps are taken.
 
+mod saved;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,10 +14,12 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::TableRows;
 
 use super::calls::Calls;
 use super::rows::Rows;
 use super::window_table::{check_times, window_columns};
+use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
@@ -52,10 +56,12 @@ struct Group {
     rows: i64,
     /// It has changed since its result was shown.
     dirty: bool,
+    /// Tells it from groups that had its number before.
+    born: u32,
 }
 
 const EMPTY: Group =
-    Group { window: Span { end: 0, start: 0 }, shown: ABSENT, rows: 0, dirty: false };
+    Group { window: Span { end: 0, start: 0 }, shown: ABSENT, rows: 0, dirty: false, born: 0 };
 
 pub(crate) struct WindowUpdates {
     plan: WindowUpdatesPlan,
@@ -67,10 +73,11 @@ pub(crate) struct WindowUpdates {
     /// By end of their windows: groups that are not closed, and closed ones that are still kept.
     open: BTreeMap<i64, Vec<u32>>,
     kept: BTreeMap<i64, Vec<u32>>,
-    /// When the clock shows groups that wait.
-    timers: BTreeMap<i64, Vec<u32>>,
-    /// Progress of processing time after the last step.
-    progress: Watermark,
+    /// When the clock shows groups that wait, with their `born`.
+    timers: BTreeMap<i64, Vec<(u32, u32)>>,
+    /// How many groups there were; never 0 for a group.
+    born: u32,
+    time: WindowTime,
 }
 
 impl WindowUpdates {
@@ -85,7 +92,8 @@ impl WindowUpdates {
             open: BTreeMap::new(),
             kept: BTreeMap::new(),
             timers: BTreeMap::new(),
-            progress: None,
+            born: 0,
+            time: WindowTime::new(plan.processing_time),
             plan,
         })
     }
@@ -124,6 +132,8 @@ impl WindowUpdates {
             group.rows += batch.weight(row);
             if group.window.start == group.window.end {
                 group.window = Span { start: starts[row], end: ends[row] };
+                self.born = self.born.wrapping_add(1).max(1);
+                group.born = self.born;
                 self.open.entry(ends[row]).or_default().push(id);
             }
             if !group.dirty {
@@ -148,16 +158,18 @@ impl WindowUpdates {
             match delay {
                 Some(..=0) => ready.push(id),
                 Some(delay) => {
-                    self.timers.entry(now_ms.saturating_add(delay)).or_default().push(id);
+                    let timers = self.timers.entry(now_ms.saturating_add(delay)).or_default();
+                    timers.push((id, self.groups[id as usize].born));
                 }
                 None => {}
             }
         }
         while let Some((&timer, _)) = self.timers.first_key_value()
             && timer <= now_ms
-            && let Some((_, ids)) = self.timers.pop_first()
+            && let Some((_, timers)) = self.timers.pop_first()
         {
-            ready.extend(ids);
+            let lives = |&(id, born): &(u32, u32)| self.groups[id as usize].born == born;
+            ready.extend(timers.into_iter().filter(lives).map(|(id, _)| id));
         }
         ready
     }
@@ -236,22 +248,11 @@ impl WindowUpdates {
         self.keys.release(gone);
         self.release(shown)
     }
-
-    /// The progress of time before and after this step.
-    fn bounds(&mut self, cx: &StepContext) -> (Watermark, Watermark) {
-        if !self.plan.processing_time {
-            return (cx.watermark_before, cx.watermark);
-        }
-        let before = self.progress;
-        let after = if cx.end_of_input { i64::MAX } else { cx.now_ms - 1 };
-        self.progress = before.max(Some(after));
-        (before, self.progress)
-    }
 }
 
 impl Operator for WindowUpdates {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
-        let (before, progress) = self.bounds(cx);
+        let (before, progress) = self.time.bounds(cx);
         let mut touched = Vec::new();
         for batch in inputs.into_iter().flat_map(|arrivals| arrivals.batches) {
             touched.extend(self.absorb(batch, before, &mut cx.metrics.late_rows)?);
@@ -263,6 +264,14 @@ impl Operator for WindowUpdates {
         let output = self.show(ready)?;
         self.forget(&gone)?;
         Ok(output)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.tables().map(Some)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load_rows(table, rows)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {
@@ -277,11 +286,12 @@ impl Operator for WindowUpdates {
     }
 
     fn state_bytes(&self) -> usize {
-        let lists = [&self.open, &self.kept, &self.timers].into_iter().flat_map(BTreeMap::values);
+        let lists = [&self.open, &self.kept].into_iter().flat_map(BTreeMap::values);
+        let timers = self.timers.values().map(|timers| timers.capacity() * 8 + 32);
         self.keys.size_bytes()
             + self.calls.size_bytes()
             + self.shown.size_bytes()
             + self.groups.capacity() * size_of::<Group>()
-            + lists.map(|ids| ids.capacity() * 4 + 32).sum::<usize>()
+            + lists.map(|ids| ids.capacity() * 4 + 32).chain(timers).sum::<usize>()
     }
 }

@@ -88,7 +88,7 @@ proptest! {
     #[test]
     fn groups_are_their_rows(
         steps in any_steps(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
         changelog: bool,
         final_only: bool,
         keyed: bool,

@@ -103,7 +103,7 @@ proptest! {
         changelog: [bool; 2],
         with_residual: bool,
         steps in any_steps(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
         // Which sides have a time to live; it is too long to matter.
         lives: [bool; 2],
         // From which step on each side has ended.

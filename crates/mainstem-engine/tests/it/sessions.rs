@@ -183,7 +183,7 @@ proptest! {
         gap in 1i64..9,
         delay in 0i64..40,
         steps in any_steps(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         check(form, gap, delay, &steps, workers);
     }

@@ -211,22 +211,39 @@ impl Folded {
     }
 }
 
+/// A number of workers for [`Driver::new`]: two at first, and behind each step as many others as [`NEXT_WORKERS`] says,
+/// which go on from what those have saved.
+pub(crate) const RESTARTED: usize = 0;
+
+/// In turn: more, one, fewer than before, the same.
+const NEXT_WORKERS: [usize; 5] = [3, 1, 3, 2, 2];
+
 /// Drives a dataflow and folds what reaches each sink.
 pub(crate) struct Driver {
     pub(crate) flow: Dataflow,
     pub(crate) folded: Vec<Folded>,
     pub(crate) last: Vec<Vec<Batch>>,
     sources: usize,
+    /// How often workers were made anew, if they are.
+    restarts: Option<usize>,
 }
 
 impl Driver {
     pub(crate) fn new(plan: &Plan, workers: usize) -> Self {
+        let restarts = (workers == RESTARTED).then_some(0);
+        let workers = if workers == RESTARTED { 2 } else { workers };
         Self {
+            restarts,
             flow: Dataflow::new(plan, workers).unwrap(),
             folded: vec![Folded::default(); plan.sinks],
             last: Vec::new(),
             sources: plan.sources,
         }
+    }
+
+    /// So many workers, or [`RESTARTED`].
+    pub(crate) fn restarting(plan: &Plan, workers: usize, restarts: bool) -> Self {
+        Self::new(plan, if restarts { RESTARTED } else { workers })
     }
 
     /// One step with batches of split 0 of each source.
@@ -251,6 +268,10 @@ impl Driver {
         self.feed(StepInput { now_ms: 0, sources: inputs.collect() });
     }
 
+    pub(crate) fn late_rows(&self) -> u64 {
+        self.flow.late_rows()
+    }
+
     pub(crate) fn state_rows(&self) -> usize {
         self.flow.state_rows()
     }
@@ -261,6 +282,10 @@ impl Driver {
             folded.add_batches(batches);
         }
         self.last = output.sinks;
+        if let Some(restarts) = &mut self.restarts {
+            self.flow = self.flow.restarted(NEXT_WORKERS[*restarts % NEXT_WORKERS.len()]).unwrap();
+            *restarts += 1;
+        }
     }
 
     pub(crate) fn end(&mut self) {

@@ -184,7 +184,7 @@ proptest! {
         left in any_rows(),
         right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let (lower, upper) = (bounds.0, bounds.0 + bounds.1);
         let mut plan = interval_plan(kind, lower, upper, with_residual);
@@ -207,7 +207,7 @@ proptest! {
         left in any_rows(),
         right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..3,
+        workers in RESTARTED..3,
     ) {
         let kind = if by_right { JoinKind::Right } else { JoinKind::Left };
         let (lower, upper) = (bounds.0, bounds.0 + bounds.1);
@@ -242,7 +242,7 @@ proptest! {
         left in any_rows(),
         right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..3,
+        workers in RESTARTED..3,
     ) {
         let mut plan = PlanBuilder::default();
         let inputs = [0, 1].map(|_| {
@@ -293,7 +293,7 @@ proptest! {
         left in any_rows(),
         mut right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         // A deletion among upserts has no time of its own: what it finds depends on what has been joined.
         right.retain(|row| versions != Versions::Upserts || !row.goes);
@@ -338,7 +338,7 @@ proptest! {
         left in any_rows(),
         right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let kind = if outer { JoinKind::Left } else { JoinKind::Inner };
         let mut plan = PlanBuilder::default();
@@ -371,7 +371,7 @@ proptest! {
         left in any_rows(),
         right in any_rows(),
         cuts in any_cuts(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let mut plan = PlanBuilder::default();
         let inputs = sources(&mut plan, false).map(|source| {

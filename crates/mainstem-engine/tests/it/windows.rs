@@ -178,7 +178,7 @@ proptest! {
         offset in 0i64..7,
         delay in 0i64..20,
         steps in any_steps(),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
         distinct: bool,
     ) {
         check(kind, offset, delay, &steps, workers, distinct, 3);
@@ -200,7 +200,7 @@ fn many_slices_and_keys_in_one_batch() {
         };
         let steps: Vec<Vec<Row>> =
             (0..3).map(|step| (0..8_000).map(|_| row(step)).collect()).collect();
-        for workers in 1..3 {
+        for workers in RESTARTED..3 {
             check(kind, 0, 500, &steps, workers, false, 8192);
         }
     }
@@ -314,7 +314,7 @@ fn nested_windows_close_in_one_step() {
     let second = plan.node(kind, &[exchange], vec![INT, TIME, TIME, TIME], false);
     plan.sink(second, ChangelogMode::AppendOnly);
     let plan = plan.build();
-    for workers in 1..4 {
+    for workers in RESTARTED..4 {
         let mut driver = Driver::new(&plan, workers);
         let rows = |ts: &[i64], keys: &[i64]| {
             batch(vec![times(ts.to_vec()), ints(keys.iter().map(|&k| Some(k)))], None)

@@ -3,8 +3,14 @@
 //! into the earlier one. A row that is taken back leaves the session as long as it was; a session without rows is not
 //! emitted.
 
+use std::sync::Arc;
+
+use arrow_array::Int64Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::super::calls::Calls;
 use super::SessionPlan;
@@ -13,6 +19,8 @@ use crate::aggregate::AggregateCall;
 use crate::operator::{Inputs, Operator, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
+/// The table of [`SessionAggregate::rows`]: keys, start, weight.
+const COUNTS: &str = "counts";
 
 pub(crate) struct SessionAggregate {
     sessions: Sessions,
@@ -95,6 +103,39 @@ impl Operator for SessionAggregate {
         let batches = inputs.into_iter().flat_map(|arrivals| arrivals.batches).collect();
         self.absorb(batches, before, cx)?;
         self.close(progress)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let open = self.sessions.open_sessions();
+        let (names, width) = (self.sessions.names(&open)?, self.sessions.key_width());
+        let mut tables = self.sessions.save(&open)?;
+        if let Some(rows) = &self.rows {
+            let mut columns = names.columns().to_vec();
+            let counts = open.iter().map(|&session| rows[session as usize]);
+            columns.push(Arc::new(Int64Array::from_iter_values(counts)));
+            let shape = TableShape::keyed(COUNTS, (0..width).collect());
+            tables.push(shape.with_rows(vec![Batch::new(columns, open.len())]));
+        }
+        tables.extend(self.calls.save(&open, &names, width)?);
+        Ok(Some(tables))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if self.sessions.load(table, rows)? {
+            return Ok(());
+        }
+        let (keys, columns) = rows.columns().split_at(self.sessions.key_width());
+        let sessions = self.sessions.named(keys, &columns[0])?;
+        let bound = self.sessions.bound();
+        if Calls::has_table(table) {
+            return self.calls.load(table, &columns[1..], &sessions, bound);
+        }
+        if let Some(counts) = &mut self.rows {
+            counts.resize(counts.len().max(bound), 0);
+            let saved = columns[1].as_primitive::<Int64Type>().values();
+            sessions.iter().zip(saved).for_each(|(&session, &n)| counts[session as usize] = n);
+        }
+        Ok(())
     }
 
     fn next_timer_ms(&self) -> Option<i64> {

@@ -13,6 +13,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::super::window_table::{local_times, window_columns};
+use super::super::window_time::WindowTime;
 use super::SessionPlan;
 use crate::key_table::{ABSENT, Ids, KeyTable};
 use crate::operator::{StepContext, Watermark};
@@ -21,14 +22,16 @@ use crate::window::{SessionSpec, Span, to_utc};
 
 /// A session, or what one that was merged left behind until the end of the step.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+pub(super) struct Slot {
     /// Its first row, and the gap after its last; local times in ms.
-    span: Span,
-    key: u32,
+    pub(super) span: Span,
+    pub(super) key: u32,
     /// The session that has it now; [`ABSENT`]: it is its own.
-    merged_into: u32,
+    pub(super) merged_into: u32,
     /// The end it had when its timer was set; [`NO_TIMER`] in a slot without a session.
-    timer: i64,
+    pub(super) timer: i64,
+    /// How many sessions were opened before it.
+    pub(super) number: u64,
 }
 
 const NO_TIMER: i64 = i64::MIN;
@@ -56,18 +59,19 @@ pub(super) struct Merged {
 pub(super) struct Sessions {
     spec: SessionSpec,
     time: TimeSource,
-    key_columns: Vec<usize>,
-    keys: KeyTable,
+    pub(super) key_columns: Vec<usize>,
+    pub(super) keys: KeyTable,
     /// For each key, its latest session: where nearly every row belongs.
-    latest: Vec<u32>,
+    pub(super) latest: Vec<u32>,
     /// The other open sessions by key and start.
-    older: BTreeMap<(u32, i64), u32>,
-    slots: Vec<Slot>,
-    ids: Ids,
+    pub(super) older: BTreeMap<(u32, i64), u32>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) ids: Ids,
     /// One entry a session, at its end or before it; entries of sessions that are gone are passed over.
-    timers: BinaryHeap<Reverse<(i64, u32)>>,
-    /// Progress of processing time after the last step.
-    progress: Watermark,
+    pub(super) timers: BinaryHeap<Reverse<(i64, u32)>>,
+    pub(super) passed: WindowTime,
+    /// How many sessions were opened.
+    pub(super) opened: u64,
     /// Of this step: slots that were merged away, rows that may be late.
     merged: Vec<u32>,
     stragglers: Vec<Straggler>,
@@ -87,7 +91,8 @@ impl Sessions {
             slots: Vec::new(),
             ids: Ids::default(),
             timers: BinaryHeap::new(),
-            progress: None,
+            passed: WindowTime::new(plan.time == TimeSource::ProcessingTime),
+            opened: 0,
             merged: Vec::new(),
             stragglers: Vec::new(),
         })
@@ -95,13 +100,7 @@ impl Sessions {
 
     /// The progress of time before and after this step.
     pub(super) fn bounds(&mut self, cx: &StepContext) -> (Watermark, Watermark) {
-        if self.time != TimeSource::ProcessingTime {
-            return (cx.watermark_before, cx.watermark);
-        }
-        let before = self.progress;
-        let after = if cx.end_of_input { i64::MAX } else { cx.now_ms - 1 };
-        self.progress = before.max(Some(after));
-        (before, self.progress)
+        self.passed.bounds(cx)
     }
 
     /// One more than the greatest session number in use.
@@ -262,7 +261,8 @@ impl Sessions {
             return None;
         }
         let session = self.ids.allocate();
-        let slot = Slot { span, key, merged_into: ABSENT, timer: span.end };
+        let slot = Slot { span, key, merged_into: ABSENT, timer: span.end, number: self.opened };
+        self.opened += 1;
         match self.slots.get_mut(session as usize) {
             Some(free) => *free = slot,
             None => self.slots.push(slot),
@@ -276,7 +276,8 @@ impl Sessions {
         progress.is_some_and(|p| p == i64::MAX || p >= to_utc(self.spec.zone.as_ref(), end - 1))
     }
 
-    /// Takes the sessions that `progress` closes out of the index, earliest end first.
+    /// Takes the sessions that `progress` closes out of the index: earliest end first, of one end in the order in which
+    /// they were opened.
     pub(super) fn close(&mut self, progress: Watermark) -> Vec<u32> {
         let mut closed = Vec::new();
         while let Some(&Reverse((timer, session))) = self.timers.peek() {
@@ -302,6 +303,10 @@ impl Sessions {
             }
             closed.push(session);
         }
+        closed.sort_unstable_by_key(|&session| {
+            let Slot { span, number, .. } = self.slots[session as usize];
+            (span.end, number)
+        });
         closed
     }
 

@@ -8,7 +8,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
-use mainstem_core::{Batch, Result};
+use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::super::rows::Rows;
 use super::SessionPlan;
@@ -16,6 +17,8 @@ use super::sessions::{Sessions, without_late};
 use crate::operator::{Inputs, Operator, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
+/// The table of the rows.
+const ROWS: &str = "rows";
 
 pub(crate) struct SessionTable {
     sessions: Sessions,
@@ -107,6 +110,46 @@ impl Operator for SessionTable {
         let batches = inputs.into_iter().flat_map(|arrivals| arrivals.batches).collect();
         self.keep(batches, before, cx)?;
         self.close(progress)
+    }
+
+    /// `rows`: the columns of [`SessionTable::rows`], and the start of the session.
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        let open = self.sessions.open_sessions();
+        let (mut rows, mut sessions) = (Vec::new(), Vec::new());
+        for &session in &open {
+            let own = &self.members[session as usize];
+            sessions.extend(std::iter::repeat_n(session, own.len()));
+            rows.extend_from_slice(own);
+        }
+        let mut batches = Vec::with_capacity(rows.len().div_ceil(OUTPUT_ROWS));
+        for (rows, sessions) in rows.chunks(OUTPUT_ROWS).zip(sessions.chunks(OUTPUT_ROWS)) {
+            let mut columns = self.rows.gather(rows)?;
+            columns.push(self.sessions.starts(sessions));
+            batches.push(Batch::new(columns, rows.len()));
+        }
+        let mut tables = self.sessions.save(&open)?;
+        let shape = TableShape::keyed(ROWS, self.sessions.key_places().to_vec());
+        tables.push(shape.with_rows(batches));
+        Ok(Some(tables))
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if self.sessions.load(table, rows)? || rows.is_empty() {
+            return Ok(());
+        }
+        let mut columns = rows.columns().to_vec();
+        let starts = columns.pop();
+        let starts = starts.ok_or_else(|| Error::internal("rows without their session"))?;
+        let keys: Vec<ArrayRef> =
+            self.sessions.key_places().iter().map(|&key| Arc::clone(&columns[key])).collect();
+        let sessions = self.sessions.named(&keys, &starts)?;
+        let bound = self.sessions.bound();
+        self.members.resize_with(self.members.len().max(bound), Vec::new);
+        let first = self.rows.push(&Batch::new(columns, rows.rows()))?;
+        for (row, &session) in (first..).zip(&sessions) {
+            self.members[session as usize].push(row);
+        }
+        Ok(())
     }
 
     fn next_timer_ms(&self) -> Option<i64> {
