@@ -262,6 +262,10 @@ public final class Oracle {
         List<String> valid = new ArrayList<>();
         for (String expression : expressions) {
             try {
+                if (expression.startsWith("SELECT ")) {
+                    answers.put(expression, folded(table, expression));
+                    continue;
+                }
                 table.sqlQuery(select(List.of(expression)));
                 valid.add(expression);
             } catch (Throwable error) {
@@ -281,6 +285,26 @@ public final class Oracle {
         }
         write(file, out.toString());
         return expressions.size() + " expressions, " + errors + " errors";
+    }
+
+    /** The rows that a query leaves in the end, their columns with ` | ` between: a line of its own in a list of expressions. */
+    private String folded(TableEnvironment table, String query) throws Exception {
+        TableResult result = table.executeSql(query);
+        List<LogicalType> types = types(result.getResolvedSchema().getColumns());
+        Values values = new Values(table.getConfig().getLocalTimeZone());
+        List<String> rows = new ArrayList<>();
+        for (Row row : collect(result)) {
+            String text = IntStream.range(0, types.size())
+                    .mapToObj(i -> values.text(types.get(i), row.getField(i)))
+                    .collect(Collectors.joining(" | "));
+            switch (row.getKind()) {
+                case INSERT, UPDATE_AFTER -> rows.add(text);
+                default -> rows.remove(text);
+            }
+        }
+        rows.sort(null);
+        String type = types.stream().map(Oracle::typeName).collect(Collectors.joining(" | "));
+        return type + " => " + (rows.isEmpty() ? "no row" : String.join("; ", rows));
     }
 
     private static String select(List<String> expressions) {

@@ -3,7 +3,8 @@
 //! For a SQL file: sections, with an empty line between them. `-- query N` opens the N-th query, `-- statement N` any other
 //! statement (N counts all) that has rows, as DESCRIBE has, or that fails; `-- columns: a INT | b ...` follows where there are
 //! columns; then one line per change, `+I`, `-U`, `+U` or `-D` and the values with ` | ` between, or one line
-//! `error: Class: message`. For a list of expressions: `expression => TYPE => value` or `expression => error: ...` per line.
+//! `error: Class: message`. For a list of expressions: `expression => TYPE => value` or `expression => error: ...` per line;
+//! an expression may be a whole SELECT: `query => TYPE | ... => row; ...` are the rows that it leaves in the end, sorted, or `no row`.
 //!
 //! Invariant: the order of lines counts; whether it has to is a question for the reader, who knows the query.
 

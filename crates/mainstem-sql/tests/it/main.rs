@@ -1,5 +1,6 @@
 //! The SQL front as its users see it: scripts in, plans, values and refusals out.
 
+mod aggregates;
 mod docs;
 mod expressions;
 mod plans;

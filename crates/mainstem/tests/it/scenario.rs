@@ -5,6 +5,7 @@
 //!
 //! `cargo xtask fuzz-sql` uses the same runner on files that it made up.
 
+mod aggregates;
 mod answer;
 mod lists;
 mod runs;
