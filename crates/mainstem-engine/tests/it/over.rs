@@ -358,7 +358,7 @@ fn check_in_time(
         Partition { rows: &rows, compare: &compare, number: &number }.fold(calls, &mut expect);
     }
     assert_eq!(driver.folded[0], expect);
-    assert_eq!(driver.flow.late_rows(), late);
+    assert_eq!(driver.late_rows(), late);
 }
 
 /// Steps with times that move on, some of them out of order and late.
@@ -377,7 +377,7 @@ proptest! {
         calls in any_looking_back(false),
         steps in any_steps(),
         delay in 0i64..20,
-        workers in 1usize..4,
+        workers in RESTARTED..4,
         with_ties: bool,
     ) {
         // RANGE with a distance goes by the only order column.
@@ -391,7 +391,7 @@ proptest! {
         range: bool,
         steps in any_steps(),
         delay in 0i64..20,
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let mut calls = calls;
         if range {
@@ -487,7 +487,7 @@ proptest! {
         column in prop::sample::select(vec![VALUE, TIME_COLUMN]),
         changes in prop::collection::vec((any_row(), 0u8..4), 1..60),
         step in 1usize..20,
-        workers in 2usize..4,
+        workers in prop::sample::select(vec![2, 3, RESTARTED]),
     ) {
         // Every fourth row goes again.
         let goes = changes.iter().filter(|(_, chance)| *chance == 0).map(|(row, _)| (*row, -1));
@@ -523,7 +523,7 @@ proptest! {
             prop::collection::vec((any_row(), prop::bool::weighted(0.6), any::<u8>()), 0..10),
             1..10,
         ),
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let (mut calls, mut columns) = (calls, columns);
         if changelog && calls.iter().any(sees_order_of_equals) {
@@ -565,15 +565,18 @@ proptest! {
 #[test]
 fn a_row_that_is_taken_back_before_it_comes_leaves_nothing() {
     let calls = [(Model::Sum, Frame::DEFAULT), (Model::RowNumber, Frame::DEFAULT)];
-    let mut driver = Driver::new(&plan(&[(VALUE, false, true)], None, &calls, 0, true), 1);
-    let row = Row { key: Some(1), time: 5, value: Some(2), id: 0 };
-    driver.step(0, vec![vec![to_batch(&[(row, -1)], true)]], false);
-    assert_eq!(driver.folded[0], Folded::default());
-    driver.step(0, vec![vec![to_batch(&[(row, 1)], true)]], false);
-    assert_eq!(driver.folded[0], Folded::default());
-    driver.step(0, vec![vec![to_batch(&[(row, 1)], true)]], false);
-    assert_eq!(driver.folded[0].0.len(), 1);
-    assert_eq!(driver.state_rows(), 1);
+    let plan = plan(&[(VALUE, false, true)], None, &calls, 0, true);
+    for workers in [1, RESTARTED] {
+        let mut driver = Driver::new(&plan, workers);
+        let row = Row { key: Some(1), time: 5, value: Some(2), id: 0 };
+        driver.step(0, vec![vec![to_batch(&[(row, -1)], true)]], false);
+        assert_eq!(driver.folded[0], Folded::default());
+        driver.step(0, vec![vec![to_batch(&[(row, 1)], true)]], false);
+        assert_eq!(driver.folded[0], Folded::default());
+        driver.step(0, vec![vec![to_batch(&[(row, 1)], true)]], false);
+        assert_eq!(driver.folded[0].0.len(), 1);
+        assert_eq!(driver.state_rows(), 1);
+    }
 }
 
 #[test]
@@ -581,14 +584,17 @@ fn range_lets_go_of_quiet_partitions() {
     let range = Frame { rows: false, start: Some(-10), end: Some(0) };
     let time = TimeSource::EventTime { column: TIME_COLUMN };
     let order = [(TIME_COLUMN, false, true)];
-    let mut driver = Driver::new(&plan(&order, Some(time), &[(Model::Sum, range)], 0, false), 1);
-    let row = |key, time| (Row { key: Some(key), time, value: Some(1), id: 0 }, 1);
-    driver.step(0, vec![vec![to_batch(&[row(1, 0), row(2, 5), row(1, 9)], false)]], false);
-    assert_eq!(driver.state_rows(), 3 + 2, "three rows of two partitions");
-    driver.step(0, vec![vec![to_batch(&[row(2, 16)], false)]], false);
-    assert_eq!(driver.state_rows(), 3 + 2, "the second partition let one row go");
-    driver.step(0, vec![vec![to_batch(&[row(3, 100)], false)]], false);
-    assert_eq!(driver.state_rows(), 1 + 1, "nothing reaches the first two any more");
+    let plan = plan(&order, Some(time), &[(Model::Sum, range)], 0, false);
+    for workers in [1, RESTARTED] {
+        let mut driver = Driver::new(&plan, workers);
+        let row = |key, time| (Row { key: Some(key), time, value: Some(1), id: 0 }, 1);
+        driver.step(0, vec![vec![to_batch(&[row(1, 0), row(2, 5), row(1, 9)], false)]], false);
+        assert_eq!(driver.state_rows(), 3 + 2, "three rows of two partitions");
+        driver.step(0, vec![vec![to_batch(&[row(2, 16)], false)]], false);
+        assert_eq!(driver.state_rows(), 3 + 2, "the second partition let one row go");
+        driver.step(0, vec![vec![to_batch(&[row(3, 100)], false)]], false);
+        assert_eq!(driver.state_rows(), 1 + 1, "nothing reaches the first two any more");
+    }
 }
 
 /// Many rows: memory is given back and numbers are used again.
@@ -618,7 +624,9 @@ fn frames_slide_over_many_rows() {
     ];
     let all: Vec<Row> = many_rows(8_000).collect();
     let steps: Vec<Vec<Row>> = all.chunks(700).map(<[Row]>::to_vec).collect();
-    check_in_time(&calls, &steps, 100, 2, false);
+    for workers in [2, RESTARTED] {
+        check_in_time(&calls, &steps, 100, workers, false);
+    }
 }
 
 #[test]
@@ -630,9 +638,14 @@ fn many_changes_are_recomputation() {
         (Model::Rank, rows),
         (Model::Edge { last: true, ignore_nulls: true }, Frame::DEFAULT),
     ];
-    for columns in [vec![VALUE, TIME_COLUMN, ID], vec![TEXT, TIME_COLUMN, VALUE]] {
+    for (columns, workers) in [
+        (vec![VALUE, TIME_COLUMN, ID], 2),
+        (vec![TEXT, TIME_COLUMN, VALUE], 2),
+        (vec![TEXT, TIME_COLUMN, VALUE], RESTARTED),
+    ] {
         let order: Vec<_> = columns.iter().map(|&c| (c, false, true)).collect();
-        let mut driver = Driver::new(&plan(&order, None, &calls, 0, true), 2);
+        let plan = plan(&order, None, &calls, 0, true);
+        let mut driver = Driver::new(&plan, workers);
         let mut held: Vec<Row> = Vec::new();
         let all: Vec<Row> = many_rows(8_000).collect();
         for (at, step) in all.chunks(400).enumerate() {

@@ -157,7 +157,11 @@ fn any_steps() -> impl Strategy<Value = Vec<(Vec<Row>, Vec<prop::sample::Index>)
 
 proptest! {
     #[test]
-    fn ranks_are_counted(case in any_case(), steps in any_steps(), workers in 1usize..4) {
+    fn ranks_are_counted(
+        case in any_case(),
+        steps in any_steps(),
+        workers in RESTARTED..4,
+    ) {
         let mut driver = Driver::new(&case.plan(), workers);
         let mut held: Vec<Row> = Vec::new();
         for (comes, goes) in steps {
@@ -184,6 +188,31 @@ proptest! {
     }
 
     #[test]
+    fn the_latest_of_changing_rows_are_the_same_after_restarts(
+        case in any_case(),
+        steps in any_steps(),
+    ) {
+        let function = RankFunction::RowNumber;
+        let case =
+            Case { order: Vec::new(), latest_first: true, changelog: true, function, ..case };
+        let mut drivers = [1, RESTARTED].map(|workers| Driver::new(&case.plan(), workers));
+        let mut held: Vec<Row> = Vec::new();
+        for (comes, goes) in steps {
+            // Payloads that differ less: more copies of a row.
+            let comes = comes.iter().map(|row| (row.0, None, 0, row.3 % 2));
+            let mut changes: Vec<(Row, i64)> = comes.map(|row| (row, 1)).collect();
+            held.extend(changes.iter().map(|(row, _)| *row));
+            for pick in goes.iter().take(held.len()) {
+                changes.push((held.remove(pick.index(held.len())), -1));
+            }
+            for driver in &mut drivers {
+                driver.step(0, vec![vec![rows_batch(&changes, true)]], false);
+            }
+            prop_assert_eq!(&drivers[0].folded, &drivers[1].folded);
+        }
+    }
+
+    #[test]
     fn long_partitions_are_ranked_like_short_ones(
         keys in prop::collection::vec(0i64..500, 1..700),
         goes in prop::collection::vec(any::<prop::sample::Index>(), 0..600),
@@ -191,9 +220,10 @@ proptest! {
         case in any_case(),
         from in 1u64..300,
         count in 1u64..200,
+        workers in RESTARTED..2,
     ) {
         let case = Case { partitioned: false, from, to: Some(from + count), ..case };
-        let mut driver = Driver::new(&case.plan(), 1);
+        let mut driver = Driver::new(&case.plan(), workers);
         let mut held: Vec<Row> = Vec::new();
         for part in keys.chunks(step_rows) {
             let rows: Vec<(Row, i64)> =
@@ -225,7 +255,7 @@ proptest! {
         ]),
         latest: bool,
         to in 1u64..4,
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         // Key, value and time: windows of 10 ms, no row late.
         let latest_first = latest && function == RankFunction::RowNumber;
@@ -296,7 +326,7 @@ proptest! {
     fn the_first_by_time_comes_out_once(
         rows in prop::collection::vec((0i64..5, 0i64..40), 0..60),
         step_rows in 1usize..20,
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let mut plan = PlanBuilder::default();
         let source = plan.source(vec![INT, TIME, INT], false);
@@ -341,7 +371,7 @@ proptest! {
     fn a_stream_is_sorted_by_time(
         rows in prop::collection::vec((0i64..40, 0i64..3), 0..60),
         step_rows in 1usize..20,
-        workers in 1usize..4,
+        workers in RESTARTED..4,
     ) {
         let mut plan = PlanBuilder::default();
         let source = plan.source(vec![TIME, INT, INT], false);
@@ -380,14 +410,19 @@ proptest! {
 }
 
 /// One column of times and keys through a node; what came out in each step.
-fn play(kind: NodeKind, steps: &[&[(i64, i64)]]) -> (Vec<Vec<String>>, u64) {
+fn play(
+    kind: &NodeKind,
+    keys: &[usize],
+    steps: &[&[(i64, i64)]],
+    workers: usize,
+) -> (Vec<Vec<String>>, u64) {
     let mut plan = PlanBuilder::default();
     let source = plan.source(vec![TIME, INT], false);
     let source = plan.watermark(source, 0, 0);
-    let source = plan.exchange(source, &[]);
-    let node = plan.node(kind, &[source], vec![TIME, INT], false);
+    let source = plan.exchange(source, keys);
+    let node = plan.node(kind.clone(), &[source], vec![TIME, INT], false);
     plan.sink(node, ChangelogMode::AppendOnly);
-    let mut driver = Driver::new(&plan.build(), 1);
+    let mut driver = Driver::new(&plan.build(), workers);
     let mut seen = Vec::new();
     for rows in steps {
         let columns =
@@ -395,16 +430,19 @@ fn play(kind: NodeKind, steps: &[&[(i64, i64)]]) -> (Vec<Vec<String>>, u64) {
         driver.step(0, vec![vec![batch(columns, None)]], false);
         seen.push(driver.last[0].iter().flat_map(lines).map(|(line, _)| line).collect());
     }
-    (seen, driver.flow.late_rows())
+    (seen, driver.late_rows())
 }
 
 #[test]
 fn late_rows_are_dropped_and_counted() {
     let keys = vec![(0, false, true)];
     let sort = NodeKind::TemporalSort { time: TimeSource::EventTime { column: 0 }, keys };
-    let (seen, late) = play(sort, &[&[(5, 0), (3, 1)], &[(4, 2), (5, 3), (6, 4)]]);
-    assert_eq!(seen, [vec!["3 1", "5 0"], vec!["6 4"]]);
-    assert_eq!(late, 2, "4 and 5 are not after what came out");
+    for workers in [1, RESTARTED] {
+        let steps: [&[_]; 2] = [&[(5, 0), (3, 1)], &[(4, 2), (5, 3), (6, 4)]];
+        let (seen, late) = play(&sort, &[], &steps, workers);
+        assert_eq!(seen, [vec!["3 1", "5 0"], vec!["6 4"]]);
+        assert_eq!(late, 2, "4 and 5 are not after what came out");
+    }
 
     let first = NodeKind::Rank {
         partition: vec![1],
@@ -416,7 +454,10 @@ fn late_rows_are_dropped_and_counted() {
         with_rank: false,
         emit: RankEmit::FirstByTime { time: 0 },
     };
-    let (seen, late) = play(first, &[&[(5, 0), (3, 0)], &[(4, 1), (5, 2), (6, 0)]]);
-    assert_eq!(seen, [vec!["3 0"], vec!["5 2"]]);
-    assert_eq!(late, 1, "only what is behind the watermark is late");
+    for workers in [1, RESTARTED] {
+        let steps: [&[_]; 2] = [&[(5, 0), (3, 0)], &[(4, 1), (5, 2), (6, 0)]];
+        let (seen, late) = play(&first, &[1], &steps, workers);
+        assert_eq!(seen, [vec!["3 0"], vec!["5 2"]]);
+        assert_eq!(late, 1, "only what is behind the watermark is late");
+    }
 }

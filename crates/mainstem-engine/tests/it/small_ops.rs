@@ -22,11 +22,23 @@ fn pair(rows: &[(i64, i64)], weights: Option<Vec<i64>>) -> Batch {
 
 /// One operator between a source of two integers and a sink.
 fn one(kind: NodeKind, changelog: bool, sink: ChangelogMode) -> Driver {
+    one_by(&[], kind, changelog, sink, 1)
+}
+
+/// The same on as many workers as asked, which own keys.
+fn one_by(
+    keys: &[usize],
+    kind: NodeKind,
+    changelog: bool,
+    sink: ChangelogMode,
+    workers: usize,
+) -> Driver {
     let mut plan = PlanBuilder::default();
     let source = plan.source(vec![INT, INT], changelog);
+    let source = plan.exchange(source, keys);
     let node = plan.node(kind, &[source], vec![INT, INT], changelog);
     plan.sink(node, sink);
-    Driver::new(&plan.build(), 1)
+    Driver::new(&plan.build(), workers)
 }
 
 #[test]
@@ -58,16 +70,19 @@ fn sinks_see_what_their_mode_allows() {
 
 #[test]
 fn upserts_become_changes() {
-    let mut driver = one(NodeKind::UpsertNormalize { key: vec![0] }, true, ChangelogMode::Retract);
-    let mut check = |rows: &[(i64, i64)], weights: &[i64], expect: &[&str]| {
-        driver.step(0, vec![vec![pair(rows, Some(weights.to_vec()))]], false);
-        assert_eq!(rows_of(&driver.last[0]), expect, "{rows:?} {weights:?}");
-    };
-    check(&[(1, 10), (2, 20)], &[1, 1], &["+1 1 10", "+1 2 20"]);
-    check(&[(1, 11), (1, 12)], &[1, 1], &["-1 1 10", "+1 1 12"]);
-    check(&[(2, 0)], &[-1], &["-1 2 20"]);
-    check(&[(2, 0), (9, 0)], &[-1, -1], &[]);
-    check(&[(2, 21), (1, 12)], &[1, 1], &["+1 2 21"]);
+    for workers in [1, RESTARTED] {
+        let kind = NodeKind::UpsertNormalize { key: vec![0] };
+        let mut driver = one_by(&[0], kind, true, ChangelogMode::Retract, workers);
+        let mut check = |rows: &[(i64, i64)], weights: &[i64], expect: &[&str]| {
+            driver.step(0, vec![vec![pair(rows, Some(weights.to_vec()))]], false);
+            assert_eq!(rows_of(&driver.last[0]), expect, "{rows:?} {weights:?}");
+        };
+        check(&[(1, 10), (2, 20)], &[1, 1], &["+1 1 10", "+1 2 20"]);
+        check(&[(1, 11), (1, 12)], &[1, 1], &["-1 1 10", "+1 1 12"]);
+        check(&[(2, 0)], &[-1], &["-1 2 20"]);
+        check(&[(2, 0), (9, 0)], &[-1, -1], &[]);
+        check(&[(2, 21), (1, 12)], &[1, 1], &["+1 2 21"]);
+    }
 }
 
 #[test]
@@ -93,13 +108,15 @@ fn limit_and_sort() {
     assert_eq!(rows_of(&driver.last[0]), ["+1 4 0"]);
 
     let sort = NodeKind::Sort { keys: vec![(1, true, false), (0, false, false)], limit: Some(3) };
-    let mut driver = one(sort, true, ChangelogMode::AppendOnly);
-    let rows = pair(&[(1, 5), (2, 7), (3, 7), (4, 1), (2, 7)], Some(vec![1, 1, 1, 1, 1]));
-    driver.step(0, vec![vec![rows]], false);
-    driver.step(0, vec![vec![pair(&[(2, 7)], Some(vec![-1]))]], false);
-    assert!(driver.folded[0].0.is_empty(), "nothing before the end of input");
-    driver.end();
-    assert_eq!(rows_of(&driver.last[0]), ["+1 2 7", "+1 3 7", "+1 1 5"]);
+    for workers in [1, RESTARTED] {
+        let mut driver = one_by(&[], sort.clone(), true, ChangelogMode::AppendOnly, workers);
+        let rows = pair(&[(1, 5), (2, 7), (3, 7), (4, 1), (2, 7)], Some(vec![1, 1, 1, 1, 1]));
+        driver.step(0, vec![vec![rows]], false);
+        driver.step(0, vec![vec![pair(&[(2, 7)], Some(vec![-1]))]], false);
+        assert!(driver.folded[0].0.is_empty(), "nothing before the end of input");
+        driver.end();
+        assert_eq!(rows_of(&driver.last[0]), ["+1 2 7", "+1 3 7", "+1 1 5"]);
+    }
 }
 
 #[test]
