@@ -241,11 +241,6 @@ impl Driver {
         }
     }
 
-    /// So many workers, or [`RESTARTED`].
-    pub(crate) fn restarting(plan: &Plan, workers: usize, restarts: bool) -> Self {
-        Self::new(plan, if restarts { RESTARTED } else { workers })
-    }
-
     /// One step with batches of split 0 of each source.
     pub(crate) fn step(&mut self, now_ms: i64, batches: Vec<Vec<Batch>>, finished: bool) {
         let with_split = |batches: Vec<Batch>| SourceInput {
