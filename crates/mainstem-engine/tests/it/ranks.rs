@@ -461,3 +461,38 @@ fn late_rows_are_dropped_and_counted() {
         assert_eq!(late, 1, "only what is behind the watermark is late");
     }
 }
+
+#[test]
+fn windows_of_processing_time_stay_closed() {
+    for workers in [1, RESTARTED] {
+        let mut plan = PlanBuilder::default();
+        let source = plan.source(vec![INT, TIME], false);
+        let source = plan.exchange(source, &[1]);
+        let kind = NodeKind::Rank {
+            partition: vec![1],
+            order: vec![(0, true, false)],
+            latest_first: false,
+            function: RankFunction::RowNumber,
+            from: 1,
+            to: RankEnd::Constant(1),
+            with_rank: false,
+            emit: RankEmit::Windows { end: 1, processing_time: true, zone: None },
+        };
+        let rank = plan.node(kind, &[source], vec![INT, TIME], false);
+        plan.sink(rank, ChangelogMode::AppendOnly);
+        let mut driver = Driver::new(&plan.build(), workers);
+        let mut check = |now_ms, rows: &[(i64, i64)], expect: &[&str]| {
+            let values = ints(rows.iter().map(|row| Some(row.0)));
+            let rows = batch(vec![values, times(rows.iter().map(|row| row.1))], None);
+            driver.step(now_ms, vec![vec![rows]], false);
+            let seen: Vec<String> =
+                driver.last[0].iter().flat_map(lines).map(|(line, _)| line).collect();
+            assert_eq!(seen, expect, "at {now_ms}");
+        };
+        check(5, &[(1, 10), (3, 10), (7, 20)], &[]);
+        check(12, &[(2, 20)], &["3 10"]);
+        check(13, &[(9, 10), (8, 20)], &[]);
+        check(20, &[], &["8 20"]);
+        assert_eq!(driver.late_rows(), 1, "the window of the 9 was closed");
+    }
+}
