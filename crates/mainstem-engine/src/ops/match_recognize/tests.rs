@@ -548,18 +548,27 @@ fn a_match_that_waited_has_the_time_at_which_it_was_set_free() {
 #[test]
 fn processing_time_goes_by_the_clock() {
     let slot = Slot::ProcessingTime(STAMP);
-    let spec = timed(TimeSource::ProcessingTime, slot, AfterMatch::PastLastRow);
-    let mut operator = operator(spec);
-    // The column with times is not looked at.
-    assert_eq!(step(&mut operator, &[row(9, 1, 1)], 1_000, (None, None)).unwrap(), []);
-    assert_eq!(operator.next_timer_ms(), Some(1_100));
-    assert_eq!(step(&mut operator, &[row(3, 2, 2)], 1_050, (None, None)).unwrap(), []);
-    let told = step(&mut operator, &[row(1, 4, 3)], 1_099, (None, None)).unwrap();
-    assert_eq!(told, [(1, 3, 1_099)]);
-    assert_eq!(operator.state_rows(), 0);
-    assert_eq!(step(&mut operator, &[row(1, 1, 4)], 2_000, (None, None)).unwrap(), []);
-    assert_eq!(step(&mut operator, &[], 2_100, (None, None)).unwrap(), []);
-    assert_eq!((operator.state_rows(), operator.next_timer_ms()), (0, None));
+    let spec = Arc::new(timed(TimeSource::ProcessingTime, slot, AfterMatch::PastLastRow));
+    for restarts in [false, true] {
+        let mut operators = vec![new_operator(&spec)];
+        let mut check = |now_ms, rows: &[Row], told: &[(i64, i64, i64)], timer| {
+            let found = step(&mut operators[0], rows, now_ms, (None, None)).expect("no error");
+            assert_eq!(found, told, "at {now_ms}");
+            if restarts {
+                operators = restarted(&spec, &operators, 1);
+            }
+            assert_eq!(operators[0].next_timer_ms(), timer, "at {now_ms}");
+            operators[0].state_rows()
+        };
+        // The column with times is not looked at.
+        assert_eq!(check(1_000, &[row(9, 1, 1)], &[], Some(1_100)), 1);
+        assert_eq!(check(1_050, &[row(3, 2, 2)], &[], Some(1_100)), 2);
+        // A timer that nobody needs any more runs out by itself, but is not made again.
+        let unneeded = (!restarts).then_some(1_100);
+        assert_eq!(check(1_099, &[row(1, 4, 3)], &[(1, 3, 1_099)], unneeded), 0);
+        assert_eq!(check(2_000, &[row(1, 1, 4)], &[], Some(2_100)), 1);
+        assert_eq!(check(2_100, &[], &[], None), 0);
+    }
 }
 
 #[test]
