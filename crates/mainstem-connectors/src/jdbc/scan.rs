@@ -1,6 +1,6 @@
 //! All rows of a table, read once: a source that ends.
 //! Invariant: one query, one snapshot of the table; rows travel in binary. A connection that is lost on the way ends the
-//! pipeline: nobody can tell which rows were read.
+//! pipeline, and a pipeline that stopped on the way does not go on: nobody can tell which rows were read.
 
 use std::pin::Pin;
 
@@ -67,7 +67,17 @@ impl Source for JdbcSource {
         Ok(vec![Split { id: self.table_name.clone() }])
     }
 
-    async fn open(&mut self, _: &Split, _: Option<&Position>) -> Result<Box<dyn SplitReader>> {
+    async fn open(
+        &mut self,
+        _: &Split,
+        position: Option<&Position>,
+    ) -> Result<Box<dyn SplitReader>> {
+        if position.is_some() {
+            let what = self.context("it was read in part, and cannot be read on from there");
+            return Err(Error::user(what).with_hint(
+                "PostgreSQL gives the rows of a table in no order that stays: start without the state of the run before",
+            ));
+        }
         loop {
             let session = self.link.connect().await?;
             match self.start(&session).await {

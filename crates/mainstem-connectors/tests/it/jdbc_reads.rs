@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int32Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray, UInt32Array};
-use mainstem_connectors::api::{Connector, Found, Lookup, LookupRequest, SourceRequest};
+use mainstem_connectors::api::{Connector, Found, Lookup, LookupRequest, Position, SourceRequest};
 use mainstem_connectors::format::validate_options;
 use mainstem_connectors::jdbc::JDBC;
 use mainstem_core::ingest::{Decoded, Payload};
@@ -70,6 +70,8 @@ async fn read_all(table: &TableSpec, projection: &[usize]) -> Result<Batch> {
         source.decoder()?.decode(fetched.payload, 0, &mut decoded)?;
     }
     assert!(reader.next().await?.is_none(), "the end stays the end");
+    let again = source.open(&splits[0], Some(&Position::default())).await;
+    assert!(again.err().unwrap().to_string().contains("in part"));
     Ok(Batch::concat(&decoded.batches)?.unwrap_or_else(|| Batch::new(Vec::new(), 0)))
 }
 
