@@ -303,14 +303,8 @@ impl ScriptSession {
         let text = slice(source, query.span);
         let (namespace, object) = self.catalog.place(name, None);
         let home = self.catalog.current().clone();
-        let view = View {
-            name: object.clone(),
-            namespace: namespace.clone(),
-            home,
-            columns,
-            query,
-            text,
-        };
+        let view =
+            View { name: object.clone(), namespace: namespace.clone(), home, columns, query, text };
         self.catalog.insert(&namespace, object, Object::View(Arc::new(view)));
         Ok(())
     }

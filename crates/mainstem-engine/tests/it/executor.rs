@@ -11,11 +11,11 @@ use mainstem_core::clock::ManualClock;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{DeadLetter, Decode, Decoded, Payload};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
+use mainstem_engine::checkpoint::{CheckpointPort, LAST, Restored, Saved, united};
 use mainstem_engine::executor::{
     Checkpoints, Executor, Job, Running, Settings, SinkSlot, SourceSlot,
 };
 use mainstem_engine::plan::{NodeKind, Plan};
-use mainstem_engine::checkpoint::{CheckpointPort, LAST, Restored, Saved, united};
 use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::progress::Progress;
 

@@ -43,8 +43,10 @@ pub(super) fn settle(
     }
     let args = match args.as_slice() {
         // Smaller integers widen.
-        [small] if name.starts_with("BITMAP_BUILD") && small.data_type.kind.is_integer()
-            && small.data_type.kind != TypeKind::BigInt =>
+        [small]
+            if name.starts_with("BITMAP_BUILD")
+                && small.data_type.kind.is_integer()
+                && small.data_type.kind != TypeKind::BigInt =>
         {
             let int = TypeKind::Int.nullable();
             vec![binder.cast(small.clone(), &int, CastMode::Implicit, span)?]

@@ -85,7 +85,9 @@ impl Binder<'_> {
                 format!("unknown table function '{}'", name.value),
                 name.span,
             )
-            .with_hint("there is TUMBLE, HOP, CUMULATE, SESSION, FROM_CHANGELOG and TO_CHANGELOG"));
+            .with_hint(
+                "there is TUMBLE, HOP, CUMULATE, SESSION, FROM_CHANGELOG and TO_CHANGELOG",
+            ));
         };
         let mut order = vec!["DATA", "TIMECOL"];
         order.extend_from_slice(shape);

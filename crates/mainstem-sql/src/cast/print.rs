@@ -12,7 +12,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::OffsetBuffer;
 use mainstem_core::java_format::{push_decimal_plain, push_double, push_float, push_integer};
-use mainstem_core::{DataType, TypeKind, bitmap};
+use mainstem_core::{DataType, Field, TypeKind, bitmap};
 
 use super::temporal;
 use crate::functions::temporal::calendar::{DAY_MS, Date};
@@ -102,23 +102,25 @@ pub(crate) fn value_printer<'a>(
         TypeKind::Array(item) => list_printer(item, array, session),
         TypeKind::Map(key, value) => map_printer(&key.kind, &value.kind, array, session),
         TypeKind::Multiset(item) => map_printer(&item.kind, &TypeKind::Int, array, session),
-        TypeKind::Row(fields) => {
-            let rows = array.as_struct();
-            let printers: Vec<Printer<'_>> = fields
-                .iter()
-                .zip(rows.columns())
-                .map(|(f, column)| nullable(&f.data_type.kind, column, session))
-                .collect();
-            Box::new(move |row, out| {
-                out.push(b'(');
-                for (i, print) in printers.iter().enumerate() {
-                    separate(i, out);
-                    print(row, out);
-                }
-                out.push(b')');
-            })
-        }
+        TypeKind::Row(fields) => row_printer(fields, array, session),
     }
+}
+
+fn row_printer<'a>(fields: &'a [Field], array: &'a ArrayRef, session: &'a Session) -> Printer<'a> {
+    let rows = array.as_struct();
+    let printers: Vec<Printer<'_>> = fields
+        .iter()
+        .zip(rows.columns())
+        .map(|(f, column)| nullable(&f.data_type.kind, column, session))
+        .collect();
+    Box::new(move |row, out| {
+        out.push(b'(');
+        for (i, print) in printers.iter().enumerate() {
+            separate(i, out);
+            print(row, out);
+        }
+        out.push(b')');
+    })
 }
 
 fn nullable<'a>(kind: &'a TypeKind, array: &'a ArrayRef, session: &'a Session) -> Printer<'a> {

@@ -367,7 +367,9 @@ fn check_qualifiers(qualifiers: &[Ident]) -> SqlResult<()> {
         let (what, wanted) = known.get(i).copied().unwrap_or(("qualifier", ""));
         if part.value != wanted {
             return Err(SqlError::new(format!("unknown {what} '{}'", part.value), part.span)
-                .with_hint("functions belong to the session: leave out what stands before the name"));
+                .with_hint(
+                    "functions belong to the session: leave out what stands before the name",
+                ));
         }
     }
     Ok(())

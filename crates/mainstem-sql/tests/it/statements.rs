@@ -141,8 +141,9 @@ fn statements_are_answered_as_flink_does() {
                 (None, true) => needless.push((*statement).to_owned()),
                 _ => {}
             }
-            let declares =
-                ["CREATE", "REPLACE", "DROP", "ALTER", "USE"].iter().any(|w| statement.starts_with(w));
+            let declares = ["CREATE", "REPLACE", "DROP", "ALTER", "USE"]
+                .iter()
+                .any(|w| statement.starts_with(w));
             if declares && ours(&done, statement).is_ok() {
                 done.push(statement);
             }

@@ -1,3 +1,5 @@
+//! Checkpoints that are damaged, too old, or half written, over disks that lose what was not synced.
+
 use mainstem_core::disk::Disk as _;
 use mainstem_log::{FaultyDisk, MemoryDisk};
 

@@ -1,3 +1,5 @@
+//! What the coordinator decides when workers, sinks and stores answer in any order, late, or not at all.
+
 use super::*;
 use crate::run::BlockRef;
 
