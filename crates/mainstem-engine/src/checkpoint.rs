@@ -85,7 +85,7 @@ impl Worker {
         let mut tables = match self.instance(node) {
             Instance::Operator(operator) => operator.save()?.ok_or_else(not_yet)?,
             Instance::Watermark(watermark) => vec![watermark.save(SPLITS)],
-            Instance::RemoteLookup(..) => return Err(not_yet()),
+            Instance::RemoteLookup(_, operator) => operator.save()?,
             Instance::Source(_) | Instance::Exchange(_) | Instance::Sink(..) | Instance::Pass => {
                 Vec::new()
             }
@@ -163,6 +163,7 @@ impl Worker {
             }
             (SPLITS, Instance::Watermark(watermark)) => watermark.load(rows),
             (_, Instance::Operator(operator)) => operator.load(table, rows)?,
+            (_, Instance::RemoteLookup(_, operator)) => operator.load(table, rows)?,
             _ => return Err(Error::internal(format!("no operator takes the table '{table}'"))),
         }
         Ok(())
@@ -196,7 +197,7 @@ pub fn united(workers: Vec<Vec<NodeState>>) -> Vec<SavedNode> {
 pub(crate) fn restarted(old: &Worker) -> Result<Worker> {
     let mut worker = Worker::new(old.graph(), old.index())?;
     worker.load(&united(vec![old.save(true)?]))?;
-    worker.keep_counts(old);
+    worker.keep_counts(old)?;
     Ok(worker)
 }
 

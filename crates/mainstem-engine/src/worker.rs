@@ -109,9 +109,15 @@ impl Worker {
         self.progress[node] = progress;
     }
 
-    /// Goes on counting where `old` has stopped.
-    pub(crate) fn keep_counts(&mut self, old: &Worker) {
+    /// Goes on counting where `old` has stopped, and gets the answers to what it has asked.
+    pub(crate) fn keep_counts(&mut self, old: &Worker) -> Result<()> {
         self.metrics.clone_from(&old.metrics);
+        for (own, old) in self.instances.iter_mut().zip(&old.instances) {
+            if let (Instance::RemoteLookup(_, own), Instance::RemoteLookup(_, old)) = (own, old) {
+                own.expect_answers_of(old)?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs one phase of a step. `sources` are this worker's rows of each source, taken in phase 0.

@@ -46,6 +46,9 @@ impl Operator for Limit {
     }
 
     fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         let counts = |column: usize| rows.column(column).as_primitive::<UInt64Type>();
         self.skip = counts(0).value(0);
         self.left = counts(1).iter().next().flatten();

@@ -4,6 +4,7 @@
 //! out with the step, and what was answered comes in with a later one.
 
 mod entries;
+mod saved;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +14,7 @@ use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
 
 use self::entries::{Entries, NONE, Remember};
+use self::saved::Restored;
 use super::probe::split_nulls;
 use crate::expr::ExprRef;
 use crate::lookup::{Answer, CacheSpec, QUESTION_KEYS_MAX, QUESTIONS_MAX};
@@ -67,6 +69,10 @@ pub(crate) struct RemoteLookup {
     unasked: VecDeque<u32>,
     /// By question.
     asked: BTreeMap<u64, Vec<u32>>,
+    /// Questions that were open before a restart: entries and their keys.
+    again: VecDeque<(Vec<u32>, Batch)>,
+    /// Until the first step.
+    restored: Option<Restored>,
     questions: u64,
     steps: u64,
     /// The watermark that all rows before it have left behind.
@@ -105,6 +111,8 @@ impl RemoteLookup {
             waiting_rows: 0,
             unasked: VecDeque::new(),
             asked: BTreeMap::new(),
+            again: VecDeque::new(),
+            restored: None,
             questions: 0,
             steps: 0,
             passed: None,
@@ -119,6 +127,7 @@ impl RemoteLookup {
         cx: &StepContext,
     ) -> Result<Vec<Batch>> {
         self.steps += 1;
+        self.restored = None;
         for answer in answers {
             self.learn(answer, cx)?;
         }
@@ -150,10 +159,17 @@ impl RemoteLookup {
     /// The questions that may be asked now, with their numbers.
     pub(crate) fn ask(&mut self) -> Result<Vec<(u64, Batch)>> {
         let mut questions = Vec::new();
-        while !self.unasked.is_empty() && self.asked.len() < QUESTIONS_MAX {
-            let count = self.unasked.len().min(QUESTION_KEYS_MAX);
-            let entries: Vec<u32> = self.unasked.drain(..count).collect();
-            let keys = Batch::new(self.entries.ask(&entries)?, count);
+        while self.asked.len() < QUESTIONS_MAX {
+            let (entries, keys) = match self.again.pop_front() {
+                Some(question) => question,
+                None if self.unasked.is_empty() => break,
+                None => {
+                    let count = self.unasked.len().min(QUESTION_KEYS_MAX);
+                    let entries: Vec<u32> = self.unasked.drain(..count).collect();
+                    let keys = Batch::new(self.entries.ask(&entries)?, count);
+                    (entries, keys)
+                }
+            };
             let keys = if self.plan.changelog { keys.project(&self.plan.left_keys) } else { keys };
             self.asked.insert(self.questions, entries);
             questions.push((self.questions, keys));

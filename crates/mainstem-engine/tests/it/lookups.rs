@@ -101,6 +101,12 @@ impl Asking {
         }));
     }
 
+    /// Goes on with as many workers as asked, who know what was saved. Answers that no step has taken are lost.
+    fn restart(&mut self, workers: usize) {
+        self.flow = self.flow.restarted(workers).unwrap();
+        self.open.clear();
+    }
+
     /// Rows with these keys, numbered from `first`.
     fn rows(&mut self, now_ms: i64, first: i64, keys: &[Option<i64>]) {
         let numbers = ints((first..first + keys.len() as i64).map(Some));
@@ -182,7 +188,9 @@ fn rows_come_out_in_order_whatever_the_order_of_the_answers() {
                 cache,
             });
             let expected = expected(kind, wanted);
-            for order in orders((0..STEPS.len()).collect()) {
+            let orders = orders((0..STEPS.len()).collect());
+            for (restarts, order) in orders.iter().flat_map(|order| [(false, order), (true, order)])
+            {
                 let mut asking = Asking::new(&plan, 1);
                 let mut number = 0;
                 for step in STEPS {
@@ -192,7 +200,12 @@ fn rows_come_out_in_order_whatever_the_order_of_the_answers() {
                 assert_eq!(asking.open.len(), STEPS.len(), "each step asks anew");
                 let mut open: Vec<usize> = (0..STEPS.len()).collect();
                 for question in order {
-                    let at = open.iter().position(|&o| o == question).unwrap();
+                    if restarts {
+                        asking.restart(1);
+                        asking.step(0, None, false);
+                        assert_eq!(asking.open.len(), open.len(), "what is open is asked again");
+                    }
+                    let at = open.iter().position(|o| o == question).unwrap();
                     open.remove(at);
                     asking.answer(at, &table());
                     asking.step(0, None, open.is_empty());
@@ -284,7 +297,8 @@ fn a_full_cache_with_many_keys_stays_right() {
         expire_after_access_ms: Some(15),
         missing_keys: false,
     };
-    for cache in [None, Some(bounded), Some(CACHE)] {
+    let caches = [None, Some(bounded), Some(CACHE)];
+    for (cache, restarts) in caches.iter().flat_map(|&cache| [(cache, false), (cache, true)]) {
         let mut rng = Rng::new(7);
         let mut asking = Asking::new(&plan(lookup(JoinKind::Left, cache)), 1);
         let mut expect = Vec::new();
@@ -301,6 +315,9 @@ fn a_full_cache_with_many_keys_stays_right() {
                     None => expect.push(format!("{key} {number} NULL")),
                 }
             }
+            if restarts && rng.below(7) == 0 {
+                asking.restart(1);
+            }
             asking.rows(now_ms, 0, &keys);
             while asking.open.len() > 3 {
                 let at = rng.below(asking.open.len() as u64) as usize;
@@ -311,8 +328,10 @@ fn a_full_cache_with_many_keys_stays_right() {
             // Keys that are asked for are no more than the rows that wait for them.
             assert!(asking.flow.state_rows() <= most.saturating_add(2 * waiting));
         }
-        asking.answer_all(&table);
-        asking.step(300, None, true);
+        while asking.flow.waiting_rows() > 0 {
+            asking.answer_all(&table);
+            asking.step(300, None, true);
+        }
         assert_eq!(asking.out, expect, "{cache:?}");
     }
 }
@@ -320,7 +339,10 @@ fn a_full_cache_with_many_keys_stays_right() {
 /// Rows (key, number) that come and go, looked up in a table that changes all the time.
 #[test]
 fn a_row_takes_back_what_it_found() {
-    for (kind, workers) in [(JoinKind::Inner, 1), (JoinKind::Left, 1), (JoinKind::Left, 3)] {
+    let (inner, left) = (JoinKind::Inner, JoinKind::Left);
+    for (kind, workers, restarts) in
+        [(inner, 1, false), (left, 1, false), (left, 3, false), (inner, 2, true), (left, 2, true)]
+    {
         let mut builder = PlanBuilder::default();
         let source = builder.source(vec![INT, INT], true);
         let exchange = builder.exchange(source, &[0]);
@@ -359,6 +381,10 @@ fn a_row_takes_back_what_it_found() {
                     live.push(row);
                     rows.push((row, 1));
                 }
+            }
+            if restarts && rng.below(5) == 0 {
+                flow = flow.restarted(1 + rng.below(3) as usize).unwrap();
+                open.clear();
             }
             put(&mut flow, rows, &mut open);
             while rng.below(3) > 0 && !open.is_empty() {
@@ -430,7 +456,11 @@ fn counted() -> Plan {
 #[test]
 fn the_watermark_and_the_end_stay_behind_rows_that_wait() {
     let table: Table = (0..50).map(|key| (key, key)).collect();
-    for (seed, workers) in [(1, 1), (2, 2), (3, 3), (4, 2), (5, 1)] {
+    for (seed, workers, restarts) in [1, 2, 3, 2, 1, 1, 2, 3]
+        .into_iter()
+        .zip(1..)
+        .map(|(workers, seed)| (seed, workers, seed > 5))
+    {
         let mut rng = Rng::new(seed);
         let mut asking = Asking::new(&counted(), workers);
         let mut sums: BTreeMap<i64, i64> = BTreeMap::new();
@@ -442,6 +472,9 @@ fn the_watermark_and_the_end_stay_behind_rows_that_wait() {
             }
             let columns =
                 vec![times(rows.iter().map(|r| r.0)), ints(rows.iter().map(|r| Some(r.1)))];
+            if restarts && rng.below(4) == 0 {
+                asking.restart(1 + rng.below(3) as usize);
+            }
             asking.step(0, Some(columns), false);
             while rng.below(3) > 0 && !asking.open.is_empty() {
                 let at = rng.below(asking.open.len() as u64) as usize;
@@ -484,7 +517,7 @@ struct Threads {
     running: Running,
 }
 
-fn start(workers: usize) -> Threads {
+fn start(workers: usize, restart_each_step: bool) -> Threads {
     let (input, output) = (InputPort::new(1 << 14), OutputPort::new(1 << 14));
     let lookup_port = LookupPort::new();
     let job = Job {
@@ -504,7 +537,7 @@ fn start(workers: usize) -> Threads {
         clock: Arc::new(ManualClock::new(1000)),
         dead_letters: None,
         checkpoints: None,
-        settings: Settings::new("test"),
+        settings: Settings { restart_each_step, ..Settings::new("test") },
     };
     Threads { input, output, lookup: lookup_port, running: Executor::start(job).unwrap() }
 }
@@ -537,8 +570,9 @@ fn count(output: &OutputPort) -> usize {
 
 #[test]
 fn threads_wait_for_all_answers_at_the_end_and_when_they_drain() {
-    for (workers, end) in [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2), (2, 2)] {
-        let Threads { input, output, lookup, running } = start(workers);
+    let cases = [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2), (2, 2)];
+    for ((workers, end), restarts) in cases.into_iter().flat_map(|c| [(c, false), (c, true)]) {
+        let Threads { input, output, lookup, running } = start(workers, restarts);
         let server = serve(Arc::clone(&lookup));
         let feed = move || {
             input.add_split(0);
@@ -568,7 +602,7 @@ fn threads_wait_for_all_answers_at_the_end_and_when_they_drain() {
 
 #[test]
 fn a_table_that_does_not_answer_stalls_the_input_and_a_stop_ends_it() {
-    let Threads { input, output, lookup, running } = start(2);
+    let Threads { input, output, lookup, running } = start(2, false);
     let sending = Arc::clone(&input);
     let feed = move || {
         sending.add_split(0);

@@ -4,6 +4,8 @@
 //! until its question leaves, so that a later row is asked for anew. Of changing input whole rows are the keys of entries,
 //! and find them until they are gone: what is taken back is what was put out. Time is the step's.
 
+mod saved;
+
 use arrow_array::ArrayRef;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
