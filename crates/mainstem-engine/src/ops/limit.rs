@@ -46,12 +46,15 @@ impl Operator for Limit {
     }
 
     fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
+        // Workers that saw no row say what the query says; the least is what was counted.
+        let (skips, lefts) = (
+            rows.column(0).as_primitive::<UInt64Type>(),
+            rows.column(1).as_primitive::<UInt64Type>(),
+        );
+        for (skip, left) in skips.iter().flatten().zip(lefts) {
+            self.skip = self.skip.min(skip);
+            self.left = self.left.zip(left).map(|(own, saved)| own.min(saved));
         }
-        let counts = |column: usize| rows.column(column).as_primitive::<UInt64Type>();
-        self.skip = counts(0).value(0);
-        self.left = counts(1).iter().next().flatten();
         Ok(())
     }
 }

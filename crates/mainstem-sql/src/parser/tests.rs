@@ -126,7 +126,7 @@ fn refusals_say_where_and_what_to_do() {
         ("SELECT 'a", (1, 8), "close it with '"),
         ("SELECT 1 1", (1, 10), ""),
         ("SELECT order FROM t", (1, 8), "backticks"),
-        ("UPDATE t SET a = 1", (1, 1), "Flink"),
+        ("UPDATE t SET a = 1", (1, 1), "INSERT the changed rows"),
         ("SELECT SUM(a) OVER (ROWS 2) FROM t", (1, 27), ""),
         ("SELECT SUM(a) OVER (ORDER BY b ROWS UNBOUNDED) FROM t", (1, 46), ""),
         ("SELECT SUM(a) IGNORE NULLS FROM t", (1, 28), ""),

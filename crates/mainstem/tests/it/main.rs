@@ -6,6 +6,7 @@
 mod bad_input;
 mod broker;
 mod check;
+mod checkpoints;
 mod conformance;
 mod doors;
 mod embedded_tables;

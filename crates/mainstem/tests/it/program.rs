@@ -136,6 +136,11 @@ impl Started {
         assert!(sent.success());
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end when nobody reads stdout any more.
     pub(crate) fn end_without_stdout(self) -> Ran {
         let Started { child, stdout, mut stderr } = self;
