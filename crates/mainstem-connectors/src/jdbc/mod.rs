@@ -1,7 +1,8 @@
 //! Connector `jdbc`: tables of PostgreSQL, over PostgreSQL's own protocol: written, read whole, and asked by keys.
 //! Invariant: rows travel in binary COPY, never one round trip a row; what one flush writes is one transaction; a row
-//! that PostgreSQL refuses is named. Without a primary key rows are appended (after a connection was lost in the
-//! middle of a commit they may come twice), with one they are upserted. Not here: other databases, TLS.
+//! that PostgreSQL refuses is named. Without a primary key rows are appended (without checkpoints, after a connection was
+//! lost in the middle of a commit, they may come twice), with one they are upserted; with checkpoints they are staged and
+//! seen once. Not here: other databases, TLS.
 
 use chrono_tz::Tz;
 use mainstem_core::options::{
@@ -16,11 +17,14 @@ use crate::api::{
 };
 
 mod copy;
+mod cuts;
+mod ledger;
 mod link;
 mod lookup;
 mod numeric;
 mod rows;
 mod scan;
+mod show;
 mod sink;
 mod staged;
 mod target;
@@ -73,12 +77,15 @@ fn time_zone(environment: &Environment) -> Result<Tz> {
     name.parse().map_err(|_| Error::user(format!("'{name}' is no time zone")))
 }
 
+const DELIVERY: &str = "sink.delivery-guarantee";
+const EXACTLY_ONCE: &str = "exactly-once";
+
 /// What the planner, the docs and `--help` know.
 static SPEC: ConnectorSpec = ConnectorSpec {
     name: "jdbc",
     doc: "Tables of PostgreSQL: written, read whole once, and asked by keys in lookup joins.",
     source: Some(Delivery::AtLeastOnce),
-    sink: Some(Delivery::AtLeastOnce),
+    sink: Some(Delivery::ExactlyOnce),
     formats: FormatUse::None,
     options: &[
         required(
@@ -224,6 +231,17 @@ static SPEC: ConnectorSpec = ConnectorSpec {
             Some("1 s"),
             "Accepted as Flink does; what has come is written at least once a second.",
             "1 s",
+        ),
+        optional(
+            DELIVERY,
+            OptionType::Enum(&[EXACTLY_ONCE, "at-least-once"]),
+            Some(EXACTLY_ONCE),
+            "In a pipeline with checkpoints (--state). exactly-once: rows wait in tables mainstem_staged_* beside the target, and \
+             one transaction shows those of a checkpoint and records it in mainstem_checkpoints; nothing is seen before, and nothing \
+             twice. No prepared transactions are needed, but CREATE on the schema and SELECT on the table. at-least-once: rows \
+             are seen as they come, and come again after a crash (by primary key they replace themselves). Without checkpoints \
+             it is at-least-once.",
+            "at-least-once",
         ),
         optional(
             "sink.max-retries",

@@ -358,7 +358,7 @@ async fn create_table(client: &Client, table: &TableSpec, table_name: &str) -> R
 }
 
 /// Another pipeline may create the same thing at the same moment.
-fn tolerate_race(created: Result<(), tokio_postgres::Error>) -> Result<(), Failure> {
+pub(crate) fn tolerate_race(created: Result<(), tokio_postgres::Error>) -> Result<(), Failure> {
     use tokio_postgres::error::SqlState;
     match created {
         Err(e)

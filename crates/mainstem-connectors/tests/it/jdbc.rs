@@ -56,7 +56,7 @@ impl Database {
     }
 
     /// The table `people (id, name)` with more options.
-    fn people(&self, key: bool, more: &[(&str, &str)]) -> TableSpec {
+    pub(crate) fn people(&self, key: bool, more: &[(&str, &str)]) -> TableSpec {
         let name = format!("{}.people", self.schema);
         let mut options = vec![("connector", "jdbc"), ("url", &*self.url), ("table-name", &*name)];
         options.extend_from_slice(more);
@@ -78,7 +78,7 @@ impl With for TypeKind {
     }
 }
 
-fn people(rows: &[(i64, Option<&str>, i64)]) -> Batch {
+pub(crate) fn people(rows: &[(i64, Option<&str>, i64)]) -> Batch {
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.0)));
     let names: ArrayRef = Arc::new(rows.iter().map(|r| r.1).collect::<StringArray>());
     let weights = rows.iter().any(|r| r.2 != 1).then(|| rows.iter().map(|r| r.2).collect());

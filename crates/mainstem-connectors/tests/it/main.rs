@@ -6,6 +6,7 @@
 
 mod docs;
 mod jdbc;
+mod jdbc_checkpoints;
 mod jdbc_reads;
 mod kafka;
 mod kafka_secure;
