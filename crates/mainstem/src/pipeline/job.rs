@@ -115,6 +115,7 @@ async fn start(
     let counter = letters.as_ref().map(DeadLetterTargets::counter).unwrap_or_default();
     // Before the sinks: a table that cannot be asked leaves no trace in them.
     if durable.as_ref().is_some_and(Durable::is_ended) {
+        show_what_was_prepared(edges.sinks, durable.as_mut()).await?;
         return Ok(None);
     }
     let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
@@ -206,6 +207,22 @@ async fn open_lookups(edges: Vec<LookupEdge>) -> Outcome<(Vec<LookupSlot>, JoinS
         tasks.spawn(lookup::answer(lookup, port).map(move |asked| asked.map_err(failure)));
     }
     Ok((slots, tasks))
+}
+
+/// The run that ended may have been killed between its last checkpoint and the commits of it.
+async fn show_what_was_prepared(
+    sinks: Vec<SinkEdge>,
+    mut durable: Option<&mut Durable>,
+) -> Outcome {
+    for mut edge in sinks {
+        let gauge = Arc::default();
+        let shown = match open(&mut edge, 0, &gauge, durable.as_deref_mut()).await {
+            Ok(_) => edge.sink.close().await,
+            Err(error) => Err(error),
+        };
+        shown.map_err(|error| sink_failure(&edge.name, edge.stdout, error))?;
+    }
+    Ok(())
 }
 
 /// Opens a sink and makes its encoders, one a worker.
