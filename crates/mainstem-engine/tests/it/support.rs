@@ -287,3 +287,18 @@ impl Driver {
         self.step(0, Vec::new(), true);
     }
 }
+
+/// Plays steps on one worker, on two, and on others behind each step: after each the same has come out and is kept.
+#[track_caller]
+pub(crate) fn restarts_change_nothing(plan: &Plan, steps: Vec<StepInput>) {
+    let mut drivers = [1, 2, RESTARTED].map(|workers| Driver::new(plan, workers));
+    for (number, step) in steps.into_iter().enumerate() {
+        drivers.iter_mut().for_each(|driver| driver.feed(step.clone()));
+        let [one, others @ ..] = &drivers;
+        for other in others {
+            assert_eq!(other.folded, one.folded, "step {number}");
+            assert_eq!(other.late_rows(), one.late_rows(), "step {number}");
+            assert_eq!(other.state_rows(), one.state_rows(), "step {number}");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! State with a time to live: joins, the last rows of upserts, the first rows of partitions.
 
 use mainstem_core::Batch;
+use mainstem_core::clock::Rng;
 use mainstem_core::egress::ChangelogMode;
+use mainstem_engine::dataflow::{SourceInput, StepInput};
 use mainstem_engine::plan::{JoinKind, NodeKind, Plan};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 
@@ -17,6 +19,7 @@ fn join_of(kind: JoinKind, ttl_ms: [Option<i64>; 2], changelog: bool) -> Plan {
     let left = plan.source(vec![INT, INT], changelog);
     let right = plan.source(vec![INT, INT], false);
     let inputs = [plan.exchange(left, &[0]), plan.exchange(right, &[0])];
+    let width = if matches!(kind, JoinKind::Semi | JoinKind::Anti) { 2 } else { 4 };
     let kind = NodeKind::Join {
         kind,
         left_keys: vec![0],
@@ -25,7 +28,7 @@ fn join_of(kind: JoinKind, ttl_ms: [Option<i64>; 2], changelog: bool) -> Plan {
         expiry: [None; 2],
         ttl_ms,
     };
-    let join = plan.node(kind, &inputs, vec![INT; 4], changelog);
+    let join = plan.node(kind, &inputs, vec![INT; width], changelog);
     let mode = if changelog { ChangelogMode::Retract } else { ChangelogMode::AppendOnly };
     plan.sink(join, mode);
     plan.build()
@@ -163,5 +166,44 @@ fn first_rows_are_forgotten() {
         driver.step(190, vec![row(1, 5, 1)], false);
         holds(&driver, &[("1 12", 1), ("1 5", 1)]);
         assert_eq!(driver.state_rows(), 1);
+    }
+}
+
+/// Rows of few keys and values that come, go, and go without having come, at times that move on.
+fn any_steps(rng: &mut Rng, changelog: bool) -> Vec<StepInput> {
+    let mut now_ms = 0;
+    let mut steps = Vec::new();
+    for at in 0..50 {
+        now_ms += rng.below(20) as i64;
+        let side = |rng: &mut Rng, changelog: bool| SourceInput {
+            batches: (0..rng.below(3))
+                .map(|_| {
+                    let weight = if changelog && rng.below(3) == 0 { -1 } else { 1 };
+                    (0, row(rng.below(3) as i64, rng.below(3) as i64, weight).remove(0))
+                })
+                .collect(),
+            finished: at == 49,
+            ..SourceInput::default()
+        };
+        let sources = vec![side(rng, changelog), side(rng, false)];
+        steps.push(StepInput { now_ms, sources });
+    }
+    steps
+}
+
+#[test]
+fn the_times_of_rows_outlive_restarts() {
+    use JoinKind::{Anti, Full, Inner, Left, Right, Semi};
+    let mut rng = Rng::new(11);
+    for kind in [Inner, Left, Right, Full, Semi, Anti] {
+        for ttl_ms in [[Some(40); 2], [Some(40), None], [None, Some(15)]] {
+            for _ in 0..6 {
+                restarts_change_nothing(&join(kind, ttl_ms), any_steps(&mut rng, true));
+            }
+        }
+    }
+    for _ in 0..20 {
+        let plan = join_of(Inner, [Some(30); 2], false);
+        restarts_change_nothing(&plan, any_steps(&mut rng, false));
     }
 }

@@ -1,6 +1,7 @@
 //! Windows that show results early or mend them late, and groups with a time to live.
 
 use mainstem_core::TypeKind;
+use mainstem_core::clock::Rng;
 use mainstem_core::egress::ChangelogMode;
 use mainstem_engine::dataflow::{SourceInput, StepInput};
 use mainstem_engine::plan::{NodeKind, Plan, TimeSource, WindowInput};
@@ -92,6 +93,45 @@ fn late_rows_mend_results_while_they_are_allowed() {
     assert_eq!(driver.flow.late_rows(), 1);
     driver.end();
     holds(&driver, &["7 1 1 10 20 19", "7 1 1 20 30 29", "7 2 6 0 10 9", "9 1 1 0 10 9"]);
+}
+
+/// Rows of few keys whose time moves on, some of them late, and a clock that moves on as well.
+fn any_steps(rng: &mut Rng) -> Vec<StepInput> {
+    let mut now_ms = 0;
+    let mut steps = Vec::new();
+    for at in 0..60 {
+        now_ms += rng.below(40) as i64;
+        let count = rng.below(4);
+        let any = |_| {
+            let time = at * 3 + rng.below(12) as i64 - rng.below(25) as i64;
+            (time, rng.below(4) as i64, rng.below(9) as i64)
+        };
+        let any: Vec<_> = (0..count).map(any).collect();
+        let batches = match any.is_empty() {
+            true => Vec::new(),
+            false => rows(&any).remove(0).into_iter().map(|batch| (0, batch)).collect(),
+        };
+        steps.push(StepInput {
+            now_ms,
+            sources: vec![SourceInput { batches, finished: at == 59, ..SourceInput::default() }],
+        });
+    }
+    steps
+}
+
+#[test]
+fn what_was_shown_and_what_waits_outlives_restarts() {
+    let mut rng = Rng::new(3);
+    for early_delay_ms in [None, Some(0), Some(30)] {
+        for late_delay_ms in [None, Some(25)] {
+            for allow_lateness_ms in [0, 15] {
+                let emit = EmitSpec { early_delay_ms, late_delay_ms, allow_lateness_ms };
+                for _ in 0..4 {
+                    restarts_change_nothing(&plan(emit), any_steps(&mut rng));
+                }
+            }
+        }
+    }
 }
 
 #[test]
