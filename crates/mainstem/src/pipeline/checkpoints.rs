@@ -140,7 +140,8 @@ impl Task {
                 // The job was stopped where it was: nobody will say anything any more.
                 else => return Ok(()),
             }
-            if ended && !self.last {
+            // What came of the last cut may wait for the checkpoint before to be over.
+            if ended && !self.last && self.waiting.is_empty() {
                 return Ok(());
             }
         }
