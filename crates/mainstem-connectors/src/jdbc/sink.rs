@@ -448,12 +448,11 @@ impl Sink for JdbcSink {
 
     async fn close(&mut self) -> Result<()> {
         if let Some(staged) = &self.staged {
-            if staged.cuts.has_rows() || !self.buffer.is_empty() {
-                return Err(Error::internal("rows were written behind the last checkpoint"));
+            if staged.cuts.has_rows() || staged.cuts.has_unshown() || !self.buffer.is_empty() {
+                let text = "the last checkpoint is not complete, and rows wait for it";
+                return Err(Error::internal(text));
             }
-            if !staged.cuts.has_unshown() {
-                self.leave(&staged.ledger).await;
-            }
+            self.leave(&staged.ledger).await;
         }
         self.write_buffer(false).await?;
         self.session = None;
