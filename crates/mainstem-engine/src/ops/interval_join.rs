@@ -162,7 +162,8 @@ impl Side {
         Ok(())
     }
 
-    /// The rows of all buckets; behind their columns the time, and whether they had a partner where that matters.
+    /// The rows of all buckets; behind their columns the time, if that is none of them, and whether they had a partner, where
+    /// that matters.
     fn save(&self, name: &'static str) -> TableRows {
         let mut batches = Vec::new();
         for bucket in self.buckets.values() {
@@ -170,11 +171,15 @@ impl Side {
             for chunk in bucket.rows.chunks() {
                 let rows = first..first + chunk.rows();
                 first = rows.end;
-                let times = bucket.times[rows.clone()].iter().copied();
-                let matched = rows.clone().map(|row| bucket.matched.get(row).copied());
                 let mut columns = chunk.into_columns();
-                columns.push(Arc::new(Int64Array::from_iter_values(times)));
-                columns.push(Arc::new(matched.collect::<BooleanArray>()));
+                if self.time == TimeSource::ProcessingTime {
+                    let times = bucket.times[rows.clone()].iter().copied();
+                    columns.push(Arc::new(Int64Array::from_iter_values(times)));
+                }
+                if self.outer {
+                    let matched = bucket.matched[rows.clone()].iter().map(|&matched| Some(matched));
+                    columns.push(Arc::new(matched.collect::<BooleanArray>()));
+                }
                 batches.push(Batch::new(columns, rows.len()));
             }
         }
@@ -182,15 +187,24 @@ impl Side {
     }
 
     fn load(&mut self, rows: &Batch) -> Result<()> {
-        let (columns, [times, matched]) = rows
-            .columns()
-            .split_last_chunk::<2>()
-            .ok_or_else(|| Error::internal("rows of an interval join without their times"))?;
-        self.put(&Fresh {
-            batch: Batch::new(columns.to_vec(), rows.rows()),
-            times: times.as_primitive::<Int64Type>().values().to_vec(),
-            matched: matched.as_boolean().iter().map(|matched| matched == Some(true)).collect(),
-        })
+        let (columns, mut more) = rows.columns().split_at(self.types.len());
+        let batch = Batch::new(columns.to_vec(), rows.rows());
+        let mut next = || -> Result<&ArrayRef> {
+            let (first, rest) = more
+                .split_first()
+                .ok_or_else(|| Error::internal("rows of an interval join without their times"))?;
+            more = rest;
+            Ok(first)
+        };
+        let times = match self.time {
+            TimeSource::EventTime { column } => times_ms(batch.column(column))?.into_owned(),
+            TimeSource::ProcessingTime => next()?.as_primitive::<Int64Type>().values().to_vec(),
+        };
+        let matched = match self.outer {
+            true => next()?.as_boolean().values().iter().collect(),
+            false => vec![false; batch.rows()],
+        };
+        self.put(&Fresh { batch, times, matched })
     }
 
     /// Takes out the buckets that nobody in time can ask for any more.

@@ -1,5 +1,5 @@
-//! The rows of one side of a join as rows of a table: their columns, the weight, the weight of all partners, when they were
-//! last written.
+//! The rows of one side of a join as rows of a table: their columns; the weight, on changing sides; the weight of all
+//! partners, where that matters; when they were last written, with a time to live.
 //! Invariant: entries of one key come in the order in which they were put into its list, so that the list is made again by
 //! putting them in. The chunks of an append-only side are given out as they are.
 
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
-use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
@@ -17,8 +16,6 @@ use crate::operator::cut;
 
 /// So many interned rows are turned into columns at a time.
 const ROWS_MAX: usize = 1 << 16;
-/// How many columns come behind those of the rows.
-const EXTRA: usize = 3;
 
 impl Side {
     /// All that is known between two steps, as the table `name`.
@@ -29,15 +26,15 @@ impl Side {
                 let mut first = 0;
                 for chunk in rows.chunks() {
                     let next = first + chunk.rows() as u32;
-                    let entries: Vec<u32> = (first..next).collect();
-                    batches.push(self.with_counts(chunk, &entries));
+                    batches.push(self.with_counts(chunk, first..next));
                     first = next;
                 }
             }
             Store::Interned(rows) => {
                 for entries in self.in_order().chunks(ROWS_MAX) {
                     let columns = rows.emit(entries)?;
-                    batches.push(self.with_counts(Batch::new(columns, entries.len()), entries));
+                    let rows = Batch::new(columns, entries.len());
+                    batches.push(self.with_counts(rows, entries.iter().copied()));
                 }
             }
         }
@@ -59,17 +56,22 @@ impl Side {
         entries
     }
 
-    fn with_counts(&self, rows: Batch, entries: &[u32]) -> Batch {
-        let of_entries = |value: &dyn Fn(u32) -> Option<i64>| -> ArrayRef {
-            Arc::new(entries.iter().map(|&entry| value(entry)).collect::<Int64Array>())
+    fn with_counts(&self, rows: Batch, entries: impl Iterator<Item = u32> + Clone) -> Batch {
+        let count = rows.rows();
+        let column = |value: &dyn Fn(u32) -> Option<i64>| -> ArrayRef {
+            Arc::new(entries.clone().map(value).collect::<Int64Array>())
         };
-        let matches = |entry: u32| self.matches.get(entry as usize).map(|matches| matches.weight);
-        let written = |entry: u32| self.idle.as_ref().and_then(|idle| idle.written_ms(entry));
         let mut columns = rows.into_columns();
-        columns.push(of_entries(&|entry| Some(self.weight(entry))));
-        columns.push(of_entries(&matches));
-        columns.push(of_entries(&written));
-        Batch::new(columns, entries.len())
+        if matches!(self.store, Store::Interned(_)) {
+            columns.push(column(&|entry| Some(self.weight(entry))));
+        }
+        if self.counts {
+            columns.push(column(&|entry| Some(self.matches(entry))));
+        }
+        if let Some(idle) = &self.idle {
+            columns.push(column(&|entry| idle.written_ms(entry)));
+        }
+        Batch::new(columns, count)
     }
 
     /// Takes rows of its table, behind those that it has.
@@ -78,22 +80,28 @@ impl Side {
     }
 
     fn load_piece(&mut self, rows: &Batch) -> Result<()> {
-        let (columns, counts) = rows.columns().split_at(rows.columns().len() - EXTRA);
-        let [weights, matches, written] =
-            [0, 1, 2].map(|at| counts[at].as_primitive::<Int64Type>());
+        let (columns, counts) = rows.columns().split_at(self.types.len());
+        let mut counts = counts.iter().map(|column| column.as_primitive::<Int64Type>());
+        let weights = match self.store {
+            Store::Interned(_) => counts.next().map(|weights| weights.values().clone()),
+            Store::Appended(_) => None,
+        };
+        let batch = Batch::with_weights(columns.to_vec(), rows.rows(), weights);
         // They were written when they say, and not in this step.
         let idle = self.idle.take();
-        let weights: ScalarBuffer<i64> = weights.values().clone();
-        let batch = Batch::with_weights(columns.to_vec(), rows.rows(), Some(weights));
         let entries = self.insert(&batch)?;
         self.idle = idle;
         self.take_touched();
-        for ((&(entry, _), matches), written) in entries.iter().zip(matches).zip(written) {
-            if let (Some(known), Some(weight)) = (self.matches.get_mut(entry as usize), matches) {
-                known.weight = weight;
+        if self.counts
+            && let Some(matches) = counts.next()
+        {
+            for (&(entry, _), &weight) in entries.iter().zip(matches.values()) {
+                self.matches[entry as usize].weight = weight;
             }
-            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
-                idle.write(entry, written_ms);
+        }
+        if let (Some(idle), Some(written)) = (&mut self.idle, counts.next()) {
+            for (&(entry, _), written_ms) in entries.iter().zip(written) {
+                written_ms.into_iter().for_each(|written_ms| idle.write(entry, written_ms));
             }
         }
         Ok(())
