@@ -1,6 +1,6 @@
 //! SESSION windows: rows of one key that are at most a gap apart, as an aggregation and as a table function.
 //! The parts: `sessions` knows which sessions are open and which row is in which, `aggregate` and `table` keep what
-//! the rows amount to.
+//! the rows amount to, `saved` turns sessions into rows of tables and back.
 
 pub(crate) mod aggregate;
 mod saved;
