@@ -30,7 +30,7 @@ error_codes! {
     FencedLeaderEpoch = 74, UnknownLeaderEpoch = 75, UnsupportedCompressionType = 76, StaleBrokerEpoch = 77,
     OffsetNotAvailable = 78, MemberIdRequired = 79, GroupMaxSizeReached = 81, FencedInstanceId = 82,
     ElectionNotNeeded = 84, NoReassignmentInProgress = 85, GroupSubscribedToTopic = 86, InvalidRecord = 87, UnstableOffsetCommit = 88,
-    ThrottlingQuotaExceeded = 89, ProducerFenced = 90, ResourceNotFound = 91, UnknownTopicId = 100,
+    ThrottlingQuotaExceeded = 89, ProducerFenced = 90, ResourceNotFound = 91, UnknownTopicId = 100, TransactionalIdNotFound = 105,
     FencedMemberEpoch = 110, UnreleasedInstanceId = 111, UnsupportedAssignor = 112, StaleMemberEpoch = 113, MismatchedEndpointType = 114,
     TransactionAbortable = 120, InvalidRegularExpression = 128,
 }

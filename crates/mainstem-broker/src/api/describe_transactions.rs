@@ -17,16 +17,13 @@ pub(super) fn handle(
             state.transactional_id = id.clone();
             state.error_code = match id.is_empty() {
                 true => ErrorCode::InvalidRequest.code(),
-                false => TRANSACTIONAL_ID_NOT_FOUND,
+                false => ErrorCode::TransactionalIdNotFound.code(),
             };
         }),
     });
     let states = states.collect();
     make(|response: &mut DescribeTransactionsResponse| response.transaction_states = states)
 }
-
-/// TRANSACTIONAL_ID_NOT_FOUND
-const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
 
 fn describe(id: &StrBytes, transaction: &Transaction) -> TransactionState {
     let mut topics: BTreeMap<&StrBytes, Vec<i32>> = BTreeMap::new();

@@ -97,6 +97,7 @@ fn create(broker: &mut Broker, id: &StrBytes, timeout_ms: i32) -> Result<(i64, i
         groups: BTreeSet::new(),
         ended: Ended::default(),
         started_ms: -1,
+        counted_from_ms: -1,
         updated_ms: broker.now_ms,
     };
     update(broker, id, transaction, Vec::new())?;

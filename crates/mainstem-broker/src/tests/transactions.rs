@@ -146,3 +146,20 @@ fn a_producer_id_whose_block_was_not_recorded_is_not_given() {
     stand.restart(false);
     assert_ne!(stand.ask(4, &init).producer_id, first.producer_id);
 }
+
+#[test]
+fn a_timeout_does_not_count_while_the_broker_is_down() {
+    let disk = FaultyDisk::new(1);
+    let mut stand = stand_on(&disk);
+    stand.topic("t", 1, &[]);
+    let producer = begin(&mut stand, "t");
+    stand.now_ms += 3_600_000;
+    stand.restart(false);
+    stand.tick();
+    assert_eq!(stand.ask(3, &end(producer)).error_code, 0, "its owner had no chance before");
+    let producer = begin(&mut stand, "t");
+    stand.restart(false);
+    stand.pass(1_001);
+    let late = stand.ask(3, &end(producer)).error_code;
+    assert_eq!(late, crate::ErrorCode::ProducerFenced.code(), "the broker is up for a second");
+}

@@ -304,9 +304,15 @@ pub(crate) fn end_response(code: ErrorCode) -> Response {
     make(|response: &mut EndTxnResponse| response.error_code = code.code()).into()
 }
 
-/// Carries out what was decided before the broker stopped, and what had been carried out if damage has undone it.
+/// Carries out what was decided before the broker stopped, and what had been carried out if damage has undone it. Open transactions
+/// get their whole timeout again: their owners could not end them meanwhile.
 pub(crate) fn resume(broker: &mut Broker, notices: &mut Vec<String>) {
     end_again(broker, notices);
+    let now_ms = broker.now_ms;
+    let open = broker.transactions.by_id.iter().filter(|(_, t)| t.stage == Stage::Ongoing);
+    for (id, transaction) in open.map(|(id, t)| (id.clone(), t.clone())).collect::<Vec<_>>() {
+        broker.transactions.put(&id, Transaction { counted_from_ms: now_ms, ..transaction });
+    }
     let decided: Vec<StrBytes> = broker
         .transactions
         .iter()

@@ -117,6 +117,8 @@ pub(crate) struct Transaction {
     /// What is done, should a partition lose the marker of it.
     pub(crate) ended: Ended,
     pub(crate) started_ms: i64,
+    /// The timeout counts from here: while the broker is down nobody can end a transaction.
+    pub(crate) counted_from_ms: i64,
     pub(crate) updated_ms: i64,
 }
 
@@ -140,6 +142,7 @@ impl Transaction {
             Stage::Empty | Stage::CompleteCommit | Stage::CompleteAbort => {
                 self.stage = Stage::Ongoing;
                 self.started_ms = now_ms;
+                self.counted_from_ms = now_ms;
                 self.partitions.clear();
                 self.groups.clear();
                 Ok(())
@@ -166,7 +169,7 @@ impl Transaction {
 
     /// When it is aborted for taking too long.
     pub(crate) fn deadline_ms(&self) -> Option<i64> {
-        (self.stage == Stage::Ongoing).then(|| self.started_ms + i64::from(self.timeout_ms))
+        (self.stage == Stage::Ongoing).then(|| self.counted_from_ms + i64::from(self.timeout_ms))
     }
 
     /// The journal entry of this state.
@@ -214,6 +217,7 @@ impl Transaction {
             // An entry of an earlier version has none.
             ended: Ended::restore(&value["ended"]).unwrap_or_default(),
             started_ms: value["started"].as_i64()?,
+            counted_from_ms: value["started"].as_i64()?,
             updated_ms: value["updated"].as_i64()?,
         })
     }

@@ -1,7 +1,7 @@
 //! Connector `kafka`: topics of a Kafka cluster as append-only tables, through librdkafka.
 //! Invariant: a source loses no record and a sink reports every record that was not written; an outage of the
-//! brokers is waited out. Group offsets follow [`crate::api::Source::acknowledge`]. Not here: transactions
-//! (`exactly-once` comes with checkpoints), and the metadata key `leader-epoch`, which the client does not show.
+//! brokers is waited out. Group offsets follow [`crate::api::Source::acknowledge`]. With checkpoints a sink writes in
+//! transactions ([`transactions`]). Not here: the metadata key `leader-epoch`, which the client does not show.
 
 use mainstem_core::Result;
 use mainstem_core::options::{
@@ -12,6 +12,7 @@ use mainstem_core::options::{
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
 
 mod columns;
+mod coordinator;
 mod dead_letter;
 mod decode;
 pub mod embedded;
@@ -25,8 +26,10 @@ mod range;
 mod sink;
 mod source;
 mod splits;
+mod staged;
 mod startup;
 mod topics;
+mod transactions;
 
 #[cfg(test)]
 mod tests;
@@ -165,15 +168,17 @@ pub(crate) const CREATE_TOPICS: OptionSpec = optional(
 pub(crate) const DELIVERY: OptionSpec = optional(
     "sink.delivery-guarantee",
     OptionType::Enum(&["at-least-once", "none", "exactly-once"]),
-    Some("at-least-once"),
-    "at-least-once waits for all in-sync replicas, none for the leader only.",
-    "at-least-once",
+    None,
+    "exactly-once writes in transactions that are committed with checkpoints, at-least-once waits for all in-sync replicas, \
+     none for the leader only. Default: exactly-once with checkpoints (--state), else at-least-once.",
+    "exactly-once",
 );
 pub(crate) const TRANSACTIONAL_ID: OptionSpec = optional(
     "sink.transactional-id-prefix",
     OptionType::String,
     None,
-    "For exactly-once, which comes with checkpoints.",
+    "For exactly-once: how the names of its transactions begin; no other pipeline on the same Kafka may have it. Default: \
+     mainstem, the table and the topic.",
     "rides-job",
 );
 
@@ -192,7 +197,7 @@ pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "kafka",
     doc: "Topics of Apache Kafka, and of everything that speaks its protocol.",
     source: Some(Delivery::AtLeastOnce),
-    sink: Some(Delivery::AtLeastOnce),
+    sink: Some(Delivery::ExactlyOnce),
     formats: FormatUse::KeyValue,
     options: &[
         optional(

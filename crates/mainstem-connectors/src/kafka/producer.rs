@@ -19,6 +19,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::link::{self, Link, Requester, lock};
+use super::transactions::Ended;
 use super::{properties, topics};
 
 /// Records between two chances for other tasks of the thread.
@@ -182,6 +183,34 @@ impl TopicProducer {
             pause = (pause * 2).min(Duration::from_millis(5));
         }
         self.check()
+    }
+
+    /// Registers the transactional id of the configuration; what an older producer of it left open is aborted.
+    pub(crate) async fn init_transactions(&self) -> Result<()> {
+        let init = |client: &Client| client.init_transactions(link::REQUEST_TIMEOUT);
+        link::patiently(&self.link, &self.client, init).await
+    }
+
+    /// What is sent from now on belongs to a transaction.
+    pub(crate) fn begin_transaction(&self) -> Result<()> {
+        self.client.begin_transaction().map_err(|e| link::request_error(&e))
+    }
+
+    /// Commits what was sent, and waits for it.
+    pub(crate) async fn commit_transaction(&self) -> Result<Ended> {
+        let said = Arc::clone(&self.link);
+        let commit = move |client: &Client| match client.commit_transaction(link::REQUEST_TIMEOUT) {
+            Ok(()) => Ok(Ended::Done),
+            Err(KafkaError::Transaction(e)) if e.is_fatal() || e.txn_requires_abort() => {
+                said.notice(&format!("a transaction was not committed: {e}"));
+                Ok(Ended::Aborted)
+            }
+            Err(KafkaError::Transaction(e)) if e.is_retriable() => {
+                Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
+            }
+            Err(error) => Err(error),
+        };
+        link::patiently(&self.link, &self.client, commit).await
     }
 
     /// Fails if a record could not be written.

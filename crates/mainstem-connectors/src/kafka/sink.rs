@@ -1,6 +1,6 @@
 //! A Kafka topic as a sink.
 //! Invariant: `flush` returns after every record that was taken is acknowledged by the brokers, or with the reason
-//! why one was not. Keys are hashed to partitions as Java clients do, so both kinds of producers agree.
+//! why one was not. With checkpoints they belong to transactions: see [`super::transactions`]. Keys are hashed to partitions as Java clients do, so both kinds of producers agree.
 
 use std::sync::Arc;
 
@@ -11,9 +11,12 @@ use mainstem_core::{Error, Result};
 use rdkafka::ClientConfig;
 
 use super::columns::Layout;
+use super::coordinator::Cluster;
 use super::encode::RecordEncode;
 use super::link::Link;
 use super::producer::TopicProducer;
+use super::staged::Staged;
+use super::transactions::{GUARANTEE, Guarantee};
 use super::{Flavor, properties, topics};
 use crate::api::{Sink, SinkRequest};
 
@@ -27,7 +30,11 @@ pub(crate) struct KafkaSink {
     /// Where everything goes under the partitioner `fixed`.
     partition: Option<i32>,
     create_topic: bool,
+    guarantee: Guarantee,
+    /// Without checkpoints.
     producer: Option<TopicProducer>,
+    /// With checkpoints.
+    staged: Option<Staged>,
 }
 
 impl KafkaSink {
@@ -39,8 +46,8 @@ impl KafkaSink {
         let servers = options.required("properties.bootstrap.servers")?;
         let topic = single_topic(options)?;
         let layout = Layout::new(table, upsert)?;
-        let acks = delivery_guarantee(options)?;
-        let config = producer_config(options.with_prefix(properties::PREFIX), acks)?;
+        let guarantee = Guarantee::parse(options, &table.name, &topic)?;
+        let config = producer_config(options.with_prefix(properties::PREFIX), guarantee.acks)?;
         let partition = partitioner(options, !layout.key.is_empty())?;
         // What a format refuses is known before anything runs.
         RecordEncode::new(&request, &layout, upsert)?;
@@ -52,9 +59,21 @@ impl KafkaSink {
             upsert,
             config,
             partition,
+            guarantee,
             producer: None,
+            staged: None,
             request,
         })
+    }
+
+    /// The coordinator of transactions is asked without TLS and SASL only.
+    fn no_transactions(&self, tokens: &[Vec<u8>]) -> Result<bool> {
+        let what = "transactions over TLS or SASL are not supported yet";
+        if self.guarantee.is_demanded() || !tokens.is_empty() {
+            return Err(Error::user(what).with_hint(format!("use '{GUARANTEE}' = 'at-least-once'")));
+        }
+        self.link.notice(&format!("{what}: records are written at least once"));
+        Ok(false)
     }
 
     fn producer(&self) -> Result<&TopicProducer> {
@@ -72,21 +91,57 @@ impl Sink for KafkaSink {
     }
 
     fn encoder(&self) -> Result<Box<dyn Encode>> {
+        self.guarantee.check(self.staged.is_some())?;
         Ok(Box::new(RecordEncode::new(&self.request, &self.layout, self.upsert)?))
     }
 
     async fn write(&mut self, data: Encoded) -> Result<()> {
-        match data {
-            Encoded::Messages(messages) => self.producer()?.send(&messages, self.partition).await,
-            _ => Err(Error::internal("a Kafka sink got data that is no records")),
+        let Encoded::Messages(messages) = data else {
+            return Err(Error::internal("a Kafka sink got data that is no records"));
+        };
+        match &mut self.staged {
+            Some(staged) => staged.writer().await?.send(&messages, self.partition).await,
+            None => self.producer()?.send(&messages, self.partition).await,
         }
     }
 
     async fn flush(&mut self) -> Result<()> {
-        self.producer()?.flush().await
+        match &self.staged {
+            Some(staged) => staged.flush().await,
+            None => self.producer()?.flush().await,
+        }
+    }
+
+    async fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<bool> {
+        let Some(prefix) = self.guarantee.prefix() else { return Ok(false) };
+        let Some(cluster) = Cluster::new(&self.config, &self.link) else {
+            return self.no_transactions(tokens);
+        };
+        let producer = (&self.config, &self.link, &*self.topic);
+        let environment = &self.request.environment;
+        self.staged = Some(Staged::open(cluster, producer, prefix, tokens, environment).await?);
+        self.producer = None;
+        Ok(true)
+    }
+
+    async fn prepare(&mut self) -> Result<Option<Vec<u8>>> {
+        match &mut self.staged {
+            Some(staged) => staged.prepare(self.request.environment.clock.now_ms()).await,
+            None => self.flush().await.map(|()| None),
+        }
+    }
+
+    async fn commit(&mut self, tokens: &[Vec<u8>]) -> Result<()> {
+        match &mut self.staged {
+            Some(staged) => staged.commit(tokens, self.request.environment.clock.now_ms()).await,
+            None => Ok(()),
+        }
     }
 
     async fn close(&mut self) -> Result<()> {
+        if let Some(staged) = self.staged.take() {
+            staged.close()?;
+        }
         if let Some(producer) = self.producer.take() {
             producer.flush().await?;
         }
@@ -128,35 +183,6 @@ pub(crate) fn producer_config<'a>(
 pub(crate) enum Acks {
     All,
     Leader,
-}
-
-pub(super) fn delivery_guarantee(options: OptionReader<'_>) -> Result<Acks> {
-    let word = options.text("sink.delivery-guarantee").unwrap_or("at-least-once");
-    let acks = match word.trim().to_ascii_lowercase().as_str() {
-        "at-least-once" => Acks::All,
-        "none" => Acks::Leader,
-        "exactly-once" => {
-            return Err(Error::user(
-                "'sink.delivery-guarantee' = 'exactly-once' is not supported yet: it comes with \
-                 checkpoints",
-            )
-            .with_hint("use 'at-least-once'"));
-        }
-        other => {
-            return Err(Error::user(format!(
-                "option 'sink.delivery-guarantee' has the value '{other}', which is not one of \
-                 at-least-once, none, exactly-once"
-            )));
-        }
-    };
-    if options.text("sink.transactional-id-prefix").is_some() {
-        return Err(Error::user(
-            "'sink.transactional-id-prefix' has no effect without 'sink.delivery-guarantee' = \
-             'exactly-once'",
-        )
-        .with_hint("leave it out"));
-    }
-    Ok(acks)
 }
 
 pub(super) fn partitioner(options: OptionReader<'_>, has_key: bool) -> Result<Option<i32>> {

@@ -363,11 +363,14 @@ pub(super) fn commit_policy(
     Ok(Some(CommitPolicy { interval_ms: interval_ms.max(1) }))
 }
 
+/// What is read where `isolation.level` says nothing. Java's default, and so Flink's, is read_uncommitted: a pipeline would count
+/// what a sink before it writes again after a crash. It is librdkafka's.
+pub(super) const ISOLATION: &str = "read_committed";
+
 /// What a consumer is told where the table says nothing.
 pub const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("client.id", "mainstem"),
-    // Java's default, and so Flink's; librdkafka's own is read_committed.
-    ("isolation.level", "read_uncommitted"),
+    ("isolation.level", ISOLATION),
     // What is fetched ahead is bounded per partition; a full queue is looked at again soon, not in a second.
     ("queued.max.messages.kbytes", "16384"),
     ("queued.min.messages", "200000"),

@@ -370,7 +370,7 @@ async fn a_record_that_times_out_is_reported() {
 #[test]
 fn what_cannot_be_done_is_refused_before_any_connection() {
     let cases: &[(&[(&str, &str)], &str)] = &[
-        (&[("sink.delivery-guarantee", "exactly-once")], "checkpoints"),
+        (&[("sink.delivery-guarantee", "exactly-once")], "needs 'sink.transactional-id-prefix'"),
         (&[("sink.transactional-id-prefix", "x")], "no effect"),
         (&[("sink.partitioner", "com.example.Mine")], "not supported"),
         (&[("topic", "a;b")], "one topic"),

@@ -37,7 +37,7 @@ pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "upsert-kafka",
     doc: "A Kafka topic that holds the latest row of each primary key.",
     source: Some(Delivery::AtLeastOnce),
-    sink: Some(Delivery::AtLeastOnce),
+    sink: Some(Delivery::ExactlyOnce),
     formats: FormatUse::KeyValue,
     options: &[
         required(

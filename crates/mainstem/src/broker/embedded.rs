@@ -3,10 +3,12 @@
 //! before the broker is started, so that a script can be refused first; it is opened once.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{BoxFuture, FutureExt as _};
 use mainstem_broker::api::produce::{PartitionBatch, Produce};
+use mainstem_broker::wire::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use mainstem_broker::wire::fetch_request::{FetchPartition, FetchTopic};
 use mainstem_broker::wire::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use mainstem_broker::wire::metadata_request::MetadataRequestTopic;
@@ -18,11 +20,14 @@ use mainstem_broker::wire::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
 use mainstem_broker::wire::{
-    FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
-    StrBytes, make,
+    AddPartitionsToTxnRequest, DescribeTransactionsRequest, EndTxnRequest, FetchRequest,
+    InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetFetchRequest, StrBytes, make,
 };
 use mainstem_broker::{ErrorCode, Request, Response};
-use mainstem_connectors::kafka::embedded::{EmbeddedTopics, Fetch, Fetched, OffsetAt};
+use mainstem_connectors::kafka::embedded::{
+    EmbeddedTopics, Ended, Fetch, Fetched, OffsetAt, Producer,
+};
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_log::RecordBatch;
 
@@ -35,7 +40,13 @@ const LIST_OFFSETS: i16 = 7;
 const METADATA: i16 = 9;
 const OFFSET_COMMIT: i16 = 8;
 const OFFSET_FETCH: i16 = 8;
+const INIT_PRODUCER_ID: i16 = 4;
+const ADD_PARTITIONS_TO_TXN: i16 = 3;
+const END_TXN: i16 = 3;
+const DESCRIBE_TRANSACTIONS: i16 = 0;
 const READ_COMMITTED: i8 = 1;
+/// How long the end of a transaction is given before it is asked for again.
+const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// A door that may not be open yet; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -133,13 +144,14 @@ impl EmbeddedTopics for Embedded {
             asked.partition_index = partition;
             asked.current_leader_epoch = -1;
             asked.timestamp = match at {
-                OffsetAt::Latest => -1,
+                OffsetAt::Latest | OffsetAt::LatestStable => -1,
                 OffsetAt::Earliest => -2,
                 OffsetAt::Time(ms) => ms.max(0),
             };
         });
         let request = make(|request: &mut ListOffsetsRequest| {
             request.replica_id = -1;
+            request.isolation_level = if at == OffsetAt::LatestStable { READ_COMMITTED } else { 0 };
             request.topics = vec![make(|of: &mut ListOffsetsTopic| {
                 of.name = StrBytes::from(topic);
                 of.partitions = vec![asked];
@@ -215,12 +227,13 @@ impl EmbeddedTopics for Embedded {
     fn append(
         &self,
         topic: &str,
+        transactional_id: Option<&str>,
         batches: Vec<(i32, RecordBatch)>,
     ) -> BoxFuture<'static, Result<()>> {
         let batches = batches.into_iter();
         let batches = batches.map(|(index, batch)| PartitionBatch { index, batch: Ok(batch) });
         let request = Produce {
-            transactional_id: None,
+            transactional_id: transactional_id.map(StrBytes::from),
             acks: -1,
             topics: vec![(StrBytes::from(topic), batches.collect())],
         };
@@ -243,6 +256,105 @@ impl EmbeddedTopics for Embedded {
             Ok(())
         }
         .boxed()
+    }
+
+    async fn producer(&self, id: &str) -> Result<Option<Producer>> {
+        let request = make(|request: &mut DescribeTransactionsRequest| {
+            request.transactional_ids = vec![StrBytes::from(id)];
+        });
+        let request = Request::DescribeTransactions(request);
+        let response = match self.client()?.call(DESCRIBE_TRANSACTIONS, request).await? {
+            Response::DescribeTransactions(response) => response,
+            other => return Err(unexpected(&other)),
+        };
+        let Some(state) = response.transaction_states.into_iter().next() else { return Ok(None) };
+        if state.error_code == ErrorCode::TransactionalIdNotFound.code() {
+            return Ok(None);
+        }
+        check(state.error_code, || format!("transaction '{id}'"))?;
+        Ok(Some(Producer { id: state.producer_id, epoch: state.producer_epoch }))
+    }
+
+    async fn init_producer(&self, id: &str, timeout_ms: i32) -> Result<Producer> {
+        loop {
+            let request = make(|request: &mut InitProducerIdRequest| {
+                request.transactional_id = Some(StrBytes::from(id));
+                request.transaction_timeout_ms = timeout_ms;
+                (request.producer_id, request.producer_epoch) = (-1, -1);
+            });
+            let request = Request::InitProducerId(request);
+            let response = match self.client()?.call(INIT_PRODUCER_ID, request).await? {
+                Response::InitProducerId(response) => response,
+                other => return Err(unexpected(&other)),
+            };
+            if response.error_code == ErrorCode::ConcurrentTransactions.code() {
+                // What was left open is being aborted.
+                tokio::time::sleep(ENDING_PAUSE).await;
+                continue;
+            }
+            check(response.error_code, || format!("transaction '{id}'"))?;
+            return Ok(Producer { id: response.producer_id, epoch: response.producer_epoch });
+        }
+    }
+
+    async fn add_partitions(
+        &self,
+        id: &str,
+        producer: Producer,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<()> {
+        let request = make(|request: &mut AddPartitionsToTxnRequest| {
+            request.v3_and_below_transactional_id = StrBytes::from(id);
+            request.v3_and_below_producer_id = producer.id;
+            request.v3_and_below_producer_epoch = producer.epoch;
+            request.v3_and_below_topics = vec![make(|added: &mut AddPartitionsToTxnTopic| {
+                added.name = StrBytes::from(topic);
+                added.partitions = partitions.to_vec();
+            })];
+        });
+        let request = Request::AddPartitionsToTxn(request);
+        let response = match self.client()?.call(ADD_PARTITIONS_TO_TXN, request).await? {
+            Response::AddPartitionsToTxn(response) => response,
+            other => return Err(unexpected(&other)),
+        };
+        let added = response.results_by_topic_v3_and_below.into_iter();
+        let mut added = added.flat_map(|topic| topic.results_by_partition);
+        added.try_for_each(|partition| {
+            check(partition.partition_error_code, || {
+                format!("topic '{topic}', partition {}", partition.partition_index)
+            })
+        })
+    }
+
+    async fn commit_transaction(&self, id: &str, producer: Producer) -> Result<Ended> {
+        use ErrorCode as Code;
+        loop {
+            let request = make(|request: &mut EndTxnRequest| {
+                request.transactional_id = StrBytes::from(id);
+                (request.producer_id, request.producer_epoch) = (producer.id, producer.epoch);
+                request.committed = true;
+            });
+            let response = match self.client()?.call(END_TXN, Request::EndTxn(request)).await? {
+                Response::EndTxn(response) => response,
+                other => return Err(unexpected(&other)),
+            };
+            let is = |known: Code| response.error_code == known.code();
+            if is(Code::ConcurrentTransactions) {
+                // It is being carried out.
+                tokio::time::sleep(ENDING_PAUSE).await;
+                continue;
+            }
+            return match () {
+                () if is(Code::InvalidProducerIdMapping) => Ok(Ended::Unknown),
+                () if is(Code::ProducerFenced) || is(Code::InvalidProducerEpoch) => {
+                    Ok(Ended::Aborted)
+                }
+                () if is(Code::InvalidTxnState) => Ok(Ended::Aborted),
+                () => check(response.error_code, || format!("transaction '{id}'"))
+                    .map(|()| Ended::Done),
+            };
+        }
     }
 }
 
@@ -279,6 +391,22 @@ fn check(code: i16, place: impl FnOnce() -> String) -> Result<()> {
             .with_hint("a topic that is compacted takes records with a key only"),
         () if is(Code::InvalidTopicException) => {
             Error::user(format!("{} cannot be the name of a topic", place()))
+        }
+        () if is(Code::ProducerFenced)
+            || is(Code::InvalidProducerEpoch)
+            || is(Code::InvalidTxnState)
+            || is(Code::InvalidProducerIdMapping) =>
+        {
+            let text = format!("{}: the transaction was ended by somebody else", place());
+            Error::new(ErrorKind::Conflict, text).with_hint(
+                "it took longer than 'properties.transaction.timeout.ms', or another pipeline has the same \
+                 'sink.transactional-id-prefix'",
+            )
+        }
+        () if is(Code::InvalidTransactionTimeout) => {
+            Error::user(format!("{}: the broker allows no such timeout", place())).with_hint(
+                "'properties.transaction.timeout.ms' is at most transaction.max.timeout.ms of the broker",
+            )
         }
         () if is(Code::KafkaStorageError) => {
             Error::unavailable(format!("{}: the disk of the embedded broker has failed", place()))

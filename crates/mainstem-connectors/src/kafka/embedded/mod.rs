@@ -19,6 +19,7 @@ use mainstem_core::{Error, Result};
 use mainstem_log::RecordBatch;
 
 use super::topics;
+pub use super::transactions::{Ended, Producer};
 use crate::api::Environment;
 
 mod blocks;
@@ -70,12 +71,31 @@ pub trait EmbeddedTopics: Debug + Send + Sync {
     ) -> BoxFuture<'static, Result<()>>;
 
     /// Appends at most one batch to each of some partitions. They are in the log when this returns, in the order of the
-    /// calls; the future returns when they are as durable as the topic asks for.
+    /// calls; the future returns when they are as durable as the topic asks for. Batches of a transaction come with its id.
     fn append(
         &self,
         topic: &str,
+        transactional_id: Option<&str>,
         batches: Vec<(i32, RecordBatch)>,
     ) -> BoxFuture<'static, Result<()>>;
+
+    /// The producer of a transactional id; `None` if the id was never used.
+    async fn producer(&self, id: &str) -> Result<Option<Producer>>;
+
+    /// A new producer for a transactional id; waits until what an older one left open is aborted.
+    async fn init_producer(&self, id: &str, timeout_ms: i32) -> Result<Producer>;
+
+    /// Makes partitions part of the transaction of an id, which begins if none is open.
+    async fn add_partitions(
+        &self,
+        id: &str,
+        producer: Producer,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<()>;
+
+    /// Commits the transaction of an id; returns when that is durable.
+    async fn commit_transaction(&self, id: &str, producer: Producer) -> Result<Ended>;
 }
 
 /// What to fetch.
@@ -113,6 +133,8 @@ pub enum OffsetAt {
     Earliest,
     /// The one after the last.
     Latest,
+    /// The same for who reads what is committed: no transaction is open before it.
+    LatestStable,
     /// That of the first record at or after a time, in ms.
     Time(i64),
 }

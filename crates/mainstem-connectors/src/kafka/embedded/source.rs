@@ -16,7 +16,8 @@ use super::super::decode::{DecodePlan, RecordDecode};
 use super::super::gather::Wanted;
 use super::super::range::{Offsets, ScanRange};
 use super::super::source::{
-    INTERNAL_TOPICS, TopicPartition, Topics, commit_policy, offset_of, parse_topics, position_of,
+    INTERNAL_TOPICS, ISOLATION, TopicPartition, Topics, commit_policy, offset_of, parse_topics,
+    position_of,
 };
 use super::super::splits::FoundSplits;
 use super::super::{Flavor, properties, topics};
@@ -55,13 +56,13 @@ impl EmbeddedSource {
         let layout = Layout::new(table, upsert)?;
         let plan = DecodePlan::new(&request, &layout, upsert)?;
         let discovery_ms = options.duration_ms("scan.topic-partition-discovery.interval")?;
-        let isolation = options.text("properties.isolation.level").unwrap_or("read_uncommitted");
+        let isolation = options.text("properties.isolation.level").unwrap_or(ISOLATION);
         Ok(Self {
             plan,
             topics: listed,
             create_topics: options.boolean(topics::AUTO_CREATE)?,
             commits: commit_policy(options, range.group_id.is_some())?.is_some(),
-            committed_only: isolation.eq_ignore_ascii_case("read_committed"),
+            committed_only: isolation.eq_ignore_ascii_case(ISOLATION),
             discovery_ms: discovery_ms.filter(|_| !range.is_bounded()).unwrap_or(0),
             range,
             found: FoundSplits::default(),
@@ -115,26 +116,30 @@ impl EmbeddedSource {
 }
 
 /// The broker, asked for offsets.
-struct Asked(Arc<dyn EmbeddedTopics>);
+struct Asked {
+    log: Arc<dyn EmbeddedTopics>,
+    committed_only: bool,
+}
 
 #[async_trait]
 impl Offsets for Asked {
     async fn earliest(&mut self, at: &TopicPartition) -> Result<i64> {
-        let found = self.0.offset(&at.topic, at.partition, OffsetAt::Earliest).await?;
+        let found = self.log.offset(&at.topic, at.partition, OffsetAt::Earliest).await?;
         found.ok_or_else(|| Error::internal(format!("topic '{}' has no beginning", at.topic)))
     }
 
     async fn latest(&mut self, at: &TopicPartition) -> Result<i64> {
-        let found = self.0.offset(&at.topic, at.partition, OffsetAt::Latest).await?;
+        let latest = if self.committed_only { OffsetAt::LatestStable } else { OffsetAt::Latest };
+        let found = self.log.offset(&at.topic, at.partition, latest).await?;
         found.ok_or_else(|| Error::internal(format!("topic '{}' has no end", at.topic)))
     }
 
     async fn at_time(&mut self, at: &TopicPartition, ms: i64) -> Result<Option<i64>> {
-        self.0.offset(&at.topic, at.partition, OffsetAt::Time(ms)).await
+        self.log.offset(&at.topic, at.partition, OffsetAt::Time(ms)).await
     }
 
     async fn committed(&mut self, group: &str, at: &TopicPartition) -> Result<Option<i64>> {
-        self.0.committed(group, &at.topic, at.partition).await
+        self.log.committed(group, &at.topic, at.partition).await
     }
 }
 
@@ -155,7 +160,8 @@ impl Source for EmbeddedSource {
         position: Option<&Position>,
     ) -> Result<Box<dyn SplitReader>> {
         let at = TopicPartition::parse(split)?;
-        let (range, mut asked) = (&self.range, Asked(self.log()?));
+        let (range, mut asked) =
+            (&self.range, Asked { log: self.log()?, committed_only: self.committed_only });
         let start = match position {
             Some(position) => offset_of(position)?,
             None => {

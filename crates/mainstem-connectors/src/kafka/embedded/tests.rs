@@ -12,7 +12,7 @@ use mainstem_core::{Error, Result};
 use mainstem_log::{Compression, RecordBatch};
 
 use super::sink::TopicWriter;
-use super::{EmbeddedTopics, Fetch, Fetched, OffsetAt, require_or_create};
+use super::{EmbeddedTopics, Ended, Fetch, Fetched, OffsetAt, Producer, require_or_create};
 use crate::api::{Environment, Observer};
 
 /// Topics with their numbers of partitions, and how many records each partition got.
@@ -52,13 +52,34 @@ impl EmbeddedTopics for Counting {
         async { Ok(()) }.boxed()
     }
 
-    fn append(&self, _: &str, batches: Vec<(i32, RecordBatch)>) -> BoxFuture<'static, Result<()>> {
+    fn append(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        batches: Vec<(i32, RecordBatch)>,
+    ) -> BoxFuture<'static, Result<()>> {
         let mut records = self.records.lock().unwrap();
         for (partition, batch) in batches {
             let count = batch.header().record_count as usize;
             *records.entry(partition).or_default() += count;
         }
         async { Ok(()) }.boxed()
+    }
+
+    async fn producer(&self, _: &str) -> Result<Option<Producer>> {
+        Ok(None)
+    }
+
+    async fn init_producer(&self, _: &str, _: i32) -> Result<Producer> {
+        Err(Error::internal("there are no transactions here"))
+    }
+
+    async fn add_partitions(&self, _: &str, _: Producer, _: &str, _: &[i32]) -> Result<()> {
+        Err(Error::internal("there are no transactions here"))
+    }
+
+    async fn commit_transaction(&self, _: &str, _: Producer) -> Result<Ended> {
+        Err(Error::internal("there are no transactions here"))
     }
 }
 
