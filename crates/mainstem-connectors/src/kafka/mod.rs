@@ -127,7 +127,8 @@ pub(crate) const PROPERTIES: OptionSpec = optional(
     "properties.*",
     OptionType::String,
     None,
-    "Any setting of the Kafka client, by its Java or its librdkafka name.",
+    "Any setting of the Kafka client, by its Java or its librdkafka name. isolation.level is read_committed if nothing else is \
+     said: records of transactions are read when they are committed.",
     "earliest",
 );
 pub(crate) const BOUNDED_MODE: OptionSpec = optional(
@@ -169,8 +170,11 @@ pub(crate) const DELIVERY: OptionSpec = optional(
     "sink.delivery-guarantee",
     OptionType::Enum(&["at-least-once", "none", "exactly-once"]),
     None,
-    "exactly-once writes in transactions that are committed with checkpoints, at-least-once waits for all in-sync replicas, \
-     none for the leader only. Default: exactly-once with checkpoints (--state), else at-least-once.",
+    "exactly-once is the default in a pipeline with checkpoints (--state): a transaction holds the rows of a checkpoint and is \
+     committed after it, so that consumers with isolation.level read_committed see each row once. It may wait for \
+     properties.transaction.timeout.ms (15 min; 1 h on the embedded broker): after a longer outage the pipeline says that rows are \
+     lost. Needs Kafka 3.0, and for now brokers without TLS and SASL; with those the default is at-least-once. at-least-once \
+     waits for all in-sync replicas, none for the leader only.",
     "exactly-once",
 );
 pub(crate) const TRANSACTIONAL_ID: OptionSpec = optional(

@@ -187,7 +187,9 @@ impl TopicProducer {
 
     /// Registers the transactional id of the configuration; what an older producer of it left open is aborted.
     pub(crate) async fn init_transactions(&self) -> Result<()> {
-        let init = |client: &Client| client.init_transactions(link::REQUEST_TIMEOUT);
+        let init = |client: &Client| {
+            client.init_transactions(link::REQUEST_TIMEOUT).map_err(retriable_as_timeout)
+        };
         link::patiently(&self.link, &self.client, init).await
     }
 
@@ -205,10 +207,7 @@ impl TopicProducer {
                 said.notice(&format!("a transaction was not committed: {e}"));
                 Ok(Ended::Aborted)
             }
-            Err(KafkaError::Transaction(e)) if e.is_retriable() => {
-                Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut))
-            }
-            Err(error) => Err(error),
+            Err(error) => Err(retriable_as_timeout(error)),
         };
         link::patiently(&self.link, &self.client, commit).await
     }
@@ -272,6 +271,16 @@ impl Drop for TopicProducer {
             // It cannot panic but by a bug in the client; nothing is lost by it that flush has not seen.
             let _ = poller.join();
         }
+    }
+}
+
+/// What librdkafka wants to be asked again.
+fn retriable_as_timeout(error: KafkaError) -> KafkaError {
+    match error {
+        KafkaError::Transaction(e) if e.is_retriable() => {
+            KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)
+        }
+        other => other,
     }
 }
 

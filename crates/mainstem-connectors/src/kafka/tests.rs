@@ -371,7 +371,10 @@ async fn a_record_that_times_out_is_reported() {
 fn what_cannot_be_done_is_refused_before_any_connection() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("sink.delivery-guarantee", "exactly-once")], "needs 'sink.transactional-id-prefix'"),
-        (&[("sink.transactional-id-prefix", "x")], "no effect"),
+        (
+            &[("sink.transactional-id-prefix", "x"), ("sink.delivery-guarantee", "none")],
+            "no effect",
+        ),
         (&[("sink.partitioner", "com.example.Mine")], "not supported"),
         (&[("topic", "a;b")], "one topic"),
         (&[("topic", "sp ace")], "cannot be the name"),

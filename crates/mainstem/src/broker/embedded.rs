@@ -417,3 +417,6 @@ fn check(code: i16, place: impl FnOnce() -> String) -> Result<()> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
