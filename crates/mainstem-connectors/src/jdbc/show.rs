@@ -124,29 +124,51 @@ impl<'a> Moves<'a> {
         skip: bool,
         left_out: &mut LeftOut,
     ) -> Result<(), NotWritten> {
+        if self.target.key_count > 0 {
+            self.check_count(client, ledger, token).await?;
+        }
+        client.batch_execute("SAVEPOINT number").await?;
+        let whole = format!("{NUMBER} = {}", self.number);
+        let statements = self.statements(&self.source(&whole, self.sorts));
+        let moved = match self.target.key_count {
+            // One statement, which counts what it appends.
+            0 => client.execute(&statements, &[]).await,
+            _ => client.batch_execute(&statements).await.map(|()| token.rows),
+        };
+        match moved {
+            Ok(moved) if moved == token.rows => {
+                return Ok(client.batch_execute("RELEASE SAVEPOINT number").await?);
+            }
+            Ok(_) => {}
+            Err(error) if is_about_a_row(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        client.batch_execute("ROLLBACK TO SAVEPOINT number").await?;
+        self.check_count(client, ledger, token).await?;
+        self.run_in_halves(client, skip, left_out).await
+    }
+
+    /// All rows that were staged are there.
+    async fn check_count(
+        &self,
+        client: &Client,
+        ledger: &Ledger,
+        token: &Token,
+    ) -> Result<(), NotWritten> {
         let (staged, number) = (self.staged, self.number);
         let sql = format!("SELECT count(*) FROM {staged} WHERE {NUMBER} = {number}");
         let count: i64 = client.query_one(&sql, &[]).await?.get(0);
-        if u64::try_from(count).ok() != Some(token.rows) {
-            let text = format!(
-                "{staged} holds {count} rows of number {number} where the checkpoint says {}",
-                token.rows
-            );
-            return Err(NotWritten::Ours(Error::new(ErrorKind::Corrupt, text).with_hint(format!(
-                "somebody has changed the rows that were staged for table {}",
-                ledger.target_table()
-            ))));
+        if u64::try_from(count).ok() == Some(token.rows) {
+            return Ok(());
         }
-        client.batch_execute("SAVEPOINT number").await?;
-        let whole = format!("{NUMBER} = {number}");
-        match client.batch_execute(&self.statements(&self.source(&whole, self.sorts))).await {
-            Ok(()) => return Ok(client.batch_execute("RELEASE SAVEPOINT number").await?),
-            Err(error) if is_about_a_row(&error) => {
-                client.batch_execute("ROLLBACK TO SAVEPOINT number").await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.run_in_halves(client, skip, left_out).await
+        let text = format!(
+            "{staged} holds {count} rows of number {number} where the checkpoint says {}",
+            token.rows
+        );
+        Err(NotWritten::Ours(Error::new(ErrorKind::Corrupt, text).with_hint(format!(
+            "somebody has changed the rows that were staged for table {}",
+            ledger.target_table()
+        ))))
     }
 
     fn names(columns: &[Column]) -> String {
