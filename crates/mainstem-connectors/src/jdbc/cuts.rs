@@ -127,3 +127,54 @@ impl Cuts {
 fn numbers(tokens: &[Token]) -> impl Iterator<Item = i64> {
     tokens.iter().filter(|token| token.rows > 0).map(|token| token.number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes `rows`, cuts.
+    fn cut(cuts: &mut Cuts, rows: usize) -> Token {
+        if rows > 0 {
+            cuts.staged(rows, false);
+        }
+        cuts.cut("s")
+    }
+
+    fn shown(cuts: &mut Cuts, tokens: &[Token]) -> Vec<usize> {
+        let emptied = cuts.emptied_by(tokens);
+        cuts.shown(tokens, &emptied);
+        emptied
+    }
+
+    #[test]
+    fn tables_alternate_and_are_emptied_when_all_is_shown() {
+        let mut cuts = Cuts::new(Recorded { staged: 7, committed: 5 });
+        let idle = cut(&mut cuts, 0);
+        assert_eq!((idle.number, idle.rows), (5, 0));
+        let a = cut(&mut cuts, 3);
+        assert_eq!((a.number, a.slot, a.rows, cuts.slot()), (8, 0, 3, 1));
+        // The checkpoint of a was given up: both tables have rows to show, the last one is gone on with.
+        let b = cut(&mut cuts, 2);
+        assert_eq!((b.number, b.slot, cuts.slot()), (9, 1, 1));
+        cuts.staged(1, true);
+        assert_eq!(shown(&mut cuts, &[a, b.clone()]), [0], "table 1 is being written");
+        let c = cuts.cut("s");
+        assert_eq!((c.number, c.slot, c.removes, cuts.slot()), (10, 1, true, 0));
+        let idle = cut(&mut cuts, 0);
+        assert_eq!((idle.number, idle.rows, cuts.has_unshown()), (10, 0, true));
+        assert_eq!(shown(&mut cuts, &[idle]), Vec::<usize>::new(), "no rows, nothing shown");
+        assert_eq!(shown(&mut cuts, &[c]), [1]);
+        assert!(!cuts.has_unshown());
+    }
+
+    #[test]
+    fn a_number_is_that_of_the_first_batch_with_rows() {
+        let mut cuts = Cuts::new(Recorded { staged: 0, committed: 0 });
+        cuts.staged(0, false);
+        cuts.staged(4, false);
+        cuts.staged(4, false);
+        let token = cuts.cut("s");
+        assert_eq!((token.number, token.rows, token.batches), (2, 8, 2));
+        assert_eq!(cuts.number(), 4);
+    }
+}
