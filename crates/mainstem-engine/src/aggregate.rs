@@ -68,7 +68,7 @@ pub struct Changes<'a> {
 /// The state of groups as rows, of which a group may have any number.
 #[derive(Debug, Clone, Default)]
 pub struct SavedGroups {
-    /// For each row its group, as a place in the list of groups that were asked for; ascending.
+    /// For each row its group, as a place in the list of groups that were asked for.
     pub places: Vec<u32>,
     /// What an accumulator of the same function understands.
     pub columns: Vec<ArrayRef>,

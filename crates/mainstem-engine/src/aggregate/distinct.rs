@@ -3,6 +3,8 @@
 //! are interned with their group as one key, so a distinct count costs one probe a row; calls with the same arguments, which
 //! differ in function and FILTER, share the values and cost one probe together.
 
+mod saved;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -10,6 +12,7 @@ use arrow_array::types::{Int64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter;
+use arrow_select::take::take;
 use mainstem_core::Result;
 
 use super::rows::selection;
@@ -147,31 +150,12 @@ impl Distinct {
     }
 
     fn take_in(&mut self, rows: &Rows<'_>, group_count: usize, weighted: bool) -> Result<()> {
-        if self.heads.len() < group_count {
-            self.heads.resize(group_count, NONE);
-        }
         let columns = &rows.columns;
         let count = columns[0].len();
         let mut ids = std::mem::take(&mut self.ids);
-        let table = match &mut self.values {
-            Some(table) => table,
-            none => {
-                let types: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
-                none.insert(KeyTable::new(&types)?)
-            }
-        };
-        table.intern(columns, count, &mut ids)?;
+        self.intern(columns, group_count, &mut ids)?;
         let calls = self.inner.len();
-        if self.members.len() < table.bound() {
-            self.members.resize(table.bound(), STRANGER);
-            self.weights.resize(table.bound() * calls, 0);
-        }
         let groups = columns[0].as_primitive::<UInt32Type>().values().clone();
-        for (&id, &group) in ids.iter().zip(&groups) {
-            if !self.members[id as usize].linked {
-                self.link(group as usize, id);
-            }
-        }
         let mut gone = Vec::new();
         for call in 0..calls {
             let mut changes = Vec::new();
@@ -199,6 +183,59 @@ impl Distinct {
         }
         self.forget(&gone);
         self.ids = ids;
+        Ok(())
+    }
+
+    /// The ids of values, whose columns begin with the group; new ones are linked to their groups and weigh nothing.
+    fn intern(
+        &mut self,
+        columns: &[ArrayRef],
+        group_count: usize,
+        ids: &mut Vec<u32>,
+    ) -> Result<()> {
+        if self.heads.len() < group_count {
+            self.heads.resize(group_count, NONE);
+        }
+        let table = match &mut self.values {
+            Some(table) => table,
+            none => {
+                let types: Vec<_> = columns.iter().map(|c| c.data_type().clone()).collect();
+                none.insert(KeyTable::new(&types)?)
+            }
+        };
+        table.intern(columns, columns[0].len(), ids)?;
+        if self.members.len() < table.bound() {
+            self.members.resize(table.bound(), STRANGER);
+            self.weights.resize(table.bound() * self.inner.len(), 0);
+        }
+        let groups = columns[0].as_primitive::<UInt32Type>().values();
+        for (&id, &group) in ids.iter().zip(groups) {
+            if !self.members[id as usize].linked {
+                self.link(group as usize, id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes saved values with their weights; the accumulators have them already.
+    fn restore(
+        &mut self,
+        columns: &[ArrayRef],
+        groups: Vec<u32>,
+        group_count: usize,
+    ) -> Result<()> {
+        let calls = self.inner.len();
+        let (args, weights) = columns.split_at(columns.len() - calls);
+        let groups: ArrayRef = Arc::new(UInt32Array::from(groups));
+        let keys: Vec<ArrayRef> = std::iter::once(groups).chain(args.iter().cloned()).collect();
+        let mut ids = Vec::new();
+        self.intern(&keys, group_count, &mut ids)?;
+        for (call, weights) in weights.iter().enumerate() {
+            let weights = weights.as_primitive::<Int64Type>().values();
+            for (&id, &weight) in ids.iter().zip(weights) {
+                self.weights[id as usize * calls + call] = weight;
+            }
+        }
         Ok(())
     }
 
@@ -289,23 +326,46 @@ impl Accumulator for Distinct {
         self.update_all(args, groups, group_count, &vec![row_filter; self.inner.len()], weights)
     }
 
-    /// The values, and their weight for each call.
+    /// A row a value, with its weight for each call, then what each call's accumulator saves: sums of numbers that come in another
+    /// order are other sums.
     fn save(&self, groups: &[u32]) -> Result<SavedGroups> {
-        let places: Vec<u32> = (0..groups.len() as u32).collect();
-        let (ids, places) = self.values_of(groups, &places);
         let Some(values) = &self.values else { return Ok(SavedGroups::default()) };
-        let mut columns = values.emit(&ids)?.split_off(1);
+        let all: Vec<u32> = (0..groups.len() as u32).collect();
+        let (ids, mut places) = self.values_of(groups, &all);
+        let mut own = values.emit(&ids)?.split_off(1);
         for weights in self.weights_of(&ids) {
-            columns.push(Arc::new(Int64Array::from(weights)));
+            own.push(Arc::new(Int64Array::from(weights)));
         }
-        Ok(SavedGroups { places, columns })
+        let mut sections = vec![(ids.len(), own)];
+        for inner in &self.inner {
+            let saved = inner.save(groups)?;
+            let rows = saved.places.len();
+            places.extend(saved.places);
+            sections.push((rows, vec![saved::packed(saved.columns, rows)?]));
+        }
+        Ok(SavedGroups { places, columns: saved::stacked(&sections)? })
     }
 
     fn load(&mut self, columns: &[ArrayRef], groups: &[u32], group_count: usize) -> Result<()> {
-        let (args, weights) = columns.split_at(columns.len() - self.inner.len());
-        let each: Vec<Vec<i64>> =
-            weights.iter().map(|w| w.as_primitive::<Int64Type>().values().to_vec()).collect();
-        self.take_values(args, groups.to_vec(), group_count, &each)
+        let calls = self.inner.len();
+        let width = columns.len() - 1 - calls;
+        for (section, rows) in saved::sections(&columns[0], calls + 1) {
+            let groups: Vec<u32> = rows.iter().map(|&row| groups[row as usize]).collect();
+            if groups.is_empty() {
+                continue;
+            }
+            let rows = UInt32Array::from(rows);
+            let pick = |column: &ArrayRef| Ok(take(column, &rows, None)?);
+            if section == 0 {
+                let own = columns[1..=width].iter().map(pick).collect::<Result<Vec<_>>>()?;
+                self.restore(&own, groups, group_count)?;
+            } else {
+                let packed = pick(&columns[width + section])?;
+                let inner = &mut self.inner[section - 1];
+                inner.load(packed.as_struct().columns(), &groups, group_count)?;
+            }
+        }
+        Ok(())
     }
 
     fn absorb(&mut self, from: &[u32], to: &[u32], group_count: usize) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Queries against a real Flink: `tests/scenario` and `tests/conformance` hold files of tables and one SELECT; beside each,
 //! `.flink` is what a real Flink answered (`cargo xtask oracle FILES` asks again). Ours runs each file in several ways:
-//! at several parallelisms, and with its input cut into steps row by row and at random. The folded result, a multiset
+//! at several parallelisms, with its input cut into steps row by row and at random, and with new workers after each step. The folded result, a multiset
 //! of rows, must be Flink's each time. Where Flink refuses, so must we. tests/conformance/README.md says how to add one.
 //!
 //! `cargo xtask fuzz-sql` uses the same runner on files that it made up.
