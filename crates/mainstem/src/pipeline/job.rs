@@ -120,19 +120,7 @@ async fn start(
     }
     let (lookup_slots, lookups) = open_lookups(edges.lookups).await?;
     let asked = lookups.len();
-    let (mut sink_slots, mut sink_tasks) = (Vec::new(), Vec::new());
-    let mut sink_gauges = Vec::new();
-    for mut edge in edges.sinks {
-        let gauge = Arc::new(SinkGauge::default());
-        let opened = open(&mut edge, workers, &gauge, durable.as_mut()).await;
-        let opened = opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error));
-        let (encoders, checkpoint_ties) = opened?;
-        let port = OutputPort::new(OUTPUT_BYTES_MAX);
-        let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
-        sink_slots.push(slot);
-        sink_gauges.push(Arc::clone(&gauge));
-        sink_tasks.push(drain(edge, port, gauge, checkpoint_ties));
-    }
+    let sinks = OpenSinks::open(edges.sinks, workers, durable.as_mut()).await?;
     let stop_sources = watch::Sender::new(false);
     let (mut source_slots, mut source_tasks) = (Vec::new(), Vec::new());
     let mut source_gauges = Vec::new();
@@ -164,7 +152,7 @@ async fn start(
     let running = Executor::start(executor::Job {
         plan: job.plan,
         sources: source_slots,
-        sinks: sink_slots,
+        sinks: sinks.slots,
         lookups: lookup_slots,
         workers,
         clock: Arc::clone(&environment.clock),
@@ -179,11 +167,11 @@ async fn start(
     let running = running.map_err(Failure::Runtime)?;
     let mut parts = Parts {
         sources: source_tasks.into_iter().collect(),
-        sinks: sink_tasks.into_iter().collect(),
+        sinks: sinks.tasks,
         lookups,
         dead_letters,
         stop_sources,
-        acknowledger: Acknowledger::new(source_gauges, sink_gauges, asked),
+        acknowledger: Acknowledger::new(source_gauges, sinks.gauges, asked),
         checkpoints: JoinSet::new(),
     };
     if let Some(durable) = durable {
@@ -191,6 +179,39 @@ async fn start(
         parts.checkpoints.spawn(task.run().map(|done| done.map_err(Failure::Runtime)));
     }
     Ok(Some((running, parts, counter)))
+}
+
+/// Sinks that are open, with the tasks that write to them.
+#[derive(Default)]
+struct OpenSinks {
+    slots: Vec<SinkSlot>,
+    tasks: JoinSet<Outcome<Drained>>,
+    gauges: Vec<Arc<SinkGauge>>,
+}
+
+impl OpenSinks {
+    async fn open(
+        edges: Vec<SinkEdge>,
+        workers: usize,
+        mut durable: Option<&mut Durable>,
+    ) -> Outcome<Self> {
+        let mut all = Self::default();
+        let mut drains = Vec::with_capacity(edges.len());
+        for mut edge in edges {
+            let gauge = Arc::new(SinkGauge::default());
+            let opened = open(&mut edge, workers, &gauge, durable.as_deref_mut()).await;
+            let opened = opened.map_err(|error| sink_failure(&edge.name, edge.stdout, error));
+            let (encoders, ties) = opened?;
+            let port = OutputPort::new(OUTPUT_BYTES_MAX);
+            let slot = SinkSlot { name: edge.name.clone(), encoders, port: Arc::clone(&port) };
+            all.slots.push(slot);
+            all.gauges.push(Arc::clone(&gauge));
+            drains.push(drain(edge, port, gauge, ties));
+        }
+        // When all are open: before that there is nothing to write.
+        all.tasks = drains.into_iter().collect();
+        Ok(all)
+    }
 }
 
 /// Opens tables that are asked by keys, and starts to ask them.
