@@ -1,7 +1,7 @@
 //! Connector `kafka`: topics of a Kafka cluster as append-only tables, through librdkafka.
 //! Invariant: a source loses no record and a sink reports every record that was not written; an outage of the
 //! brokers is waited out. Group offsets follow [`crate::api::Source::acknowledge`]. With checkpoints a sink writes in
-//! transactions ([`transactions`]). Not here: the metadata key `leader-epoch`, which the client does not show.
+//! transactions (`transactions`). Not here: the metadata key `leader-epoch`, which the client does not show.
 
 use mainstem_core::Result;
 use mainstem_core::options::{
