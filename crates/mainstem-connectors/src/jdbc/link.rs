@@ -98,8 +98,7 @@ impl Link {
                 self.address.text
             ));
         }
-        let doubled = RETRY_FIRST.saturating_mul(1 << (self.failed_in_a_row - 1).min(16));
-        sleep(doubled.min(RETRY_LONGEST)).await;
+        pause(self.failed_in_a_row, RETRY_FIRST, RETRY_LONGEST).await;
         Ok(())
     }
 
@@ -110,6 +109,11 @@ impl Link {
             self.notice(&format!("PostgreSQL at {} answers again", self.address.text));
         }
     }
+}
+
+/// Waits after the `failures`th failure in a row: `first`, then twice as long each time, at most `longest`.
+pub(crate) async fn pause(failures: u32, first: Duration, longest: Duration) {
+    sleep(first.saturating_mul(1 << (failures - 1).min(16)).min(longest)).await;
 }
 
 /// One attempt to connect; a failure of the database is an outage.

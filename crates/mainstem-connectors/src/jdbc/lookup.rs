@@ -20,7 +20,6 @@ use futures::TryStreamExt;
 use mainstem_core::options::OptionReader;
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_core::{Batch, Error, Result};
-use tokio::time::sleep;
 use tokio_postgres::Statement;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
@@ -142,8 +141,7 @@ impl JdbcLookup {
             let (address, reason) = (&self.address.text, reason(&error));
             self.notice(&format!("cannot ask PostgreSQL at {address}, retrying ({reason})"));
         }
-        let doubled = RETRY_FIRST.saturating_mul(1 << (failures - 1).min(16));
-        sleep(doubled.min(RETRY_LONGEST)).await;
+        link::pause(failures, RETRY_FIRST, RETRY_LONGEST).await;
         Ok(())
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-pub(crate) struct Through;
+struct Through;
 
 impl Decode for Through {
     fn decode(&mut self, payload: Payload, _now_ms: i64, out: &mut Decoded) -> Result<()> {
@@ -66,21 +66,13 @@ impl Encode for Through {
     }
 }
 
-struct Harness {
-    input: Arc<InputPort>,
-    output: Arc<OutputPort>,
-    running: Running,
-    dead: mpsc::Receiver<usize>,
-}
-
-fn start(plan: Plan, workers: usize) -> Harness {
-    start_with(plan, workers, None)
-}
-
-fn start_with(plan: Plan, workers: usize, checkpoints: Option<Checkpoints>) -> Harness {
-    let input = InputPort::new(1 << 12);
-    let output = OutputPort::new(1 << 12);
-    let (sender, dead) = mpsc::channel();
+/// A job of `plan` that reads one port and writes another, of so many bytes.
+pub(crate) fn job(
+    plan: Plan,
+    workers: usize,
+    port_bytes: usize,
+) -> (Job, Arc<InputPort>, Arc<OutputPort>) {
+    let (input, output) = (InputPort::new(port_bytes), OutputPort::new(port_bytes));
     let job = Job {
         sources: vec![SourceSlot {
             name: "numbers".to_owned(),
@@ -96,12 +88,31 @@ fn start_with(plan: Plan, workers: usize, checkpoints: Option<Checkpoints>) -> H
         plan,
         workers,
         clock: Arc::new(ManualClock::new(1000)),
-        dead_letters: Some(Arc::new(move |_, letters| {
-            sender.send(letters.len()).unwrap_or_default();
-        })),
-        checkpoints,
+        dead_letters: None,
+        checkpoints: None,
         settings: Settings::new("test"),
     };
+    (job, input, output)
+}
+
+struct Harness {
+    input: Arc<InputPort>,
+    output: Arc<OutputPort>,
+    running: Running,
+    dead: mpsc::Receiver<usize>,
+}
+
+fn start(plan: Plan, workers: usize) -> Harness {
+    start_with(plan, workers, None)
+}
+
+fn start_with(plan: Plan, workers: usize, checkpoints: Option<Checkpoints>) -> Harness {
+    let (sender, dead) = mpsc::channel();
+    let (mut job, input, output) = job(plan, workers, 1 << 12);
+    job.dead_letters = Some(Arc::new(move |_, letters| {
+        sender.send(letters.len()).unwrap_or_default();
+    }));
+    job.checkpoints = checkpoints;
     Harness { input, output, running: Executor::start(job).unwrap(), dead }
 }
 

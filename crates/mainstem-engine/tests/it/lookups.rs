@@ -22,7 +22,7 @@ use mainstem_engine::plan::{JoinKind, NodeKind, Plan, TimeSource, WindowInput};
 use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::window::{WindowKind, WindowSpec};
 
-use crate::executor::{Through, block_on};
+use crate::executor::{block_on, job};
 use crate::support::*;
 use crate::windows::call;
 
@@ -518,27 +518,10 @@ struct Threads {
 }
 
 fn start(workers: usize, restart_each_step: bool) -> Threads {
-    let (input, output) = (InputPort::new(1 << 14), OutputPort::new(1 << 14));
     let lookup_port = LookupPort::new();
-    let job = Job {
-        sources: vec![SourceSlot {
-            name: "rows".to_owned(),
-            decoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Decode>).collect(),
-            port: Arc::clone(&input),
-        }],
-        sinks: vec![SinkSlot {
-            name: "results".to_owned(),
-            encoders: (0..workers).map(|_| Box::new(Through) as Box<dyn Encode>).collect(),
-            port: Arc::clone(&output),
-        }],
-        lookups: vec![LookupSlot { name: "table".to_owned(), port: Arc::clone(&lookup_port) }],
-        plan: plan(lookup(JoinKind::Inner, None)),
-        workers,
-        clock: Arc::new(ManualClock::new(1000)),
-        dead_letters: None,
-        checkpoints: None,
-        settings: Settings { restart_each_step, ..Settings::new("test") },
-    };
+    let (mut job, input, output) = job(plan(lookup(JoinKind::Inner, None)), workers, 1 << 14);
+    job.lookups = vec![LookupSlot { name: "table".to_owned(), port: Arc::clone(&lookup_port) }];
+    job.settings.restart_each_step = restart_each_step;
     Threads { input, output, lookup: lookup_port, running: Executor::start(job).unwrap() }
 }
 

@@ -593,10 +593,19 @@ impl Binder<'_> {
                         let joined = equi_join(left, right, kind, condition, fields);
                         Ok(under(kept_for(joined, ttl_ms), sides.rest))
                     }
-                    JoinKind::Left | JoinKind::Semi | JoinKind::Anti => {
-                        let mut sides = sorted(parts, width);
-                        let left = Box::new(self.spread(*left, sides.left.split_off(0))?);
-                        let stay = sides.over_both(width);
+                    JoinKind::Left
+                    | JoinKind::Semi
+                    | JoinKind::Anti
+                    | JoinKind::Right
+                    | JoinKind::Full => {
+                        let (left, stay) = match kind {
+                            JoinKind::Right | JoinKind::Full => (left, parts),
+                            _ => {
+                                let mut sides = sorted(parts, width);
+                                let left = self.spread(*left, sides.left.split_off(0))?;
+                                (Box::new(left), sides.over_both(width))
+                            }
+                        };
                         let kind = RelKind::Join {
                             left,
                             right,
@@ -607,18 +616,6 @@ impl Binder<'_> {
                             ttl_ms,
                         };
                         Ok(under(Rel { kind, fields }, stay))
-                    }
-                    JoinKind::Right | JoinKind::Full => {
-                        let kind = RelKind::Join {
-                            left,
-                            right,
-                            kind,
-                            left_keys,
-                            right_keys,
-                            residual,
-                            ttl_ms,
-                        };
-                        Ok(under(Rel { kind, fields }, parts))
                     }
                 }
             }

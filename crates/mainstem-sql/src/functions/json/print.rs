@@ -9,10 +9,15 @@ use super::document::Node;
 
 /// Appends the value as JSON.
 pub(crate) fn push_node(out: &mut String, node: &Node<'_>) {
+    push_node_with(out, node, |out, text| out.push_str(&number_text(text)));
+}
+
+/// [`push_node`] with numbers as `number` writes them.
+pub(crate) fn push_node_with(out: &mut String, node: &Node<'_>, number: fn(&mut String, &str)) {
     match node {
         Node::Null => out.push_str("null"),
         Node::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Node::Number(text) => out.push_str(&number_text(text)),
+        Node::Number(text) => number(out, text),
         Node::Text(text) => push_quoted(out, text),
         Node::Array(items) => {
             out.push('[');
@@ -20,7 +25,7 @@ pub(crate) fn push_node(out: &mut String, node: &Node<'_>) {
                 if index > 0 {
                     out.push(',');
                 }
-                push_node(out, item);
+                push_node_with(out, item, number);
             }
             out.push(']');
         }
@@ -34,7 +39,7 @@ pub(crate) fn push_node(out: &mut String, node: &Node<'_>) {
                 }
                 push_quoted(out, key);
                 out.push(':');
-                push_node(out, value);
+                push_node_with(out, value, number);
             }
             out.push('}');
         }

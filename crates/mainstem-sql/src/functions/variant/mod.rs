@@ -11,7 +11,7 @@ use mainstem_core::{Error, Result, TypeKind};
 use mainstem_engine::expr::Value;
 
 use crate::functions::json::document::{self, Node};
-use crate::functions::json::print::push_quoted;
+use crate::functions::json::print::push_node_with;
 use crate::functions::rowwise::{Flag, Long, Reader, Sink, Text, extent, wrap};
 use crate::functions::signature::{Want, constant_boolean, expect, mismatch, partial, strict};
 use crate::functions::{Argument, Binding, Kernel, ScalarFunction};
@@ -85,42 +85,8 @@ fn canonical(text: &str, allow_duplicates: bool) -> Result<String> {
             .with_hint("PARSE_JSON(text, TRUE) takes the last one"));
     }
     let mut out = String::with_capacity(text.len());
-    push(&mut out, &node, push_number);
+    push_node_with(&mut out, &node, push_number);
     Ok(out)
-}
-
-/// Appends the node, its numbers as `number` writes them.
-fn push(out: &mut String, node: &Node<'_>, number: fn(&mut String, &str)) {
-    match node {
-        Node::Null => out.push_str("null"),
-        Node::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Node::Number(text) => number(out, text),
-        Node::Text(text) => push_quoted(out, text),
-        Node::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                push(out, item, number);
-            }
-            out.push(']');
-        }
-        Node::Object(entries) => {
-            let mut sorted: Vec<_> = entries.iter().collect();
-            sorted.sort_by(|a, b| a.0.encode_utf16().cmp(b.0.encode_utf16()));
-            out.push('{');
-            for (index, (key, value)) in sorted.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                push_quoted(out, key);
-                out.push(':');
-                push(out, value, number);
-            }
-            out.push('}');
-        }
-    }
 }
 
 /// Exact as written, or the text of a DOUBLE: with an exponent, or with more digits than a decimal has.
@@ -213,7 +179,7 @@ impl<'a> Keys<'a> {
             Some(node) => {
                 let mut text = String::new();
                 // Its numbers are as they should be.
-                push(&mut text, node, String::push_str);
+                push_node_with(&mut text, node, String::push_str);
                 out.append_value(text);
             }
         }
