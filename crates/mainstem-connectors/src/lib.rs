@@ -16,6 +16,8 @@ pub mod jdbc;
 pub mod kafka;
 mod local_time;
 pub mod nexmark;
+#[cfg(test)]
+mod notices;
 pub mod print;
 pub mod registry;
 pub mod upsert_kafka;

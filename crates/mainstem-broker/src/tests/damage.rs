@@ -120,54 +120,58 @@ fn a_journal_that_is_gone_costs_no_topic() {
     }
 }
 
-/// The first start cuts the journal and does not come to its end; the next one finds a journal that looks whole.
-#[test]
-fn a_start_that_stops_behind_the_cut_of_the_journal_costs_no_folder() {
+/// Topic `t` with `values`, damaged by `damage`; then a start that is stopped after 0, 1, 2 ... operations, and `check`.
+fn stopped_starts(
+    values: &[&str],
+    damage: impl Fn(&FaultyDisk),
+    check: impl Fn(&FaultyDisk, u64, &str),
+) {
     let mut stopped = 0;
     for (seed, operations) in (0..6).flat_map(|seed| (0..40).map(move |count| (seed, count))) {
-        let context = format!("seed {seed}, {operations} operations");
         let faulty = FaultyDisk::new(seed);
         let mut stand = stand_on(&faulty);
         stand.topic("t", 1, &[]);
-        stand.produce("t", 0, &[("k", "a")]);
+        for value in values {
+            stand.produce("t", 0, &[("k", value)]);
+        }
         drop(stand);
         faulty.kill();
-        faulty.flip_bit(JOURNAL, 0).unwrap();
+        damage(&faulty);
         faulty.stop_after(operations);
         stopped += usize::from(start(&faulty).is_err());
+        check(&faulty, seed, &format!("seed {seed}, {operations} operations"));
+    }
+    assert!(stopped > 20, "{stopped}");
+}
+
+/// The first start cuts the journal and does not come to its end; the next one finds a journal that looks whole.
+#[test]
+fn a_start_that_stops_behind_the_cut_of_the_journal_costs_no_folder() {
+    let damage = |faulty: &FaultyDisk| faulty.flip_bit(JOURNAL, 0).unwrap();
+    stopped_starts(&["a"], damage, |faulty, seed, context| {
         for life in 0..3 {
             if (seed + life) % 2 == 0 {
                 faulty.crash()
             } else {
                 faulty.kill()
             }
-            let stand = stand_on(&faulty);
+            let stand = stand_on(faulty);
             let said = stand.notices.join("\n");
             assert!(said.contains("no topic that the journal names"), "{context}, {life}: {said}");
             assert_eq!(said.contains("was cut at"), life == 0, "{context}, {life}: {said}");
             assert_eq!(faulty.list("topics").unwrap().len(), 1, "{context}");
         }
-    }
-    assert!(stopped > 20, "{stopped}");
+    });
 }
 
 #[test]
 fn a_cut_is_told_by_the_next_start_if_this_one_fails() {
-    let mut stopped = 0;
-    for (seed, operations) in (0..6).flat_map(|seed| (0..40).map(move |count| (seed, count))) {
-        let context = format!("seed {seed}, {operations} operations");
-        let faulty = FaultyDisk::new(seed);
-        let mut stand = stand_on(&faulty);
-        stand.topic("t", 1, &[]);
-        stand.produce("t", 0, &[("k", "a")]);
-        stand.produce("t", 0, &[("k", "b")]);
-        drop(stand);
-        faulty.kill();
-        let log = partition_log(&faulty);
-        let second = positions(&faulty, &log)[1];
+    let damage = |faulty: &FaultyDisk| {
+        let log = partition_log(faulty);
+        let second = positions(faulty, &log)[1];
         faulty.flip_bit(&log, 8 * (second + RECORDS)).unwrap();
-        faulty.stop_after(operations);
-        stopped += usize::from(start(&faulty).is_err());
+    };
+    stopped_starts(&["a", "b"], damage, |faulty, seed, context| {
         if seed % 2 == 0 {
             faulty.crash()
         } else {
@@ -175,15 +179,14 @@ fn a_cut_is_told_by_the_next_start_if_this_one_fails() {
         }
         // Also a start that nobody heard of, because it came to its end and no further.
         for _ in 0..2 {
-            let said = start(&faulty).unwrap().join("\n");
+            let said = start(faulty).unwrap().join("\n");
             assert!(said.contains("t-0: ") && said.contains(", offset 1: "), "{context}: {said}");
             faulty.kill();
         }
-        drop(stand_on(&faulty));
+        drop(stand_on(faulty));
         faulty.crash();
-        assert_eq!(start(&faulty).unwrap(), Vec::<String>::new(), "{context}");
-    }
-    assert!(stopped > 20, "{stopped}");
+        assert_eq!(start(faulty).unwrap(), Vec::<String>::new(), "{context}");
+    });
 }
 
 #[test]

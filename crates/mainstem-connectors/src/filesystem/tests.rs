@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use mainstem_core::clock::ManualClock;
 use mainstem_core::egress::{ChangelogMode, Encoded};
@@ -12,28 +12,13 @@ use mainstem_core::table::{Column, FilterOp, Literal, Options, ScanFilter, Table
 use mainstem_core::{DataType, ErrorKind, TypeKind};
 
 use super::*;
-use crate::api::{Environment, Observer, Position};
+use crate::api::{Environment, Position};
 use crate::format::rows_text;
-
-#[derive(Default)]
-struct Notices(Mutex<Vec<String>>);
-
-impl Observer for Notices {
-    fn notice(&self, table: &str, text: &str) {
-        self.0.lock().unwrap().push(format!("{table}: {text}"));
-    }
-}
+use crate::notices::{self, Notices};
 
 fn environment(base: &Path) -> (Environment, Arc<Notices>, Arc<ManualClock>) {
-    let notices = Arc::new(Notices::default());
     let clock = Arc::new(ManualClock::new(1_000));
-    let environment = Environment {
-        clock: Arc::<ManualClock>::clone(&clock),
-        observer: Arc::<Notices>::clone(&notices),
-        base_dir: base.to_owned(),
-        time_zone: "UTC".into(),
-        embedded: None,
-    };
+    let (environment, notices) = notices::environment(base, Arc::<ManualClock>::clone(&clock));
     (environment, notices, clock)
 }
 
@@ -218,7 +203,7 @@ async fn a_file_that_vanishes_is_an_error_or_a_notice() {
             Some(count) => {
                 assert!(read.unwrap().is_none());
                 assert!(reader.next().await.unwrap().is_none());
-                assert_eq!(notices.0.lock().unwrap().len(), count);
+                assert_eq!(notices.all().len(), count);
                 fs::write(base.path().join("b.csv"), "2,b\n").unwrap();
                 assert_eq!(source.discover().await.unwrap().len(), 2);
             }

@@ -20,7 +20,7 @@ use super::cuts::Cuts;
 use super::ledger::{BATCH, Ledger, NUMBER, REMOVED, Recorded, Token};
 use super::link;
 use super::link::{Link, Session, failed, is_conflict, is_outage};
-use super::show::{self, LeftOut};
+use super::show::{LeftOut, Showing};
 use super::staged::{self, Batch, NotWritten, Refused, Staging, Statements, Way, Written};
 use super::target::{self, Failure, Target};
 use super::{DELIVERY, EXACTLY_ONCE, SPEC, refuse_metadata, time_zone, types, url, value_text};
@@ -235,7 +235,9 @@ impl JdbcSink {
         };
         let (client, target) = (&session.client, &open.target);
         let (ledger, recorded) = Ledger::open(client, &self.link, target, tokens).await?;
-        let left_out = show::show(client, &ledger, target, tokens, &[], self.skip).await?;
+        let showing =
+            Showing { client, ledger: &ledger, target, tokens, emptied: &[], skip: self.skip };
+        let left_out = showing.run().await?;
         ledger.renew(client).await?;
         ledger.clear_others(client, &self.link).await?;
         if let Some(token) = tokens.last().filter(|token| token.number < recorded.committed) {
@@ -267,10 +269,17 @@ impl JdbcSink {
             return Err(NotWritten::Ours(Error::internal("rows of jdbc were not staged")));
         };
         let emptied = staged.cuts.emptied_by(tokens);
-        let (client, ledger) = (&session.client, &staged.ledger);
-        let shown = show::show(client, ledger, &open.target, tokens, &emptied, self.skip).await?;
+        let showing = Showing {
+            client: &session.client,
+            ledger: &staged.ledger,
+            target: &open.target,
+            tokens,
+            emptied: &emptied,
+            skip: self.skip,
+        };
+        let left_out = showing.run().await?;
         staged.cuts.shown(tokens, &emptied);
-        Ok(shown)
+        Ok(left_out)
     }
 
     fn context(&self, what: &str) -> String {

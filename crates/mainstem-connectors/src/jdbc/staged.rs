@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use tokio_postgres::{Client, Error as PgError};
 
 use super::copy::{self, HEAD, REMOVE, Row, TAIL};
-use super::target::{Target, quote};
+use super::target::Target;
 
 /// A chunk of a COPY stream, in bytes.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -35,21 +35,11 @@ struct Upsert {
 
 impl Statements {
     pub(crate) fn new(target: &Target) -> Self {
-        let names = |columns: &[copy::Column]| {
-            columns.iter().map(|c| quote(&c.name)).collect::<Vec<_>>().join(", ")
-        };
-        let all = names(&target.columns);
-        let name = &target.name;
+        let (all, name) = (target.all_columns(), &target.name);
         let upsert = (target.key_count > 0).then(|| {
-            let (key, rest) = target.columns.split_at(target.key_count);
-            let keys = names(key);
-            let set = rest.iter().map(|c| quote(&c.name)).map(|c| format!("{c} = EXCLUDED.{c}"));
-            let action = match rest {
-                [] => "NOTHING".to_owned(),
-                _ => format!("UPDATE SET {}", set.collect::<Vec<_>>().join(", ")),
-            };
-            let same = key.iter().map(|c| quote(&c.name)).map(|c| format!("t.{c} = d.{c}"));
-            let same = same.collect::<Vec<_>>().join(" AND ");
+            let keys = target.key_columns();
+            let merge = target.merge(&format!("pg_temp.{UPSERTS}"));
+            let delete = target.delete(&format!("pg_temp.{DELETES} d"));
             let temporary = "CREATE TEMPORARY TABLE IF NOT EXISTS";
             Upsert {
                 prepare: format!(
@@ -58,14 +48,8 @@ impl Statements {
                 ),
                 copy_upserts: format!("COPY pg_temp.{UPSERTS} ({all}) FROM STDIN (FORMAT binary)"),
                 copy_deletes: format!("COPY pg_temp.{DELETES} ({keys}) FROM STDIN (FORMAT binary)"),
-                merge: format!(
-                    "INSERT INTO {name} ({all}) SELECT {all} FROM pg_temp.{UPSERTS} \
-                     ON CONFLICT ({keys}) DO {action}; TRUNCATE pg_temp.{UPSERTS}"
-                ),
-                delete: format!(
-                    "DELETE FROM {name} t USING pg_temp.{DELETES} d WHERE {same}; \
-                     TRUNCATE pg_temp.{DELETES}"
-                ),
+                merge: format!("{merge}; TRUNCATE pg_temp.{UPSERTS}"),
+                delete: format!("{delete}; TRUNCATE pg_temp.{DELETES}"),
             }
         });
         Self { append: format!("COPY {name} ({all}) FROM STDIN (FORMAT binary)"), upsert }

@@ -23,6 +23,44 @@ pub(crate) struct Target {
     pub(crate) key_count: usize,
 }
 
+impl Target {
+    /// The names of all columns, as a list in SQL.
+    pub(crate) fn all_columns(&self) -> String {
+        listed(&self.columns)
+    }
+
+    /// The names of the key's columns, as a list in SQL.
+    pub(crate) fn key_columns(&self) -> String {
+        listed(&self.columns[..self.key_count])
+    }
+
+    /// A statement that adds the rows of `rows`, a FROM clause of columns with the same names; a row takes the place of one with
+    /// its key. For a target with a key.
+    pub(crate) fn merge(&self, rows: &str) -> String {
+        let (all, keys, name) = (self.all_columns(), self.key_columns(), &self.name);
+        let rest = self.columns[self.key_count..].iter().map(|c| quote(&c.name));
+        let set: Vec<String> = rest.map(|c| format!("{c} = EXCLUDED.{c}")).collect();
+        let action = match &set[..] {
+            [] => "NOTHING".to_owned(),
+            set => format!("UPDATE SET {}", set.join(", ")),
+        };
+        format!(
+            "INSERT INTO {name} ({all}) SELECT {all} FROM {rows} ON CONFLICT ({keys}) DO {action}"
+        )
+    }
+
+    /// A statement that removes the rows with the keys of `keys`, a FROM item called d; a further condition may follow it.
+    pub(crate) fn delete(&self, keys: &str) -> String {
+        let same = self.columns[..self.key_count].iter().map(|c| quote(&c.name));
+        let same: Vec<String> = same.map(|c| format!("t.{c} = d.{c}")).collect();
+        format!("DELETE FROM {} t USING {keys} WHERE {}", self.name, same.join(" AND "))
+    }
+}
+
+fn listed(columns: &[copy::Column]) -> String {
+    columns.iter().map(|c| quote(&c.name)).collect::<Vec<_>>().join(", ")
+}
+
 /// An answer of the database, or the user's error.
 pub(crate) enum Failure {
     Database(tokio_postgres::Error),

@@ -276,19 +276,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, Default)]
-    struct Said(Mutex<Vec<String>>);
-
-    impl Observer for Said {
-        fn notice(&self, table: &str, text: &str) {
-            lock(&self.0).push(format!("{table}: {text}"));
-        }
-    }
+    use crate::notices::Notices;
 
     #[test]
     fn an_outage_is_told_once_with_the_reason_that_is_known() {
-        let said = Arc::new(Said::default());
+        let said = Arc::<Notices>::default();
         let link = Link::new("t", "b:9092", Arc::clone(&said) as Arc<dyn Observer>);
         link.complain(
             RDKafkaErrorCode::BrokerTransportFailure,
@@ -302,7 +294,7 @@ mod tests {
             "t: cannot reach Kafka at b:9092, retrying (b:9092/bootstrap: connecting to a PLAINTEXT listener?)",
             "t: Kafka at b:9092 answers again",
         ];
-        assert_eq!(*lock(&said.0), expected);
+        assert_eq!(said.all(), expected);
         assert!(link.fatal().is_none());
     }
 }

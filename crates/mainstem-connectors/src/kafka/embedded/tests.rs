@@ -1,7 +1,7 @@
 //! Sinks and topics that change, on a broker that only counts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -13,7 +13,8 @@ use mainstem_log::{Compression, RecordBatch};
 
 use super::sink::TopicWriter;
 use super::{EmbeddedTopics, Ended, Fetch, Fetched, OffsetAt, Producer, require_or_create};
-use crate::api::{Environment, Observer};
+use crate::api::Environment;
+use crate::notices::{self, Notices};
 
 /// Topics with their numbers of partitions, and how many records each partition got.
 #[derive(Debug, Default)]
@@ -83,15 +84,6 @@ impl EmbeddedTopics for Counting {
     }
 }
 
-#[derive(Default)]
-struct Notices(Mutex<Vec<String>>);
-
-impl Observer for Notices {
-    fn notice(&self, table: &str, text: &str) {
-        self.0.lock().unwrap().push(format!("{table}: {text}"));
-    }
-}
-
 struct Setting {
     log: Arc<Counting>,
     notices: Arc<Notices>,
@@ -100,14 +92,10 @@ struct Setting {
 
 impl Setting {
     fn new() -> Self {
-        let (log, notices) = (Arc::<Counting>::default(), Arc::<Notices>::default());
-        let environment = Environment {
-            clock: Arc::new(ManualClock::new(0)),
-            observer: Arc::clone(&notices) as Arc<dyn Observer>,
-            base_dir: PathBuf::new(),
-            time_zone: "UTC".to_owned(),
-            embedded: Some(Arc::clone(&log) as Arc<dyn EmbeddedTopics>),
-        };
+        let log = Arc::<Counting>::default();
+        let (mut environment, notices) =
+            notices::environment(Path::new(""), Arc::new(ManualClock::new(0)));
+        environment.embedded = Some(Arc::clone(&log) as Arc<dyn EmbeddedTopics>);
         Self { log, notices, environment }
     }
 
@@ -143,7 +131,7 @@ async fn a_sink_makes_its_topic_and_says_so_once() {
     let setting = Setting::new();
     setting.writer().await;
     setting.writer().await;
-    assert_eq!(*setting.notices.0.lock().unwrap(), ["out: created topic 't'"]);
+    assert_eq!(setting.notices.all(), ["out: created topic 't'"]);
     let count = require_or_create(&*setting.log, "t", &setting.environment, "out").await;
     assert_eq!(count.unwrap(), 1);
 }

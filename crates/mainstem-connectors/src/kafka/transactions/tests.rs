@@ -1,14 +1,14 @@
 //! Transactional ids on a coordinator in memory, which knows who may commit.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use mainstem_core::clock::ManualClock;
 
 use super::*;
-use crate::api::Observer;
 use crate::kafka::SPEC;
+use crate::notices::{self, Notices};
 
 /// By id: its producer, and whether a transaction is open.
 #[derive(Default)]
@@ -41,15 +41,6 @@ impl Coordinator for Memory {
     }
 }
 
-#[derive(Default)]
-struct Notices(Mutex<Vec<String>>);
-
-impl Observer for Notices {
-    fn notice(&self, table: &str, text: &str) {
-        self.0.lock().unwrap().push(format!("{table}: {text}"));
-    }
-}
-
 struct Setting {
     memory: Memory,
     notices: Arc<Notices>,
@@ -58,14 +49,8 @@ struct Setting {
 
 impl Setting {
     fn at(now_ms: i64) -> Self {
-        let notices = Arc::<Notices>::default();
-        let environment = Environment {
-            clock: Arc::new(ManualClock::new(now_ms)),
-            observer: Arc::clone(&notices) as Arc<dyn Observer>,
-            base_dir: PathBuf::new(),
-            time_zone: "UTC".to_owned(),
-            embedded: None,
-        };
+        let clock = Arc::new(ManualClock::new(now_ms));
+        let (environment, notices) = notices::environment(Path::new(""), clock);
         Self { memory: Memory::default(), notices, environment }
     }
 
@@ -149,7 +134,7 @@ async fn what_was_prepared_is_committed_and_the_rest_is_aborted() {
     assert_eq!(fresh, [false, true, true]);
     drop(ids);
     let (ids, _) = setting.recover("crash", &[first]).await.unwrap();
-    assert_eq!(setting.notices.0.lock().unwrap().len(), 0, "twice is once");
+    assert_eq!(setting.notices.all().len(), 0, "twice is once");
     drop(ids);
     let lost = setting.recover("crash", &[second]).await.unwrap_err();
     assert!(lost.to_string().starts_with("rows of a checkpoint are lost"), "{lost}");
@@ -164,7 +149,7 @@ async fn an_id_that_is_not_known_is_an_error_unless_it_may_be_forgotten() {
         let token = Token { transactional_id: "old-0".to_owned(), producer, at_ms: 0 };
         let recovered = setting.recover("old", &[token.write().unwrap()]).await;
         assert_eq!(recovered.is_ok(), expected, "{now_ms}");
-        assert_eq!(setting.notices.0.lock().unwrap().len(), usize::from(expected));
+        assert_eq!(setting.notices.all().len(), usize::from(expected));
     }
 }
 
