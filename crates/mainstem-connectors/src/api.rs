@@ -120,9 +120,31 @@ pub struct Split {
     pub id: String,
 }
 
-/// How far a reader is: opaque bytes that the same connector understands later.
+/// How far a reader is: opaque bytes that the same connector understands later. Those of eight bytes count records of the split
+/// (a Kafka offset, rows of a file), those of sixteen are bytes of a text and the number of the line there (0: not counted), all
+/// little endian; people can read both, as [`Display`](std::fmt::Display) writes them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Position(pub Vec<u8>);
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (words, rest) = self.0.as_chunks::<8>();
+        match (words, rest) {
+            ([number], []) => write!(f, "{}", u64::from_le_bytes(*number)),
+            ([bytes, line], []) => {
+                write!(f, "byte {}", u64::from_le_bytes(*bytes))?;
+                match u64::from_le_bytes(*line) {
+                    0 => Ok(()),
+                    line => write!(f, ", line {line}"),
+                }
+            }
+            _ => {
+                f.write_str("0x")?;
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
 
 /// A payload and the position after it.
 #[derive(Debug)]
@@ -242,4 +264,23 @@ pub trait Sink: Send {
 
     /// Flushes and finishes (file footers, connections).
     async fn close(&mut self) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_can_be_read() {
+        let words = |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        for (bytes, text) in [
+            (words(&[1200]), "1200"),
+            (words(&[5000, 17]), "byte 5000, line 17"),
+            (words(&[5000, 0]), "byte 5000"),
+            (vec![1, 0xab], "0x01ab"),
+            (Vec::new(), "0x"),
+        ] {
+            assert_eq!(Position(bytes).to_string(), text);
+        }
+    }
 }

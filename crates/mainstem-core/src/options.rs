@@ -76,13 +76,42 @@ pub const fn secret(name: &'static str, doc: &'static str) -> OptionSpec {
     }
 }
 
-/// What a connector promises about delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a connector promises about delivery, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the field's terms")]
 pub enum Delivery {
     AtMostOnce,
     AtLeastOnce,
     ExactlyOnce,
+}
+
+impl Delivery {
+    /// What is left of it where no checkpoints are kept: after a crash rows come again.
+    #[must_use]
+    pub fn without_checkpoints(self) -> Self {
+        self.min(Self::AtLeastOnce)
+    }
+}
+
+impl std::fmt::Display for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AtMostOnce => "at most once",
+            Self::AtLeastOnce => "at least once",
+            Self::ExactlyOnce => "exactly once",
+        })
+    }
+}
+
+/// An option with which a sink promises less than its connector's spec says.
+#[derive(Debug, Clone, Copy)]
+pub struct Weaker {
+    /// The option.
+    pub option: &'static str,
+    /// Its value; case does not matter.
+    pub value: &'static str,
+    /// What is left.
+    pub delivery: Delivery,
 }
 
 /// A connector as data: what planner, docs and `--help` know of it.
@@ -92,10 +121,12 @@ pub struct ConnectorSpec {
     pub name: &'static str,
     /// One sentence.
     pub doc: &'static str,
-    /// What it promises as a source; `None` if it is no source.
+    /// What it promises as a source of a pipeline with checkpoints; `None` if it is no source.
     pub source: Option<Delivery>,
-    /// What it promises as a sink; `None` if it is no sink.
+    /// What it promises as a sink of a pipeline with checkpoints; `None` if it is no sink.
     pub sink: Option<Delivery>,
+    /// Options with which its sink promises less.
+    pub sink_weaker: &'static [Weaker],
     /// Whether `format`, `key.format` and `value.format` apply.
     pub formats: FormatUse,
     /// Its options, without those of formats and without `connector`.
@@ -108,6 +139,17 @@ pub struct ConnectorSpec {
     pub sink_changelog: SinkChangelog,
     /// What a source without a format takes over from the plan.
     pub pushdown: Pushdown,
+}
+
+impl ConnectorSpec {
+    /// What its sink promises with these options; `None` if it is no sink.
+    pub fn sink_delivery(&self, options: &Options) -> Option<Delivery> {
+        let is_set = |weaker: &&Weaker| {
+            options.get(weaker.option).is_some_and(|v| v.trim().eq_ignore_ascii_case(weaker.value))
+        };
+        let weaker = self.sink_weaker.iter().filter(is_set).map(|weaker| weaker.delivery).min();
+        self.sink.map(|delivery| weaker.map_or(delivery, |weaker| weaker.min(delivery)))
+    }
 }
 
 /// What a source that makes its columns itself does in place of the plan.

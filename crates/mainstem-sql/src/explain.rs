@@ -1,9 +1,10 @@
-//! EXPLAIN: the engine's plan as a tree, with changelog mode and state per node.
+//! EXPLAIN: the engine's plan as a tree, with changelog mode and state per node, and what its ends promise over a crash.
 
 mod join;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstem_core::options::Delivery;
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
 use mainstem_engine::over::{Frame, OverCall, OverFunction};
@@ -11,7 +12,8 @@ use mainstem_engine::plan::{Node, NodeKind, Plan, TimeSource};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{EmitSpec, WindowKind};
 
-use crate::catalog::Table;
+use crate::catalog::{ConnectorCatalog, Table};
+use crate::job::{SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::Reading;
 use crate::rel::{RelField, Sessions, Windows};
 
@@ -23,6 +25,44 @@ pub(crate) fn explain(plan: &Plan, could_expire: &BTreeSet<usize>) -> Vec<String
     for (index, node) in plan.nodes.iter().enumerate() {
         if matches!(node.kind, NodeKind::Sink { .. }) {
             tree(plan, index, 0, could_expire, &mut shown, &mut lines);
+        }
+    }
+    lines
+}
+
+/// What holds of each source and sink over a crash.
+pub(crate) fn guarantees(
+    sources: &[SourcePlan],
+    sinks: &[SinkPlan],
+    connectors: &ConnectorCatalog,
+) -> Vec<String> {
+    let mut lines = vec!["Guarantees over a crash".to_owned()];
+    let mut tell = |end: &str, name: &str, delivery: Delivery| {
+        let without = delivery.without_checkpoints();
+        let line = match delivery == without {
+            true => format!("   {end} {name}: {delivery}"),
+            false => format!("   {end} {name}: {delivery} with --state, {without} without"),
+        };
+        // A table may be read several times.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    };
+    for SourcePlan { table, .. } in sources {
+        let spec = connectors.connector(&table.options);
+        if let Some(delivery) = spec.and_then(|spec| spec.source) {
+            tell("source", &table.name, delivery);
+        }
+    }
+    for sink in sinks {
+        match &sink.target {
+            SinkTarget::Console => tell("sink", "stdout", Delivery::AtLeastOnce),
+            SinkTarget::Table(table) => {
+                let spec = connectors.connector(&table.options);
+                if let Some(delivery) = spec.and_then(|spec| spec.sink_delivery(&table.options)) {
+                    tell("sink", &table.name, delivery);
+                }
+            }
         }
     }
     lines

@@ -117,7 +117,8 @@ pub fn lower(
     plan.sources = sources.len();
     plan.sinks = sinks.len();
     plan.lookups = lookups.len();
-    let explain = explain::explain(&plan, &could_expire);
+    let mut explain = explain::explain(&plan, &could_expire);
+    explain.extend(explain::guarantees(&sources, &sinks, connectors));
     Ok(Job { plan, sources, sinks, lookups, explain, settings: settings.clone() })
 }
 

@@ -20,6 +20,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     doc: "Forgets every row; for measuring.",
     source: None,
     sink: Some(Delivery::ExactlyOnce),
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: &[],
     metadata: &[],

@@ -46,6 +46,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     doc: "Random and sequential rows of any type.",
     source: Some(Delivery::ExactlyOnce),
     sink: None,
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: OPTIONS,
     metadata: &[],

@@ -58,6 +58,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     doc: "Rows of realistic values: names, addresses, numbers, times.",
     source: Some(Delivery::ExactlyOnce),
     sink: None,
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: OPTIONS,
     metadata: &[],

@@ -136,7 +136,8 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     name: "filesystem",
     doc: "Files: JSON lines, CSV, raw lines and Parquet; plain, gzip or zstd; partitioned by directory.",
     source: Some(Delivery::ExactlyOnce),
-    sink: Some(Delivery::AtLeastOnce),
+    sink: Some(Delivery::ExactlyOnce),
+    sink_weaker: &[],
     formats: FormatUse::Value,
     options: OPTIONS,
     metadata: &[

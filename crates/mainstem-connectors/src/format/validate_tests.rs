@@ -23,6 +23,7 @@ fn spec(formats: FormatUse) -> ConnectorSpec {
         doc: "A log.",
         source: Some(Delivery::AtLeastOnce),
         sink: None,
+        sink_weaker: &[],
         formats,
         options: OPTIONS,
         metadata: &[],

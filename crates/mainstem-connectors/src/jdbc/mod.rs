@@ -84,8 +84,9 @@ const EXACTLY_ONCE: &str = "exactly-once";
 static SPEC: ConnectorSpec = ConnectorSpec {
     name: "jdbc",
     doc: "Tables of PostgreSQL: written, read whole once, and asked by keys in lookup joins.",
-    source: Some(Delivery::AtLeastOnce),
+    source: Some(Delivery::ExactlyOnce),
     sink: Some(Delivery::ExactlyOnce),
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: &[
         required(

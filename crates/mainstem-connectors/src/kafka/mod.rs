@@ -5,8 +5,8 @@
 
 use mainstem_core::Result;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, Pushdown, SinkChangelog, optional,
-    secret,
+    ConnectorSpec, Delivery, FormatUse, OptionSpec, OptionType, Pushdown, SinkChangelog, Weaker,
+    optional, secret,
 };
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
@@ -186,6 +186,20 @@ pub(crate) const TRANSACTIONAL_ID: OptionSpec = optional(
     "rides-job",
 );
 
+/// What a table's sink promises that says so, or whose brokers' transactions cannot be asked about (TLS, SASL).
+pub(crate) const WEAKER: &[Weaker] = {
+    const fn weaker(option: &'static str, value: &'static str, delivery: Delivery) -> Weaker {
+        Weaker { option, value, delivery }
+    }
+    &[
+        weaker(DELIVERY.name, "none", Delivery::AtMostOnce),
+        weaker(DELIVERY.name, "at-least-once", Delivery::AtLeastOnce),
+        weaker("properties.security.protocol", "ssl", Delivery::AtLeastOnce),
+        weaker("properties.security.protocol", "sasl_plaintext", Delivery::AtLeastOnce),
+        weaker("properties.security.protocol", "sasl_ssl", Delivery::AtLeastOnce),
+    ]
+};
+
 /// Metadata columns: key, type, writable.
 pub(crate) const METADATA: &[(&str, &str, bool)] = &[
     ("topic", "STRING NOT NULL", false),
@@ -200,8 +214,9 @@ pub(crate) const METADATA: &[(&str, &str, bool)] = &[
 pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "kafka",
     doc: "Topics of Apache Kafka, and of everything that speaks its protocol.",
-    source: Some(Delivery::AtLeastOnce),
+    source: Some(Delivery::ExactlyOnce),
     sink: Some(Delivery::ExactlyOnce),
+    sink_weaker: WEAKER,
     formats: FormatUse::KeyValue,
     options: &[
         optional(

@@ -98,6 +98,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     doc: "The Nexmark benchmark's people, auctions and bids.",
     source: Some(Delivery::ExactlyOnce),
     sink: None,
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: OPTIONS,
     metadata: &[],

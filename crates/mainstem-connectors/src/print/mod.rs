@@ -46,6 +46,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     doc: "Prints every change as a line, such as `+I[1, Alice]`.",
     source: None,
     sink: Some(Delivery::AtLeastOnce),
+    sink_weaker: &[],
     formats: FormatUse::None,
     options: OPTIONS,
     metadata: &[],

@@ -36,8 +36,9 @@ impl Connector for UpsertKafka {
 pub(crate) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "upsert-kafka",
     doc: "A Kafka topic that holds the latest row of each primary key.",
-    source: Some(Delivery::AtLeastOnce),
+    source: Some(Delivery::ExactlyOnce),
     sink: Some(Delivery::ExactlyOnce),
+    sink_weaker: kafka::WEAKER,
     formats: FormatUse::KeyValue,
     options: &[
         required(

@@ -25,6 +25,7 @@ const fn connector(
         doc: "For tests.",
         source: if source { Some(Delivery::ExactlyOnce) } else { None },
         sink: if sink { Some(Delivery::AtLeastOnce) } else { None },
+        sink_weaker: &[],
         formats: FormatUse::Value,
         options: OPTIONS,
         metadata: &[],
