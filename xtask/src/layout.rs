@@ -16,6 +16,11 @@ pub(crate) fn jars() -> PathBuf {
     root().join(".services/jars")
 }
 
+/// The folder of servers that are no jars, shared as well.
+pub(crate) fn programs() -> PathBuf {
+    root().join(".services/programs")
+}
+
 /// The folder of one instance of the services.
 pub(crate) fn instance(name: &str) -> PathBuf {
     root().join(".services").join(name)

@@ -45,6 +45,9 @@ const NEEDS: &[Need] = &[
     },
     Need { name: "java", package: "default-jdk-headless", marks: &[Program("javac")] },
     Need { name: "mvn", package: "maven", marks: &[Program("mvn")] },
+    // Object stores to test against. Their go.mod may ask for a newer Go, which Go fetches by itself since 1.21.
+    Need { name: "go", package: "golang-go", marks: &[Program("go")] },
+    Need { name: "npm", package: "npm", marks: &[Program("npm")] },
     Need {
         name: "postgres",
         package: "postgresql",

@@ -15,6 +15,7 @@ use crate::kafka_client::consume::ConsumeArgs;
 use crate::kafka_client::group::{self, GroupCommand};
 use crate::kafka_client::produce::ProduceArgs;
 use crate::kafka_client::topic::{self, TopicCommand};
+use crate::state::StatePlace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,10 +119,10 @@ pub(crate) struct RunArgs {
     /// Where the topics are of Kafka tables without brokers of their own: a folder, or memory [default: memory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<Data>,
-    /// Keep checkpoints in this folder, and go on from the newest one there. How often: SET
-    /// 'execution.checkpointing.interval' = '10 s'
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["close_windows", "cuts"])]
-    pub(crate) state: Option<PathBuf>,
+    /// Keep checkpoints in this folder, or below s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX, and go on from
+    /// the newest one there. How often: SET 'execution.checkpointing.interval' = '10 s'
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["close_windows", "cuts"])]
+    pub(crate) state: Option<StatePlace>,
     /// Go on from this checkpoint of --state instead of the newest
     #[arg(long, value_name = "NUMBER", requires = "state")]
     pub(crate) from_checkpoint: Option<u64>,

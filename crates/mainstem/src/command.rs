@@ -52,7 +52,7 @@ fn run(arguments: &RunArgs) -> Outcome {
         state: arguments
             .state
             .clone()
-            .map(|folder| StateSettings { folder, from: arguments.from_checkpoint }),
+            .map(|place| StateSettings { place, from: arguments.from_checkpoint }),
     };
     let data = arguments.data.clone().unwrap_or(Data::Memory);
     run_script(script::read(&arguments.script)?, &settings, data)

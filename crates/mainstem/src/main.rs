@@ -16,6 +16,7 @@ mod kafka_client;
 mod listing;
 mod pipeline;
 mod script;
+mod state;
 mod up;
 
 #[global_allocator]

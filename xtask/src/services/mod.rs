@@ -1,9 +1,10 @@
-//! The real servers that tests run against: an Apache Kafka and a PostgreSQL on loopback.
+//! The real servers that tests run against: an Apache Kafka, a PostgreSQL and three object stores on loopback.
 //! Invariant: an instance belongs to this checkout (its files are under `.services/<instance>`), `up` on a running service
 //! changes nothing, and a service that does not become ready is an error with the end of its log, never a wait for ever.
 //! Data outlives `down` unless `--wipe` is given.
 
 mod kafka;
+mod objects;
 mod postgres;
 mod state;
 mod tls;
@@ -28,6 +29,9 @@ const SECURE_KAFKA_STORES: &str = "MAINSTEM_TEST_KAFKA_STORES";
 pub(crate) enum Service {
     Kafka,
     Postgres,
+    S3,
+    Azure,
+    Gcs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +64,7 @@ enum ServicesCommand {
     },
     /// Stop a service and start it again on the same port
     Restart { service: Service },
-    /// Kill a service as a power cut would (Kafka: SIGKILL; PostgreSQL: immediate shutdown)
+    /// Kill a service as a power cut would (SIGKILL; PostgreSQL: immediate shutdown)
     StopHard { service: Service },
     /// Run one of Kafka's own command line tools; the address of our Kafka is filled in when none is given
     #[command(disable_help_flag = true)]
@@ -80,7 +84,7 @@ enum ServicesCommand {
 
 fn instance_name(text: &str) -> std::result::Result<String, String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if text.is_empty() || !plain || text == "jars" {
+    if text.is_empty() || !plain || matches!(text, "jars" | "programs") {
         return Err("letters, digits and dashes make the name of an instance".to_owned());
     }
     Ok(text.to_owned())
@@ -125,6 +129,9 @@ impl Service {
         match self {
             Service::Kafka => "kafka",
             Service::Postgres => "postgres",
+            Service::S3 => "s3",
+            Service::Azure => "azure",
+            Service::Gcs => "gcs",
         }
     }
 
@@ -133,6 +140,9 @@ impl Service {
         match self {
             Service::Kafka => "MAINSTEM_TEST_KAFKA",
             Service::Postgres => "MAINSTEM_TEST_POSTGRES",
+            Service::S3 => "MAINSTEM_TEST_S3",
+            Service::Azure => "MAINSTEM_TEST_AZURE",
+            Service::Gcs => "MAINSTEM_TEST_GCS",
         }
     }
 
@@ -140,6 +150,7 @@ impl Service {
         match self {
             Service::Kafka => format!("127.0.0.1:{port}"),
             Service::Postgres => postgres::url(port),
+            Service::S3 | Service::Azure | Service::Gcs => format!("http://127.0.0.1:{port}"),
         }
     }
 
@@ -147,6 +158,7 @@ impl Service {
         match self {
             Service::Kafka => kafka::start(state),
             Service::Postgres => postgres::start(state),
+            Service::S3 | Service::Azure | Service::Gcs => objects::start(state),
         }
     }
 
@@ -154,6 +166,7 @@ impl Service {
         match self {
             Service::Kafka => kafka::stop(state),
             Service::Postgres => postgres::stop(state, "fast"),
+            Service::S3 | Service::Azure | Service::Gcs => objects::stop(state),
         }
     }
 }
@@ -217,8 +230,8 @@ impl Instance {
         let _lock = self.lock()?;
         let state = State::load(&self.name, service);
         match service {
-            Service::Kafka => process::kill(state.pid, &state.marker()),
             Service::Postgres => postgres::stop(&state, "immediate"),
+            _ => process::kill(state.pid, &state.marker()),
         }
     }
 

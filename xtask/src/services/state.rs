@@ -35,6 +35,9 @@ impl State {
         let usual_port = match service {
             Service::Kafka => 19092,
             Service::Postgres => 15432,
+            Service::S3 => 17070,
+            Service::Azure => 21000,
+            Service::Gcs => 24443,
         };
         Self {
             service,
@@ -68,7 +71,7 @@ impl State {
     pub(crate) fn marker(&self) -> String {
         let place = match self.service {
             Service::Kafka => &self.folder,
-            Service::Postgres => &self.data,
+            _ => &self.data,
         };
         place.display().to_string()
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use mainstem_connectors::api::Observer as _;
 use mainstem_connectors::api::Sink;
-use mainstem_core::Result;
 use mainstem_core::clock::Clock;
+use mainstem_core::{Error, Result};
 use mainstem_engine::checkpoint::CheckpointPort;
 use mainstem_engine::executor::Checkpoints;
 use mainstem_sql::job::Job;
+use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Coordinator, Settings};
 use mainstem_state::manifest::SplitRecord;
 use tokio::sync::{mpsc, watch};
@@ -34,16 +35,19 @@ pub(super) struct Durable {
 }
 
 impl Durable {
-    /// Opens the state directory, and says where the job goes on.
+    /// Opens the place of its checkpoints, and says where the job goes on.
     pub(super) async fn open(
         settings: &StateSettings,
         job: &Job,
         terminal: &Terminal,
         now_ms: i64,
     ) -> Outcome<Self> {
-        let folder = settings.folder.display().to_string();
-        let state = tokio::task::block_in_place(|| resume::open(settings, job));
-        let state = state.map_err(|e| Failure::Runtime(e.context(format!("state '{folder}'"))))?;
+        let place = &settings.place;
+        let failed = |e: Error| Failure::Runtime(e.context(format!("state '{place}'")));
+        let store = place.open(&|text| terminal.notice("checkpoints", text)).await;
+        let catalog = Catalog::new(store.map_err(failed)?);
+        let state = tokio::task::block_in_place(|| resume::open(catalog, settings.from, job));
+        let state = state.map_err(failed)?;
         for damaged in &state.damaged {
             let text = format!("checkpoint {} cannot be used: {}", damaged.id, damaged.error);
             terminal.notice("checkpoints", &text);
@@ -51,8 +55,8 @@ impl Durable {
         if let Some(Resumed { id, at_ms, ended, .. }) = &state.resumed {
             let old = report::duration((now_ms - at_ms).max(0) as f64 / 1000.0);
             let text = match ended {
-                true => format!("all input had ended at checkpoint {id} of '{folder}', {old} ago"),
-                false => format!("going on from checkpoint {id} of '{folder}', {old} old"),
+                true => format!("all input had ended at checkpoint {id} of '{place}', {old} ago"),
+                false => format!("going on from checkpoint {id} of '{place}', {old} old"),
             };
             terminal.notice("checkpoints", &text);
         }

@@ -1,12 +1,9 @@
-//! Where a job goes on: the newest checkpoint of its state directory that is whole, and whether it is one of this job.
+//! Where a job goes on: the newest checkpoint of its `--state` that is whole, and whether it is one of this job.
 //! Invariant: a job goes on from a checkpoint whose operators all mean what those of the job mean, or does not start. Whatever
 //! cannot be used is told of. Blocks: it reads files.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use mainstem_core::disk::Disk;
 use mainstem_core::options::parse_duration_ms;
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_engine::checkpoint::{CutPlace, Restored, SavedNode, SplitPosition, fingerprints};
@@ -14,15 +11,14 @@ use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_sql::job::Job;
 use mainstem_state::catalog::{Catalog, Damaged};
 use mainstem_state::manifest::{CheckpointId, Manifest, OperatorRecord, SinkRecord, SplitRecord};
-use mainstem_state::store::FolderStore;
 
-use crate::disk::FileDisk;
+use crate::state::StatePlace;
 
 /// Where the state of a job is kept, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct StateSettings {
-    /// The directory.
-    pub(crate) folder: PathBuf,
+    /// Whose checkpoints are this process's from now on.
+    pub(crate) place: StatePlace,
     /// The checkpoint to go on from, if not the newest.
     pub(crate) from: Option<CheckpointId>,
 }
@@ -33,13 +29,13 @@ const INTERVAL_MS: i64 = 10_000;
 const INTERVAL_MS_MIN: i64 = 100;
 const KEPT_DEFAULT: usize = 3;
 
-/// An opened state directory.
+/// An opened place of checkpoints.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) catalog: Catalog,
     pub(super) interval_ms: i64,
     pub(super) keep: usize,
-    /// The greatest number that a checkpoint here has, damaged ones too.
+    /// The greatest number that a checkpoint here has, damaged and incomplete ones too.
     pub(super) last_id: CheckpointId,
     /// Newer ones than the one that is gone on from.
     pub(super) damaged: Vec<Damaged>,
@@ -85,8 +81,8 @@ impl Ends {
     }
 }
 
-/// Opens the state directory of a job, and finds where it goes on.
-pub(super) fn open(settings: &StateSettings, job: &Job) -> Result<State> {
+/// Finds where a job goes on.
+pub(super) fn open(catalog: Catalog, from: Option<CheckpointId>, job: &Job) -> Result<State> {
     let interval_ms = match job.settings.get(INTERVAL) {
         None => INTERVAL_MS,
         Some(text) => parse_duration_ms(INTERVAL, text)?,
@@ -103,9 +99,8 @@ pub(super) fn open(settings: &StateSettings, job: &Job) -> Result<State> {
             return Err(Error::user(text).with_hint(format!("write SET '{KEPT}' = '3'")));
         }
     };
-    let catalog = catalog(settings)?;
-    let last_id = catalog.ids()?.last().copied().unwrap_or(0);
-    let (manifest, damaged) = match settings.from {
+    let last_id = last_id(&catalog)?;
+    let (manifest, damaged) = match from {
         Some(id) => {
             let manifest = catalog.manifest(id)?;
             catalog.verify(&manifest)?;
@@ -117,10 +112,16 @@ pub(super) fn open(settings: &StateSettings, job: &Job) -> Result<State> {
     Ok(State { catalog, interval_ms, keep, last_id, damaged, resumed })
 }
 
-/// The checkpoints in a directory, which is this process's from now on.
-pub(crate) fn catalog(settings: &StateSettings) -> Result<Catalog> {
-    let disk: Arc<dyn Disk> = Arc::new(FileDisk::open(&settings.folder, "--state")?);
-    Ok(Catalog::new(Arc::new(FolderStore::open(disk, "")?)))
+/// The greatest number in a name of a file, those of checkpoints that were never complete among them: a name is given once.
+fn last_id(catalog: &Catalog) -> Result<CheckpointId> {
+    let names = catalog.store().list()?;
+    Ok(names.iter().filter_map(|name| number(name)).max().unwrap_or(0))
+}
+
+/// 7 of `checkpoint-7.json` and of `7-0-1.run`.
+fn number(name: &str) -> Option<CheckpointId> {
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn resume(catalog: &Catalog, manifest: Manifest, job: &Job) -> Result<Resumed> {
@@ -194,4 +195,21 @@ fn other_sql(id: CheckpointId, new: &[String], gone: &[String]) -> Error {
         .with_hint(
             "go on with the SQL of the checkpoint, or start anew with another --state directory",
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_files() {
+        for (name, expected) in [
+            ("checkpoint-7.json", Some(7)),
+            ("12-0-1.run", Some(12)),
+            ("mainstem.lock", None),
+            ("", None),
+        ] {
+            assert_eq!(number(name), expected, "{name}");
+        }
+    }
 }

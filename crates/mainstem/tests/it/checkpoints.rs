@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::program::{Place, Ran, Started};
 
 /// A projection and a changelog of totals, into files.
-const JOB: &str = "
+pub(crate) const JOB: &str = "
 SET 'execution.checkpointing.interval' = '100 ms';
 CREATE TABLE nexmark (
   event_type INT,
@@ -57,7 +57,7 @@ fn folded(folder: &Path) -> BTreeMap<String, i64> {
 }
 
 /// Both outputs are those of a run that nobody disturbed.
-fn check(place: &Place) {
+pub(crate) fn check(place: &Place) {
     let (found, expected) = (place.path("out"), place.path("undisturbed"));
     let (bids, all) = (lines(&found.join("bids")), lines(&expected.join("bids")));
     assert_eq!(bids.len(), all.len());

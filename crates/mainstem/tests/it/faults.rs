@@ -25,14 +25,14 @@ fn a_topic_that_does_not_exist() {
 }
 
 /// A server of the test's own, gone with its data at the end.
-struct OwnServer {
+pub(crate) struct OwnServer {
     xtask: Xtask,
     service: &'static str,
 }
 
 impl OwnServer {
     /// The server and its address.
-    fn start(service: &'static str, variable: &str) -> Option<(Self, String)> {
+    pub(crate) fn start(service: &'static str, variable: &str) -> Option<(Self, String)> {
         let own = Self { xtask: Xtask::new(&format!("faults-{service}"))?, service };
         own.xtask.services(&["down", "--wipe"]);
         own.up();
@@ -42,8 +42,13 @@ impl OwnServer {
         Some((own, address.to_owned()))
     }
 
-    fn up(&self) {
+    pub(crate) fn up(&self) {
         self.xtask.services(&["up", self.service]);
+    }
+
+    /// In order, with its data kept.
+    pub(crate) fn stop(&self) {
+        self.xtask.services(&["down", self.service]);
     }
 
     fn kill(&self) {

@@ -20,6 +20,7 @@ mod kafka_commands;
 mod kills;
 mod kills_postgres;
 mod lookup_joins;
+mod object_stores;
 mod program;
 mod scenario;
 mod servers;
