@@ -3,7 +3,10 @@
 //! either: a row is loaded by the worker that an exchange would send it to, and what is the same on all workers is saved once.
 //! Does not store anything, and knows no sources and sinks.
 
+pub(crate) mod hand_out;
 mod port;
+mod resolved;
+pub(crate) mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +15,16 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{BooleanArray, Int64Array, UInt32Array};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
+use mainstem_state::chain::{Chain, unite};
 use mainstem_state::fingerprint::fingerprint;
-use mainstem_state::table::{Owner, TableRows, TableShape};
+use mainstem_state::manifest::TableRecord;
+use mainstem_state::table::{Owner, TableChange, TableRows, TableShape};
 
 use crate::hash::{hash_columns, owner};
 use crate::instance::Instance;
-use crate::plan::{NodeKind, Plan};
+use crate::plan::{Node, NodeKind, Plan};
 use crate::worker::{Progress, Worker};
+use resolved::resolved;
 
 pub use port::{CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPosition, SplitPositions};
 
@@ -27,26 +33,24 @@ const PROGRESS: &str = "progress";
 /// The splits of a source, as its watermark knows them.
 const SPLITS: &str = "splits";
 
-/// What a node knows, on one worker.
-#[derive(Debug, Clone)]
-pub struct NodeState {
-    /// Equal for nodes that mean the same over the same inputs.
-    pub fingerprint: String,
-    /// The node's name.
-    pub name: String,
-    /// Its tables.
-    pub tables: Vec<TableRows>,
-}
-
-/// What all workers knew of a node, ready to be loaded: rows by name of the table.
+/// What all workers knew of a node, ready to be loaded.
 #[derive(Debug, Clone, Default)]
 pub struct SavedNode {
-    /// That of [`NodeState`].
+    /// Equal for nodes that mean the same over the same inputs.
     pub fingerprint: String,
     /// For messages.
     pub name: String,
-    /// Rows of each table, in their order.
-    pub tables: Vec<(String, Vec<Batch>)>,
+    /// Its tables.
+    pub tables: Vec<TableRecord<Batch>>,
+}
+
+/// A part of what a cut tells of a node's state.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The node, by its place in the plan.
+    pub node: usize,
+    /// Rows of one of its tables.
+    pub change: TableChange,
 }
 
 /// For each node of a plan what tells it from others: its kind and those of all nodes below it.
@@ -67,29 +71,58 @@ pub fn fingerprints(plan: &Plan) -> Vec<String> {
 }
 
 impl Worker {
-    /// All that this worker knows; what is the same on all workers only if `common`. Fails with the name of a node whose
-    /// state cannot be handed out.
-    pub(crate) fn save(&self, common: bool) -> Result<Vec<NodeState>> {
-        let graph = self.graph();
-        let nodes = graph.plan.nodes.iter().zip(&graph.fingerprints).enumerate();
-        nodes
-            .map(|(index, (node, fingerprint))| {
-                let mut tables = self.tables(index).map_err(|e| e.context(&node.name))?;
-                tables.retain(|table| common || table.shape.owner != Owner::Every);
-                Ok(NodeState { fingerprint: fingerprint.clone(), name: node.name.clone(), tables })
-            })
-            .collect()
+    /// Begins to hand out what changed since the cut before, or everything if `whole`; what is the same on all workers only if
+    /// `common`. What it leaves comes by [`Worker::hand_out`]. Fails with the name of a node whose state cannot be handed out.
+    pub(crate) fn cut(&mut self, whole: bool, common: bool) -> Result<Vec<Piece>> {
+        let graph = Arc::clone(self.graph());
+        let mut pieces = Vec::new();
+        for (node, of_plan) in graph.plan.nodes.iter().enumerate() {
+            let mut changes = match self.instance_mut(node) {
+                Instance::Operator(operator) => {
+                    let changes = operator.cut(whole).map_err(|e| e.context(&of_plan.name))?;
+                    changes.ok_or_else(|| not_yet().context(&of_plan.name))?
+                }
+                _ => self.tables_of_others(node)?.into_iter().map(TableChange::from).collect(),
+            };
+            changes.push(self.progress_table(node).into());
+            changes.retain(|change| common || change.shape.owner != Owner::Every);
+            pieces.extend(changes.into_iter().map(|change| Piece { node, change }));
+        }
+        Ok(pieces)
     }
 
-    fn tables(&self, node: usize) -> Result<Vec<TableRows>> {
+    /// About `rows` rows more of what the last cut has left; none: that was all.
+    pub(crate) fn hand_out(&mut self, rows: usize) -> Result<Vec<Piece>> {
+        for node in 0..self.graph().plan.nodes.len() {
+            let Instance::Operator(operator) = self.instance_mut(node) else { continue };
+            let changes = operator.hand_out(rows)?;
+            if !changes.is_empty() {
+                return Ok(changes.into_iter().map(|change| Piece { node, change }).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// All that this worker knows of a node.
+    pub(crate) fn tables(&self, node: usize) -> Result<Vec<TableRows>> {
         let mut tables = match self.instance(node) {
             Instance::Operator(operator) => operator.save()?.ok_or_else(not_yet)?,
+            _ => self.tables_of_others(node)?,
+        };
+        tables.push(self.progress_table(node));
+        Ok(tables)
+    }
+
+    /// The same for nodes that are no operators, which know little.
+    fn tables_of_others(&self, node: usize) -> Result<Vec<TableRows>> {
+        Ok(match self.instance(node) {
             Instance::Watermark(watermark) => vec![watermark.save(SPLITS)],
             Instance::RemoteLookup(_, operator) => operator.save()?,
-            Instance::Source(_) | Instance::Exchange(_) | Instance::Sink(..) | Instance::Pass => {
-                Vec::new()
-            }
-        };
+            _ => Vec::new(),
+        })
+    }
+
+    fn progress_table(&self, node: usize) -> TableRows {
         let (before, progress) = self.progress_of(node);
         let rows = vec![
             Arc::new(Int64Array::from(vec![before])) as _,
@@ -97,11 +130,10 @@ impl Worker {
             Arc::new(BooleanArray::from(vec![progress.idle])) as _,
             Arc::new(BooleanArray::from(vec![progress.ended])) as _,
         ];
-        tables.push(TableShape::common(PROGRESS).with_rows(vec![Batch::new(rows, 1)]));
-        Ok(tables)
+        TableShape::common(PROGRESS).with_rows(vec![Batch::new(rows, 1)])
     }
 
-    /// Takes what workers of this plan knew, before the first step; `nodes` in the order of [`Worker::save`].
+    /// Takes what workers of this plan knew, before the first step; `nodes` in the order of the plan.
     pub(crate) fn load(&mut self, nodes: &[SavedNode]) -> Result<()> {
         let graph = Arc::clone(self.graph());
         for (index, (node, fingerprint)) in
@@ -120,17 +152,18 @@ impl Worker {
             .into_iter()
             .map(|table| (table.shape.name.into_owned(), table.shape.owner))
             .collect();
-        for (table, batches) in &saved.tables {
-            let owner = owners.get(table).ok_or_else(|| {
-                let text = format!("state has a table '{table}' that this operator does not know");
+        for table in &saved.tables {
+            let name = &table.name;
+            let owner = owners.get(name).ok_or_else(|| {
+                let text = format!("state has a table '{name}' that this operator does not know");
                 Error::new(ErrorKind::Conflict, text)
             })?;
-            for batch in batches {
-                let rows = match owner {
-                    Owner::Every => batch.clone(),
-                    Owner::Columns(columns) => self.own(batch, columns)?,
-                };
-                self.load_rows(node, table, &rows)?;
+            let own = |rows: &Batch| match owner {
+                Owner::Every => Ok(rows.clone()),
+                Owner::Columns(columns) => self.own(rows, columns),
+            };
+            for rows in resolved(table, own)? {
+                self.load_rows(node, name, &rows)?;
             }
         }
         Ok(())
@@ -175,30 +208,21 @@ fn not_yet() -> Error {
         .with_hint("run without --state, or write the query without it")
 }
 
-/// What workers saved, put together node by node; all are of one plan.
-pub fn united(workers: Vec<Vec<NodeState>>) -> Vec<SavedNode> {
-    let mut all: Vec<SavedNode> = Vec::new();
-    for (at, state) in workers.into_iter().flat_map(|worker| worker.into_iter().enumerate()) {
-        let NodeState { fingerprint, name, tables } = state;
-        if all.len() <= at {
-            all.push(SavedNode { fingerprint, name, tables: Vec::new() });
-        }
-        for TableRows { shape, batches } in tables {
-            match all[at].tables.iter_mut().find(|(known, _)| *known == shape.name) {
-                Some((_, known)) => known.extend(batches),
-                None => all[at].tables.push((shape.name.into_owned(), batches)),
-            }
+/// What workers of a plan have told, put together node by node.
+pub fn united(plan: &Plan, chains: impl IntoIterator<Item = Chain<Batch>>) -> Vec<SavedNode> {
+    let nodes = plan.nodes.iter().zip(fingerprints(plan));
+    let node = |(node, fingerprint): (&Node, String)| SavedNode {
+        fingerprint,
+        name: node.name.clone(),
+        tables: Vec::new(),
+    };
+    let mut all: Vec<SavedNode> = nodes.map(node).collect();
+    for chain in chains {
+        for (node, tables) in all.iter_mut().zip(chain.into_records()) {
+            tables.into_iter().for_each(|table| unite(&mut node.tables, table));
         }
     }
     all
-}
-
-/// For tests and as the plainest way there: `old`'s successor, made anew from what it knows.
-pub(crate) fn restarted(old: &Worker) -> Result<Worker> {
-    let mut worker = Worker::new(old.graph(), old.index())?;
-    worker.load(&united(vec![old.save(true)?]))?;
-    worker.keep_counts(old)?;
-    Ok(worker)
 }
 
 /// Helps watermarks to be saved: split, greatest time, time of the last row, idle.

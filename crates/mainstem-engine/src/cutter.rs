@@ -81,13 +81,15 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    /// The next step; parks until there is one. `None`: stop.
+    /// The next step; parks until there is one. While the workers are `busy` with something else, a step that is none comes
+    /// instead of waiting. `None`: stop.
     pub(crate) fn next(
         &mut self,
         next_timer_ms: Option<i64>,
         waiting: Waiting,
         request: impl Fn() -> Request,
         checkpoint: impl Fn() -> u64,
+        busy: impl Fn() -> bool,
     ) -> Option<Cut> {
         loop {
             // Looked at before the ports, so that what came before the request is handled.
@@ -125,6 +127,10 @@ impl Cutter {
                 self.ended = cut.last;
                 return Some(cut);
             }
+            if busy() {
+                cut.header.is_pause = true;
+                return Some(cut);
+            }
             let timeout = next_timer_ms.map(|timer| (timer - self.now_ms).max(1) as u64);
             self.signal.wait(timeout.map(Duration::from_millis));
         }
@@ -146,12 +152,12 @@ impl Cutter {
         if !wanted {
             let events = |&finished: &bool| SplitEvents { finished, ..SplitEvents::default() };
             let sources = self.finished.iter().map(events).collect();
-            let header = StepHeader { now_ms: self.now_ms, sources, checkpoint: None };
+            let header = StepHeader { now_ms: self.now_ms, sources, ..StepHeader::default() };
             return Cut { header, payloads: deal(Vec::new(), self.workers), answers, last: false };
         }
         if let Some(rehearsal) = &mut self.rehearsal {
             let (sources, all) = rehearsal.take(&self.ports);
-            let header = StepHeader { now_ms: self.now_ms, sources, checkpoint: None };
+            let header = StepHeader { now_ms: self.now_ms, sources, ..StepHeader::default() };
             return Cut { header, payloads: deal(all, self.workers), answers, last: false };
         }
         let mut header = StepHeader { now_ms: self.now_ms, ..StepHeader::default() };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
 
+use crate::checkpoint::told::{CutCheck, whole};
 use crate::checkpoint::united;
 use crate::exchange::Mail;
 use crate::graph::Graph;
@@ -57,6 +58,8 @@ pub struct Dataflow {
     mail: Mail,
     /// Counted by the dataflows that it goes on from.
     late_rows: u64,
+    /// Of each worker, if cuts are checked.
+    checks: Vec<CutCheck>,
 }
 
 impl std::fmt::Debug for Dataflow {
@@ -75,23 +78,28 @@ impl Dataflow {
         let graph = Arc::new(Graph::new(plan, workers)?);
         let workers = (0..graph.workers).map(|i| Worker::new(&graph, i)).collect::<Result<_>>()?;
         let mail = Mail::new(graph.plan.nodes.len(), graph.workers);
-        Ok(Self { graph, workers, mail, late_rows: 0 })
+        Ok(Self { graph, workers, mail, late_rows: 0, checks: Vec::new() })
     }
 
     /// A dataflow on as many workers as asked that goes on from what this one knows between two steps. Refuses plans with
     /// an operator that cannot hand its state out. Questions that are open are asked anew.
-    pub fn restarted(&self, workers: usize) -> Result<Self> {
-        let mut saved = Vec::with_capacity(self.workers.len());
-        for worker in &self.workers {
-            saved.push(worker.save(worker.index() == 0)?);
-        }
-        let nodes = united(saved);
+    pub fn restarted(&mut self, workers: usize) -> Result<Self> {
+        let workers_now = self.workers.iter_mut();
+        let chains = workers_now.map(|worker| whole(worker, worker.index() == 0));
+        let chains = chains.collect::<Result<Vec<_>>>()?;
+        let nodes = united(&self.graph.plan, chains);
         let mut next = Self::new(&self.graph.plan, workers)?;
         next.late_rows = self.late_rows();
         for worker in &mut next.workers {
             worker.load(&nodes)?;
         }
         Ok(next)
+    }
+
+    /// For tests: from now on its workers are cut again and again, and what they hand out between steps is compared with what
+    /// they knew; a difference fails the step.
+    pub fn check_cuts(&mut self) {
+        self.checks = self.workers.iter().map(CutCheck::new).collect();
     }
 
     /// Runs one step.
@@ -126,6 +134,9 @@ impl Dataflow {
             for (lookup, asked) in questions.iter_mut().zip(&mut worker.questions) {
                 lookup.append(asked);
             }
+        }
+        for (check, worker) in self.checks.iter_mut().zip(&mut self.workers) {
+            check.go_on(worker)?;
         }
         Ok(StepOutput {
             sinks,

@@ -3,7 +3,7 @@
 //! [`Running::join`] returns. A worker that waits holds no lock that another one needs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -12,7 +12,9 @@ use mainstem_core::egress::Encode;
 use mainstem_core::ingest::{DeadLetter, Decode};
 use mainstem_core::{Error, Result};
 
-use crate::checkpoint::{self, CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPositions};
+use crate::checkpoint::hand_out::HandOut;
+use crate::checkpoint::told::{CutCheck, restarted};
+use crate::checkpoint::{CheckpointPort, CutPlace, LAST, Restored, SplitPositions};
 use crate::cutter::{Assigned, Cut, Cutter, Request, Waiting};
 use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
@@ -72,6 +74,8 @@ pub struct Settings {
     pub cuts: Cuts,
     /// For tests: after each step workers are made anew from what a checkpoint would keep of them.
     pub restart_each_step: bool,
+    /// For tests: checkpoints are cut again and again, and what they tell is compared with what workers know.
+    pub check_cuts: bool,
 }
 
 impl Settings {
@@ -83,6 +87,7 @@ impl Settings {
             name: name.into(),
             cuts: Cuts::AsItComes,
             restart_each_step: false,
+            check_cuts: false,
         }
     }
 }
@@ -137,6 +142,8 @@ struct Shared {
     outputs: Vec<Arc<OutputPort>>,
     lookups: Vec<Arc<LookupPort>>,
     checkpoints: Option<Arc<CheckpointPort>>,
+    /// How many workers have a checkpoint to hand out.
+    busy: Arc<AtomicUsize>,
     /// A [`Request`].
     request: AtomicU8,
     failure: Mutex<Option<Error>>,
@@ -184,7 +191,7 @@ impl Executor {
         let shared = Arc::new(Shared::new(&job, checkpoints)?);
         let Restored { nodes, place } = restored.unwrap_or_default();
         let Job { mut sources, mut sinks, clock, dead_letters, settings, .. } = job;
-        let mut cutter = Some(shared.cutter(clock, &settings, place));
+        let mut cutter = Some(shared.cutter(Arc::clone(&clock), &settings, place));
         let workers = shared.graph.workers;
         let mut loops = Vec::with_capacity(workers);
         for index in (0..workers).rev() {
@@ -193,9 +200,19 @@ impl Executor {
                 worker.load(&nodes)?;
             } else if shared.checkpoints.is_some() {
                 // What cannot be kept is to be known now, and not at the first checkpoint.
-                worker.save(true)?;
+                (0..shared.graph.plan.nodes.len()).try_for_each(|node| {
+                    worker
+                        .tables(node)
+                        .map(drop)
+                        .map_err(|e| e.context(&shared.graph.node(node).name))
+                })?;
             }
+            let hand_out = shared.checkpoints.as_ref().map(|port| {
+                HandOut::new(Arc::clone(port), Arc::clone(&clock), Arc::clone(&shared.busy))
+            });
             loops.push(WorkerLoop {
+                hand_out,
+                check: settings.check_cuts.then(|| CutCheck::new(&worker)),
                 index,
                 worker,
                 decoders: Decoders::new(&mut sources, &shared.graph, dead_letters.clone()),
@@ -256,6 +273,7 @@ impl Shared {
             outputs: sinks.iter().map(|sink| Arc::clone(&sink.port)).collect(),
             lookups: lookups.iter().map(|lookup| Arc::clone(&lookup.port)).collect(),
             checkpoints,
+            busy: Arc::default(),
             request: AtomicU8::new(Request::Run as u8),
             failure: Mutex::default(),
             header: Mutex::default(),
@@ -341,6 +359,8 @@ struct WorkerLoop {
     encoders: Encoders,
     /// On worker 0.
     cutter: Option<Cutter>,
+    hand_out: Option<HandOut>,
+    check: Option<CutCheck>,
     restart_each_step: bool,
     shared: Arc<Shared>,
 }
@@ -366,47 +386,73 @@ impl WorkerLoop {
             self.cut();
             self.shared.barrier.wait()?;
             let header = self.shared.header.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let Some(header) = header else { return self.save_last(false) };
+            let Some(header) = header else { return self.cut_last(false) };
+            if header.is_pause {
+                self.hand_out()?;
+                self.shared.barrier.wait()?;
+                continue;
+            }
             self.step(&header)?;
             self.shared.counters.after_step(self.index, &self.worker, header.now_ms);
             if self.restart_each_step {
-                self.worker = checkpoint::restarted(&self.worker)?;
+                self.worker = restarted(&mut self.worker)?;
             }
             self.shared.barrier.wait()?;
             // The same on all workers: none runs the next step before all were here.
             let ended = header.sources.iter().all(|events| events.finished);
             if ended && self.shared.counters.waiting_rows() == 0 {
                 self.shared.counters.final_state(self.index, &self.worker);
-                self.save_last(true)?;
+                self.cut_last(true)?;
                 return self.shared.barrier.wait().map_err(Exit::from);
             }
             match header.checkpoint {
-                Some(number) => self.save(number, false)?,
+                Some(number) => self.cut_checkpoint(number, false)?,
                 None if self.index == 0 => {
                     self.shared.checkpoints.iter().for_each(|port| port.set_changed(true));
                 }
                 None => {}
             }
+            self.hand_out()?;
+        }
+    }
+
+    /// Some milliseconds of what a checkpoint still needs of this worker.
+    fn hand_out(&mut self) -> Result<(), Exit> {
+        if let Some(check) = &mut self.check {
+            check.go_on(&mut self.worker)?;
+        }
+        match &mut self.hand_out {
+            Some(hand_out) => Ok(hand_out.go_on(&mut self.worker)?),
+            None => Ok(()),
         }
     }
 
     /// Behind the last step, unless the job is to stop where it is.
-    fn save_last(&mut self, ended: bool) -> Result<(), Exit> {
-        if self.shared.request() == Request::Stop { Ok(()) } else { self.save(LAST, ended) }
+    fn cut_last(&mut self, ended: bool) -> Result<(), Exit> {
+        if let Some(check) = &mut self.check {
+            check.finish(&mut self.worker)?;
+        }
+        if self.shared.request() == Request::Stop {
+            return Ok(());
+        }
+        self.cut_checkpoint(LAST, ended)?;
+        match &mut self.hand_out {
+            Some(hand_out) => Ok(hand_out.finish(&mut self.worker)?),
+            None => Ok(()),
+        }
     }
 
-    /// Hands in what this worker knows. All rows of the steps before are in the output ports, and none of the next step: it
-    /// begins when worker 0 is back.
-    fn save(&mut self, number: u64, ended: bool) -> Result<(), Exit> {
-        let Some(port) = &self.shared.checkpoints else { return Ok(()) };
+    /// Begins to hand in what this worker knows. All rows of the steps before are in the output ports, and none of the next step:
+    /// it begins when worker 0 is back.
+    fn cut_checkpoint(&mut self, number: u64, ended: bool) -> Result<(), Exit> {
+        let Some(hand_out) = &mut self.hand_out else { return Ok(()) };
+        hand_out.finish(&mut self.worker)?;
         let place = self.cutter.as_ref().map(|cutter| {
-            port.set_changed(false);
+            self.shared.checkpoints.iter().for_each(|port| port.set_changed(false));
             self.shared.outputs.iter().for_each(|port| port.push_cut(number));
             CutPlace { ended, ..cutter.place() }
         });
-        let nodes = self.worker.save(self.index == 0)?;
-        port.put(Saved { number, worker: self.index, place, nodes });
-        Ok(())
+        Ok(hand_out.begin(&mut self.worker, number, place)?)
     }
 
     /// On worker 0: puts the next step where all workers find it.
@@ -420,7 +466,10 @@ impl WorkerLoop {
         };
         let wanted = || shared.checkpoints.as_ref().map_or(0, |port| port.wanted());
         let timer = shared.counters.next_timer_ms();
-        let cut = cutter.next(timer, waiting, || shared.request(), wanted);
+        let port = shared.checkpoints.as_ref();
+        let busy =
+            || shared.busy.load(Ordering::Acquire) > 0 && port.is_some_and(|port| port.has_room());
+        let cut = cutter.next(timer, waiting, || shared.request(), wanted, busy);
         let mut header = shared.header.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Cut { header: next, payloads, answers, .. }) = cut else {
             *header = None;

@@ -173,7 +173,9 @@ fn sessions(node: &Node, input: &Node) -> Result<Box<dyn Operator>> {
 }
 
 fn unnest(node: &Node) -> Result<Unnest> {
-    let NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer } = &node.kind else {
+    let NodeKind::Unnest { column, flatten, multiset, with_ordinality, outer, condition } =
+        &node.kind
+    else {
         return Err(Error::internal("not an unnest"));
     };
     Ok(Unnest {
@@ -182,6 +184,7 @@ fn unnest(node: &Node) -> Result<Unnest> {
         multiset: *multiset,
         with_ordinality: *with_ordinality,
         outer: *outer,
+        condition: condition.clone(),
     })
 }
 

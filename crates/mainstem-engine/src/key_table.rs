@@ -116,6 +116,11 @@ impl KeyTable {
         self.ids.bound()
     }
 
+    /// Those below the bound that no key has.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.ids.free
+    }
+
     /// The ids of all keys in the table, ascending.
     pub(crate) fn used(&self) -> Vec<u32> {
         self.ids.used()

@@ -3,7 +3,7 @@
 //! blocks, sleeps, spawns, locks or reads a clock.
 
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use crate::expr::EvalContext;
 
@@ -70,6 +70,19 @@ pub trait Operator: Send {
     /// operator that cannot hand its state out; a pipeline with one takes no checkpoints.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         Ok(None)
+    }
+
+    /// Begins to hand out what has changed since the cut before, or everything if `whole`, as it is between the steps before and
+    /// after this call. What [`Operator::save`] gives now is, table by table, what all changes since a whole cut add up to.
+    /// Not all has to come at once: see [`Operator::hand_out`]. By default everything comes, anew.
+    fn cut(&mut self, _whole: bool) -> Result<Option<Vec<TableChange>>> {
+        Ok(self.save()?.map(|tables| tables.into_iter().map(TableChange::from).collect()))
+    }
+
+    /// About `rows` more rows of what the last cut has left, as they were then, whatever steps were run since; none: that
+    /// was all. A cut is handed out to its end before there is another.
+    fn hand_out(&mut self, _rows: usize) -> Result<Vec<TableChange>> {
+        Ok(Vec::new())
     }
 
     /// Takes rows of a table of [`Operator::save`], those that this worker owns, in their order: before the first step, table

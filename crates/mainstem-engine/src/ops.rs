@@ -26,6 +26,7 @@ pub(crate) mod temporal_join;
 pub(crate) mod temporal_sort;
 mod time_queue;
 pub(crate) mod to_changelog;
+mod tracker;
 pub(crate) mod unnest;
 pub(crate) mod upsert_normalize;
 pub(crate) mod watermark;

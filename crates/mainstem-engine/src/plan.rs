@@ -104,7 +104,7 @@ pub enum NodeKind {
     UnionAll,
     /// One row per element of the list, map or multiset in `column`: all input columns, then the element's columns (the fields
     /// of a struct, or the element; key and value of a map), then the 1-based position if `with_ordinality`.
-    /// `outer`: a row without elements yields one with NULLs.
+    /// `outer`: a row without elements yields one with NULLs. Elements for which the condition does not hold are none.
     Unnest {
         /// The list or map column.
         column: usize,
@@ -116,6 +116,8 @@ pub enum NodeKind {
         with_ordinality: bool,
         /// LEFT JOIN UNNEST.
         outer: bool,
+        /// Over the columns that come out.
+        condition: Option<ExprRef>,
     },
     /// The window table function: every row once per window it is in, with `window_start`, `window_end`
     /// (Timestamp ms without zone) and `window_time` (window_end - 1 ms; in the type of the time column, ms) added.

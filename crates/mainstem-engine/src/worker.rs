@@ -21,6 +21,8 @@ pub(crate) struct StepHeader {
     pub(crate) sources: Vec<SplitEvents>,
     /// A checkpoint is cut behind the step.
     pub(crate) checkpoint: Option<u64>,
+    /// There is no step: time for the checkpoint that is handed out.
+    pub(crate) is_pause: bool,
 }
 
 /// Rows of one source on one worker: each batch is of one split.

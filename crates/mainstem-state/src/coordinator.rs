@@ -6,8 +6,9 @@
 
 use mainstem_core::Error;
 
+use crate::chain::unite;
 use crate::manifest::{
-    CheckpointId, FORMAT, Manifest, Opaque, OperatorRecord, SinkRecord, SourceRecord, TableRecord,
+    CheckpointId, FORMAT, Manifest, Opaque, OperatorRecord, SinkRecord, SourceRecord,
 };
 
 /// What a coordinator is told at its start.
@@ -329,13 +330,7 @@ fn united(workers: impl Iterator<Item = Vec<OperatorRecord>>) -> Vec<OperatorRec
             continue;
         }
         for (operator, more) in all.iter_mut().zip(records) {
-            for table in more.tables {
-                let TableRecord { name, blocks } = table;
-                match operator.tables.iter_mut().find(|known| known.name == name) {
-                    Some(known) => known.blocks.extend(blocks),
-                    None => operator.tables.push(TableRecord { name, blocks }),
-                }
-            }
+            more.tables.into_iter().for_each(|table| unite(&mut operator.tables, table));
         }
     }
     all

@@ -10,11 +10,13 @@
 //! | `manifest` | what a checkpoint consists of, as a file that a human can read |
 //! | `store` | where files are: a folder of a disk |
 //! | `catalog` | the checkpoints of a store: newest good one, listing, collecting |
+//! | `chain` | what cuts have told of tables: whole once, then what changed |
 //! | `fingerprint` | which operator of a new plan is which of the old |
 //! | `coordinator` | when to begin one, when it is complete, when sinks commit |
 #![deny(missing_docs)]
 
 pub mod catalog;
+pub mod chain;
 pub mod coordinator;
 pub mod fingerprint;
 pub mod manifest;

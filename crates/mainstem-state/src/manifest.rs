@@ -14,7 +14,7 @@ use crate::run::BlockRef;
 pub type CheckpointId = u64;
 
 /// The format that this version writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A complete checkpoint: all that a pipeline knows at one cut between two steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,13 +87,49 @@ pub struct OperatorRecord {
     pub tables: Vec<TableRecord>,
 }
 
-/// The rows of one table of state, of all workers.
+/// The rows of one table of state; `B` is a block of rows: where it is, or the rows themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableRecord {
+pub struct TableRecord<B = BlockRef> {
     /// Its name in the operator.
     pub name: String,
-    /// Where the rows are, in the order in which they are to be loaded.
-    pub blocks: Vec<BlockRef>,
+    /// The rows of a whole cut, in the order in which they are to be loaded.
+    pub blocks: Vec<B>,
+    /// What changed since that cut, oldest first. Since format 2.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ChangeRecord<B>>,
+}
+
+/// What changed in a table between two checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord<B = BlockRef> {
+    /// The rows replace earlier ones with the same values in these columns; `None`: they come behind the earlier ones.
+    pub key: Option<Vec<usize>>,
+    /// New rows.
+    pub rows: Vec<B>,
+    /// Keys whose earlier rows are gone, or were replaced.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<B>,
+}
+
+impl<B> TableRecord<B> {
+    /// Every block that it names.
+    pub fn all_blocks(&self) -> impl Iterator<Item = &B> {
+        let changes = self.changes.iter();
+        self.blocks
+            .iter()
+            .chain(changes.flat_map(|change| change.rows.iter().chain(&change.removed)))
+    }
+
+    /// The same with other blocks.
+    pub fn try_map<C>(self, mut block: impl FnMut(B) -> Result<C>) -> Result<TableRecord<C>> {
+        let mut all = |blocks: Vec<B>| blocks.into_iter().map(&mut block).collect::<Result<_>>();
+        let blocks = all(self.blocks)?;
+        let changes = self.changes.into_iter().map(|change| {
+            let ChangeRecord { key, rows, removed } = change;
+            Ok(ChangeRecord { key, rows: all(rows)?, removed: all(removed)? })
+        });
+        Ok(TableRecord { name: self.name, blocks, changes: changes.collect::<Result<_>>()? })
+    }
 }
 
 /// Bytes that only their owner understands.
@@ -152,10 +188,10 @@ impl Manifest {
 
     /// Every block that it names.
     pub fn blocks(&self) -> impl Iterator<Item = &BlockRef> {
-        self.operators.iter().flat_map(|o| &o.tables).flat_map(|table| &table.blocks)
+        self.operators.iter().flat_map(|o| &o.tables).flat_map(TableRecord::all_blocks)
     }
 
-    /// Rows of state.
+    /// Rows of state, those that later ones replace among them.
     pub fn rows(&self) -> u64 {
         self.blocks().map(|block| block.rows).sum()
     }
@@ -173,8 +209,11 @@ pub(crate) mod tests {
     pub(crate) fn manifest(id: CheckpointId, files: &[&str]) -> Manifest {
         let block =
             |file: &&str| BlockRef { file: (*file).to_owned(), offset: 8, bytes: 100, rows: 3 };
-        let table =
-            TableRecord { name: "groups".into(), blocks: files.iter().map(block).collect() };
+        let table = TableRecord {
+            name: "groups".into(),
+            blocks: files.iter().map(block).collect(),
+            changes: Vec::new(),
+        };
         let split =
             SplitRecord { id: "a.json".into(), position: Some(Opaque(vec![0, 255])), ended: false };
         Manifest {
@@ -218,7 +257,27 @@ pub(crate) mod tests {
     #[test]
     fn format_1_is_read() {
         let fixture = include_bytes!("../testdata/format-1.json");
-        assert_eq!(Manifest::decode(fixture).unwrap(), manifest(7, &["7-0-0.run"]));
+        let wanted = Manifest { format: 1, ..manifest(7, &["7-0-0.run"]) };
+        assert_eq!(Manifest::decode(fixture).unwrap(), wanted);
+    }
+
+    /// Format 2, in which tables have changes.
+    #[test]
+    fn format_2_is_read() {
+        let block = |file: &str| BlockRef { file: file.into(), offset: 8, bytes: 50, rows: 2 };
+        let mut wanted = manifest(8, &["7-0-0.run"]);
+        wanted.operators[0].tables[0].changes = vec![
+            ChangeRecord {
+                key: Some(vec![0]),
+                rows: vec![block("8-0-0.run")],
+                removed: vec![block("8-0-1.run")],
+            },
+            ChangeRecord { key: None, rows: vec![block("8-0-2.run")], removed: Vec::new() },
+        ];
+        let fixture = include_bytes!("../testdata/format-2.json");
+        assert_eq!(Manifest::decode(fixture).unwrap(), wanted);
+        assert_eq!(wanted.encode(), fixture);
+        assert_eq!((wanted.rows(), wanted.bytes()), (9, 250));
     }
 
     #[test]
@@ -243,6 +302,6 @@ pub(crate) mod tests {
         let newer = Manifest { format: FORMAT + 1, ..manifest(7, &[]) };
         let error = Manifest::decode(&newer.encode()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
-        assert_eq!(error.to_string(), "the checkpoint has format 2, this version reads 1");
+        assert_eq!(error.to_string(), "the checkpoint has format 3, this version reads 2");
     }
 }

@@ -45,6 +45,11 @@ impl FolderStore {
         Ok(store)
     }
 
+    /// A folder of which files are only read: nothing is made, cleared or locked, and another process may be writing there.
+    pub fn look_at(disk: Arc<dyn Disk>, folder: impl Into<String>) -> Self {
+        Self { disk, folder: folder.into() }
+    }
+
     fn path(&self, name: &str) -> String {
         if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
     }

@@ -33,6 +33,40 @@ pub struct TableRows {
     pub batches: Vec<Batch>,
 }
 
+/// How rows of a table that are handed out at a cut stand to those of the cuts before.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Earlier rows do not count any more. More rows of the same cut may follow as other changes.
+    Anew(Vec<Batch>),
+    /// They come behind the earlier ones.
+    Added(Vec<Batch>),
+    /// They replace the earlier ones with equal values in the columns `key`; those with the keys of `removed`, whose columns
+    /// are the key's, are gone. Within one cut the rows of a key come together.
+    Replaced {
+        /// Columns of the table.
+        key: Vec<usize>,
+        /// All rows of their keys.
+        rows: Vec<Batch>,
+        /// Keys without rows, or with such as are in `rows`.
+        removed: Vec<Batch>,
+    },
+}
+
+/// A part of what changed in a table between two cuts, on one worker.
+#[derive(Debug, Clone)]
+pub struct TableChange {
+    /// The table's shape.
+    pub shape: TableShape,
+    /// The rows.
+    pub change: Change,
+}
+
+impl From<TableRows> for TableChange {
+    fn from(TableRows { shape, batches }: TableRows) -> Self {
+        Self { shape, change: Change::Anew(batches) }
+    }
+}
+
 impl TableShape {
     /// A table whose rows belong to the worker that owns the values of `columns`.
     pub fn keyed(name: impl Into<Cow<'static, str>>, columns: Vec<usize>) -> Self {
@@ -42,6 +76,12 @@ impl TableShape {
     /// A table that is the same on every worker.
     pub fn common(name: impl Into<Cow<'static, str>>) -> Self {
         Self { name: name.into(), owner: Owner::Every }
+    }
+
+    /// A change of a table of this shape.
+    #[must_use]
+    pub fn changed(self, change: Change) -> TableChange {
+        TableChange { shape: self, change }
     }
 
     /// A table of this shape with these rows.

@@ -1,13 +1,17 @@
 //! The door through which checkpoints leave the step loop, and what a job goes on from.
-//! Invariant: each worker hands in what it knows at a cut once, cuts in order; worker 0 says where the cut is. Nobody waits but
-//! the async side. No runtime is named here.
+//! Invariant: each worker hands in what a cut tells of its state piece by piece, to its end, cuts in order; worker 0 says where
+//! the cut is. Nobody waits but the async side: when too much is on its way, the workers run steps instead. No runtime is named
+//! here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use super::{NodeState, SavedNode};
+use mainstem_core::Batch;
+use mainstem_state::table::Change;
+
+use super::{Piece, SavedNode};
 use crate::signal::Signal;
 
 /// The number of the cut behind the last step of a job that ends in peace: nobody has to ask for it.
@@ -43,27 +47,44 @@ impl Default for CutPlace {
     }
 }
 
-/// What one worker knew at a cut.
+/// A part of what a cut tells of one worker's state.
 #[derive(Debug)]
 pub struct Saved {
     /// As it was asked for, or [`LAST`].
     pub number: u64,
     /// Who.
     pub worker: usize,
-    /// From worker 0.
+    /// From worker 0, in its first part.
     pub place: Option<CutPlace>,
-    /// Node by node.
-    pub nodes: Vec<NodeState>,
+    /// Rows.
+    pub pieces: Vec<Piece>,
+    /// Nothing more comes from this worker.
+    pub complete: bool,
+}
+
+impl Saved {
+    /// Memory that the rows keep, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        let changes = self.pieces.iter().map(|piece| &piece.change.change);
+        let batches = changes.flat_map(|change| match change {
+            Change::Anew(rows) | Change::Added(rows) => rows.iter().chain(&[]),
+            Change::Replaced { rows, removed, .. } => rows.iter().chain(removed),
+        });
+        batches.map(Batch::size_bytes).sum()
+    }
 }
 
 /// What a job goes on from.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// As [`super::united`] gives them.
+    /// In the order of the plan.
     pub nodes: Vec<SavedNode>,
     /// Where it was cut. The tasks that read a source number its splits as before, and announce only those that have not ended.
     pub place: CutPlace,
 }
+
+/// So many bytes may be on their way before workers run steps instead.
+const UNDER_WAY_MAX: usize = 64 << 20;
 
 #[derive(Debug, Default)]
 struct State {
@@ -77,6 +98,11 @@ struct State {
 #[derive(Debug, Default)]
 pub struct CheckpointPort {
     wanted: AtomicU64,
+    /// The wanted cut is to tell everything.
+    whole: AtomicBool,
+    /// The last cut of which all is stored.
+    stored: AtomicU64,
+    under_way_bytes: AtomicUsize,
     /// A step was run since the last cut.
     changed: AtomicBool,
     state: Mutex<State>,
@@ -92,15 +118,48 @@ impl CheckpointPort {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for a cut, soon. Numbers ascend from 1.
-    pub fn ask(&self, number: u64) {
+    /// Asks for a cut, soon; of everything if `whole`, else of what changed since the cut before. Numbers ascend from 1. Only when
+    /// the cut before was received to its end.
+    pub fn ask(&self, number: u64, whole: bool) {
+        self.whole.store(whole, Ordering::Release);
         self.wanted.fetch_max(number, Ordering::AcqRel);
+        self.notify();
+    }
+
+    fn notify(&self) {
         if let Some(signal) = &self.lock().signal {
             signal.notify();
         }
     }
 
-    /// What the next worker knew; `None` when the job has ended and all was received. Cancel safe.
+    /// What has so many bytes was stored, or is not wanted any more.
+    pub fn is_done_with(&self, bytes: usize) {
+        let before = self.under_way_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        if before >= UNDER_WAY_MAX && before - bytes < UNDER_WAY_MAX {
+            self.notify();
+        }
+    }
+
+    /// All that the cut `number` told is stored: the next one may tell what changed since.
+    pub fn set_stored(&self, number: u64) {
+        self.stored.store(number, Ordering::Release);
+    }
+
+    /// Whether the wanted cut is to be whole; for the last one: unless all is stored that the cut `before` told (0: there was
+    /// none).
+    pub(crate) fn whole(&self, number: u64, before: u64) -> bool {
+        match number {
+            LAST => before == 0 || self.stored.load(Ordering::Acquire) != before,
+            _ => self.whole.load(Ordering::Acquire),
+        }
+    }
+
+    /// Whether more can be put on its way.
+    pub(crate) fn has_room(&self) -> bool {
+        self.under_way_bytes.load(Ordering::Acquire) < UNDER_WAY_MAX
+    }
+
+    /// The next part, for which [`CheckpointPort::is_done_with`] is owed; `None` when the job has ended and all was received. Cancel safe.
     pub async fn recv(&self) -> Option<Saved> {
         std::future::poll_fn(|cx| {
             let mut state = self.lock();
@@ -134,6 +193,7 @@ impl CheckpointPort {
     }
 
     pub(crate) fn put(&self, saved: Saved) {
+        self.under_way_bytes.fetch_add(saved.size_bytes(), Ordering::AcqRel);
         self.change(|state| state.queue.push_back(saved));
     }
 

@@ -3,27 +3,23 @@
 //! keys too. Results before the step are asked of the accumulators
 //! before they are changed, so nothing is stored twice.
 
-use std::sync::Arc;
+mod saved;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array};
+use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows};
 
 use super::calls::Calls;
 use super::idle::Idle;
+use super::tracker::Tracker;
 use crate::aggregate::AggregateCall;
 use crate::key_table::KeyTable;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
 
 const OUTPUT_ROWS: usize = 16_384;
-/// The table of its groups.
-const GROUPS: &str = "groups";
-
 /// What the plan says of an aggregate.
 #[derive(Debug, Clone)]
 pub(crate) struct AggregatePlan {
@@ -66,6 +62,10 @@ pub(crate) struct Aggregate {
     touched: Vec<bool>,
     /// With a time to live: which groups have outlived it.
     idle: Option<Idle>,
+    /// For checkpoints.
+    tracker: Tracker,
+    /// What the last cut handed out before it changed.
+    early: Vec<TableChange>,
 }
 
 impl Aggregate {
@@ -91,6 +91,8 @@ impl Aggregate {
             step_groups: Vec::new(),
             touched: Vec::new(),
             idle: plan.state_ttl_ms.filter(|_| role == Role::Changes).map(Idle::new),
+            tracker: Tracker::default(),
+            early: Vec::new(),
         })
     }
 
@@ -158,17 +160,28 @@ impl Aggregate {
     }
 
     /// Forgets the groups that nobody has written for their time to live. What was emitted of them stays.
-    fn expire(&mut self, now_ms: i64) {
-        let Some(idle) = &mut self.idle else { return };
+    fn expire(&mut self, now_ms: i64) -> Result<()> {
+        let Some(idle) = &mut self.idle else { return Ok(()) };
         let expired = idle.expired(now_ms);
+        self.touch(&expired)?;
         for &group in &expired {
             self.emitted[group as usize] = false;
             if let Some(counts) = &mut self.group_rows {
                 counts[group as usize] = 0;
             }
         }
-        self.calls.clear(&expired);
-        self.keys.release(&expired);
+        self.release(&expired)
+    }
+
+    /// Forgets groups.
+    fn release(&mut self, groups: &[u32]) -> Result<()> {
+        if self.tracker.tracks() {
+            let keys = Batch::new(self.keys.emit(groups)?, groups.len());
+            self.tracker.forget(groups, keys);
+        }
+        self.calls.clear(groups);
+        self.keys.release(groups);
+        Ok(())
     }
 
     fn lives(&self, group: u32) -> bool {
@@ -178,7 +191,7 @@ impl Aggregate {
     /// Takes in a step and says what changed.
     fn changes(&mut self, arrivals: Arrivals, now_ms: i64) -> Result<Vec<Batch>> {
         let width = self.key_columns.len();
-        self.expire(now_ms);
+        self.expire(now_ms)?;
         let mut rows = Vec::new();
         for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
             let keys = batch.project(&self.key_columns);
@@ -192,6 +205,7 @@ impl Aggregate {
         }
         let groups = std::mem::take(&mut self.step_groups);
         groups.iter().for_each(|&group| self.touched[group as usize] = false);
+        self.touch(&groups)?;
         if let Some(idle) = &mut self.idle {
             groups.iter().for_each(|&group| idle.write(group, now_ms));
         }
@@ -241,8 +255,7 @@ impl Aggregate {
         }
         // A group with a negative count was taken back before it came; it is kept until it is even.
         dead.retain(|&g| self.group_rows.as_ref().is_some_and(|counts| counts[g as usize] == 0));
-        self.calls.clear(&dead);
-        self.keys.release(&dead);
+        self.release(&dead)?;
         if let Some(idle) = &mut self.idle {
             dead.iter().for_each(|&group| idle.forget(group));
         }
@@ -261,10 +274,12 @@ impl Aggregate {
         for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
             let keys = batch.project(&self.key_columns);
             let groups = self.groups_of(keys.columns(), batch.rows())?;
+            self.touch(&groups)?;
             self.update(&batch, &groups)?;
         }
         for batch in arrivals.partials {
             let groups = self.groups_of(&batch.columns()[..width], batch.rows())?;
+            self.touch(&groups)?;
             let bound = self.keys.bound();
             self.calls.merge(&batch.columns()[width..], &groups, bound)?;
         }
@@ -279,9 +294,9 @@ impl Aggregate {
             let results = self.calls.finish(groups)?;
             output.push(self.rows(groups, results)?);
         }
-        let every: Vec<u32> = (0..self.keys.bound() as u32).collect();
-        self.calls.clear(&every);
-        self.keys.clear();
+        let every = self.keys.used();
+        self.touch(&every)?;
+        self.release(&every)?;
         Ok(output)
     }
 
@@ -339,51 +354,20 @@ impl Operator for Aggregate {
         }
     }
 
-    /// `groups`: keys, the weight of all rows, whether it was emitted, when it was last written; and a table for each call.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let groups = self.keys.used();
-        let keys = self.keys.emit(&groups)?;
-        let owner = self.key_columns.len();
-        let counts =
-            groups.iter().map(|&g| self.group_rows.as_ref().map_or(0, |rows| rows[g as usize]));
-        let emitted = groups.iter().map(|&g| Some(self.emitted.get(g as usize) == Some(&true)));
-        let written =
-            groups.iter().map(|&g| self.idle.as_ref().and_then(|idle| idle.written_ms(g)));
-        let mut columns = keys.clone();
-        columns.push(Arc::new(Int64Array::from_iter_values(counts)));
-        columns.push(Arc::new(BooleanArray::from_iter(emitted)));
-        columns.push(Arc::new(Int64Array::from_iter(written)));
-        let rows = Batch::new(columns, groups.len());
-        let shape = TableShape::keyed(GROUPS, (0..owner).collect());
-        let mut tables = vec![shape.with_rows(vec![rows])];
-        tables.extend(self.calls.save(&groups, &Batch::new(keys, groups.len()), owner)?);
-        Ok(Some(tables))
+        self.saved().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        Ok(Some(self.cut_groups(whole)))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_groups(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        let (keys, columns) = rows.columns().split_at(self.key_columns.len());
-        let mut groups = Vec::new();
-        self.keys.intern(keys, rows.rows(), &mut groups)?;
-        let bound = self.keys.bound();
-        if Calls::has_table(table) {
-            return self.calls.load(table, columns, &groups, bound);
-        }
-        self.emitted.resize(bound, false);
-        self.touched.resize(bound, false);
-        let counts = columns[0].as_primitive::<Int64Type>().values();
-        let emitted = columns[1].as_boolean().values();
-        let written = columns[2].as_primitive::<Int64Type>();
-        if let Some(rows) = &mut self.group_rows {
-            rows.resize(bound, 0);
-            groups.iter().zip(counts).for_each(|(&group, &count)| rows[group as usize] = count);
-        }
-        for ((&group, emitted), written) in groups.iter().zip(emitted).zip(written) {
-            self.emitted[group as usize] = emitted;
-            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
-                idle.write(group, written_ms);
-            }
-        }
-        Ok(())
+        self.load_groups(table, rows)
     }
 
     fn state_rows(&self) -> usize {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
 use crate::aggregate::{Accumulator, AggregateCall, Distinct};
 
@@ -151,16 +151,44 @@ impl Calls {
         names: &Batch,
         owner: usize,
     ) -> Result<Vec<TableRows>> {
-        let mut tables = Vec::with_capacity(self.parts.len());
-        for (number, part) in self.parts.iter().enumerate() {
+        let rows = self.rows_of(groups, names)?.into_iter().enumerate();
+        let table = |(number, (_, rows))| Self::shape(number, owner).with_rows(vec![rows]);
+        Ok(rows.map(table).collect())
+    }
+
+    /// The same rows as a change of each table: they replace those of the same `names`, all of whose columns are the owner's.
+    pub(super) fn save_changes(&self, groups: &[u32], names: &Batch) -> Result<Vec<TableChange>> {
+        let owner = names.columns().len();
+        let key: Vec<usize> = (0..owner).collect();
+        let rows = self.rows_of(groups, names)?.into_iter().enumerate();
+        let change = |(number, (each, rows)): (usize, (bool, Batch))| {
+            let removed = if each { Vec::new() } else { vec![names.clone()] };
+            let change = Change::Replaced { key: key.clone(), rows: vec![rows], removed };
+            Self::shape(number, owner).changed(change)
+        };
+        Ok(rows.map(change).collect())
+    }
+
+    /// The shapes of those tables.
+    pub(super) fn shapes(&self, owner: usize) -> impl Iterator<Item = TableShape> {
+        (0..self.parts.len()).map(move |number| Self::shape(number, owner))
+    }
+
+    fn shape(number: usize, owner: usize) -> TableShape {
+        TableShape::keyed(format!("{CALL}{number}"), (0..owner).collect())
+    }
+
+    /// By part: whether each group has one row, and the rows.
+    fn rows_of(&self, groups: &[u32], names: &Batch) -> Result<Vec<(bool, Batch)>> {
+        let rows = self.parts.iter().map(|part| {
             let saved = part.accumulator().save(groups)?;
             let rows = saved.places.len();
+            let each = saved.places.iter().copied().eq(0..groups.len() as u32);
             let mut columns = names.take(&saved.places.into())?.into_columns();
             columns.extend(saved.columns);
-            let shape = TableShape::keyed(format!("{CALL}{number}"), (0..owner).collect());
-            tables.push(shape.with_rows(vec![Batch::new(columns, rows)]));
-        }
-        Ok(tables)
+            Ok((each, Batch::new(columns, rows)))
+        });
+        rows.collect()
     }
 
     /// True for a table of [`Calls::save`].

@@ -13,7 +13,7 @@ use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{filter::filter, take::take};
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, split_nulls};
@@ -273,8 +273,8 @@ fn one_by_one(batch: Batch) -> Result<Batch> {
 impl Operator for Join {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
-        self.left.forget_idle(cx.now_ms);
-        self.right.forget_idle(cx.now_ms);
+        self.left.forget_idle(cx.now_ms)?;
+        self.right.forget_idle(cx.now_ms)?;
         let ended = [inputs[0].ended, inputs[1].ended];
         let forgets = |at: usize| self.kind == JoinKind::Inner && ended[1 - at];
         let keep = [!forgets(0), !forgets(1)];
@@ -299,7 +299,7 @@ impl Operator for Join {
             }
         }
         for side in [&mut self.left, &mut self.right] {
-            side.forget_dead();
+            side.forget_dead()?;
             side.forget_expired(cx.watermark)?;
         }
         match self.singly {
@@ -310,6 +310,19 @@ impl Operator for Join {
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         Ok(Some(vec![self.left.save(LEFT)?, self.right.save(RIGHT)?]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let mut changes = self.left.cut(LEFT, whole);
+        changes.extend(self.right.cut(RIGHT, whole));
+        Ok(Some(changes))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        match self.left.hand_out(LEFT, rows)? {
+            Some(change) => Ok(vec![change]),
+            None => Ok(self.right.hand_out(RIGHT, rows)?.into_iter().collect()),
+        }
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {

@@ -5,6 +5,7 @@
 //! forgotten, together, as in Flink.
 
 mod saved;
+mod told;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType as ArrowType;
@@ -16,6 +17,7 @@ use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
 use crate::operator::Watermark;
 use crate::plan::Expiry;
+use told::Told;
 
 /// With fewer entries nobody looks which have expired.
 const CROWDED_MIN: usize = 16_384;
@@ -81,6 +83,8 @@ pub(super) struct Side {
     idle: Option<Idle>,
     /// With a time to live: the step's time.
     now_ms: i64,
+    /// For checkpoints.
+    told: Told,
 }
 
 impl Side {
@@ -114,6 +118,7 @@ impl Side {
             crowded: CROWDED_MIN,
             idle: None,
             now_ms: 0,
+            told: Told::new(changelog, counts),
         })
     }
 
@@ -129,13 +134,16 @@ impl Side {
     }
 
     /// Begins a step: forgets what has outlived its time to live.
-    pub(super) fn forget_idle(&mut self, now_ms: i64) {
-        let Some(idle) = &mut self.idle else { return };
+    pub(super) fn forget_idle(&mut self, now_ms: i64) -> Result<()> {
+        let Some(idle) = &mut self.idle else { return Ok(()) };
         self.now_ms = now_ms;
         let expired = idle.expired(now_ms);
-        expired.iter().for_each(|&entry| self.weights[entry as usize] = 0);
+        for &entry in &expired {
+            self.note(entry);
+            self.weights[entry as usize] = 0;
+        }
         self.dead.extend(expired);
-        self.forget_dead();
+        self.forget_dead()
     }
 
     fn written(&mut self, entry: u32) {
@@ -150,7 +158,8 @@ impl Side {
             let changelog = matches!(self.store, Store::Interned(_));
             let empty = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
             let ttl_ms = self.idle.as_ref().map(Idle::ttl_ms);
-            *self = empty.with_expiry(self.expiry).with_time_to_live(ttl_ms);
+            let told = self.told_anew()?;
+            *self = Self { told, ..empty.with_expiry(self.expiry).with_time_to_live(ttl_ms) };
         }
         Ok(())
     }
@@ -257,6 +266,7 @@ impl Side {
                 if self.counts {
                     self.matches.resize(self.next.len(), Matches::default());
                     for entry in first..self.next.len() as u32 {
+                        self.note(entry);
                         self.touch(entry, 0);
                     }
                 }
@@ -286,6 +296,7 @@ impl Side {
     /// Changes the weight of an entry; true if it is new.
     fn change(&mut self, entry: u32, key: u32, weight: i64) -> bool {
         let at = entry as usize;
+        self.note(entry);
         self.touch(entry, self.weights[at]);
         self.weights[at] += weight;
         self.written(entry);
@@ -316,6 +327,7 @@ impl Side {
 
     pub(super) fn add_matches(&mut self, entry: u32, weight: i64) {
         if self.counts {
+            self.note(entry);
             self.touch(entry, self.weight(entry));
             self.matches[entry as usize].weight += weight;
             self.written(entry);
@@ -333,9 +345,11 @@ impl Side {
 
     /// Frees the entries whose weight is 0 at the end of the step. With a time to live, a row that is taken back and not
     /// there was forgotten: it is owed to nobody.
-    pub(super) fn forget_dead(&mut self) {
-        let Store::Interned(rows) = &mut self.store else { return };
-        let (mut entries, mut keys) = (Vec::new(), Vec::new());
+    pub(super) fn forget_dead(&mut self) -> Result<()> {
+        if !matches!(self.store, Store::Interned(_)) {
+            return Ok(());
+        }
+        let (mut entries, mut of_keys, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for entry in std::mem::take(&mut self.dead) {
             let at = entry as usize;
             let link = self.links[at];
@@ -345,9 +359,8 @@ impl Side {
             if self.weights[at] != 0 || !link.linked {
                 continue;
             }
-            if let Some(idle) = &mut self.idle {
-                idle.forget(entry);
-            }
+            entries.push(entry);
+            of_keys.push(link.key);
             let next = self.next[at];
             match link.previous {
                 NONE => self.heads[link.key as usize] = next,
@@ -363,10 +376,16 @@ impl Side {
             if let Some(matches) = self.matches.get_mut(at) {
                 *matches = Matches::default();
             }
-            entries.push(entry);
         }
-        rows.release(&entries);
+        self.note_gone(&entries, &of_keys)?;
+        if let Some(idle) = &mut self.idle {
+            entries.iter().for_each(|&entry| idle.forget(entry));
+        }
+        if let Store::Interned(rows) = &mut self.store {
+            rows.release(&entries);
+        }
         self.keys.release(&keys);
+        Ok(())
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -381,6 +400,7 @@ impl Side {
             + self.links.capacity() * size_of::<Link>()
             + self.matches.capacity() * size_of::<Matches>()
             + self.idle.as_ref().map_or(0, Idle::size_bytes)
+            + self.told.size_bytes()
     }
 }
 

@@ -133,7 +133,7 @@ impl Operator for LookupJoin {
                 }
             }
         }
-        self.table.forget_dead();
+        self.table.forget_dead()?;
         self.ready |= ended[1];
         let mut output = Vec::new();
         if self.ready {

@@ -24,6 +24,13 @@ struct Chunk {
     columns: Vec<ArrayRef>,
 }
 
+impl Chunk {
+    /// One more than the number of its last row.
+    fn end(&self) -> u32 {
+        self.first + self.rows as u32
+    }
+}
+
 /// Chunks of rows.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -151,6 +158,19 @@ impl Rows {
             done += count;
         }
         Ok(batches)
+    }
+
+    /// Rows with neighbouring numbers, the dead ones too; nothing is copied.
+    pub(super) fn range(&self, rows: std::ops::Range<u32>) -> impl Iterator<Item = Batch> + '_ {
+        let std::ops::Range { start, end } = rows;
+        let from = self.chunks.partition_point(|chunk| chunk.end() <= start);
+        let within = self.chunks[from..].iter();
+        let within = within.take_while(move |chunk| start < end && chunk.first < end);
+        within.map(move |chunk| {
+            let (start, end) = (start.max(chunk.first), end.min(chunk.end()));
+            let whole = Batch::new(chunk.columns.clone(), chunk.rows);
+            whole.slice((start - chunk.first) as usize, (end - start) as usize)
+        })
     }
 
     /// All rows, as they are kept; the dead ones too.

@@ -1,17 +1,19 @@
 //! One row per element of a list, map or multiset.
-//! Invariant: stateless; one batch out for each batch in. A NULL or empty list has no elements.
+//! Invariant: stateless; one batch out for each batch in. A NULL or empty list has no elements, and one for which the
+//! condition does not hold is none.
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, Int32Array, StructArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int32Array, StructArray, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Error, Result};
 
 use mainstem_state::table::TableRows;
 
+use crate::expr::{EvalContext, ExprRef};
 use crate::operator::{Inputs, Operator, StepContext};
 
 /// CROSS JOIN UNNEST and LEFT JOIN UNNEST.
@@ -22,6 +24,8 @@ pub(crate) struct Unnest {
     pub(crate) multiset: bool,
     pub(crate) with_ordinality: bool,
     pub(crate) outer: bool,
+    /// Over the columns that come out.
+    pub(crate) condition: Option<ExprRef>,
 }
 
 /// Where the elements of the rows are, and the element columns.
@@ -63,41 +67,88 @@ impl Unnest {
         })
     }
 
-    fn apply(&self, batch: &Batch) -> Result<Batch> {
+    fn apply(&self, batch: &Batch, eval: &EvalContext) -> Result<Batch> {
         let column = batch.column(self.column);
         let elements = self.elements(column)?;
-        let mut rows = Vec::new();
-        let mut places: Vec<Option<u32>> = Vec::new();
-        let mut ordinals: Vec<Option<i32>> = Vec::new();
+        let mut found = Found::default();
         for (row, bounds) in elements.offsets.windows(2).enumerate() {
             let range = if column.is_null(row) { 0..0 } else { bounds[0]..bounds[1] };
-            let first = rows.len();
             let times = |place: i32| match elements.times {
                 Some(times) => times.value(place as usize).max(0) as usize,
                 None => 1,
             };
             let places_of_row = range.flat_map(|place| std::iter::repeat_n(place, times(place)));
             for (ordinal, place) in places_of_row.enumerate() {
-                rows.push(row as u32);
-                places.push(Some(place as u32));
-                ordinals.push(Some(ordinal as i32 + 1));
-            }
-            if rows.len() == first && self.outer {
-                rows.push(row as u32);
-                places.push(None);
-                ordinals.push(None);
+                found.push((row as u32, Some(place as u32), Some(ordinal as i32 + 1)));
             }
         }
-        let places = UInt32Array::from(places);
-        let expanded = batch.take(&UInt32Array::from(rows))?;
+        if let Some(condition) = &self.condition {
+            let all = self.rows(batch, &elements, &found)?;
+            found = found.kept(&condition.eval_filter(&all, eval)?);
+        }
+        if self.outer {
+            found = found.with_others(batch.rows());
+        }
+        self.rows(batch, &elements, &found)
+    }
+
+    /// The rows of `batch` with their elements.
+    fn rows(&self, batch: &Batch, elements: &Elements<'_>, found: &Found) -> Result<Batch> {
+        let places = UInt32Array::from(found.places.clone());
+        let expanded = batch.take(&UInt32Array::from(found.rows.clone()))?;
         let mut columns = expanded.columns().to_vec();
         for element in &elements.columns {
             columns.push(take(element, &places, None)?);
         }
         if self.with_ordinality {
-            columns.push(Arc::new(Int32Array::from(ordinals)));
+            columns.push(Arc::new(Int32Array::from(found.ordinals.clone())));
         }
         Ok(Batch::with_weights(columns, expanded.rows(), expanded.weights().cloned()))
+    }
+}
+
+/// Which element each row that comes out has, or none; rows go up.
+#[derive(Debug, Default)]
+struct Found {
+    rows: Vec<u32>,
+    places: Vec<Option<u32>>,
+    ordinals: Vec<Option<i32>>,
+}
+
+impl Found {
+    fn push(&mut self, (row, place, ordinal): (u32, Option<u32>, Option<i32>)) {
+        self.rows.push(row);
+        self.places.push(place);
+        self.ordinals.push(ordinal);
+    }
+
+    fn at(&self, at: usize) -> (u32, Option<u32>, Option<i32>) {
+        (self.rows[at], self.places[at], self.ordinals[at])
+    }
+
+    /// Those for which the mask is true.
+    fn kept(&self, mask: &BooleanArray) -> Self {
+        let mut kept = Self::default();
+        let holds = |at: &usize| mask.is_valid(*at) && mask.value(*at);
+        (0..self.rows.len()).filter(holds).for_each(|at| kept.push(self.at(at)));
+        kept
+    }
+
+    /// With the rows that have no element, of so many.
+    fn with_others(&self, rows: usize) -> Self {
+        let mut all = Self::default();
+        let mut at = 0;
+        for row in 0..rows as u32 {
+            let first = at;
+            while self.rows.get(at) == Some(&row) {
+                all.push(self.at(at));
+                at += 1;
+            }
+            if at == first {
+                all.push((row, None, None));
+            }
+        }
+        all
     }
 }
 
@@ -110,9 +161,10 @@ fn flatten(fields: &StructArray) -> Result<Vec<ArrayRef>> {
 }
 
 impl Operator for Unnest {
-    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        let eval = cx.eval();
         let batches = inputs.into_iter().flat_map(|input| input.batches);
-        batches.map(|batch| self.apply(&batch)).collect()
+        batches.map(|batch| self.apply(&batch, &eval)).collect()
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {

@@ -232,9 +232,13 @@ impl Driver {
     pub(crate) fn new(plan: &Plan, workers: usize) -> Self {
         let restarts = (workers == RESTARTED).then_some(0);
         let workers = if workers == RESTARTED { 2 } else { workers };
+        let mut flow = Dataflow::new(plan, workers).unwrap();
+        if restarts.is_none() {
+            flow.check_cuts();
+        }
         Self {
             restarts,
-            flow: Dataflow::new(plan, workers).unwrap(),
+            flow,
             folded: vec![Folded::default(); plan.sinks],
             last: Vec::new(),
             sources: plan.sources,

@@ -1,6 +1,7 @@
 //! What the coordinator decides when workers, sinks and stores answer in any order, late, or not at all.
 
 use super::*;
+use crate::manifest::TableRecord;
 use crate::run::BlockRef;
 
 fn coordinator(workers: usize, sinks: usize) -> Coordinator {
@@ -16,7 +17,8 @@ fn cut() -> Cut {
 
 fn rows(file: &str) -> Vec<OperatorRecord> {
     let block = BlockRef { file: file.into(), offset: 8, bytes: 1, rows: 1 };
-    let tables = vec![TableRecord { name: "groups".into(), blocks: vec![block] }];
+    let tables =
+        vec![TableRecord { name: "groups".into(), blocks: vec![block], changes: Vec::new() }];
     vec![OperatorRecord { fingerprint: "f".into(), name: "Aggregate".into(), tables }]
 }
 

@@ -8,17 +8,15 @@ use std::time::Duration;
 use mainstem_connectors::api::{Observer as _, Position};
 use mainstem_core::clock::Clock;
 use mainstem_core::{Error, Result};
-use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, NodeState, Saved};
+use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Saved};
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Action, Coordinator, Cut};
-use mainstem_state::manifest::{
-    CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord, TableRecord,
-};
-use mainstem_state::run::RunWriter;
+use mainstem_state::manifest::{CheckpointId, Manifest, Opaque, SourceRecord, SplitRecord};
 use tokio::sync::{mpsc, watch};
 
 use super::acknowledge::Positions;
 use super::source::SplitNames;
+use super::stored::{Stored, StoredPiece, Writing};
 use super::terminal::Terminal;
 
 /// A source, as checkpoints see it.
@@ -47,7 +45,7 @@ pub(super) enum SinkEvent {
 
 /// What came of work on another thread.
 enum Done {
-    Written(CheckpointId, usize, Result<Vec<OperatorRecord>>),
+    Written(CheckpointId, usize, Result<Vec<StoredPiece>>),
     Published(CheckpointId, Result<()>),
     Collected(Result<()>),
 }
@@ -58,6 +56,8 @@ pub(super) struct Checkpointer {
     pub(super) catalog: Catalog,
     /// How many are kept.
     pub(super) keep: usize,
+    pub(super) workers: usize,
+    pub(super) stored: Stored,
     pub(super) port: Arc<CheckpointPort>,
     pub(super) sources: Vec<SourceTies>,
     /// Tokens to commit, to the task of each sink.
@@ -73,6 +73,10 @@ struct Task {
     done: (mpsc::UnboundedSender<Done>, mpsc::UnboundedReceiver<Done>),
     /// The checkpoint that is under way.
     current: CheckpointId,
+    /// Who writes each worker's part of it.
+    writing: Vec<Option<Writing>>,
+    /// The one before it is complete.
+    is_complete: bool,
     /// Its place has come.
     is_cut: bool,
     /// The cut behind the last step belongs to the current checkpoint.
@@ -107,6 +111,8 @@ impl Checkpointer {
             it: self,
             done: mpsc::unbounded_channel(),
             current: 0,
+            writing: Vec::new(),
+            is_complete: false,
             is_cut: false,
             last: false,
             waiting: Vec::new(),
@@ -184,15 +190,17 @@ impl Task {
         self.act(actions);
     }
 
-    fn saved(&mut self, id: CheckpointId, saved: Saved) -> Vec<Action> {
-        let Saved { worker, place, nodes, .. } = saved;
-        let store = Arc::clone(self.it.catalog.store());
-        let tell = self.done.0.clone();
-        tokio::task::spawn_blocking(move || {
-            let written = write(&*store, id, worker, nodes);
-            // Whoever asked is gone only if the job failed.
-            let _ = tell.send(Done::Written(id, worker, written));
+    fn saved(&mut self, id: CheckpointId, mut saved: Saved) -> Vec<Action> {
+        let (worker, place) = (saved.worker, saved.place.take());
+        let (it, tell) = (&self.it, &self.done.0);
+        let writing = self.writing[worker].get_or_insert_with(|| {
+            let (store, tell) = (Arc::clone(it.catalog.store()), tell.clone());
+            Writing::start(store, Arc::clone(&it.port), format!("{id}-{worker}"), move |written| {
+                // Whoever asked is gone only if the job failed.
+                let _ = tell.send(Done::Written(id, worker, written));
+            })
         });
+        writing.take(saved);
         let Some(place) = place else { return Vec::new() };
         self.is_cut = true;
         let cut = self.cut(place);
@@ -223,10 +231,16 @@ impl Task {
         let actions = match done {
             Done::Written(id, worker, written) => {
                 self.note_failure(written.as_ref().err());
-                self.it.coordinator.saved(id, worker, written)
+                let records = written.map(|pieces| self.it.stored.tell(worker, pieces));
+                self.it.coordinator.saved(id, worker, records)
             }
             Done::Published(id, published) => {
                 self.note_failure(published.as_ref().err());
+                if published.is_ok() {
+                    self.is_complete = true;
+                    self.it.stored.publish();
+                    self.it.port.set_stored(id);
+                }
                 self.it.coordinator.published(id, published)
             }
             Done::Collected(collected) => {
@@ -258,8 +272,12 @@ impl Task {
                 Action::Begin(id) => {
                     self.current = id;
                     self.is_cut = false;
+                    let workers = self.it.workers;
+                    self.writing = std::iter::repeat_with(|| None).take(workers).collect();
+                    let complete = std::mem::take(&mut self.is_complete);
+                    let whole = self.it.stored.begin(complete, workers);
                     if !self.last {
-                        self.it.port.ask(id);
+                        self.it.port.ask(id, whole);
                     }
                 }
                 Action::Publish(manifest) => self.publish(*manifest),
@@ -299,34 +317,4 @@ fn positions(record: &SourceRecord) -> Positions {
     let known = (0..).zip(&record.splits);
     let known = known.filter_map(|(number, split)| Some((number, split.position.as_ref()?)));
     known.map(|(number, position)| (number, Position(position.0.clone()))).collect()
-}
-
-/// Stores what a worker knew.
-fn write(
-    store: &dyn mainstem_state::store::Store,
-    id: CheckpointId,
-    worker: usize,
-    nodes: Vec<NodeState>,
-) -> Result<Vec<OperatorRecord>> {
-    let mut writer = RunWriter::new(format!("{id}-{worker}"));
-    let mut files = Vec::new();
-    let mut records = Vec::with_capacity(nodes.len());
-    for NodeState { fingerprint, name, tables } in nodes {
-        let mut table_records = Vec::with_capacity(tables.len());
-        for table in tables {
-            let mut blocks = Vec::new();
-            for batch in &table.batches {
-                blocks.extend(writer.add(batch, &mut files)?);
-                for file in files.drain(..) {
-                    store.put(&file.name, &file.bytes)?;
-                }
-            }
-            table_records.push(TableRecord { name: table.shape.name.into_owned(), blocks });
-        }
-        records.push(OperatorRecord { fingerprint, name, tables: table_records });
-    }
-    if let Some(file) = writer.end() {
-        store.put(&file.name, &file.bytes)?;
-    }
-    Ok(records)
 }

@@ -7,7 +7,7 @@ use mainstem_connectors::api::Observer as _;
 use mainstem_connectors::api::Sink;
 use mainstem_core::clock::Clock;
 use mainstem_core::{Error, Result};
-use mainstem_engine::checkpoint::CheckpointPort;
+use mainstem_engine::checkpoint::{CheckpointPort, fingerprints};
 use mainstem_engine::executor::Checkpoints;
 use mainstem_sql::job::Job;
 use mainstem_state::catalog::Catalog;
@@ -21,6 +21,7 @@ use super::report;
 use super::resume::{self, Ends, Resumed, State, StateSettings};
 use super::sink::CheckpointTies;
 use super::source::SplitNames;
+use super::stored::Stored;
 use super::terminal::Terminal;
 use crate::failure::{Failure, Outcome};
 
@@ -28,6 +29,8 @@ use crate::failure::{Failure, Outcome};
 pub(super) struct Durable {
     state: State,
     ends: Ends,
+    /// Fingerprint and name of each node of the plan.
+    nodes: Vec<(String, String)>,
     port: Arc<CheckpointPort>,
     sources: Vec<SourceTies>,
     sinks: Vec<(String, mpsc::UnboundedSender<Vec<Vec<u8>>>)>,
@@ -60,9 +63,12 @@ impl Durable {
             };
             terminal.notice("checkpoints", &text);
         }
+        let nodes = fingerprints(&job.plan).into_iter();
+        let names = job.plan.nodes.iter().map(|node| node.name.clone());
         Ok(Self {
             state,
             ends: Ends::of(&job.plan),
+            nodes: nodes.zip(names).collect(),
             port: CheckpointPort::new(),
             sources: Vec::new(),
             sinks: Vec::new(),
@@ -132,6 +138,8 @@ impl Durable {
             coordinator: Coordinator::new(settings, clock.now_ms()),
             catalog,
             keep,
+            workers,
+            stored: Stored::new(self.nodes),
             port: self.port,
             sources: self.sources,
             sinks,

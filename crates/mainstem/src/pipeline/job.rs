@@ -161,6 +161,8 @@ async fn start(
         settings: executor::Settings {
             cuts: settings.cuts,
             restart_each_step: settings.restarts,
+            // Steps that a test has cut are those in which checkpoints are tried out.
+            check_cuts: settings.cuts != executor::Cuts::AsItComes,
             ..executor::Settings::new("worker")
         },
     });

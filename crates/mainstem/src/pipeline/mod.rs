@@ -25,6 +25,7 @@ pub(crate) mod report;
 mod resume;
 mod sink;
 mod source;
+mod stored;
 pub(crate) mod terminal;
 
 use std::sync::Arc;

@@ -175,10 +175,7 @@ fn matched(
     }
     let saved = found.into_iter().map(|record| {
         let OperatorRecord { fingerprint, name, tables } = record;
-        let tables = tables.into_iter().map(|table| {
-            let blocks = table.blocks.iter().map(|block| catalog.block(block));
-            Ok((table.name, blocks.collect::<Result<Vec<_>>>()?))
-        });
+        let tables = tables.into_iter().map(|table| table.try_map(|block| catalog.block(&block)));
         Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
     });
     saved.collect()

@@ -149,8 +149,10 @@ impl TimedOver {
                 self.waiting.push(&batch, &times)?;
             }
         }
+        // A row behind the watermark that is not late by its partition waits for the next one, as in Flink.
+        let has_moved = cx.end_of_input || cx.watermark != cx.watermark_before;
         let progress = if cx.end_of_input { Some(i64::MAX) } else { cx.watermark };
-        let Some(progress) = progress else { return Ok(None) };
+        let Some(progress) = progress.filter(|_| has_moved) else { return Ok(None) };
         let (batch, times) = self.waiting.take(progress)?;
         Ok((!batch.is_empty()).then_some((batch, times)))
     }

@@ -1,0 +1,142 @@
+//! The rows of a table at a cut, from those of a whole cut and what changed since.
+//! Invariant: of each key only the rows of the last change that names it are left; a table without keys has all its rows, in
+//! order.
+
+use arrow_array::BooleanArray;
+use arrow_buffer::BooleanBuffer;
+use mainstem_core::{Batch, Error, Result};
+use mainstem_state::manifest::TableRecord;
+
+use crate::key_table::{ABSENT, KeyTable};
+
+/// Keys that later changes have named.
+struct Named {
+    columns: Vec<usize>,
+    keys: Option<KeyTable>,
+    ids: Vec<u32>,
+}
+
+/// The rows of a table that `own` lets through, in the order in which they are to be loaded. `own` sees whole rows, and leaves
+/// out all of a key or none.
+pub(super) fn resolved(
+    table: &TableRecord<Batch>,
+    own: impl Fn(&Batch) -> Result<Batch>,
+) -> Result<Vec<Batch>> {
+    let mut later: Vec<Vec<Batch>> = Vec::with_capacity(table.changes.len());
+    let mut named: Option<Named> = None;
+    for change in table.changes.iter().rev() {
+        let rows = change.rows.iter().map(&own).collect::<Result<Vec<_>>>()?;
+        let Some(columns) = &change.key else {
+            later.push(rows);
+            continue;
+        };
+        let named = named.get_or_insert_with(|| Named::by(columns));
+        if named.columns != *columns {
+            return Err(Error::internal("changes of a table with other keys"));
+        }
+        let left = rows.iter().map(|rows| named.others(rows)).collect::<Result<Vec<_>>>()?;
+        for rows in &rows {
+            named.name(&rows.project(columns))?;
+        }
+        for keys in &change.removed {
+            named.name(keys)?;
+        }
+        later.push(left);
+    }
+    let mut all = Vec::with_capacity(table.blocks.len());
+    for rows in &table.blocks {
+        let rows = own(rows)?;
+        all.push(match &mut named {
+            None => rows,
+            Some(named) => named.others(&rows)?,
+        });
+    }
+    all.extend(later.into_iter().rev().flatten());
+    all.retain(|rows| !rows.is_empty());
+    Ok(all)
+}
+
+impl Named {
+    fn by(columns: &[usize]) -> Self {
+        Self { columns: columns.to_vec(), keys: None, ids: Vec::new() }
+    }
+
+    /// The rows whose keys were not named.
+    fn others(&mut self, rows: &Batch) -> Result<Batch> {
+        let Some(keys) = &self.keys else { return Ok(rows.clone()) };
+        let of_rows = rows.project(&self.columns);
+        keys.lookup(of_rows.columns(), rows.rows(), &mut self.ids)?;
+        let other = BooleanBuffer::collect_bool(rows.rows(), |row| self.ids[row] == ABSENT);
+        rows.filter(&BooleanArray::new(other, None))
+    }
+
+    fn name(&mut self, keys: &Batch) -> Result<()> {
+        let types = keys.columns().iter().map(|column| column.data_type().clone());
+        let named = match &mut self.keys {
+            Some(named) => named,
+            none => none.insert(KeyTable::new(&types.collect::<Vec<_>>())?),
+        };
+        named.intern(keys.columns(), keys.rows(), &mut self.ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use mainstem_state::manifest::ChangeRecord;
+
+    use super::*;
+
+    fn rows(rows: &[[i64; 2]]) -> Batch {
+        let column = |at: usize| Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r[at])));
+        Batch::new(vec![column(0), column(1)], rows.len())
+    }
+
+    fn keys(keys: &[i64]) -> Batch {
+        Batch::new(vec![Arc::new(Int64Array::from(keys.to_vec()))], keys.len())
+    }
+
+    fn read(table: &TableRecord<Batch>) -> Vec<[i64; 2]> {
+        let mut all = Vec::new();
+        for batch in resolved(table, |rows| Ok(rows.clone())).unwrap() {
+            let [a, b] = [0, 1].map(|at| batch.column(at).as_primitive::<Int64Type>().clone());
+            all.extend(a.values().iter().zip(b.values()).map(|(a, b)| [*a, *b]));
+        }
+        all
+    }
+
+    #[test]
+    fn the_last_change_of_a_key_counts() {
+        let change = |rows: Batch, removed: &[i64]| ChangeRecord {
+            key: Some(vec![0]),
+            rows: vec![rows],
+            removed: vec![keys(removed)],
+        };
+        let mut table = TableRecord {
+            name: "t".into(),
+            blocks: vec![rows(&[[1, 1], [2, 1], [2, 2], [3, 1]]), rows(&[[4, 1]])],
+            changes: vec![
+                change(rows(&[[2, 10], [5, 1], [5, 2]]), &[3]),
+                change(rows(&[[5, 10]]), &[1, 5]),
+            ],
+        };
+        assert_eq!(read(&table), [[4, 1], [2, 10], [5, 10]]);
+        table.changes.push(change(rows(&[]), &[2, 4, 5]));
+        assert_eq!(read(&table), [[0; 2]; 0]);
+    }
+
+    #[test]
+    fn rows_without_a_key_are_all_there() {
+        let added = |rows: Batch| ChangeRecord { key: None, rows: vec![rows], removed: Vec::new() };
+        let table = TableRecord {
+            name: "t".into(),
+            blocks: vec![rows(&[[1, 1]])],
+            changes: vec![added(rows(&[[1, 2]])), added(rows(&[[1, 3]]))],
+        };
+        assert_eq!(read(&table), [[1, 1], [1, 2], [1, 3]]);
+    }
+}

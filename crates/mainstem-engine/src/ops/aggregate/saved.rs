@@ -1,0 +1,113 @@
+//! The groups of an aggregate as rows of tables: `groups` has keys, the weight of all rows, whether it was emitted, when it was
+//! last written; and there is a table for each call.
+//! Invariant: a group that is about to change while a cut is handed out goes out first.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{BooleanArray, Int64Array};
+use mainstem_core::{Batch, Result};
+use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
+
+use super::{Aggregate, Calls};
+
+const GROUPS: &str = "groups";
+
+impl Aggregate {
+    fn shape(&self) -> TableShape {
+        TableShape::keyed(GROUPS, (0..self.key_columns.len()).collect())
+    }
+
+    /// Keys of groups; and their rows of the first table.
+    fn groups(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
+        let keys = self.keys.emit(groups)?;
+        let counts =
+            groups.iter().map(|&g| self.group_rows.as_ref().map_or(0, |rows| rows[g as usize]));
+        let emitted = groups.iter().map(|&g| Some(self.emitted.get(g as usize) == Some(&true)));
+        let written =
+            groups.iter().map(|&g| self.idle.as_ref().and_then(|idle| idle.written_ms(g)));
+        let mut columns = keys.clone();
+        columns.push(Arc::new(Int64Array::from_iter_values(counts)));
+        columns.push(Arc::new(BooleanArray::from_iter(emitted)));
+        columns.push(Arc::new(Int64Array::from_iter(written)));
+        Ok((Batch::new(keys, groups.len()), Batch::new(columns, groups.len())))
+    }
+
+    pub(super) fn saved(&self) -> Result<Vec<TableRows>> {
+        let groups = self.keys.used();
+        let (keys, rows) = self.groups(&groups)?;
+        let mut tables = vec![self.shape().with_rows(vec![rows])];
+        tables.extend(self.calls.save(&groups, &keys, self.key_columns.len())?);
+        Ok(tables)
+    }
+
+    fn changes_of(&self, groups: &[u32]) -> Result<Vec<TableChange>> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (keys, rows) = self.groups(groups)?;
+        let key = (0..self.key_columns.len()).collect();
+        let change = Change::Replaced { key, rows: vec![rows], removed: Vec::new() };
+        let mut changes = vec![self.shape().changed(change)];
+        changes.extend(self.calls.save_changes(groups, &keys)?);
+        Ok(changes)
+    }
+
+    /// Groups are about to change: what the last cut has of them goes out now.
+    pub(super) fn touch(&mut self, groups: &[u32]) -> Result<()> {
+        let left = self.tracker.touch(groups.iter().copied());
+        let changes = self.changes_of(&left)?;
+        self.early.extend(changes);
+        Ok(())
+    }
+
+    pub(super) fn cut_groups(&mut self, whole: bool) -> Vec<TableChange> {
+        let gone = self.tracker.cut(whole.then(|| (self.keys.bound(), self.keys.free())));
+        if !whole && gone.is_empty() {
+            return Vec::new();
+        }
+        let owner = self.key_columns.len();
+        let change = |shape: TableShape| match whole {
+            true => shape.changed(Change::Anew(Vec::new())),
+            false => {
+                let (key, removed) = ((0..owner).collect(), gone.clone());
+                shape.changed(Change::Replaced { key, rows: Vec::new(), removed })
+            }
+        };
+        std::iter::once(self.shape()).chain(self.calls.shapes(owner)).map(change).collect()
+    }
+
+    pub(super) fn hand_out_groups(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let mut changes = std::mem::take(&mut self.early);
+        let groups = self.tracker.next(rows);
+        changes.extend(self.changes_of(&groups)?);
+        Ok(changes)
+    }
+
+    pub(super) fn load_groups(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        let (keys, columns) = rows.columns().split_at(self.key_columns.len());
+        let mut groups = Vec::new();
+        self.keys.intern(keys, rows.rows(), &mut groups)?;
+        let bound = self.keys.bound();
+        if Calls::has_table(table) {
+            return self.calls.load(table, columns, &groups, bound);
+        }
+        self.emitted.resize(bound, false);
+        self.touched.resize(bound, false);
+        let counts = columns[0].as_primitive::<Int64Type>().values();
+        let emitted = columns[1].as_boolean().values();
+        let written = columns[2].as_primitive::<Int64Type>();
+        if let Some(rows) = &mut self.group_rows {
+            rows.resize(bound, 0);
+            groups.iter().zip(counts).for_each(|(&group, &count)| rows[group as usize] = count);
+        }
+        for ((&group, emitted), written) in groups.iter().zip(emitted).zip(written) {
+            self.emitted[group as usize] = emitted;
+            if let (Some(idle), Some(written_ms)) = (&mut self.idle, written) {
+                idle.write(group, written_ms);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! What workers hand in of a cut, as files: each worker's part of a checkpoint is written by a thread of its own.
+//! Invariant: whatever a worker hands in is taken to its end, also when the store does not take it, so that workers are never
+//! held; memory in use is that of one file a worker. What was written counts only with the manifest that names it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use mainstem_core::{Batch, Result};
+use mainstem_engine::checkpoint::{CheckpointPort, Piece, Saved};
+use mainstem_state::chain::Chain;
+use mainstem_state::manifest::{ChangeRecord, OperatorRecord};
+use mainstem_state::run::{BlockRef, RunWriter};
+use mainstem_state::store::Store;
+
+/// A part of what a cut has told of a table, which is stored.
+#[derive(Debug)]
+pub(super) struct StoredPiece {
+    node: usize,
+    table: String,
+    anew: bool,
+    change: ChangeRecord,
+}
+
+/// The way to the thread that writes a worker's part of a checkpoint.
+#[derive(Debug)]
+pub(super) struct Writing(Sender<Saved>);
+
+impl Writing {
+    /// Starts a thread whose files are named `prefix-N`; `done` is called once, when the worker's part is stored or cannot be.
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        port: Arc<CheckpointPort>,
+        prefix: String,
+        done: impl FnOnce(Result<Vec<StoredPiece>>) + Send + 'static,
+    ) -> Self {
+        let (send, receive) = channel();
+        tokio::task::spawn_blocking(move || {
+            // Whoever sent is gone only if the job failed.
+            if let Some(written) = write(&*store, &port, prefix, &receive) {
+                done(written);
+            }
+        });
+        Self(send)
+    }
+
+    /// Hands on what a worker has handed in.
+    pub(super) fn take(&self, saved: Saved) {
+        // The thread lives until the last part.
+        let _ = self.0.send(saved);
+    }
+}
+
+/// `None`: the last part never came.
+fn write(
+    store: &dyn Store,
+    port: &CheckpointPort,
+    prefix: String,
+    receive: &Receiver<Saved>,
+) -> Option<Result<Vec<StoredPiece>>> {
+    let mut writer = Writer { store, runs: RunWriter::new(prefix), written: Vec::new() };
+    let mut result = Ok(());
+    loop {
+        let saved = receive.recv().ok()?;
+        let (bytes, complete) = (saved.size_bytes(), saved.complete);
+        if result.is_ok() {
+            result = saved.pieces.into_iter().try_for_each(|piece| writer.add(piece));
+        }
+        port.is_done_with(bytes);
+        if complete {
+            break;
+        }
+    }
+    Some(result.and_then(|()| writer.end()))
+}
+
+struct Writer<'a> {
+    store: &'a dyn Store,
+    runs: RunWriter,
+    written: Vec<StoredPiece>,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, piece: Piece) -> Result<()> {
+        let Piece { node, change } = piece;
+        let table = change.shape.name.into_owned();
+        let (anew, ChangeRecord { key, rows, removed }) = change.change.into_record();
+        let (rows, removed) = (self.blocks(rows)?, self.blocks(removed)?);
+        if anew || !rows.is_empty() || !removed.is_empty() {
+            let change = ChangeRecord { key, rows, removed };
+            self.written.push(StoredPiece { node, table, anew, change });
+        }
+        Ok(())
+    }
+
+    fn blocks(&mut self, batches: Vec<Batch>) -> Result<Vec<BlockRef>> {
+        let (mut blocks, mut full) = (Vec::new(), Vec::new());
+        for batch in batches {
+            blocks.extend(self.runs.add(&batch, &mut full)?);
+            for file in full.drain(..) {
+                self.store.put(&file.name, &file.bytes)?;
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn end(mut self) -> Result<Vec<StoredPiece>> {
+        if let Some(file) = self.runs.end() {
+            self.store.put(&file.name, &file.bytes)?;
+        }
+        Ok(self.written)
+    }
+}
+
+/// More changes than this of a table are too many to read at a restart.
+const CHANGES_MAX: usize = 256;
+
+/// What the checkpoints of a job have stored, worker by worker.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Fingerprint and name of each node.
+    nodes: Vec<(String, String)>,
+    /// As the last complete checkpoint names it; none: there was none in this run.
+    complete: Option<Vec<Chain<BlockRef>>>,
+    /// As the checkpoint that is under way will name it.
+    next: Vec<Option<Chain<BlockRef>>>,
+}
+
+impl Stored {
+    pub(super) fn new(nodes: Vec<(String, String)>) -> Self {
+        Self { nodes, complete: None, next: Vec::new() }
+    }
+
+    /// Begins a checkpoint. True if its cut has to be whole: the last one is not complete, or what has changed since the last
+    /// whole one outgrows it.
+    pub(super) fn begin(&mut self, complete: bool, workers: usize) -> bool {
+        self.next = std::iter::repeat_with(|| None).take(workers).collect();
+        let Some(chains) = self.complete.as_ref().filter(|_| complete) else { return true };
+        let sizes = chains.iter().map(|chain| chain.sizes(|block| block.bytes));
+        let (whole, changes) = sizes.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        changes > whole || chains.iter().any(|chain| chain.len() >= CHANGES_MAX)
+    }
+
+    /// What a worker knows with what it has told of this checkpoint's cut.
+    pub(super) fn tell(&mut self, worker: usize, pieces: Vec<StoredPiece>) -> Vec<OperatorRecord> {
+        let known = self.complete.as_ref().map(|chains| chains[worker].clone());
+        let mut chain = known.unwrap_or_else(|| Chain::new(self.nodes.len()));
+        chain.begin();
+        for StoredPiece { node, table, anew, change } in pieces {
+            chain.tell(node, &table, anew, change);
+        }
+        self.next[worker] = Some(chain.clone());
+        let nodes = self.nodes.iter().zip(chain.into_records());
+        let record = |((fingerprint, name), tables): (&(String, String), _)| OperatorRecord {
+            fingerprint: fingerprint.clone(),
+            name: name.clone(),
+            tables,
+        };
+        nodes.map(record).collect()
+    }
+
+    /// The checkpoint that was under way is complete.
+    pub(super) fn publish(&mut self) {
+        if let Some(next) = std::mem::take(&mut self.next).into_iter().collect() {
+            self.complete = Some(next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(anew: bool, bytes: u64) -> StoredPiece {
+        let block = BlockRef { file: "1-0-0.run".into(), offset: 8, bytes, rows: 1 };
+        let key = (!anew).then(|| vec![0]);
+        let change = ChangeRecord { key, rows: vec![block], removed: Vec::new() };
+        StoredPiece { node: 0, table: "groups".into(), anew, change }
+    }
+
+    #[test]
+    fn a_cut_is_whole_when_there_is_nothing_to_build_on_or_too_much() {
+        let mut stored = Stored::new(vec![("f".into(), "Aggregate".into())]);
+        assert!(stored.begin(true, 1), "the first");
+        stored.tell(0, vec![piece(true, 100)]);
+        stored.publish();
+        assert!(!stored.begin(true, 1));
+        stored.tell(0, vec![piece(false, 90)]);
+        // It cannot be stored: what it told is lost.
+        assert!(stored.begin(false, 1));
+        let records = stored.tell(0, vec![piece(true, 100)]);
+        assert!(records[0].tables[0].changes.is_empty());
+        stored.publish();
+        assert!(!stored.begin(true, 1));
+        let records = stored.tell(0, vec![piece(false, 101)]);
+        assert_eq!(records[0].tables[0].changes.len(), 1);
+        stored.publish();
+        assert!(stored.begin(true, 1), "more has changed than there is");
+    }
+}
