@@ -323,6 +323,20 @@ impl Bound {
         }
     }
 
+    /// Text that is equal for equal expressions alone: the fingerprint, and the types of its constants, which that leaves
+    /// out (NULL is NULL in every type).
+    pub fn identity(&self) -> String {
+        fn constants(expr: &Bound, text: &mut String) {
+            if expr.as_literal().is_some() {
+                text.push_str(&format!(" {}", expr.data_type));
+            }
+            expr.children().into_iter().for_each(|child| constants(child, text));
+        }
+        let mut text = self.fingerprint();
+        constants(self, &mut text);
+        text
+    }
+
     /// The engine's view of it.
     pub fn compile(self) -> ExprRef {
         evaluate::compile(self)

@@ -151,6 +151,7 @@ fn goes_by_watermarks(rel: &Rel, connectors: &ConnectorCatalog, ignores_late_row
         RelKind::TimedJoin { by, .. } => by.is_event_time(),
         RelKind::Project { exprs, .. } => exprs.iter().any(asks),
         RelKind::Filter { predicate, .. } => asks(predicate),
+        RelKind::Unnest { condition, .. } => condition.iter().any(asks),
         RelKind::Join { .. } => {
             ignores_late_rows && join_expiry::expiry(rel).iter().any(Option::is_some)
         }
@@ -288,19 +289,7 @@ impl Lowering<'_> {
                 let changelog = nodes.iter().any(|n| self.changelog(*n));
                 Ok(self.push(NodeKind::UnionAll, nodes, "UnionAll".to_owned(), &types, changelog))
             }
-            RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } => {
-                let node = self.rel(input)?;
-                let kind = NodeKind::Unnest {
-                    column: *column,
-                    flatten: *flatten,
-                    multiset: *multiset,
-                    with_ordinality: *with_ordinality,
-                    outer: *outer,
-                };
-                let changelog = self.changelog(node);
-                let name = format!("Unnest({})", input.fields[*column].name);
-                Ok(self.push(kind, vec![node], name, &types, changelog))
-            }
+            RelKind::Unnest { .. } => self.unnest(rel),
             RelKind::Join { .. } => self.join(rel),
             RelKind::Repeat { .. } | RelKind::ToChangelog { .. } | RelKind::Expand { .. } => {
                 self.sets(rel)

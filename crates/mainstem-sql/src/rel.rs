@@ -48,6 +48,8 @@ pub struct RelField {
     pub data_type: DataType,
     /// Set for rowtime and proctime columns.
     pub time: Option<TimeAttribute>,
+    /// It was rowtime until a join, behind which rows come when their partners do: group windows still take it.
+    pub faded: bool,
     /// Set for window_start, window_end, window_time of a window table function, as long as rows belong to it.
     pub window: Option<WindowRole>,
     /// Compared by USING: there under its qualified name only.
@@ -62,9 +64,24 @@ impl RelField {
             name: name.into(),
             data_type,
             time: None,
+            faded: false,
             window: None,
             hidden: false,
         }
+    }
+
+    /// It stands behind a join: it is no time attribute and no part of a window.
+    pub fn fade(&mut self) {
+        self.faded |= self.time == Some(TimeAttribute::Event);
+        (self.time, self.window) = (None, None);
+    }
+
+    /// The same column behind a join.
+    #[must_use]
+    pub fn behind_join(&self) -> Self {
+        let mut field = self.clone();
+        field.fade();
+        field
     }
 }
 
@@ -192,6 +209,8 @@ pub enum RelKind {
         with_ordinality: bool,
         /// Keeps rows without elements.
         outer: bool,
+        /// Over the columns that come out: elements for which it does not hold are none.
+        condition: Option<Bound>,
     },
     /// Equal keys, and the rest of the condition.
     Join {
@@ -374,6 +393,7 @@ impl Rel {
             RelKind::Join { residual, .. } | RelKind::TimedJoin { residual, .. } => {
                 residual.iter().collect()
             }
+            RelKind::Unnest { condition, .. } => condition.iter().collect(),
             RelKind::Scan { .. }
             | RelKind::Values { .. }
             | RelKind::WindowTable { .. }
@@ -382,7 +402,6 @@ impl Rel {
             | RelKind::UnionAll { .. }
             | RelKind::SessionTable { .. }
             | RelKind::StateTtl { .. }
-            | RelKind::Unnest { .. }
             | RelKind::Repeat { .. }
             | RelKind::ToChangelog { .. }
             | RelKind::Expand { .. }

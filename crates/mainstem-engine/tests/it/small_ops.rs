@@ -128,9 +128,12 @@ fn unnest_keeps_the_row() {
     builder.append_value([Some(9)]);
     let list: ArrayRef = Arc::new(builder.finish());
     let rows = batch(vec![ints([Some(1), Some(2), Some(3), Some(4)]), Arc::clone(&list)], None);
-    for (outer, expect) in [
-        (false, vec!["1 7 1", "1 NULL 2", "4 9 1"]),
-        (true, vec!["1 7 1", "1 NULL 2", "2 NULL NULL", "3 NULL NULL", "4 9 1"]),
+    let less_than_8 = || Some(where_int(2, |v| v < 8));
+    for (outer, condition, expect) in [
+        (false, None, vec!["1 7 1", "1 NULL 2", "4 9 1"]),
+        (true, None, vec!["1 7 1", "1 NULL 2", "2 NULL NULL", "3 NULL NULL", "4 9 1"]),
+        (false, less_than_8(), vec!["1 7 1"]),
+        (true, less_than_8(), vec!["1 7 1", "2 NULL NULL", "3 NULL NULL", "4 NULL NULL"]),
     ] {
         let mut plan = PlanBuilder::default();
         let source = plan.source(vec![INT, list.data_type().clone()], false);
@@ -140,6 +143,7 @@ fn unnest_keeps_the_row() {
             multiset: false,
             with_ordinality: true,
             outer,
+            condition: condition.clone(),
         };
         let ordinal = arrow_schema::DataType::Int32;
         let types = vec![INT, list.data_type().clone(), INT, ordinal.clone()];
@@ -151,7 +155,7 @@ fn unnest_keeps_the_row() {
         driver.step(0, vec![vec![rows.clone()]], false);
         let found: Vec<String> =
             driver.last[0].iter().flat_map(lines).map(|(row, _)| row).collect();
-        assert_eq!(found, expect, "outer: {outer}");
+        assert_eq!(found, expect, "outer: {outer}, condition: {}", condition.is_some());
     }
 }
 
@@ -188,8 +192,14 @@ fn elements_of_a_multiset_come_as_often_as_they_are_in_it() {
         let mut plan = PlanBuilder::default();
         let source = plan.source(vec![INT, multisets.data_type().clone()], true);
         let (multiset, with_ordinality) = (true, true);
-        let unnest =
-            NodeKind::Unnest { column: 1, flatten: true, multiset, with_ordinality, outer };
+        let unnest = NodeKind::Unnest {
+            column: 1,
+            flatten: true,
+            multiset,
+            with_ordinality,
+            outer,
+            condition: None,
+        };
         let ordinal = arrow_schema::DataType::Int32;
         let types = vec![INT, multisets.data_type().clone(), INT, ordinal.clone()];
         let node = plan.node(unnest, &[source], types, true);

@@ -192,9 +192,9 @@ impl Grouping {
         if !has_aggregate(expr)
             && let Ok(bound) = below.bind(expr)
         {
-            let wanted = bound.fingerprint();
+            let wanted = bound.identity();
             let grouping = this.borrow();
-            let key = grouping.keys.iter().position(|k| k.expr.fingerprint() == wanted);
+            let key = grouping.keys.iter().position(|k| k.expr.identity() == wanted);
             if let Some(index) = key {
                 let data_type = grouping.keys[index].field.data_type.clone();
                 return Ok(Some(Bound::column(index, data_type)));
@@ -273,26 +273,25 @@ impl Grouping {
             text.push_str(&format!(" FILTER {}", filter.fingerprint()));
         }
         let first_call = self.keys.len();
-        let existing = self.calls.iter().position(|(t, ..)| *t == text);
-        let index = match existing {
-            Some(index) => index,
-            None => {
-                let settled = settle(below, name, call, args, span)?;
-                let args = settled.args.into_iter().map(|a| self.project(a)).collect();
-                let filter = filter.map(|f| self.project(f.clone()));
-                let (function, distinct) = (settled.function, call.distinct);
-                let aggregate = AggregateCall { function, args, filter, distinct };
-                self.calls.push((text, aggregate, settled.data_type));
-                self.calls.len() - 1
-            }
-        };
+        let settled = settle(below, name, call, args, span)?;
+        let args: Vec<usize> = settled.args.into_iter().map(|a| self.project(a)).collect();
+        let filter = filter.map(|f| self.project(f.clone()));
+        let existing = self.calls.iter().position(|(known, aggregate, _)| {
+            *known == text && aggregate.args == args && aggregate.filter == filter
+        });
+        let index = existing.unwrap_or_else(|| {
+            let (function, distinct) = (settled.function, call.distinct);
+            let aggregate = AggregateCall { function, args, filter, distinct };
+            self.calls.push((text, aggregate, settled.data_type));
+            self.calls.len() - 1
+        });
         Ok(Bound::column(first_call + index, self.calls[index].2.clone()))
     }
 
     /// The column of the projection below that computes `expr`.
     pub(super) fn project(&mut self, expr: Bound) -> usize {
-        let text = expr.fingerprint();
-        let known = self.projected.iter().position(|p| p.fingerprint() == text);
+        let text = expr.identity();
+        let known = self.projected.iter().position(|p| p.identity() == text);
         known.unwrap_or_else(|| {
             self.projected.push(expr);
             self.projected.len() - 1

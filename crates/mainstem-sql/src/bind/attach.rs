@@ -520,7 +520,7 @@ impl Attach<'_> {
 
 /// The columns of a relation behind a join: rows come when their partners do, not in the order of time.
 fn joined_fields(rel: &Rel) -> Vec<RelField> {
-    rel.fields.iter().map(|f| RelField { time: None, window: None, ..f.clone() }).collect()
+    rel.fields.iter().map(RelField::behind_join).collect()
 }
 
 pub(super) fn truth() -> Bound {

@@ -4,16 +4,17 @@
 //! that is not known to hold are refused.
 
 mod domain;
+mod joins;
 
 use std::sync::Arc;
 
 use arrow_array::Int64Array;
 use mainstem_core::{DataType, TypeKind};
 use mainstem_engine::over::{OverCall, OverFunction};
-use mainstem_engine::plan::{Expanded, JoinKind};
+use mainstem_engine::plan::Expanded;
 
 use super::expr::ExprBinder;
-use super::query::{conjunction, conjuncts, equi_join, filter};
+use super::query::{conjunction, conjuncts, filter};
 use crate::bound::{Bound, BoundKind, Reference};
 use crate::error::{SqlError, SqlResult};
 use crate::operators::BinaryOp;
@@ -153,7 +154,8 @@ impl Correlation<'_> {
                 }
                 _ => Err(self.refuse("LIMIT and no ORDER BY")),
             },
-            RelKind::WindowAggregate { .. } | RelKind::WindowTable { .. } => {
+            kind @ RelKind::WindowAggregate { .. } => self.window_aggregate(kind, fields),
+            RelKind::WindowTable { .. } | RelKind::SessionTable { .. } => {
                 Err(self.refuse("windows over the correlated rows"))
             }
             RelKind::UnionAll { .. } => {
@@ -192,70 +194,6 @@ impl Correlation<'_> {
         if pulled.always { Err(self.refuse(what)) } else { Ok(()) }
     }
 
-    fn join(&self, kind: RelKind, duplicates_matter: bool) -> SqlResult<Pulled> {
-        let RelKind::Join { left, right, kind, left_keys, right_keys, residual, .. } = kind else {
-            unreachable!("called for joins only")
-        };
-        let is_inner = kind == JoinKind::Inner || (kind == JoinKind::Semi && !duplicates_matter);
-        let one_sided = matches!(kind, JoinKind::Semi | JoinKind::Anti);
-        if !is_inner && !one_sided && (kind != JoinKind::Left || mentions(&right, self.depth)) {
-            return Err(self.refuse("an outer join whose optional side is correlated"));
-        }
-        let l = self.pull(*left, duplicates_matter)?;
-        let r = self.pull(*right, duplicates_matter)?;
-        self.check_rows(&l, "a join of its aggregates")?;
-        self.check_rows(&r, "a join of its aggregates")?;
-        let width = l.rel.fields.len();
-        let shifted = |e: &Bound| e.remap(&|c| c + width);
-        let of_right: Vec<Bound> = r.outputs.iter().map(shifted).collect();
-        let mut outputs: Vec<Bound> = l.outputs.iter().chain(&of_right).cloned().collect();
-        let mut parts = Vec::new();
-        for (a, b) in left_keys.iter().zip(&right_keys) {
-            parts.push(self.binary(BinaryOp::Eq, l.outputs[*a].clone(), of_right[*b].clone())?);
-        }
-        if let Some(residual) = residual {
-            conjuncts(over(&residual, &outputs), &mut parts);
-        }
-        parts.extend(r.conditions.iter().map(shifted));
-        if one_sided {
-            outputs.truncate(l.outputs.len());
-        }
-        let speaks = parts.iter().any(|part| self.speaks_of_outer(part));
-        if !is_inner && speaks {
-            return self.join_with_domain(l, r.rel, kind, &parts, &outputs);
-        }
-        let (outer, own): (Vec<_>, Vec<_>) =
-            parts.into_iter().partition(|p| self.speaks_of_outer(p));
-        let kind = if is_inner { JoinKind::Inner } else { kind };
-        let rel = joined(l.rel, r.rel, kind, own);
-        let mut conditions = l.conditions;
-        conditions.extend(outer);
-        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
-    }
-
-    /// A join that is not an inner one on `parts` that speak of the outer query: each left row once for each of the
-    /// different outer values.
-    fn join_with_domain(
-        &self,
-        left: Pulled,
-        right: Rel,
-        kind: JoinKind,
-        parts: &[Bound],
-        outputs: &[Bound],
-    ) -> SqlResult<Pulled> {
-        let width = left.rel.fields.len();
-        let domain = self.domain(left.rel, &left.conditions, parts)?;
-        let moved = |e: &Bound| {
-            let behind = |c: usize| if c < width { c } else { c + domain.width() };
-            self.within(&domain, &e.remap(&behind))
-        };
-        let parts = parts.iter().map(moved).collect();
-        let outputs = outputs.iter().map(moved).collect();
-        let conditions = self.on_domain(&domain, &left.conditions)?;
-        let rel = joined(domain.rel, right, kind, parts);
-        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
-    }
-
     /// The aggregation for all outer rows at once: grouped by what the conditions compare, too.
     fn aggregate(&self, kind: RelKind, fields: Vec<RelField>) -> SqlResult<Pulled> {
         let RelKind::Aggregate { input, keys, aggregates } = kind else {
@@ -288,6 +226,42 @@ impl Correlation<'_> {
         let kind = RelKind::Aggregate { input: Box::new(keyed.rel), keys: group, aggregates };
         let rel = Rel { kind, fields: made };
         Ok(Pulled { rel, outputs, conditions, always: own == 0, having: None })
+    }
+
+    /// GROUP BY over windows for all outer rows at once. Keys that would take a join below it are refused: behind that
+    /// rows come when their partners do, and not by their time.
+    fn window_aggregate(&self, kind: RelKind, fields: Vec<RelField>) -> SqlResult<Pulled> {
+        let RelKind::WindowAggregate { input, keys, aggregates, windows } = kind else {
+            unreachable!("called for windows only")
+        };
+        let below = self.pull(*input, true)?;
+        self.check_rows(&below, "windows over its aggregates")?;
+        let speaks = |output: &Bound| self.speaks_of_outer(output);
+        if below.outputs.iter().any(speaks)
+            || below.conditions.iter().any(|c| self.equality(c).is_none())
+        {
+            return Err(self.refuse("windows and a condition that is no equality"));
+        }
+        let keyed = self.keyed(below, &[])?;
+        let (own, more) = (keys.len(), keyed.outer.len());
+        let mut group = keys;
+        group.extend(keyed.first..keyed.first + more);
+        let mut made: Vec<RelField> = fields[..own].to_vec();
+        made.extend(keyed.rel.fields[keyed.first..].iter().cloned());
+        made.extend(fields[own..].iter().cloned());
+        let output = |(i, field): (usize, &RelField)| {
+            Bound::column(if i < own { i } else { i + more }, field.data_type.clone())
+        };
+        let outputs = fields.iter().enumerate().map(output).collect();
+        let mut conditions = Vec::with_capacity(more);
+        for (i, outer) in keyed.outer.into_iter().enumerate() {
+            let key = Bound::column(own + i, made[own + i].data_type.clone());
+            conditions.push(self.binary(BinaryOp::Eq, outer, key)?);
+        }
+        let input = Box::new(keyed.rel);
+        let kind = RelKind::WindowAggregate { input, keys: group, aggregates, windows };
+        let rel = Rel { kind, fields: made };
+        Ok(Pulled { rel, outputs, conditions, always: false, having: None })
     }
 
     /// Windows of the sub-query for all outer rows at once: parted by what the conditions compare, too.
@@ -448,19 +422,6 @@ impl Correlation<'_> {
             _ => None,
         }
     }
-}
-
-/// A join on all of `parts`.
-fn joined(left: Rel, right: Rel, kind: JoinKind, parts: Vec<Bound>) -> Rel {
-    let width = left.fields.len();
-    let mut fields = left.fields.clone();
-    if !matches!(kind, JoinKind::Semi | JoinKind::Anti) {
-        fields.extend(right.fields.iter().cloned());
-    }
-    if kind == JoinKind::Left {
-        fields[width..].iter_mut().for_each(|f| f.data_type.nullable = true);
-    }
-    equi_join(left, right, kind, conjunction(parts), fields)
 }
 
 /// A column for what `expr` computes over `rel`.

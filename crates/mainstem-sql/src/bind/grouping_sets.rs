@@ -27,8 +27,8 @@ impl Grouping {
     /// The key that `expr` is, a new one if need be.
     pub(super) fn key(&mut self, binder: &ExprBinder<'_>, expr: &Expr) -> SqlResult<usize> {
         let bound = binder.bind(expr)?;
-        let text = bound.fingerprint();
-        if let Some(known) = self.keys.iter().position(|k| k.expr.fingerprint() == text) {
+        let text = bound.identity();
+        if let Some(known) = self.keys.iter().position(|k| k.expr.identity() == text) {
             return Ok(known);
         }
         let field = match bound.as_column() {
@@ -148,8 +148,8 @@ impl Grouping {
         }
         let mut keys = Vec::new();
         for arg in &call.args {
-            let text = below.bind(arg)?.fingerprint();
-            let key = self.keys.iter().position(|k| k.expr.fingerprint() == text);
+            let text = below.bind(arg)?.identity();
+            let key = self.keys.iter().position(|k| k.expr.identity() == text);
             keys.push(key.ok_or_else(|| {
                 SqlError::new(format!("{name} takes columns of GROUP BY"), arg.span)
             })?);

@@ -190,6 +190,7 @@ pub(super) fn fit(
             name: column.name.clone(),
             data_type: column.data_type.clone(),
             time: None,
+            faded: false,
             window: None,
             hidden: false,
         });

@@ -17,7 +17,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::operators::UnaryOp;
 use crate::rel::{Rel, RelField, RelKind};
 use crate::source::Span;
-use unnest::is_unnest;
+use unnest::{Unnesting, is_unnest};
 
 impl Binder<'_> {
     /// `left JOIN LATERAL (query) AS alias`.
@@ -54,11 +54,11 @@ impl Binder<'_> {
             }
         };
         if is_unnest(&right) {
-            if let Some(on) = condition.filter(|_| is_left) {
-                return Err(refuse_condition(on, "of UNNEST"));
-            }
-            let rel = unnest::joined(depth, left, right, is_left, query.span)?;
+            let binder = &self.expressions(&[]);
+            let unnesting = Unnesting { binder, depth, is_left, span: query.span };
+            let rel = unnesting.joined(left, right)?;
             return match condition {
+                Some(on) if is_left => self.unnested_where(rel, on),
                 Some(on) => self.restricted(rel, on, "ON"),
                 None => Ok(rel),
             };
@@ -103,6 +103,15 @@ impl Binder<'_> {
 }
 
 impl Binder<'_> {
+    /// `rel`, an outer UNNEST, of those elements for which `on` holds.
+    pub(super) fn unnested_where(&self, rel: Rel, on: &Expr) -> SqlResult<Rel> {
+        if has_subquery(on) {
+            return Err(refuse_condition(on, "with a sub-query"));
+        }
+        let condition = self.expressions(&rel.fields).condition(on, "ON")?;
+        Ok(unnest::of_those(rel, condition))
+    }
+
     /// `rel` with the columns from `width` on NULL where `condition` does not hold.
     fn shown_where(&self, rel: Rel, width: usize, condition: &Bound, span: Span) -> SqlResult<Rel> {
         let binder = self.expressions(&[]);

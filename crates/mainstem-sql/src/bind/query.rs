@@ -286,8 +286,7 @@ impl<'a> Binder<'a> {
                 JoinType::Inner | JoinType::Cross => false,
             };
             field.data_type.nullable |= may_be_missing;
-            field.time = None;
-            field.window = None;
+            field.fade();
         }
         let width = left.fields.len();
         let pairs = match constraint {
@@ -323,7 +322,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// ON behind an UNNEST: a filter of an inner join; an outer one takes TRUE alone, as in Flink.
+    /// ON behind an UNNEST: a filter of an inner join; of an outer one it says which elements there are.
     fn unnest_condition(
         &self,
         rel: Rel,
@@ -340,9 +339,7 @@ impl<'a> Binder<'a> {
                 let predicate = self.expressions(&rel.fields).condition(on, "ON")?;
                 Ok(filter(rel, predicate))
             }
-            JoinConstraint::On(on) => {
-                Err(SqlError::new("LEFT JOIN UNNEST takes ON TRUE alone", on.span))
-            }
+            JoinConstraint::On(on) => self.unnested_where(rel, on),
             JoinConstraint::Using(_) | JoinConstraint::Natural => {
                 Err(SqlError::new("UNNEST takes no USING", span))
             }
@@ -406,6 +403,7 @@ impl<'a> Binder<'a> {
                 multiset,
                 with_ordinality,
                 outer,
+                condition: None,
             },
             fields,
         };
@@ -541,6 +539,7 @@ fn select_list(
                         Some(field) => field.time,
                         None => is_proctime.then_some(TimeAttribute::Processing),
                     },
+                    faded: source.as_ref().is_some_and(|field| field.faded),
                     window: source.and_then(|f| f.window),
                     hidden: false,
                 });

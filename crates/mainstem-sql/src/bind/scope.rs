@@ -95,9 +95,8 @@ impl Subqueries {
     /// The number of a use; an equal one of an equal sub-query is the same.
     pub(super) fn usage(&self, new: Used) -> usize {
         let mut used = self.used.borrow_mut();
-        let texts = |operands: &[Bound]| -> Vec<String> {
-            operands.iter().map(Bound::fingerprint).collect()
-        };
+        let texts =
+            |operands: &[Bound]| -> Vec<String> { operands.iter().map(Bound::identity).collect() };
         let same = |old: &Used| {
             old.test == new.test
                 && texts(&old.operands) == texts(&new.operands)
@@ -114,7 +113,7 @@ impl Surroundings {
     /// Columns behind the join with a sub-query are no time attributes: rows come when their partners do.
     pub(super) fn untime(&self, fields: &mut [RelField]) {
         if self.subqueries.is_some() {
-            fields.iter_mut().for_each(|f| (f.time, f.window) = (None, None));
+            fields.iter_mut().for_each(RelField::fade);
         }
     }
 

@@ -1,4 +1,4 @@
-//! VALUES: rows of constants, or of any expressions.
+//! VALUES: rows of constants, or of any expressions, sub-queries among them.
 //! Invariant: a column has the common type of its rows; rows of constants are one batch, others are computed.
 
 use std::sync::Arc;
@@ -16,7 +16,10 @@ use crate::source::Span;
 impl Binder<'_> {
     pub(super) fn values(&mut self, rows: &[Vec<Expr>]) -> SqlResult<Rel> {
         let width = rows[0].len();
-        let binder = self.expressions(&[]);
+        let written: Vec<&Expr> = rows.iter().flatten().collect();
+        let around = self.subqueries_of(&written, &[])?;
+        let mut binder = self.expressions(&[]);
+        binder.around = around.clone();
         let mut columns = Vec::new();
         let mut fields = Vec::new();
         for i in 0..width {
@@ -53,7 +56,9 @@ impl Binder<'_> {
         for row in 0..rows.len() {
             let exprs = columns.iter().map(|(values, _)| values[row].clone()).collect();
             let one = RelKind::Values { columns: Vec::new(), rows: 1 };
-            let input = Box::new(Rel { kind: one, fields: Vec::new() });
+            let one = Rel { kind: one, fields: Vec::new() };
+            let (input, exprs) = self.settled(one, exprs, &around)?;
+            let input = Box::new(input);
             inputs.push(Rel { kind: RelKind::Project { input, exprs }, fields: fields.clone() });
         }
         Ok(Rel { kind: RelKind::UnionAll { inputs }, fields })

@@ -172,6 +172,15 @@ impl Binder<'_> {
         Ok(Sessions { spec: SessionSpec { gap_ms, zone }, time })
     }
 
+    /// The columns that group windows see: behind joins they take what was rowtime before, as in Flink.
+    fn seen_by_group_windows(input: &[RelField]) -> Vec<RelField> {
+        let seen = |field: &RelField| RelField {
+            time: field.time.or(field.faded.then_some(TimeAttribute::Event)),
+            ..field.clone()
+        };
+        input.iter().map(seen).collect()
+    }
+
     /// Windows over column `index`, which must be a time attribute.
     fn windows(
         &self,
@@ -294,6 +303,7 @@ impl Binder<'_> {
                 call.args[0].span,
             ));
         };
+        let input = &Self::seen_by_group_windows(input);
         let sizes =
             call.args[1..].iter().map(|a| self.interval_ms(a)).collect::<SqlResult<Vec<_>>>()?;
         if let ("SESSION", [gap_ms]) = (name.as_str(), sizes.as_slice()) {
@@ -358,13 +368,9 @@ impl Binder<'_> {
                 Some(WindowSource::Attached { start, end, processing_time, zone, emit: None })
             }
         };
-        if this.around.subqueries.is_some() {
-            if legacy_keys > 0 {
-                let what = "a sub-query inside an aggregate of a group window";
-                return Err(SqlError::unsupported(what, span)
-                    .with_hint("use the table functions TUMBLE, HOP or CUMULATE"));
-            }
-            // Behind the join with it rows come when their partners do: windows are keys like others, as in Flink.
+        if this.around.subqueries.is_some() && legacy_keys == 0 {
+            // Behind the join with it rows come when their partners do: windows are keys like others, as in Flink, but
+            // for group windows.
             source = None;
             this.around.untime(&mut key_fields);
         }

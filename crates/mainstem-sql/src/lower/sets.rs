@@ -1,14 +1,38 @@
-//! Repeat, ToChangelog and Expand: the nodes that INTERSECT ALL, EXCEPT ALL, FROM_CHANGELOG, TO_CHANGELOG and
+//! Unnest, Repeat, ToChangelog and Expand: the nodes that UNNEST, INTERSECT ALL, EXCEPT ALL, FROM_CHANGELOG, TO_CHANGELOG and
 //! GROUPING SETS need.
 
 use mainstem_engine::plan::{Expanded, NodeKind};
 
 use super::Lowering;
+use crate::bound::Bound;
 use crate::error::{SqlError, SqlResult};
 use crate::rel::{Rel, RelKind};
 use crate::source::Span;
 
 impl Lowering<'_> {
+    pub(super) fn unnest(&mut self, rel: &Rel) -> SqlResult<usize> {
+        let RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer, condition } =
+            &rel.kind
+        else {
+            unreachable!("called for UNNEST only")
+        };
+        let node = self.rel(input)?;
+        let kind = NodeKind::Unnest {
+            column: *column,
+            flatten: *flatten,
+            multiset: *multiset,
+            with_ordinality: *with_ordinality,
+            outer: *outer,
+            condition: condition.clone().map(Bound::compile),
+        };
+        let mut name = format!("Unnest({})", input.fields[*column].name);
+        if let Some(condition) = condition {
+            name = format!("Unnest({}, {})", input.fields[*column].name, condition.fingerprint());
+        }
+        let changelog = self.changelog(node);
+        Ok(self.push(kind, vec![node], name, &rel.types(), changelog))
+    }
+
     pub(super) fn sets(&mut self, rel: &Rel) -> SqlResult<usize> {
         let types = rel.types();
         match &rel.kind {

@@ -240,17 +240,22 @@ fn over(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
 }
 
 fn unnest(kind: RelKind, fields: &[RelField], wanted: &[usize]) -> Rel {
-    let RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer } = kind else {
+    let RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer, condition } =
+        kind
+    else {
         unreachable!("called for UNNEST only")
     };
     let width = input.fields.len();
-    let below = wanted.iter().copied().filter(|w| *w < width);
+    let read = condition.as_ref().map(columns_of).unwrap_or_default();
+    let below = wanted.iter().copied().chain(read).filter(|w| *w < width);
     let needed: Vec<usize> = below.chain([column]).collect::<BTreeSet<_>>().into_iter().collect();
     let outputs: Vec<usize> = needed.iter().copied().chain(width..fields.len()).collect();
     let kept = outputs.iter().map(|&n| fields[n].clone()).collect();
     let column = place_in(&needed)(column);
+    let condition = condition.map(|condition| condition.remap(&place_in(&outputs)));
     let input = Box::new(prune(*input, &needed));
-    let kind = RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer };
+    let kind =
+        RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer, condition };
     Rel { kind, fields: kept }.select(&places(wanted, &outputs))
 }
 

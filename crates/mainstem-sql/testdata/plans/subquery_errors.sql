@@ -20,5 +20,5 @@ SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), IN
 SELECT DISTINCT customer FROM orders ORDER BY total;
 SELECT customer FROM orders ORDER BY 2;
 SELECT id FROM orders WHERE id > SOME (SELECT name, since FROM customers);
-SELECT c.name, l.n FROM (SELECT name, ARRAY_AGG(name) AS names FROM customers GROUP BY name) AS c LEFT JOIN LATERAL (SELECT n FROM UNNEST(c.names) AS u (n)) AS l ON l.n <> 'x';
+SELECT c.name, l.n FROM (SELECT name, ARRAY_AGG(name) AS names FROM customers GROUP BY name) AS c LEFT JOIN LATERAL (SELECT n FROM UNNEST(c.names) AS u (n)) AS l ON l.n <> (SELECT MAX(name) FROM customers);
 SELECT c.name FROM customers AS c RIGHT JOIN LATERAL (SELECT id FROM orders AS o WHERE o.customer = c.name) AS l ON TRUE;

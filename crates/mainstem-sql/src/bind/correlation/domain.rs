@@ -75,25 +75,45 @@ impl Correlation<'_> {
     /// need not meet.
     pub(super) fn on_domain(&self, domain: &Domain, conditions: &[Bound]) -> SqlResult<Vec<Bound>> {
         let Some(outer) = self.outer else { return Ok(Vec::new()) };
+        let key = |(place, &column): (usize, &usize)| {
+            Bound::column(domain.first + place, outer.fields[column].data_type.clone())
+        };
+        let keys = domain.read.iter().enumerate().map(key).collect();
+        self.on_values(domain, keys, conditions)
+    }
+
+    /// The same for the values `keys`.
+    pub(super) fn on_values(
+        &self,
+        domain: &Domain,
+        keys: Vec<Bound>,
+        conditions: &[Bound],
+    ) -> SqlResult<Vec<Bound>> {
+        let Some(outer) = self.outer else { return Ok(Vec::new()) };
         let mut parts = Vec::new();
-        for (place, &column) in domain.read.iter().enumerate() {
+        for (&column, key) in domain.read.iter().zip(keys) {
             let data_type = outer.fields[column].data_type.clone();
             let reference = Reference::OuterColumn { depth: self.depth, column };
-            let own = Bound { kind: BoundKind::Reference(reference), data_type: data_type.clone() };
-            let key = Bound::column(domain.first + place, data_type.clone());
-            if data_type.nullable && !conditions.iter().any(|c| self.is_null_for(c, column)) {
-                let binder = ExprBinder::new(self.session, &[]);
-                let both = [own, key];
-                let nulls = both.clone().map(|e| binder.unary_bound(UnaryOp::IsNull, e, self.span));
-                let [left, right] = nulls;
-                parts.push(self.binary(BinaryOp::Eq, left?, right?)?);
-                let [left, right] = both.map(|e| self.or_some(e));
-                parts.push(self.binary(BinaryOp::Eq, left?, right?)?);
-            } else {
-                parts.push(self.binary(BinaryOp::Eq, own, key)?);
-            }
+            let own = Bound { kind: BoundKind::Reference(reference), data_type };
+            let nulls_meet = own.data_type.nullable
+                && !conditions.iter().any(|condition| self.is_null_for(condition, column));
+            parts.extend(self.same(own, key, nulls_meet)?);
         }
         Ok(parts)
+    }
+
+    /// `a` equals `b`, or both are NULL if those meet.
+    pub(super) fn same(&self, a: Bound, b: Bound, nulls_meet: bool) -> SqlResult<Vec<Bound>> {
+        if !nulls_meet {
+            return Ok(vec![self.binary(BinaryOp::Eq, a, b)?]);
+        }
+        let binder = ExprBinder::new(self.session, &[]);
+        let both = [a, b];
+        let nulls = both.clone().map(|e| binder.unary_bound(UnaryOp::IsNull, e, self.span));
+        let [left, right] = nulls;
+        let nulls = self.binary(BinaryOp::Eq, left?, right?)?;
+        let [left, right] = both.map(|e| self.or_some(e));
+        Ok(vec![nulls, self.binary(BinaryOp::Eq, left?, right?)?])
     }
 
     /// `expr`, or some value of its type where it is NULL.

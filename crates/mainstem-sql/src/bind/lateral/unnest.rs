@@ -1,13 +1,28 @@
 //! LATERAL (SELECT ... FROM UNNEST(column of a table before it) ...): the elements are taken out of the table's rows
 //! themselves, without a join.
-//! Invariant: the conditions and columns of the query are over one row and its element, so they stay where they are.
+//! Invariant: the conditions and columns of the query are over one row and its element, so they stay where they are. Of an
+//! outer join the conditions say which elements there are, and what is computed for a row without one is NULL.
+
+use mainstem_core::TypeKind;
 
 use super::super::correlation::beside;
-use super::super::query::{filter, with_columns};
+use super::super::expr::ExprBinder;
+use super::super::query::{conjunction, filter, with_columns};
 use crate::bound::{Bound, Reference};
-use crate::error::{SqlError, SqlResult};
+use crate::error::SqlResult;
+use crate::operators::UnaryOp;
 use crate::rel::{Rel, RelField, RelKind};
 use crate::source::Span;
+
+/// What is joined how.
+#[derive(Clone, Copy)]
+pub(super) struct Unnesting<'a> {
+    pub(super) binder: &'a ExprBinder<'a>,
+    /// That of the left side's query.
+    pub(super) depth: usize,
+    pub(super) is_left: bool,
+    pub(super) span: Span,
+}
 
 /// A table and the elements of an array of each row.
 struct Elements {
@@ -30,78 +45,115 @@ pub(super) fn is_unnest(rel: &Rel) -> bool {
     }
 }
 
-/// `left` joined with the rows of `right`, of which [`is_unnest`] holds. `depth` is that of `left`'s query.
-pub(super) fn joined(
-    depth: usize,
-    left: Rel,
-    right: Rel,
-    is_left: bool,
-    span: Span,
-) -> SqlResult<Rel> {
-    let (width, left_fields, fields) =
-        (left.fields.len(), left.fields.clone(), right.fields.clone());
-    let elements = elements(depth, left, right, is_left, span)?;
-    let own = left_fields.iter().enumerate();
-    let mut exprs: Vec<Bound> = own.map(|(i, f)| Bound::column(i, f.data_type.clone())).collect();
-    exprs.extend(elements.outputs);
-    let mut made = left_fields;
-    made.extend(fields.into_iter().zip(&exprs[width..]).map(|(field, expr)| RelField {
-        data_type: expr.data_type.clone(),
-        time: None,
-        window: None,
-        ..field
-    }));
-    Ok(Rel { kind: RelKind::Project { input: Box::new(elements.rel), exprs }, fields: made })
+/// An outer UNNEST, perhaps under projections, of those elements for which `condition` holds; it is over the columns of `rel`.
+pub(in super::super) fn of_those(rel: Rel, condition: Bound) -> Rel {
+    let fields = rel.fields;
+    let kind = match rel.kind {
+        RelKind::Project { input, exprs } => {
+            let condition = condition.map_columns(&|column, _| exprs[column].clone());
+            RelKind::Project { input: Box::new(of_those(*input, condition)), exprs }
+        }
+        RelKind::Unnest {
+            input,
+            column,
+            flatten,
+            multiset,
+            with_ordinality,
+            outer,
+            condition: own,
+        } => {
+            let condition = conjunction(own.into_iter().chain([condition]).collect());
+            RelKind::Unnest { input, column, flatten, multiset, with_ordinality, outer, condition }
+        }
+        _ => unreachable!("an outer UNNEST is asked for"),
+    };
+    Rel { kind, fields }
 }
 
-fn elements(depth: usize, left: Rel, right: Rel, is_left: bool, span: Span) -> SqlResult<Elements> {
-    let refuse = |what: &str| {
-        Err(SqlError::unsupported(format!("LEFT JOIN LATERAL of UNNEST with {what}"), span)
-            .with_hint("write LEFT JOIN UNNEST(...) ON TRUE and the rest outside of it"))
-    };
-    match right.kind {
-        RelKind::Filter { input, predicate } => {
-            if is_left {
-                return refuse("a condition");
+impl Unnesting<'_> {
+    /// `left` joined with the rows of `right`, of which [`is_unnest`] holds.
+    pub(super) fn joined(self, left: Rel, right: Rel) -> SqlResult<Rel> {
+        let (width, left_fields, fields) =
+            (left.fields.len(), left.fields.clone(), right.fields.clone());
+        let elements = self.elements(left, right)?;
+        let own = left_fields.iter().enumerate();
+        let mut exprs: Vec<Bound> =
+            own.map(|(i, f)| Bound::column(i, f.data_type.clone())).collect();
+        exprs.extend(elements.outputs);
+        let mut made = left_fields;
+        made.extend(fields.into_iter().zip(&exprs[width..]).map(|(field, expr)| RelField {
+            data_type: expr.data_type.clone(),
+            time: None,
+            window: None,
+            ..field
+        }));
+        Ok(Rel { kind: RelKind::Project { input: Box::new(elements.rel), exprs }, fields: made })
+    }
+
+    fn elements(self, left: Rel, right: Rel) -> SqlResult<Elements> {
+        match right.kind {
+            RelKind::Filter { input, predicate } => {
+                let below = self.elements(left, *input)?;
+                let predicate = over(self.depth, &below, &predicate);
+                let restricted = if self.is_left { of_those } else { filter };
+                Ok(Elements { rel: restricted(below.rel, predicate), ..below })
             }
-            let below = elements(depth, left, *input, is_left, span)?;
-            let predicate = over(depth, &below, &predicate);
-            Ok(Elements { rel: filter(below.rel, predicate), ..below })
-        }
-        RelKind::Project { input, exprs } => {
-            if is_left && exprs.iter().any(|e| e.as_column().is_none()) {
-                return refuse("computed columns");
+            RelKind::Project { input, exprs } => {
+                let below = self.elements(left, *input)?;
+                let mut outputs = Vec::with_capacity(exprs.len());
+                for expr in &exprs {
+                    let output = over(self.depth, &below, expr);
+                    let is_element = !self.is_left || expr.as_column().is_some();
+                    outputs.push(if is_element { output } else { self.if_there(&below, output)? });
+                }
+                Ok(Elements { outputs, ..below })
             }
-            let below = elements(depth, left, *input, is_left, span)?;
-            let outputs = exprs.iter().map(|e| over(depth, &below, e)).collect();
-            Ok(Elements { outputs, ..below })
+            RelKind::Unnest { .. } => Ok(self.unnested(left, right)),
+            _ => unreachable!("looked at before"),
         }
-        RelKind::Unnest { input, column, flatten, multiset, with_ordinality, .. } => {
-            let RelKind::Project { exprs, .. } = input.kind else {
-                unreachable!("an array from outside is computed over one row")
-            };
-            let inner = exprs.len();
-            let outside = exprs.iter().map(|e| beside(depth, &left, e));
-            let mut outputs: Vec<Bound> = outside.collect();
-            let (input, places) = with_columns(left, vec![outputs[column].clone()]);
-            let first = input.fields.len();
-            let mut fields = input.fields.clone();
-            for (i, field) in right.fields[inner..].iter().enumerate() {
-                let data_type = field.data_type.with_nullable(field.data_type.nullable || is_left);
-                outputs.push(Bound::column(first + i, data_type.clone()));
-                fields.push(RelField { data_type, ..field.clone() });
-            }
-            let kind = RelKind::Unnest {
-                input: Box::new(input),
-                column: places[0],
-                flatten,
-                multiset,
-                with_ordinality,
-                outer: is_left,
-            };
-            Ok(Elements { rel: Rel { kind, fields }, outputs })
+    }
+
+    /// `output`, but NULL for a row without elements.
+    fn if_there(self, below: &Elements, output: Bound) -> SqlResult<Bound> {
+        let ordinal = Bound::column(below.rel.fields.len() - 1, TypeKind::Int.nullable());
+        let there = self.binder.unary_bound(UnaryOp::IsNotNull, ordinal, self.span)?;
+        let nothing = Bound::null(&output.data_type);
+        self.binder.case_of(vec![(there, output)], nothing, self.span)
+    }
+
+    /// The elements as they are; of an outer join always with their position as the last column.
+    fn unnested(self, left: Rel, right: Rel) -> Elements {
+        let RelKind::Unnest { input, column, flatten, multiset, with_ordinality, .. } = right.kind
+        else {
+            unreachable!("called for UNNEST only")
+        };
+        let RelKind::Project { exprs, .. } = input.kind else {
+            unreachable!("an array from outside is computed over one row")
+        };
+        let inner = exprs.len();
+        let mut outputs: Vec<Bound> = exprs.iter().map(|e| beside(self.depth, &left, e)).collect();
+        let (input, places) = with_columns(left, vec![outputs[column].clone()]);
+        let first = input.fields.len();
+        let mut fields = input.fields.clone();
+        for (i, field) in right.fields[inner..].iter().enumerate() {
+            let nullable = field.data_type.nullable || self.is_left;
+            let data_type = field.data_type.with_nullable(nullable);
+            outputs.push(Bound::column(first + i, data_type.clone()));
+            fields.push(RelField { data_type, ..field.clone() });
         }
-        _ => unreachable!("looked at before"),
+        if self.is_left && !with_ordinality {
+            fields.push(RelField::new("ordinality", TypeKind::Int.nullable()));
+        }
+        let kind = RelKind::Unnest {
+            input: Box::new(input),
+            column: places[0],
+            flatten,
+            multiset,
+            with_ordinality: with_ordinality || self.is_left,
+            outer: self.is_left,
+            condition: None,
+        };
+        Elements { rel: Rel { kind, fields }, outputs }
     }
 }
 

@@ -320,8 +320,8 @@ impl MatchScope {
         if let Some(column) = expr.as_column() {
             return column;
         }
-        let text = expr.fingerprint();
-        let known = self.arguments.iter().position(|a| a.fingerprint() == text);
+        let text = expr.identity();
+        let known = self.arguments.iter().position(|a| a.identity() == text);
         let index = known.unwrap_or_else(|| {
             self.arguments.push(expr);
             self.arguments.len() - 1

@@ -1,0 +1,5 @@
+-- Joins: LEFT JOIN UNNEST with a condition.
+CREATE TABLE People (id INT, name STRING, tags ARRAY<STRING>, address ROW<city STRING, zip INT>, scores MAP<STRING, INT>,
+  items ARRAY<ROW<sku STRING, n INT>>)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/people.json', 'format' = 'json');
+SELECT id, t FROM People LEFT JOIN UNNEST(tags) AS x(t) ON t <> 'a';

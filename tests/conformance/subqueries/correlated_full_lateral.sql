@@ -1,0 +1,11 @@
+-- Sub-queries: LATERAL over a full join.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+CREATE TABLE Shipments (order_id BIGINT, ship_time TIMESTAMP(3),
+  WATERMARK FOR ship_time AS ship_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/shipments.json', 'format' = 'json');
+SELECT name, x.order_id, x.sid FROM Customers AS c CROSS JOIN LATERAL (SELECT o.order_id, s.order_id AS sid FROM Orders AS o
+  FULL JOIN Shipments AS s ON o.order_id = s.order_id WHERE o.customer = c.name) AS x;

@@ -1,0 +1,8 @@
+-- Sub-queries: IN as a key beside a group window.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT TUMBLE_START(order_time, INTERVAL '5' SECOND) AS s, customer IN (SELECT name FROM Customers) AS known, COUNT(*) AS n
+FROM Orders GROUP BY TUMBLE(order_time, INTERVAL '5' SECOND), customer IN (SELECT name FROM Customers);

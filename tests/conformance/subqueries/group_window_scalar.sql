@@ -1,0 +1,7 @@
+-- Sub-queries: a value in an aggregate of a group window.
+CREATE TABLE Orders (order_id BIGINT, customer STRING, product STRING, amount INT, price DECIMAL(10, 2), order_time TIMESTAMP(3),
+  WATERMARK FOR order_time AS order_time - INTERVAL '5' SECOND)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/orders.json', 'format' = 'json');
+CREATE TABLE Customers (name STRING, city STRING, credit INT, since DATE)
+WITH ('connector' = 'filesystem', 'path' = '${DIR}/../data/customers.json', 'format' = 'json');
+SELECT TUMBLE_START(order_time, INTERVAL '5' SECOND) AS s, product, SUM(amount * (SELECT MAX(credit) FROM Customers)) AS m FROM Orders GROUP BY TUMBLE(order_time, INTERVAL '5' SECOND), product;
