@@ -87,8 +87,13 @@ impl ScriptSession {
 
     /// All steps, in order. Queries and INSERTs run together as one job, unless `table.dml-sync` is true.
     pub fn finish(mut self) -> Result<Vec<Step>, Vec<SqlError>> {
+        self.take_steps()
+    }
+
+    /// The steps since the last time: what follows makes jobs of its own, over the tables that are declared by now.
+    pub fn take_steps(&mut self) -> Result<Vec<Step>, Vec<SqlError>> {
         self.flush().map_err(|e| vec![e])?;
-        Ok(self.steps)
+        Ok(std::mem::take(&mut self.steps))
     }
 
     fn flush(&mut self) -> SqlResult<()> {

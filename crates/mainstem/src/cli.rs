@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstem_connectors::datasets::{DATASETS, Dataset, dataset};
 use mainstem_engine::executor::Cuts;
 
+use crate::checkpoint::{self, CheckpointCommand};
 use crate::kafka_client::consume::ConsumeArgs;
 use crate::kafka_client::group::{self, GroupCommand};
 use crate::kafka_client::produce::ProduceArgs;
@@ -24,6 +25,7 @@ Examples:
   mainstem up pipeline.sql                         the same as a server, with a Kafka broker inside
   mainstem check pipeline.sql                      say what is wrong with it, without starting it
   mainstem explain pipeline.sql                    show how it would be run
+  mainstem checkpoint list state                   what 'run --state state' has kept
   mainstem gen --dataset rides --count 5           five ride events as JSON lines
   mainstem connectors kafka                        the options of a connector
   mainstem topic list                              the topics of a Kafka; also produce, consume, group
@@ -46,10 +48,16 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL files as one pipeline
     Run(RunArgs),
-    /// Run a Kafka broker, and the pipelines of SQL files beside it, until Ctrl-C
+    /// Run a Kafka broker, and a pipeline of each SQL file beside it, until Ctrl-C
     Up(UpArgs),
     /// Parse, bind and plan SQL files and check all options, without connecting to anything
     Check(ScriptArgs),
+    /// List, show and verify the checkpoints that --state keeps
+    #[command(after_help = checkpoint::HELP)]
+    Checkpoint {
+        #[command(subcommand)]
+        command: CheckpointCommand,
+    },
     /// Show the plan of the pipeline that SQL files make
     Explain(ExplainArgs),
     /// Generate events from a table of connector 'faker', 'datagen' or 'nexmark', or from a ready data set

@@ -1,8 +1,9 @@
 //! The commands: what each does with what the others give it.
 //! Invariant: a script is refused whole or started whole. Data goes to stdout, words to stderr.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
+use mainstem_core::Error;
 use mainstem_engine::executor::Cuts;
 use mainstem_sql::error::SqlError;
 use mainstem_sql::job::{Job, Step};
@@ -11,31 +12,27 @@ use mainstem_sql::source::SourceText;
 
 use crate::broker::{Data, Embedded, ServerSettings};
 use crate::cli::{Command, ExplainArgs, GenArgs, OutputKind, RowFormat, RunArgs, ScriptArgs};
-use crate::failure::{Failure, Outcome, say};
+use crate::failure::{Failure, Outcome, print_out, say};
 use crate::pipeline::{self, Prepared, Runner, Settings, StateSettings, edges};
-use crate::script::{self, Planned};
-use crate::{generate, kafka_client, listing, up};
+use crate::script::{self, Declarations, Planned};
+use crate::{checkpoint, generate, kafka_client, listing, up};
 
 /// Does what the command line says.
 pub(crate) fn execute(command: Command) -> Outcome {
     match command {
         Command::Run(arguments) => run(&arguments),
         Command::Up(arguments) => up::up(&arguments),
+        Command::Checkpoint { command } => checkpoint::execute(&command),
         Command::Check(arguments) => check(&arguments),
         Command::Explain(arguments) => explain(&arguments),
         Command::Gen(arguments) => generate(&arguments),
-        Command::Connectors { name } => print(&listing::connectors(name.as_deref())?),
-        Command::Functions { name } => print(&listing::functions(name.as_deref())?),
+        Command::Connectors { name } => print_out(&listing::connectors(name.as_deref())?),
+        Command::Functions { name } => print_out(&listing::functions(name.as_deref())?),
         Command::Topic { command } => kafka_client::topic::execute(&command),
         Command::Produce(arguments) => kafka_client::produce::execute(&arguments),
         Command::Consume(arguments) => kafka_client::consume::execute(&arguments),
         Command::Group { command } => kafka_client::group::execute(&command),
     }
-}
-
-fn print(text: &str) -> Outcome {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::stdout)
 }
 
 fn run(arguments: &RunArgs) -> Outcome {
@@ -48,6 +45,7 @@ fn run(arguments: &RunArgs) -> Outcome {
         quiet: arguments.quiet,
         embedded: Embedded::default(),
         cuts: arguments.cuts.unwrap_or_default(),
+        live_line: true,
         restarts: arguments.restarts,
         state: arguments
             .state
@@ -70,6 +68,7 @@ fn generate(arguments: &GenArgs) -> Outcome {
         quiet: arguments.quiet,
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
+        live_line: true,
         restarts: false,
         state: None,
     };
@@ -87,7 +86,7 @@ fn run_script(sources: Vec<SourceText>, settings: &Settings, data: Data) -> Outc
     let runner = Runner::new()?;
     let needs_broker = |step: &Ready| matches!(step, Ready::Job(job) if job.needs_broker());
     if !steps.iter().any(needs_broker) {
-        return run_steps(steps, &runner, settings).map(drop);
+        return runner.block_on(run_steps(steps, &runner, settings)).map(drop);
     }
     let server = ServerSettings {
         data,
@@ -96,18 +95,22 @@ fn run_script(sources: Vec<SourceText>, settings: &Settings, data: Data) -> Outc
         users: Vec::new(),
     };
     let server = up::start(&runner, server, settings)?;
-    let ran = run_steps(steps, &runner, settings).map(drop);
+    let ran = runner.block_on(run_steps(steps, &runner, settings)).map(drop);
     let stopped = runner.block_on(async { server.stop().await.map_err(Failure::Runtime) });
     ran.and(stopped)
 }
 
 /// Does the steps one after the other. False if Ctrl-C ended it.
-pub(crate) fn run_steps(steps: Vec<Ready>, runner: &Runner, settings: &Settings) -> Outcome<bool> {
+pub(crate) async fn run_steps(
+    steps: Vec<Ready>,
+    runner: &Runner,
+    settings: &Settings,
+) -> Outcome<bool> {
     for step in steps {
         match step {
-            Ready::Text(lines) => print(&lines_text(&lines))?,
+            Ready::Text(lines) => print_out(&lines_text(&lines))?,
             Ready::Job(job) => {
-                if !runner.run(*job, settings)? {
+                if !runner.run(*job, settings).await? {
                     return Ok(false);
                 }
             }
@@ -119,21 +122,42 @@ pub(crate) fn run_steps(steps: Vec<Ready>, runner: &Runner, settings: &Settings)
 /// Builds the ends of all jobs; the errors of all of them.
 pub(crate) fn prepare(planned: Planned, settings: &Settings) -> Outcome<Vec<Ready>> {
     let Planned { steps, declarations } = planned;
-    let mut ready = Vec::new();
+    Ok(prepare_each(vec![steps], &declarations, settings)?.into_iter().flatten().collect())
+}
+
+/// Builds the ends of all jobs of several pipelines; the errors of all of them.
+pub(crate) fn prepare_each(
+    pipelines: Vec<Vec<Step>>,
+    declarations: &Declarations,
+    settings: &Settings,
+) -> Outcome<Vec<Vec<Ready>>> {
+    let mut all = Vec::new();
     let mut refused: Vec<SqlError> = Vec::new();
     let mut used: Vec<String> = Vec::new();
-    for step in steps {
-        match step {
-            Step::Text(lines) => ready.push(Ready::Text(lines)),
-            Step::Job(job) => {
-                used.extend(table_names(&job));
-                match pipeline::prepare(job, settings, &declarations) {
-                    Ok(job) => ready.push(Ready::Job(Box::new(job))),
-                    Err(Failure::Refused(errors)) => refused.extend(errors),
-                    Err(other) => return Err(other),
+    for steps in pipelines {
+        let mut ready = Vec::new();
+        let jobs = steps.iter().filter(|step| matches!(step, Step::Job(_))).count();
+        if settings.state.is_some() && jobs > 1 {
+            let error =
+                Error::user(format!("with --state a script is one job, and this one is {jobs}"));
+            return Err(Failure::Usage(error.with_hint(
+                "leave SET 'table.dml-sync' = 'true' out, or give each job a file and a --state of its own",
+            )));
+        }
+        for step in steps {
+            match step {
+                Step::Text(lines) => ready.push(Ready::Text(lines)),
+                Step::Job(job) => {
+                    used.extend(table_names(&job));
+                    match pipeline::prepare(job, settings, declarations) {
+                        Ok(job) => ready.push(Ready::Job(Box::new(job))),
+                        Err(Failure::Refused(errors)) => refused.extend(errors),
+                        Err(other) => return Err(other),
+                    }
                 }
             }
         }
+        all.push(ready);
     }
     for (table, options) in declarations.tables() {
         if used.iter().all(|name| name != table)
@@ -142,7 +166,7 @@ pub(crate) fn prepare(planned: Planned, settings: &Settings) -> Outcome<Vec<Read
             refused.push(declarations.locate(table, &error));
         }
     }
-    if refused.is_empty() { Ok(ready) } else { Err(Failure::Refused(refused)) }
+    if refused.is_empty() { Ok(all) } else { Err(Failure::Refused(refused)) }
 }
 
 fn table_names(job: &Job) -> Vec<String> {
@@ -174,6 +198,7 @@ fn check(arguments: &ScriptArgs) -> Outcome {
         quiet: true,
         embedded: Embedded::default(),
         cuts: Cuts::AsItComes,
+        live_line: true,
         restarts: false,
         state: None,
     };
@@ -204,5 +229,5 @@ fn explain(arguments: &ExplainArgs) -> Outcome {
         }
         text.push_str(&lines_text(&lines));
     }
-    print(&text)
+    print_out(&text)
 }

@@ -11,14 +11,15 @@ use std::sync::Arc;
 use mainstem_core::disk::{Disk, DiskFile};
 use mainstem_core::{Error, ErrorKind, Result};
 
-const LOCK: &str = "mainstem.lock";
+/// The file that is locked.
+pub(crate) const LOCK: &str = "mainstem.lock";
 
-/// A folder that belongs to this process.
+/// A folder that belongs to this process, or is only looked at.
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     root: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as it is open; without it nothing is written.
+    lock: Option<File>,
 }
 
 impl FileDisk {
@@ -43,7 +44,24 @@ impl FileDisk {
         lock.set_len(0).map_err(failed)?;
         writeln!(lock, "{}", std::process::id()).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
-        Ok(Self { root, _lock: lock })
+        Ok(Self { root, lock: Some(lock) })
+    }
+
+    /// A folder of which files are read while it may belong to another process.
+    pub(crate) fn look_at(root: &Path) -> Result<Self> {
+        let root = root.canonicalize().map_err(|e| {
+            Error::user(format!("the folder '{}' cannot be read: {e}", root.display()))
+        })?;
+        Ok(Self { root, lock: None })
+    }
+
+    fn check_owned(&self) -> io::Result<()> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is only looked at"))
+            }
+        }
     }
 
     fn path(&self, path: &str) -> io::Result<PathBuf> {
@@ -93,24 +111,28 @@ impl Disk for FileDisk {
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
+        self.check_owned()?;
         fs::create_dir_all(self.path(folder)?)
     }
 
     fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        self.check_owned()?;
         gone_is_fine(fs::remove_dir_all(self.path(folder)?))
     }
 
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(create).truncate(false);
+        let (mut options, owned) = (OpenOptions::new(), self.lock.is_some());
+        let options = options.read(true).write(owned).create(owned && create).truncate(false);
         Ok(Arc::new(RealFile(options.open(self.path(path)?)?)))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
+        self.check_owned()?;
         fs::remove_file(self.path(path)?)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.check_owned()?;
         fs::rename(self.path(from)?, self.path(to)?)
     }
 
@@ -225,6 +247,22 @@ mod tests {
             assert!(disk.open(path, true).is_err(), "{path}");
             assert!(disk.remove_folder(path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn who_only_looks_changes_nothing() {
+        let (folder, disk) = disk();
+        disk.open("0.log", true).unwrap().write_all_at(0, b"abc").unwrap();
+        let looking = FileDisk::look_at(&folder.path().join("data")).unwrap();
+        assert_eq!(looking.list("").unwrap(), ["0.log", LOCK]);
+        let file = looking.open("0.log", false).unwrap();
+        assert!(file.write_all_at(0, b"x").is_err());
+        assert!(looking.open("new", true).is_err());
+        assert!(looking.create_folder("new").is_err() && looking.remove_folder("new").is_err());
+        assert!(looking.remove("0.log").is_err() && looking.rename("0.log", "new").is_err());
+        let mut read = [0; 3];
+        file.read_exact_at(0, &mut read).unwrap();
+        assert_eq!((&read, disk.list("").unwrap().len()), (b"abc", 2));
     }
 
     #[test]

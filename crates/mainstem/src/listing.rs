@@ -7,7 +7,7 @@ use mainstem_connectors::format::{COMMON_SOURCE_OPTIONS, FORMATS};
 use mainstem_connectors::registry;
 use mainstem_core::Error;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatSpec, FormatUse, OptionSpec, OptionType, nearest,
+    ConnectorSpec, FormatSpec, FormatUse, OptionSpec, OptionType, nearest,
 };
 use mainstem_sql::functions;
 
@@ -80,11 +80,14 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
 
 fn describe_connector(spec: &ConnectorSpec) -> String {
     let mut text = format!("Connector {}: {}\n", spec.name, spec.doc);
-    if let Some(delivery) = spec.source {
-        line(&mut text, format_args!("As a source: {}", delivery_text(delivery)));
-    }
-    if let Some(delivery) = spec.sink {
-        line(&mut text, format_args!("As a sink: {}", delivery_text(delivery)));
+    for (end, delivery) in [("source", spec.source), ("sink", spec.sink)] {
+        if let Some(delivery) = delivery {
+            let without = delivery.without_checkpoints();
+            line(
+                &mut text,
+                format_args!("As a {end}: {delivery} with checkpoints (--state), else {without}"),
+            );
+        }
     }
     let formats = FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
     match spec.formats {
@@ -134,14 +137,6 @@ fn describe_options(text: &mut String, title: &str, options: &[OptionSpec]) {
         if !option.secret && !matches!(option.example, "" | "...") {
             line(text, format_args!("      e.g. '{}' = '{}'", option.name, option.example));
         }
-    }
-}
-
-fn delivery_text(delivery: Delivery) -> &'static str {
-    match delivery {
-        Delivery::AtMostOnce => "at most once",
-        Delivery::AtLeastOnce => "at least once",
-        Delivery::ExactlyOnce => "exactly once",
     }
 }
 

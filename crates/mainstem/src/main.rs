@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod broker;
+mod checkpoint;
 mod cli;
 mod clock;
 mod command;

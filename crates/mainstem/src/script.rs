@@ -110,6 +110,22 @@ pub(crate) fn plan(sources: Vec<SourceText>) -> Outcome<Planned> {
     Err(Failure::Refused(refused))
 }
 
+/// Binds and plans each file as a pipeline of its own, which sees the tables of those before it.
+pub(crate) fn plan_each(sources: Vec<SourceText>) -> Outcome<(Vec<Vec<Step>>, Declarations)> {
+    let mut session = ScriptSession::new(catalog());
+    let (mut pipelines, mut refused) = (Vec::new(), Vec::new());
+    for source in &sources {
+        match session.run(source).and_then(|()| session.take_steps()) {
+            Ok(steps) => pipelines.push(steps),
+            Err(errors) => refused.extend(errors),
+        }
+    }
+    match refused.is_empty() {
+        true => Ok((pipelines, Declarations::new(sources))),
+        false => Err(Failure::Refused(refused)),
+    }
+}
+
 fn catalog() -> ConnectorCatalog {
     ConnectorCatalog {
         connectors: registry::connectors().into_iter().map(|c| c.spec()).collect(),

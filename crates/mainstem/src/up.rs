@@ -1,14 +1,22 @@
-//! `mainstem up`: the embedded broker as a server, and the pipelines of the files beside it.
+//! `mainstem up`: the embedded broker as a server, and the pipelines of the files beside it, one a file.
 //! Invariant: a file that is refused starts nothing. The first Ctrl-C lets pipelines write what they have read, then the
-//! broker answer what it was asked, then closes the data cleanly; a second one stops at once.
+//! broker answer what it was asked, then closes the data cleanly; a second one stops at once. A pipeline that fails does to the
+//! others what Ctrl-C does.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use mainstem_connectors::registry;
 use mainstem_core::Error;
+use mainstem_core::options::Delivery;
+use mainstem_core::table::TableSpec;
 use mainstem_engine::executor::Cuts;
+use mainstem_sql::job::{SinkTarget, Step};
 
 use crate::broker::{
     Address, Data, Embedded, ListenerName, ListenerSettings, Protocol, Server, ServerSettings, Tls,
@@ -16,15 +24,17 @@ use crate::broker::{
 };
 use crate::cli::{OutputKind, ScriptArgs, parse_variable};
 use crate::clock::SystemClock;
-use crate::command::{prepare, run_steps};
+use crate::command::{Ready, prepare_each, run_steps};
 use crate::failure::{Failure, Outcome, say};
-use crate::pipeline::{Runner, Settings};
+use crate::pipeline::{Runner, Settings, StateSettings};
 use crate::script;
+use crate::state::StatePlace;
 
 const HELP: &str = "\
 Examples:
   mainstem up                                      a Kafka broker on 127.0.0.1:9092, topics in ./mainstem-data
   mainstem up pipeline.sql                         the same, and the pipeline beside it
+  mainstem up orders.sql rides.sql --state state   two pipelines that go on after a crash, from state/orders and state/rides
   mainstem up --data memory                        topics that end with the process
   mainstem up --kafka-listen 127.0.0.1:19092       on another port
   mainstem up --kafka-listen PLAINTEXT://127.0.0.1:9092 --kafka-listen SASL_SSL://0.0.0.0:9093 \\
@@ -42,7 +52,7 @@ The first Ctrl-C finishes what has been read and asked, and closes the data; a s
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct UpArgs {
-    /// SQL files whose pipelines run beside the broker; - is stdin
+    /// SQL files; each is a pipeline beside the broker, and sees the tables of the files before it; - is stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Fills ${NAME} in the files; beats a variable of the environment. May be given more than once
@@ -51,6 +61,10 @@ pub(crate) struct UpArgs {
     /// The folder of the topics; memory keeps them only as long as the process runs
     #[arg(long, value_name = "DIR", default_value = "mainstem-data")]
     data: Data,
+    /// Keep checkpoints here, and go on from the newest ones: each pipeline in a folder with the name of its file, without its
+    /// ending. A folder, or s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", requires = "files")]
+    state: Option<StatePlace>,
     /// Where Kafka clients connect, and how: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without a protocol, TLS is
     /// spoken if there is a certificate, and clients log in if there are users. May be given more than once
     #[arg(long, value_name = "[PROTOCOL://]HOST:PORT", default_value = "127.0.0.1:9092")]
@@ -159,11 +173,128 @@ impl UpArgs {
             output: OutputKind::Changelog,
             quiet: self.quiet,
             embedded: Embedded::default(),
+            live_line: self.files.len() == 1,
             cuts: Cuts::AsItComes,
             restarts: false,
-            state: None,
+            state: self.state.clone().map(|place| StateSettings { place, from: None }),
         }
     }
+}
+
+/// What runs of a file.
+struct Pipeline {
+    /// The file's name without its folder and its ending.
+    name: String,
+    steps: Vec<Ready>,
+    settings: Settings,
+}
+
+/// Reads, binds and plans the files, one pipeline each.
+fn pipelines(arguments: &UpArgs, settings: &Settings) -> Outcome<Vec<Pipeline>> {
+    if arguments.files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (files, variables) = (arguments.files.clone(), arguments.variables.clone());
+    let (steps, declarations) = script::plan_each(script::read(&ScriptArgs { files, variables })?)?;
+    if settings.state.is_some() {
+        check_transactions(&arguments.files, &steps)?;
+    }
+    let mut names = BTreeMap::new();
+    let mut all = Vec::new();
+    for (file, steps) in arguments.files.iter().zip(prepare_each(steps, &declarations, settings)?) {
+        let name = stem(file);
+        let mut settings = settings.clone();
+        // A file of nothing but declarations keeps nothing.
+        if steps.iter().any(|step| matches!(step, Ready::Job(_)))
+            && let Some(state) = &mut settings.state
+        {
+            state.place = state.place.below(&name);
+            if let Some(other) = names.insert(name.clone(), file) {
+                let (file, other) = (file.display(), other.display());
+                let text = format!(
+                    "'{other}' and '{file}' would both keep their state in '{}'",
+                    state.place
+                );
+                return Err(Failure::Usage(Error::user(text).with_hint(
+                    "the folder has the name of the file without its ending: rename one of the files",
+                )));
+            }
+        }
+        all.push(Pipeline { name, steps, settings });
+    }
+    Ok(all)
+}
+
+/// Two pipelines must not give the same names to their transactions: each would end those of the other when it starts again.
+fn check_transactions(files: &[PathBuf], pipelines: &[Vec<Step>]) -> Outcome {
+    const PREFIX: &str = "sink.transactional-id-prefix";
+    let is_named = |table: &TableSpec| {
+        let connector = table.options.get("connector").and_then(|name| registry::connector(name));
+        connector.is_some_and(|connector| {
+            let spec = connector.spec();
+            spec.options.iter().any(|option| option.name == PREFIX)
+                && spec.sink_delivery(&table.options) == Some(Delivery::ExactlyOnce)
+        })
+    };
+    let mut writers: BTreeMap<_, &PathBuf> = BTreeMap::new();
+    for (file, steps) in files.iter().zip(pipelines) {
+        let jobs = steps.iter().filter_map(|step| match step {
+            Step::Job(job) => Some(job),
+            Step::Text(_) => None,
+        });
+        for sink in jobs.flat_map(|job| &job.sinks) {
+            let SinkTarget::Table(table) = &sink.target else { continue };
+            // What names are made of where nothing else is said.
+            let usual = (table.name.as_str(), table.options.get("topic").map(String::as_str));
+            let names = table.options.get(PREFIX).map_or(usual, |prefix| (prefix, None));
+            if !is_named(table) {
+                continue;
+            }
+            if let Some(other) = writers.insert(names, file).filter(|other| *other != file) {
+                let (name, file, other) = (&table.name, file.display(), other.display());
+                let error =
+                    format!("'{other}' and '{file}' both write table '{name}' in transactions");
+                return Err(Failure::Usage(Error::user(error).with_hint(format!(
+                    "write to it in one file, or declare another table for the second file, with a '{PREFIX}' of its own"
+                ))));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `rides` of `jobs/rides.sql`.
+fn stem(file: &Path) -> String {
+    match file.file_stem() {
+        Some(stem) if file != Path::new("-") => stem.to_string_lossy().into_owned(),
+        _ => "stdin".to_owned(),
+    }
+}
+
+/// Runs pipelines beside each other until all have ended; false if Ctrl-C ended one. The first that fails ends the others.
+async fn run_all(pipelines: Vec<Pipeline>, runner: &Runner) -> Outcome<bool> {
+    let several = pipelines.len() > 1;
+    let run = |Pipeline { name, steps, settings }: Pipeline| async move {
+        run_steps(steps, runner, &settings).await.map_err(|failure| match failure {
+            Failure::Runtime(error) if several => {
+                Failure::Runtime(error.context(format!("pipeline '{name}'")))
+            }
+            failure => failure,
+        })
+    };
+    let mut running: FuturesUnordered<_> = pipelines.into_iter().map(run).collect();
+    let mut all = Ok(true);
+    while let Some(ended) = running.next().await {
+        if ended.is_err() {
+            runner.finish();
+        }
+        all = match (all, ended) {
+            (Ok(all), Ok(one)) => Ok(all && one),
+            (Err(first), _) => Err(first),
+            (Ok(_), Err(failure)) => Err(failure),
+        };
+    }
+    all
 }
 
 /// Refuses a listener that asks for what was not given.
@@ -190,21 +321,14 @@ fn parse_config(text: &str) -> Result<(String, String), String> {
 pub(crate) fn up(arguments: &UpArgs) -> Outcome {
     let server = arguments.server()?;
     let settings = arguments.pipelines();
-    let steps = match arguments.files.is_empty() {
-        true => Vec::new(),
-        false => {
-            let (files, variables) = (arguments.files.clone(), arguments.variables.clone());
-            let sources = script::read(&ScriptArgs { files, variables })?;
-            prepare(script::plan(sources)?, &settings)?
-        }
-    };
+    let pipelines = pipelines(arguments, &settings)?;
     raise_open_files();
     let runner = Runner::new()?;
     let server = start(&runner, server, &settings)?;
     if !arguments.quiet {
         say(&ready(&server, &arguments.data));
     }
-    let ran = run_steps(steps, &runner, &settings).and_then(|ended| match ended {
+    let ran = runner.block_on(run_all(pipelines, &runner)).and_then(|ended| match ended {
         // Ctrl-C has come already.
         false => Ok(()),
         true => runner.block_on(runner.until_interrupted(async {

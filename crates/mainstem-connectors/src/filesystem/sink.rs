@@ -1,7 +1,7 @@
 //! The filesystem connector as a sink: part files in a directory, by partition if the table is partitioned, or one
 //! file if the path names one.
-//! Invariant: files appear whole, under their final names, when they are rolled or the pipeline ends; an existing file
-//! named by `path` is replaced only then. Flushed rows of text files are on disk under a hidden name; a row group of
+//! Invariant: files appear whole, under their final names, when they are rolled or the pipeline ends, with checkpoints when the
+//! one they belong to is complete; an existing file named by `path` is replaced only at the end. Flushed rows of text files are on disk under a hidden name; a row group of
 //! Parquet is written when it is full or its file is finished.
 //! Text of unpartitioned tables is encoded on the workers; partitioned rows and Parquet come as columns and are
 //! encoded here, on a blocking thread.

@@ -6,8 +6,8 @@
 
 use chrono_tz::Tz;
 use mainstem_core::options::{
-    ConnectorSpec, Delivery, FormatUse, OptionType, Pushdown, SinkChangelog, optional, required,
-    secret,
+    ConnectorSpec, Delivery, FormatUse, OptionType, Pushdown, SinkChangelog, Weaker, optional,
+    required, secret,
 };
 use mainstem_core::table::TableSpec;
 use mainstem_core::{Error, Result};
@@ -86,7 +86,11 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     doc: "Tables of PostgreSQL: written, read whole once, and asked by keys in lookup joins.",
     source: Some(Delivery::ExactlyOnce),
     sink: Some(Delivery::ExactlyOnce),
-    sink_weaker: &[],
+    sink_weaker: &[Weaker {
+        option: DELIVERY,
+        value: "at-least-once",
+        delivery: Delivery::AtLeastOnce,
+    }],
     formats: FormatUse::None,
     options: &[
         required(

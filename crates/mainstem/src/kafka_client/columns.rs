@@ -5,32 +5,32 @@ use std::fmt::Write as _;
 
 /// Where a column's texts stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// Rows under a head.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     head: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Columns {
-    pub(super) fn new(head: &[(&'static str, Align)]) -> Self {
+    pub(crate) fn new(head: &[(&'static str, Align)]) -> Self {
         Self { head: head.to_vec(), rows: Vec::new() }
     }
 
     /// One text a column.
-    pub(super) fn push(&mut self, row: impl IntoIterator<Item = String>) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = String>) {
         let row: Vec<String> = row.into_iter().map(|cell| visible(&cell)).collect();
         assert_eq!(row.len(), self.head.len(), "a row has one text a column");
         self.rows.push(row);
     }
 
     /// The lines, each after `indent`.
-    pub(super) fn text(&self, indent: &str) -> String {
+    pub(crate) fn text(&self, indent: &str) -> String {
         let head: Vec<String> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
         let lines = || std::iter::once(&head).chain(&self.rows);
         let width = |nth: usize| lines().map(|row| row[nth].chars().count()).max().unwrap_or(0);
@@ -68,12 +68,12 @@ fn visible(text: &str) -> String {
 }
 
 /// `2 partitions`, `1 partition`.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub(crate) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// A number, or a dash for none.
-pub(super) fn or_dash(number: Option<i64>) -> String {
+pub(crate) fn or_dash(number: Option<i64>) -> String {
     number.map_or_else(|| "-".to_owned(), |n| n.to_string())
 }
 

@@ -17,7 +17,7 @@
 
 mod assignment;
 mod avro;
-mod columns;
+pub(crate) mod columns;
 mod connection;
 pub(crate) mod consume;
 pub(crate) mod group;
@@ -30,17 +30,9 @@ mod reset;
 mod stopping;
 pub(crate) mod topic;
 
-use std::io::Write;
-
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::failure::{Failure, Outcome};
-
-/// Writes to stdout.
-fn print_out(text: &str) -> Outcome {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::stdout)
-}
+use crate::failure::print_out;
 
 /// `NAME=VALUE`, for clap.
 fn parse_pair(text: &str) -> Result<(String, String), String> {

@@ -172,7 +172,7 @@ pub(crate) fn execute(args: &ProduceArgs) -> Outcome {
     if typed && !args.quiet {
         say("one record a line; Ctrl-D ends\n");
     }
-    let terminal = Terminal::new(args.quiet || typed);
+    let terminal = Terminal::new(args.quiet || typed, true);
     let stopping = Stopping::listen("stopped at once; the last lines may not have been written")?;
     let ended = producing.send_all(&lines, &stopping, &terminal);
     terminal.clear();

@@ -5,20 +5,33 @@ use tokio::sync::watch;
 
 /// How many signals have come; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Interrupts(watch::Receiver<u32>);
+pub(crate) struct Interrupts {
+    count: watch::Sender<u32>,
+    seen: watch::Receiver<u32>,
+}
 
 impl Interrupts {
     /// Takes over SIGINT and SIGTERM. Must be called on the runtime.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let (count, seen) = watch::channel(0);
         let mut next = signals()?;
+        let counter = count.clone();
         tokio::spawn(async move {
             loop {
                 next.recv().await;
-                count.send_modify(|count| *count += 1);
+                counter.send_modify(|count| *count += 1);
             }
         });
-        Ok(Self(seen))
+        Ok(Self { count, seen })
+    }
+
+    /// As if a first signal came, unless one has come.
+    pub(crate) fn finish(&self) {
+        self.count.send_if_modified(|count| {
+            let first = *count == 0;
+            *count = 1.max(*count);
+            first
+        });
     }
 
     /// Returns once a first signal has come.
@@ -33,11 +46,11 @@ impl Interrupts {
 
     /// How many have come so far.
     pub(crate) fn seen(&self) -> u32 {
-        *self.0.borrow()
+        *self.seen.borrow()
     }
 
     async fn at_least(&mut self, count: u32) {
-        if self.0.wait_for(|seen| *seen >= count).await.is_err() {
+        if self.seen.wait_for(|seen| *seen >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

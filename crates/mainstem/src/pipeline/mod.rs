@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) output: OutputKind,
     /// Neither progress nor summary.
     pub(crate) quiet: bool,
+    /// Progress may be shown: no other job runs beside it.
+    pub(crate) live_line: bool,
     /// The door to the broker of this process; it is opened before a job that needs it is run.
     pub(crate) embedded: Embedded,
     /// Where steps are cut; tests choose.
@@ -94,7 +96,7 @@ pub(crate) fn prepare(
     settings: &Settings,
     declarations: &Declarations,
 ) -> Outcome<Prepared> {
-    let terminal = Arc::new(Terminal::new(settings.quiet));
+    let terminal = Arc::new(Terminal::new(settings.quiet, settings.live_line));
     let environment = environment(&job, Arc::clone(&terminal), &settings.embedded)?;
     let workers = workers(&job, settings.parallelism)?;
     let edges = edges::build(&job, settings.output, workers, &environment).map_err(|errors| {
@@ -104,7 +106,8 @@ pub(crate) fn prepare(
     Ok(Prepared { job, edges, workers, environment, terminal })
 }
 
-/// Runs jobs one after the other.
+/// Runs jobs.
+#[derive(Debug)]
 pub(crate) struct Runner {
     /// There until the drop.
     runtime: Option<tokio::runtime::Runtime>,
@@ -131,8 +134,13 @@ impl Runner {
     }
 
     /// Runs a job to its end. False if Ctrl-C ended it: then nothing more is to be run.
-    pub(crate) fn run(&self, prepared: Prepared, settings: &Settings) -> Outcome<bool> {
-        self.block_on(job::run(prepared, settings, self.interrupts.clone()))
+    pub(crate) async fn run(&self, prepared: Prepared, settings: &Settings) -> Outcome<bool> {
+        job::run(prepared, settings, self.interrupts.clone()).await
+    }
+
+    /// Does what the first Ctrl-C does: all that run write what they have read, and end.
+    pub(crate) fn finish(&self) {
+        self.interrupts.finish();
     }
 
     /// Waits for `work`, but not beyond a second Ctrl-C.

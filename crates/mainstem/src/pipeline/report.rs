@@ -84,6 +84,16 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
+/// `950 B`, `12.3 KiB`, `4.56 GiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < 1023.5 => format!("{b:.0} B"),
+        b if b < 1023.95 * 1024.0 => format!("{:.1} KiB", b / 1024.0),
+        b if b < 1023.95 * 1_048_576.0 => format!("{:.1} MiB", b / 1_048_576.0),
+        b => format!("{:.2} GiB", b / 1_073_741_824.0),
+    }
+}
+
 /// `12 ms`, `3.2 s`, `5 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
@@ -96,7 +106,7 @@ pub(crate) fn duration(seconds: f64) -> String {
 }
 
 /// A point in time in UTC.
-fn time_text(ms: i64) -> String {
+pub(crate) fn time_text(ms: i64) -> String {
     let mut text = Vec::new();
     mainstem_core::java_format::push_timestamp(
         &mut text,
@@ -155,6 +165,15 @@ mod tests {
             [(0.0, "0"), (9_999.0, "9999"), (10_000.0, "10.0k"), (1.5e6, "1.50M")]
         {
             assert_eq!(short(number), expected);
+        }
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (5 << 30, "5.00 GiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
         }
         for (seconds, expected) in [(0.0123, "12 ms"), (3.21, "3.2 s"), (300.0, "5 min")] {
             assert_eq!(duration(seconds), expected);

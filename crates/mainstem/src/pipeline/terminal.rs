@@ -13,19 +13,20 @@ use crate::failure::say;
 #[derive(Debug)]
 pub(crate) struct Terminal {
     quiet: bool,
+    live_line: bool,
     line: OnceLock<ProgressBar>,
 }
 
 impl Terminal {
-    /// `quiet`: no live line and no summary; notices are shown still.
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, line: OnceLock::new() }
+    /// `quiet`: no live line and no summary; notices are shown still. `live_line`: nobody else has one.
+    pub(crate) fn new(quiet: bool, live_line: bool) -> Self {
+        Self { quiet, live_line, line: OnceLock::new() }
     }
 
     /// True if a live line makes sense beside what the job itself shows.
     pub(crate) fn is_live(&self, job_prints: bool) -> bool {
         let free = !(job_prints && std::io::stdout().is_terminal());
-        !self.quiet && free && std::io::stderr().is_terminal()
+        !self.quiet && self.live_line && free && std::io::stderr().is_terminal()
     }
 
     /// Shows `text` in place of the last live line.

@@ -68,7 +68,7 @@ pub(crate) fn check(place: &Place) {
 }
 
 /// The number of the newest checkpoint.
-fn newest(state: &Path) -> u64 {
+pub(crate) fn newest(state: &Path) -> u64 {
     let entries = std::fs::read_dir(state).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let ids = names

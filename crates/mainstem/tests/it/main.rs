@@ -6,6 +6,7 @@
 mod bad_input;
 mod broker;
 mod check;
+mod checkpoint_commands;
 mod checkpoints;
 mod conformance;
 mod doors;
@@ -27,3 +28,4 @@ mod servers;
 mod stop;
 mod terminal;
 mod transactions;
+mod up_state;

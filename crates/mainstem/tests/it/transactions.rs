@@ -3,7 +3,6 @@
 //! MAINSTEM_TEST_KILLS says how many kills.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -12,6 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::broker::{Broker, PATIENCE};
+use crate::checkpoints::newest;
 use crate::program::Place;
 
 const KEYS: u64 = 17;
@@ -32,15 +32,6 @@ INSERT INTO counts SELECT MOD(n, 17), COUNT(*) FROM numbers GROUP BY MOD(n, 17);
 
 fn kills() -> u64 {
     std::env::var("MAINSTEM_TEST_KILLS").map_or(5, |kills| kills.parse().unwrap())
-}
-
-/// The number of the newest checkpoint.
-fn newest(state: &Path) -> u64 {
-    let entries = std::fs::read_dir(state).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let ids = names
-        .filter_map(|name| name.strip_prefix("checkpoint-")?.strip_suffix(".json")?.parse().ok());
-    ids.max().unwrap_or(0)
 }
 
 /// Runs the job to its end, through kills; how many numbers it wrote.
@@ -73,7 +64,7 @@ fn run(place: &Place, variables: &[&str]) -> u64 {
 }
 
 /// The committed values of a topic, in the order of each partition.
-fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<String, u64>> {
+pub(crate) fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<String, u64>> {
     config.set("group.id", "test").set("enable.auto.commit", "false");
     config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create().unwrap();
@@ -95,7 +86,7 @@ fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<String, u64>
     values
 }
 
-fn check(config: &ClientConfig, topic: &str, count: u64) {
+pub(crate) fn check(config: &ClientConfig, topic: &str, count: u64) {
     let mut by_key: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for value in committed(config.clone(), topic) {
         by_key.entry(value["k"]).or_default().push(value["n"]);

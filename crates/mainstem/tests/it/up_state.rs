@@ -1,0 +1,130 @@
+//! `up --state`: pipelines beside the broker that go on after kill -9, each from a folder of its own, together with the topics that
+//! `--data` keeps. The checker is a Kafka client that reads what is committed. MAINSTEM_TEST_KILLS says how many kills.
+
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::checkpoints::newest;
+use crate::program::Place;
+use crate::servers::Deadline;
+use crate::transactions::{check, committed};
+
+/// Makes numbers, into a topic.
+const NUMBERS: &str = "
+SET 'execution.checkpointing.interval' = '100 ms';
+CREATE TABLE generated (n BIGINT) WITH ('connector' = 'datagen', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0',
+  'fields.n.end' = '${LAST}', 'rows-per-second' = '50000');
+CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'numbers', 'value.format' = 'json',
+  'properties.bootstrap.servers' = 'embedded', 'scan.startup.mode' = 'earliest-offset');
+INSERT INTO numbers SELECT n FROM generated;
+";
+
+/// Takes the numbers from there: by key, and how many each key has had.
+const COUNTS: &str = "
+CREATE TABLE log (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'log', 'key.format' = 'json', 'key.fields' = 'k',
+  'value.format' = 'json', 'properties.bootstrap.servers' = 'embedded', 'mainstem.auto-create-topics' = 'true');
+CREATE TABLE counts (k BIGINT, c BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka',
+  'topic' = 'log-counts', 'key.format' = 'json', 'value.format' = 'json',
+  'properties.bootstrap.servers' = 'embedded', 'mainstem.auto-create-topics' = 'true');
+INSERT INTO log SELECT MOD(n, 17), n FROM numbers;
+INSERT INTO counts SELECT MOD(n, 17), COUNT(*) FROM numbers GROUP BY MOD(n, 17);
+";
+
+fn kills() -> u64 {
+    std::env::var("MAINSTEM_TEST_KILLS").map_or(3, |kills| kills.parse().unwrap())
+}
+
+#[test]
+fn kills_of_the_server_leave_every_row_once() {
+    let place = Place::with(&[("numbers.sql", NUMBERS), ("counts.sql", COUNTS)]);
+    let broker = Broker::start(&place, &[]);
+    let address = broker.address.to_string();
+    place.ok(&["topic", "create", "numbers", "--partitions", "3", "-b", &address]);
+    broker.stop();
+    let count = 50_000 * (1 + kills());
+    let last = format!("LAST={}", count - 1);
+    let more = ["numbers.sql", "counts.sql", "--state", "state", "--var", &last, "--quiet"];
+    let state = place.path("state/counts");
+    for kill in 0..kills() {
+        let mut started = place.start(
+            &[&["up", "--data", "data", "--kafka-listen", "127.0.0.1:0"][..], &more].concat(),
+        );
+        // Now right behind a checkpoint, now on the way to the next one.
+        let wanted = newest(&state) + 1 + kill % 2;
+        let deadline = Deadline::new();
+        while newest(&state) < wanted && !started.has_ended() {
+            assert!(deadline.left().is_some(), "no checkpoint {wanted}");
+            std::thread::park_timeout(Duration::from_millis(1 + kill % 7));
+        }
+        assert!(!started.has_ended(), "{}", started.end().stderr);
+        started.signal("KILL");
+        started.end();
+    }
+    let data = ["up", "--data", "data", "--kafka-listen", "127.0.0.1:0"];
+    let with_words = &more[..more.len() - 1];
+    let broker = Broker::ready(place.start(&[&data[..], with_words].concat()));
+    let deadline = Deadline::new();
+    while (committed(broker.config(), "log").len() as u64) < count {
+        assert!(deadline.left().is_some(), "rows are missing");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    let ran = broker.stop();
+    for pipeline in ["numbers", "counts"] {
+        let folder = format!("of 'state/{pipeline}'");
+        assert!(ran.stderr.contains("going on from checkpoint"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&folder), "{pipeline}: {}", ran.stderr);
+        let verified = place.ok(&["checkpoint", "verify", &format!("state/{pipeline}")]);
+        assert!(verified.stdout.contains(": whole, "), "{}", verified.stdout);
+    }
+    let broker = Broker::start(&place, &[]);
+    check(&broker.config(), "log", count);
+    broker.stop();
+}
+
+#[test]
+fn a_pipeline_that_fails_ends_the_others() {
+    let endless =
+        "CREATE TABLE endless (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+        CREATE TABLE nothing (n BIGINT) WITH ('connector' = 'blackhole');
+        INSERT INTO nothing SELECT n FROM endless;";
+    let failing = "CREATE TABLE wrong (n BIGINT) WITH ('connector' = 'filesystem', 'path' = 'wrong.json', 'format' = 'json');
+        INSERT INTO nothing SELECT n FROM wrong;";
+    let place =
+        Place::with(&[("a.sql", endless), ("b.sql", failing), ("wrong.json", "{\"n\": \"x\"}\n")]);
+    let ran =
+        place.run(&["up", "a.sql", "b.sql", "--data", "memory", "--kafka-listen", "127.0.0.1:0"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("error: pipeline 'b': "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopped after"), "the other one ends in order: {}", ran.stderr);
+}
+
+#[test]
+fn folders_that_would_be_shared_are_refused() {
+    let job =
+        "CREATE TABLE out (n INT) WITH ('connector' = 'blackhole'); INSERT INTO out VALUES (1);";
+    let two =
+        "SET 'table.dml-sync' = 'true'; INSERT INTO out VALUES (1); INSERT INTO out VALUES (2);";
+    let topic =
+        "CREATE TABLE t (n INT) WITH ('connector' = 'kafka', 'topic' = 't', 'format' = 'json');
+        INSERT INTO t VALUES (1);";
+    let place = Place::with(&[
+        ("a.sql", job),
+        ("two.sql", &format!("{job}{two}")),
+        ("t.sql", topic),
+        ("again.sql", "INSERT INTO t VALUES (2);"),
+    ]);
+    std::fs::create_dir(place.path("other")).unwrap();
+    place.write("other/a.sql", "INSERT INTO out VALUES (2);");
+    let up = ["up", "--data", "memory", "--kafka-listen", "127.0.0.1:0", "--state", "state"];
+    for (files, error, remedy) in [
+        (&["a.sql", "other/a.sql"][..], "'a.sql' and 'other/a.sql' would both keep", "rename one"),
+        (&["t.sql", "again.sql"], "both write table 't' in transactions", "-prefix' of its own"),
+        (&["two.sql"], "with --state a script is one job", "'table.dml-sync'"),
+        (&[], "required arguments were not provided", "FILE"),
+    ] {
+        let ran = place.run(&[&up[..], files].concat());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains(error) && ran.stderr.contains(remedy), "{}", ran.stderr);
+    }
+    assert!(!place.path("state").exists());
+}
