@@ -302,9 +302,11 @@ fn on_time(
             }
         }
         let greatest = step.iter().map(|r| r.time - delay).max().unwrap_or(i64::MIN);
+        let has_moved = greatest > watermark;
         watermark = watermark.max(greatest);
         waiting.sort_by_key(|r| r.time);
-        let due = waiting.partition_point(|r| r.time <= watermark);
+        // A row behind the watermark that is not late by its partition waits until it moves.
+        let due = if has_moved { waiting.partition_point(|r| r.time <= watermark) } else { 0 };
         for row in waiting.drain(..due) {
             live.entry(row.key).or_default().push(row);
         }

@@ -24,6 +24,12 @@ pub(super) fn is_refusal(flink: &str) -> bool {
     class.contains("Sql") || class.contains("Calcite") || refusals.contains(&class)
 }
 
+/// Whether an error of Flink is one inside its planner: it neither refuses the query nor has run it.
+pub(super) fn is_planner_failure(flink: &str) -> bool {
+    let class = flink.split(':').next().unwrap_or_default();
+    ["IllegalArgumentException", "AssertionError"].contains(&class)
+}
+
 impl Lists {
     pub(super) fn read(folder: &Path) -> Self {
         let entries = |name: &str| -> Entries {
