@@ -43,6 +43,7 @@ impl HandOut {
         number: u64,
         place: Option<CutPlace>,
     ) -> Result<()> {
+        let from_ms = self.clock.now_ms();
         let whole = self.port.whole(number, self.before);
         let index = worker.index();
         let pieces = worker.cut(whole, index == 0)?;
@@ -50,6 +51,7 @@ impl HandOut {
         self.under_way = Some(number);
         self.busy.fetch_add(1, Ordering::AcqRel);
         self.port.put(Saved { number, worker: index, place, pieces, complete: false });
+        self.port.note_hold(self.clock.now_ms() - from_ms);
         Ok(())
     }
 
@@ -65,6 +67,7 @@ impl HandOut {
         {
             self.piece(worker)?;
         }
+        self.port.note_hold(self.clock.now_ms() - from_ms);
         Ok(())
     }
 

@@ -103,6 +103,7 @@ pub struct CheckpointPort {
     /// The last cut of which all is stored.
     stored: AtomicU64,
     under_way_bytes: AtomicUsize,
+    longest_hold_ms: AtomicU64,
     /// A step was run since the last cut.
     changed: AtomicBool,
     state: Mutex<State>,
@@ -152,6 +153,16 @@ impl CheckpointPort {
             LAST => before == 0 || self.stored.load(Ordering::Acquire) != before,
             _ => self.whole.load(Ordering::Acquire),
         }
+    }
+
+    /// The longest time in ms that went into checkpoints between two steps of a worker.
+    pub fn longest_hold_ms(&self) -> u64 {
+        self.longest_hold_ms.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_hold(&self, hold_ms: i64) {
+        let hold_ms = u64::try_from(hold_ms).unwrap_or(0);
+        self.longest_hold_ms.fetch_max(hold_ms, Ordering::AcqRel);
     }
 
     /// Whether more can be put on its way.

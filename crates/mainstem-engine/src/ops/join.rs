@@ -319,10 +319,8 @@ impl Operator for Join {
     }
 
     fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        match self.left.hand_out(LEFT, rows)? {
-            Some(change) => Ok(vec![change]),
-            None => Ok(self.right.hand_out(RIGHT, rows)?.into_iter().collect()),
-        }
+        let left = self.left.hand_out(LEFT, rows)?;
+        if left.is_empty() { self.right.hand_out(RIGHT, rows) } else { Ok(left) }
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {

@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt32Type, UInt64Type};
 use arrow_array::{ArrayRef, Int64Array, UInt32Array, UInt64Array};
 use mainstem_core::Batch;
+use mainstem_state::table::{Change, TableChange, TableShape};
 
 /// Rows that have to be copied are handed out in batches of at most this many.
 pub(super) const SAVED_ROWS: usize = 16_384;
@@ -53,4 +54,28 @@ pub(super) fn uint64s(values: impl IntoIterator<Item = u64>) -> ArrayRef {
 /// The values of such a column.
 pub(super) fn as_uint64s(column: &ArrayRef) -> &[u64] {
     column.as_primitive::<UInt64Type>().values()
+}
+
+/// What a cut says at once of a table whose rows replace each other by the columns `key`: that it begins anew, or which keys went.
+pub(super) fn cut_of(
+    shape: TableShape,
+    key: &[usize],
+    whole: bool,
+    removed: Vec<Batch>,
+) -> Vec<TableChange> {
+    if whole {
+        return vec![shape.changed(Change::Anew(Vec::new()))];
+    }
+    if removed.is_empty() {
+        return Vec::new();
+    }
+    vec![shape.changed(Change::Replaced { key: key.to_vec(), rows: Vec::new(), removed })]
+}
+
+/// Rows of such a table, if there are any.
+pub(super) fn replaced(shape: TableShape, key: &[usize], rows: Vec<Batch>) -> Vec<TableChange> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![shape.changed(Change::Replaced { key: key.to_vec(), rows, removed: Vec::new() })]
 }

@@ -6,11 +6,12 @@
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::idle::Idle;
 use super::rows::Rows;
-use super::saved::{apart, as_int64s, beside, int64s};
+use super::saved::{apart, as_int64s, beside, cut_of, int64s, replaced};
+use super::tracker::Tracker;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
 
@@ -26,6 +27,9 @@ pub(crate) struct UpsertNormalize {
     last: Vec<u32>,
     /// With a time to live: which keys have outlived it.
     idle: Option<Idle>,
+    /// For checkpoints: which keys have changed; and rows of the last cut that went since.
+    tracker: Tracker,
+    early: Vec<Batch>,
 }
 
 impl UpsertNormalize {
@@ -38,16 +42,55 @@ impl UpsertNormalize {
             rows: Rows::new(types),
             last: Vec::new(),
             idle: ttl_ms.map(Idle::new),
+            tracker: Tracker::default(),
+            early: Vec::new(),
         })
     }
 
     /// Forgets the keys that nobody has written for their time to live.
-    fn expire(&mut self, now_ms: i64) {
-        let Some(idle) = &mut self.idle else { return };
+    fn expire(&mut self, now_ms: i64) -> Result<()> {
+        let Some(idle) = &mut self.idle else { return Ok(()) };
         let expired = idle.expired(now_ms);
+        self.touch(&expired)?;
         let rows = expired.iter().filter_map(|&id| self.current[id as usize].take()).count();
         self.rows.release(rows);
-        self.keys.release(&expired);
+        self.release(&expired)
+    }
+
+    /// Forgets keys, which were touched in this step.
+    fn release(&mut self, ids: &[u32]) -> Result<()> {
+        if self.tracker.tracks() {
+            self.tracker.forget(ids, Batch::new(self.keys.emit(ids)?, ids.len()));
+        }
+        self.keys.release(ids);
+        Ok(())
+    }
+
+    /// Keys are about to change: what the last cut has of them is put aside.
+    fn touch(&mut self, ids: &[u32]) -> Result<()> {
+        let left = self.tracker.touch(ids.iter().copied());
+        let rows = self.saved(left.into_iter())?;
+        self.early.extend(rows);
+        Ok(())
+    }
+
+    /// The row of each of `ids` that has one, and when it was last written.
+    fn saved(&self, ids: impl Iterator<Item = u32>) -> Result<Vec<Batch>> {
+        let rows = ids.filter_map(|id| Some((self.current[id as usize]?, id)));
+        let mut held: Vec<(u32, u32)> = rows.collect();
+        held.sort_unstable();
+        let rows: Vec<u32> = held.iter().map(|&(row, _)| row).collect();
+        let mut batches = Vec::new();
+        for (first, batch) in self.rows.batches(&rows)? {
+            let of_batch = held[first..first + batch.rows()].iter();
+            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
+            batches.push(beside(batch, [int64s(written)]));
+        }
+        Ok(batches)
+    }
+
+    fn shape(&self) -> TableShape {
+        TableShape::keyed("rows", self.key_columns.clone())
     }
 
     /// Keys of a step: `gone` are those whose last word was a removal.
@@ -63,7 +106,7 @@ impl Operator for UpsertNormalize {
         let batches: Vec<Batch> =
             inputs.into_iter().flat_map(|i| i.batches).filter(|b| !b.is_empty()).collect();
         let Some(all) = Batch::concat(&batches)? else { return Ok(Vec::new()) };
-        self.expire(cx.now_ms);
+        self.expire(cx.now_ms)?;
         let mut ids = Vec::new();
         let keys = all.project(&self.key_columns);
         self.keys.intern(keys.columns(), all.rows(), &mut ids)?;
@@ -77,6 +120,7 @@ impl Operator for UpsertNormalize {
             }
             *last = row as u32 + 1;
         }
+        self.touch(&touched)?;
         let old: Vec<u32> = touched.iter().filter_map(|&id| self.current[id as usize]).collect();
         let before = self.rows.gather(&old)?;
         let (mut comes, mut gone) = (Vec::new(), Vec::new());
@@ -99,7 +143,7 @@ impl Operator for UpsertNormalize {
             }
         }
         self.write(&touched, &gone, cx.now_ms);
-        self.keys.release(&gone);
+        self.release(&gone)?;
         if self.rows.release(old.len()) {
             self.rows.rewrite(self.current.iter_mut().flatten())?;
         }
@@ -116,17 +160,20 @@ impl Operator for UpsertNormalize {
 
     /// `rows`: the row of each key, and when it was last written.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let mut held: Vec<(u32, u32)> =
-            (0..).zip(&self.current).filter_map(|(id, row)| Some(((*row)?, id))).collect();
-        held.sort_unstable();
-        let rows: Vec<u32> = held.iter().map(|&(row, _)| row).collect();
-        let mut batches = Vec::new();
-        for (first, batch) in self.rows.batches(&rows)? {
-            let of_batch = held[first..first + batch.rows()].iter();
-            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
-            batches.push(beside(batch, [int64s(written)]));
-        }
-        Ok(Some(vec![TableShape::keyed("rows", self.key_columns.clone()).with_rows(batches)]))
+        let rows = self.saved(0..self.current.len() as u32)?;
+        Ok(Some(vec![self.shape().with_rows(rows)]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let removed = self.tracker.cut(whole.then(|| (self.keys.bound(), self.keys.free())));
+        Ok(Some(cut_of(self.shape(), &self.key_columns, whole, removed)))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let mut batches = std::mem::take(&mut self.early);
+        let ids = self.tracker.next(rows);
+        batches.extend(self.saved(ids.into_iter())?);
+        Ok(replaced(self.shape(), &self.key_columns, batches))
     }
 
     fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {

@@ -7,14 +7,12 @@ use std::thread;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use mainstem_core::clock::{ManualClock, Rng};
-use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
-use mainstem_core::ingest::{Decode, Payload};
+use mainstem_core::clock::Rng;
+use mainstem_core::egress::{ChangelogMode, Encoded};
+use mainstem_core::ingest::Payload;
 use mainstem_core::{Batch, TypeKind};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput, StepOutput};
-use mainstem_engine::executor::{
-    Executor, Job, LookupSlot, Running, Settings, SinkSlot, SourceSlot,
-};
+use mainstem_engine::executor::{Executor, LookupSlot, Running};
 use mainstem_engine::lookup::{
     Answer, CacheSpec, LookupPort, QUESTION_KEYS_MAX, QUESTIONS_MAX, Question,
 };

@@ -77,6 +77,8 @@ struct Task {
     writing: Vec<Option<Writing>>,
     /// The one before it is complete.
     is_complete: bool,
+    /// How many are complete.
+    taken: u64,
     /// Its place has come.
     is_cut: bool,
     /// The cut behind the last step belongs to the current checkpoint.
@@ -113,13 +115,16 @@ impl Checkpointer {
             current: 0,
             writing: Vec::new(),
             is_complete: false,
+            taken: 0,
             is_cut: false,
             last: false,
             waiting: Vec::new(),
             complete: false,
             failure: None,
         };
-        task.run().await
+        task.run().await?;
+        task.say_what_was();
+        Ok(())
     }
 }
 
@@ -152,6 +157,18 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    fn say_what_was(&self) {
+        let hold_ms = self.it.port.longest_hold_ms();
+        let (taken, last) = (self.taken, self.current);
+        let taken = match taken {
+            0 => return,
+            1 => "1 checkpoint was taken".to_owned(),
+            _ => format!("{taken} checkpoints were taken, the last is {last}"),
+        };
+        let held = format!("no step was held up for more than {} ms", hold_ms.max(1));
+        self.it.terminal.notice("checkpoints", &format!("{taken}; {held}"));
     }
 
     fn is_due(&mut self) {
@@ -238,6 +255,7 @@ impl Task {
                 self.note_failure(published.as_ref().err());
                 if published.is_ok() {
                     self.is_complete = true;
+                    self.taken += 1;
                     self.it.stored.publish();
                     self.it.port.set_stored(id);
                 }

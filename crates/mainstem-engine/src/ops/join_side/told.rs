@@ -9,6 +9,7 @@ use mainstem_core::{Batch, Result};
 use mainstem_state::table::{Change, TableChange};
 
 use super::{Side, Store};
+use crate::ops::saved::{cut_of, replaced};
 use crate::ops::tracker::Tracker;
 
 #[derive(Debug)]
@@ -165,14 +166,7 @@ impl Side {
                 (anew, told.tracker.cut(anew.then_some(all)))
             }
         };
-        let shape = self.shape(name);
-        if anew {
-            return vec![shape.changed(Change::Anew(Vec::new()))];
-        }
-        if removed.is_empty() {
-            return Vec::new();
-        }
-        vec![shape.changed(Change::Replaced { key, rows: Vec::new(), removed })]
+        cut_of(self.shape(name), &key, anew, removed)
     }
 
     /// About `count` rows more of the last cut.
@@ -180,7 +174,7 @@ impl Side {
         &mut self,
         name: &'static str,
         count: usize,
-    ) -> Result<Option<TableChange>> {
+    ) -> Result<Vec<TableChange>> {
         let shape = self.shape(name);
         let ids = match &mut self.told {
             Told::Rows(told) => {
@@ -191,7 +185,8 @@ impl Side {
                     unreachable!("its rows only come")
                 };
                 rows.extend(store.range(now));
-                return Ok((!rows.is_empty()).then(|| shape.changed(Change::Added(rows))));
+                let added = (!rows.is_empty()).then(|| shape.changed(Change::Added(rows)));
+                return Ok(added.into_iter().collect());
             }
             Told::Entries(told) => told.tracker.next(count),
         };
@@ -200,11 +195,6 @@ impl Side {
         let Told::Entries(told) = &mut self.told else { unreachable!("as before") };
         let mut rows = std::mem::take(&mut told.rows);
         rows.extend(more);
-        let key = self.key_of_table();
-        let change = Change::Replaced { key, rows, removed: Vec::new() };
-        Ok(match &change {
-            Change::Replaced { rows, .. } if rows.is_empty() => None,
-            _ => Some(shape.changed(change)),
-        })
+        Ok(replaced(shape, &self.key_of_table(), rows))
     }
 }

@@ -4,16 +4,17 @@
 
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::super::idle::Idle;
+use super::super::tracker::Tracker;
 use super::RankPlan;
 use super::order::{Encoded, Entry, SortKeys};
 use super::store::{Appended, Store};
 use super::top::rank_column;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, StepContext};
-use crate::ops::saved::{apart, as_int64s, beside, int64s};
+use crate::ops::saved::{apart, as_int64s, beside, cut_of, int64s, replaced};
 
 /// The partition has no row yet.
 const NO_ROW: u32 = u32::MAX;
@@ -35,6 +36,9 @@ pub(super) struct Best {
     places: Vec<u32>,
     /// With a time to live: which partitions have outlived it.
     idle: Option<Idle>,
+    /// For checkpoints: which partitions have changed; and rows of the last cut that went since.
+    tracker: Tracker,
+    early: Vec<Batch>,
 }
 
 /// A partition whose first row changed, and the row before the step.
@@ -58,13 +62,16 @@ impl Best {
             won: Vec::new(),
             places: Vec::new(),
             idle: plan.ttl_ms.map(Idle::new),
+            tracker: Tracker::default(),
+            early: Vec::new(),
         })
     }
 
     /// Forgets the partitions whose first row nobody has replaced for its time to live.
-    fn expire(&mut self, now_ms: i64) {
-        let Some(idle) = &mut self.idle else { return };
+    fn expire(&mut self, now_ms: i64) -> Result<()> {
+        let Some(idle) = &mut self.idle else { return Ok(()) };
         let expired = idle.expired(now_ms);
+        self.touch(&expired)?;
         for &partition in &expired {
             let entry = &mut self.best[partition as usize];
             let row = entry.row();
@@ -72,7 +79,39 @@ impl Best {
             self.keys.forget(row);
             self.appended().drop_row(row);
         }
+        if self.tracker.tracks() {
+            let keys = Batch::new(self.table.emit(&expired)?, expired.len());
+            self.tracker.forget(&expired, keys);
+        }
         self.table.release(&expired);
+        Ok(())
+    }
+
+    /// Partitions are about to change: what the last cut has of them is put aside.
+    fn touch(&mut self, partitions: &[u32]) -> Result<()> {
+        let left = self.tracker.touch(partitions.iter().copied());
+        let rows = self.saved(left.into_iter())?;
+        self.early.extend(rows);
+        Ok(())
+    }
+
+    /// The first row of each of `partitions` that has one, and when it won.
+    fn saved(&self, partitions: impl Iterator<Item = u32>) -> Result<Vec<Batch>> {
+        let Store::Appended(store) = &self.rows else { return Ok(Vec::new()) };
+        let rows = partitions.map(|id| (self.best[id as usize].row(), id));
+        let mut held: Vec<(u32, u32)> = rows.filter(|&(row, _)| row != NO_ROW).collect();
+        held.sort_unstable();
+        let mut batches = Vec::new();
+        for (first, batch) in store.batches(held.iter().map(|&(row, _)| row))? {
+            let of_batch = held[first..first + batch.rows()].iter();
+            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
+            batches.push(beside(batch, [int64s(written)]));
+        }
+        Ok(batches)
+    }
+
+    fn shape(&self) -> TableShape {
+        TableShape::keyed("rows", self.columns.clone())
     }
 
     fn appended(&mut self) -> &mut Appended {
@@ -114,6 +153,7 @@ impl Best {
                 self.won[partition] = row as u32 + 1;
             }
         }
+        self.touch(&winners)?;
         for &partition in &winners {
             if let Some(idle) = &mut self.idle {
                 idle.write(partition, now_ms);
@@ -178,7 +218,7 @@ impl Best {
 
 impl Operator for Best {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
-        self.expire(cx.now_ms);
+        self.expire(cx.now_ms)?;
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         let (mut changed, mut fresh, mut count) = (Vec::new(), None, 0);
         for batch in batches.filter(|batch| !batch.is_empty()) {
@@ -212,17 +252,20 @@ impl Operator for Best {
 
     /// `rows`: the first row of each partition, and when it won.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let Store::Appended(store) = &self.rows else { return Ok(None) };
-        let rows = (0..).zip(&self.best).map(|(id, entry)| (entry.row(), id));
-        let mut held: Vec<(u32, u32)> = rows.filter(|&(row, _)| row != NO_ROW).collect();
-        held.sort_unstable();
-        let mut batches = Vec::new();
-        for (first, batch) in store.batches(held.iter().map(|&(row, _)| row))? {
-            let of_batch = held[first..first + batch.rows()].iter();
-            let written = of_batch.map(|&(_, id)| self.idle.as_ref()?.written_ms(id));
-            batches.push(beside(batch, [int64s(written)]));
-        }
-        Ok(Some(vec![TableShape::keyed("rows", self.columns.clone()).with_rows(batches)]))
+        let rows = self.saved(0..self.best.len() as u32)?;
+        Ok(Some(vec![self.shape().with_rows(rows)]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let removed = self.tracker.cut(whole.then(|| (self.table.bound(), self.table.free())));
+        Ok(Some(cut_of(self.shape(), &self.columns, whole, removed)))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let mut batches = std::mem::take(&mut self.early);
+        let partitions = self.tracker.next(rows);
+        batches.extend(self.saved(partitions.into_iter())?);
+        Ok(replaced(self.shape(), &self.columns, batches))
     }
 
     fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {

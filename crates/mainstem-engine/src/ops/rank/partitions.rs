@@ -4,7 +4,7 @@
 
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::RankPlan;
 use super::order::{Encoded, Entry, Prefix, SortKeys};
@@ -12,7 +12,8 @@ use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
 use crate::key_table::KeyTable;
-use crate::ops::saved::{apart, as_uint64s, beside, uint64s};
+use crate::ops::saved::{apart, as_uint64s, beside, cut_of, replaced, uint64s};
+use crate::ops::tracker::Tracker;
 use crate::rank::{RankEnd, RankFunction};
 
 /// So many entries are looked at for each row that came, to find those that died in their batch.
@@ -59,6 +60,21 @@ pub(super) struct Partitions {
     arrivals: u64,
     /// Partitions that lost a row in this step.
     shrunk: Vec<u32>,
+    /// For checkpoints: which partitions have changed.
+    tracker: Tracker,
+    early: Early,
+}
+
+/// What the last cut has of partitions that changed since.
+#[derive(Debug, Default)]
+struct Early {
+    /// Rows and arrivals, of partitions that changed in this step, in the order in which they are saved.
+    held: Vec<(u32, u64)>,
+    /// The last ranks that are wanted of those.
+    ends: Vec<(u32, usize)>,
+    /// Of partitions that changed before: of both tables.
+    rows: Vec<Batch>,
+    end_rows: Vec<Batch>,
 }
 
 /// A batch of changes: by row, its partition, its number and its sort key.
@@ -86,6 +102,8 @@ impl Partitions {
             store: Store::new(&plan.input, plan.changelog)?,
             arrivals: 0,
             shrunk: Vec::new(),
+            tracker: Tracker::default(),
+            early: Early::default(),
         })
     }
 
@@ -229,7 +247,18 @@ impl Partitions {
         }
     }
 
+    /// A partition is about to change: what the last cut has of it is written down.
+    #[inline]
+    fn touch(&mut self, partition: u32) {
+        if self.tracker.touch_one(partition) && self.len(partition) > 0 {
+            let held = self.store.in_order(self.held(&[partition]));
+            self.early.held.extend(held);
+            self.early.ends.push((partition, self.end(partition)));
+        }
+    }
+
     fn insert(&mut self, partition: u32, entry: Entry, watch: &mut impl Watch) {
+        self.touch(partition);
         let keys = &self.keys;
         let list = &mut self.lists[partition as usize];
         let at = self.memory.insert(list, entry, &|a, b| keys.compare(a, b));
@@ -327,6 +356,7 @@ impl Partitions {
     }
 
     fn take_back(&mut self, partition: u32, row: u32, prefix: Prefix, watch: &mut impl Watch) {
+        self.touch(partition);
         let Store::Interned(store) = &mut self.store else { return };
         let removed = store.remove(row);
         self.shrunk.push(partition);
@@ -369,8 +399,9 @@ impl Partitions {
     }
 
     /// Forgets all rows of partitions of append-only input, and the partitions.
-    pub(super) fn forget(&mut self, partitions: &[u32]) {
+    pub(super) fn forget(&mut self, partitions: &[u32]) -> Result<()> {
         for &partition in partitions {
+            self.touch(partition);
             let mut rows = Vec::new();
             let list = self.lists[partition as usize];
             self.memory.visit(&list, 0..usize::MAX, &mut |entry| {
@@ -388,7 +419,90 @@ impl Partitions {
                 *distinct = 0;
             }
         }
+        self.release(partitions)
+    }
+
+    /// Forgets partitions without rows, which were touched in this step.
+    fn release(&mut self, partitions: &[u32]) -> Result<()> {
+        self.put_aside()?;
+        if self.tracker.tracks() {
+            self.tracker.forget(partitions, self.keys(partitions)?);
+        }
         self.table.release(partitions);
+        Ok(())
+    }
+
+    /// What was written down becomes columns, while its rows are there.
+    fn put_aside(&mut self) -> Result<()> {
+        let Early { held, ends, .. } = &mut self.early;
+        let (held, ends) = (std::mem::take(held), std::mem::take(ends));
+        if !held.is_empty() {
+            self.early.rows.extend(self.store.save(held)?);
+            self.early.end_rows.extend(self.saved_ends(&ends)?);
+        }
+        Ok(())
+    }
+
+    /// The rows of partitions, with their arrivals.
+    fn held(&self, partitions: &[u32]) -> Vec<(u32, u64)> {
+        let mut held = Vec::new();
+        for &partition in partitions {
+            self.memory.visit(&self.lists[partition as usize], 0..usize::MAX, &mut |entry| {
+                held.push((entry.row(), entry.arrival()));
+                true
+            });
+        }
+        held
+    }
+
+    /// The rows of the second table, where the last rank that is wanted is a column.
+    fn saved_ends(&self, ends: &[(u32, usize)]) -> Result<Option<Batch>> {
+        if !matches!(self.to, RankEnd::Column(_)) {
+            return Ok(None);
+        }
+        let partitions: Vec<u32> = ends.iter().map(|&(partition, _)| partition).collect();
+        let ends = uint64s(ends.iter().map(|&(_, end)| end as u64));
+        Ok(Some(beside(self.keys(&partitions)?, [ends])))
+    }
+
+    /// The shapes of the tables, and their keys.
+    fn shapes(&self) -> Vec<(TableShape, Vec<usize>)> {
+        let key: Vec<usize> = (0..self.columns.len()).collect();
+        let rows = (TableShape::keyed(ROWS, self.columns.clone()), self.columns.clone());
+        let ends = (TableShape::keyed(ENDS, key.clone()), key);
+        match self.to {
+            RankEnd::Constant(_) => vec![rows],
+            RankEnd::Column(_) => vec![rows, ends],
+        }
+    }
+
+    /// Begins to hand out what changed, or everything.
+    pub(super) fn cut(&mut self, whole: bool) -> Vec<TableChange> {
+        let removed = self.tracker.cut(whole.then(|| (self.table.bound(), self.table.free())));
+        let shapes = self.shapes().into_iter();
+        shapes.flat_map(|(shape, key)| cut_of(shape, &key, whole, removed.clone())).collect()
+    }
+
+    /// What the last cut has of about `count` partitions more.
+    pub(super) fn hand_out(&mut self, count: usize) -> Result<Vec<TableChange>> {
+        let mut partitions = Vec::new();
+        // Some have no rows that are wanted; nothing at all would mean the end.
+        while partitions.is_empty() {
+            partitions = self.tracker.next(count);
+            if partitions.is_empty() {
+                break;
+            }
+            partitions.retain(|&partition| self.len(partition) > 0);
+        }
+        let mut rows = std::mem::take(&mut self.early.rows);
+        rows.extend(self.store.save(self.store.in_order(self.held(&partitions)))?);
+        let mut end_rows = std::mem::take(&mut self.early.end_rows);
+        if !partitions.is_empty() {
+            let ends = partitions.iter().map(|&partition| (partition, self.end(partition)));
+            end_rows.extend(self.saved_ends(&ends.collect::<Vec<_>>())?);
+        }
+        let tables = self.shapes().into_iter().zip([rows, end_rows]);
+        Ok(tables.flat_map(|((shape, key), rows)| replaced(shape, &key, rows)).collect())
     }
 
     /// Ends a step: frees what died in it. Row numbers may change.
@@ -397,7 +511,7 @@ impl Partitions {
         empty.sort_unstable();
         empty.dedup();
         empty.retain(|&partition| self.len(partition) == 0);
-        self.table.release(&empty);
+        self.release(&empty)?;
         match &mut self.store {
             Store::Interned(store) => {
                 store.end_step().into_iter().for_each(|row| self.keys.forget(row));
@@ -429,24 +543,13 @@ impl Partitions {
 
     /// What is known between two steps.
     pub(super) fn save(&self) -> Result<Vec<TableRows>> {
-        let mut held = Vec::new();
-        for list in &self.lists {
-            self.memory.visit(list, 0..usize::MAX, &mut |entry| {
-                held.push((entry.row(), entry.arrival()));
-                true
-            });
-        }
-        let rows = TableShape::keyed(ROWS, self.columns.clone());
-        let mut tables = vec![rows.with_rows(self.store.save(held)?)];
-        if let RankEnd::Column(_) = self.to {
-            let mut partitions = self.table.used();
-            partitions.retain(|&partition| self.len(partition) > 0);
-            let ends = partitions.iter().map(|&partition| self.ends[partition as usize] as u64);
-            let ends = beside(self.keys(&partitions)?, [uint64s(ends)]);
-            let shape = TableShape::keyed(ENDS, (0..self.columns.len()).collect());
-            tables.push(shape.with_rows(vec![ends]));
-        }
-        Ok(tables)
+        let mut partitions = self.table.used();
+        partitions.retain(|&partition| self.len(partition) > 0);
+        let rows = self.store.save(self.store.in_order(self.held(&partitions)))?;
+        let ends: Vec<_> = partitions.iter().map(|&p| (p, self.end(p))).collect();
+        let tables = [rows, self.saved_ends(&ends)?.into_iter().collect()];
+        let shapes = self.shapes().into_iter().zip(tables);
+        Ok(shapes.map(|((shape, _), rows)| shape.with_rows(rows)).collect())
     }
 
     /// Takes rows of a table of [`Partitions::save`].

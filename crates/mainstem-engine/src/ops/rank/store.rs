@@ -72,7 +72,19 @@ impl Store {
         }
     }
 
-    /// The given rows with their arrivals, in an order in which they can be kept again.
+    /// Rows with their arrivals, in an order in which they can be kept again.
+    pub(super) fn in_order(&self, mut held: Vec<(u32, u64)>) -> Vec<(u32, u64)> {
+        match self {
+            Store::Appended(_) => held.sort_unstable(),
+            Store::Interned(store) => {
+                let is_other = |&(row, arrival): &(u32, u64)| store.oldest[row as usize] != arrival;
+                held.sort_unstable_by_key(|held| (held.0, is_other(held), held.1));
+            }
+        }
+        held
+    }
+
+    /// The columns of rows that are in such an order, with their arrivals.
     pub(super) fn save(&self, mut held: Vec<(u32, u64)>) -> Result<Vec<Batch>> {
         let arrivals = |held: &[(u32, u64)]| uint64s(held.iter().map(|&(_, arrival)| arrival));
         let mut batches = Vec::new();
@@ -85,8 +97,6 @@ impl Store {
                 }
             }
             Store::Interned(store) => {
-                let is_other = |&(row, arrival): &(u32, u64)| store.oldest[row as usize] != arrival;
-                held.sort_unstable_by_key(|held| (held.0, is_other(held), held.1));
                 for held in held.chunks(SAVED_ROWS) {
                     let rows: Vec<u32> = held.iter().map(|&(row, _)| row).collect();
                     let batch = Batch::new(store.rows.emit(&rows)?, rows.len());

@@ -8,7 +8,7 @@
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_buffer::ScalarBuffer;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 use std::sync::Arc;
 
 use super::RankPlan;
@@ -239,6 +239,14 @@ impl Operator for Top {
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         self.partitions.save().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        Ok(Some(self.partitions.cut(whole)))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.partitions.hand_out(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {

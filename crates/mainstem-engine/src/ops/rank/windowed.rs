@@ -116,7 +116,7 @@ impl Windowed {
             }
             output.push(Batch::new(columns, rows.len()));
         }
-        self.partitions.forget(&closed);
+        self.partitions.forget(&closed)?;
         Ok(output)
     }
 
