@@ -1,6 +1,7 @@
 //! The real disk: a folder of the file system behind [`Disk`].
 //! Invariant: nothing leaves the root, whatever a path says; `sync` is `fdatasync`, which makes the size durable as well.
-//! One process owns the root: [`FileDisk::open`] takes a lock that ends with the process, however it ends.
+//! One process owns the root: [`FileDisk::open`] takes a lock that ends with the process, however it ends. Who only looks
+//! ([`FileDisk::look_at`]) takes no lock and can change nothing.
 //! Does not cache, retry or create anything before it is asked to.
 
 use std::fs::{self, File, OpenOptions, TryLockError};

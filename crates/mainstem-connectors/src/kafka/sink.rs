@@ -1,6 +1,7 @@
 //! A Kafka topic as a sink.
 //! Invariant: `flush` returns after every record that was taken is acknowledged by the brokers, or with the reason
-//! why one was not. With checkpoints they belong to transactions: see [`super::transactions`]. Keys are hashed to partitions as Java clients do, so both kinds of producers agree.
+//! why one was not. With checkpoints they belong to transactions: see [`super::transactions`]. Keys are hashed to partitions as
+//! Java clients do, so both kinds of producers agree.
 
 use std::sync::Arc;
 

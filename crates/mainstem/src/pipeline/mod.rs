@@ -7,7 +7,9 @@
 //! | `edges` | tables to sources and sinks: all errors before anything starts |
 //! | `source`, `sink` | the tasks that feed input ports and drain output ports |
 //! | `lookup` | the tasks that ask tables by keys |
-//! | `acknowledge` | which positions have left the pipeline |
+//! | `acknowledge` | without checkpoints: which positions have left the pipeline |
+//! | `resume`, `durable` | with them: where a job goes on, and how its ends are tied to them |
+//! | `checkpoints`, `stored` | the task that takes them, and what workers hand in as files |
 //! | `dead_letters` | where bad records go |
 //! | `interrupts` | Ctrl-C, once and twice |
 //! | `terminal`, `report` | the live line, notices, the summary |
