@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mainstem_core::{Batch, Error, Result};
 
 use crate::checkpoint::told::{CutCheck, whole};
-use crate::checkpoint::united;
+use crate::checkpoint::{Piece, SavedNode, united};
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, Question};
@@ -100,6 +100,23 @@ impl Dataflow {
     /// they knew; a difference fails the step.
     pub fn check_cuts(&mut self) {
         self.checks = self.workers.iter().map(CutCheck::new).collect();
+    }
+
+    /// Takes what a dataflow of the same plan has told, before the first step.
+    pub fn load(&mut self, nodes: &[SavedNode]) -> Result<()> {
+        self.workers.iter_mut().try_for_each(|worker| worker.load(nodes))
+    }
+
+    /// Cuts every worker: what has changed since the cut before, or everything if `whole`, is handed out from now on. Returns
+    /// what each worker tells at once.
+    pub fn cut(&mut self, whole: bool) -> Result<Vec<Vec<Piece>>> {
+        let workers = self.workers.iter_mut();
+        workers.map(|worker| worker.cut(whole, worker.index() == 0)).collect()
+    }
+
+    /// About `rows` rows more of the last cut from a worker; none: that was all. A cut is handed out before there is another.
+    pub fn hand_out(&mut self, worker: usize, rows: usize) -> Result<Vec<Piece>> {
+        self.workers[worker].hand_out(rows)
     }
 
     /// Runs one step.

@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
-use mainstem_sim::{Outcome, run};
+use mainstem_sim::{Outcome, run, run_pipeline};
 
-/// Simulates broker, log, disks and clients; the same seed gives the same run
+/// Simulates broker, log, disks and clients, or a pipeline with checkpoints; the same seed gives the same run
 #[derive(Debug, Parser)]
 struct Args {
     /// How many seeds to run
@@ -19,6 +19,9 @@ struct Args {
     /// The first seed
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// A pipeline with checkpoints instead of the broker
+    #[arg(long)]
+    pipeline: bool,
     /// Run one seed and write what happens to stderr
     #[arg(long)]
     seed: Option<u64>,
@@ -30,10 +33,22 @@ struct Args {
     failures: u64,
 }
 
+impl Args {
+    fn run(&self, seed: u64, watched: bool) -> Outcome {
+        if self.pipeline { run_pipeline(seed, None, watched) } else { run(seed, watched) }
+    }
+
+    /// The command that shows a seed.
+    fn command(&self, seed: u64) -> String {
+        let world = if self.pipeline { "--pipeline " } else { "" };
+        format!("cargo run -p mainstem-sim -- {world}--seed {seed}")
+    }
+}
+
 fn main() -> io::Result<ExitCode> {
     let args = Args::parse();
     if let Some(seed) = args.seed {
-        return watch(seed);
+        return watch(&args, seed);
     }
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.unwrap_or(cores).max(1);
@@ -42,11 +57,11 @@ fn main() -> io::Result<ExitCode> {
     let (sender, outcomes) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..threads {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, args) = (sender.clone(), &next, &args);
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || sender.send(run(seed, false)).is_err() {
+                    if seed >= end || sender.send(args.run(seed, false)).is_err() {
                         return;
                     }
                 }
@@ -71,7 +86,7 @@ fn report(args: &Args, outcomes: mpsc::Receiver<Outcome>) -> io::Result<ExitCode
         if let Some(violation) = outcome.violation {
             failed += 1;
             writeln!(out, "seed {}: {violation}", outcome.seed)?;
-            writeln!(out, "  cargo run -p mainstem-sim -- --seed {}", outcome.seed)?;
+            writeln!(out, "  {}", args.command(outcome.seed))?;
             if failed >= args.failures {
                 break;
             }
@@ -82,13 +97,13 @@ fn report(args: &Args, outcomes: mpsc::Receiver<Outcome>) -> io::Result<ExitCode
     }
     writeln!(
         out,
-        "{done} seeds, {failed} failed; {steps} steps, {lives} lives of the broker, {records} records"
+        "{done} seeds, {failed} failed; {steps} steps, {lives} lives of the process, {records} records"
     )?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn watch(seed: u64) -> io::Result<ExitCode> {
-    let outcome = run(seed, true);
+fn watch(args: &Args, seed: u64) -> io::Result<ExitCode> {
+    let outcome = args.run(seed, true);
     let mut out = io::stdout().lock();
     writeln!(
         out,

@@ -36,7 +36,7 @@ pub struct Outcome {
     pub trace: u64,
     /// Events that happened.
     pub steps: u64,
-    /// Starts of the broker.
+    /// Starts of the process.
     pub lives: u32,
     /// Records that were sent.
     pub records: usize,
@@ -46,7 +46,12 @@ pub struct Outcome {
 
 /// Runs a seed; `watched` writes what happens to stderr.
 pub fn run(seed: u64, watched: bool) -> Outcome {
-    let ran = catch_unwind(AssertUnwindSafe(|| simulate(seed, watched)));
+    guarded(seed, || simulate(seed, watched))
+}
+
+/// Runs a world; a panic is a violation.
+pub(crate) fn guarded(seed: u64, world: impl FnOnce() -> Outcome) -> Outcome {
+    let ran = catch_unwind(AssertUnwindSafe(world));
     ran.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         let said = said.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));

@@ -34,7 +34,8 @@ pub struct FolderStore {
 }
 
 impl FolderStore {
-    /// Makes the folder if need be, and clears what a crash has left half written.
+    /// Makes the folder if need be, and clears what a crash has left half written. Every name that is found is durable: a put
+    /// that failed at its end may have left one, and who goes on from it must find it again.
     pub fn open(disk: Arc<dyn Disk>, folder: impl Into<String>) -> Result<Self> {
         let store = Self { disk, folder: folder.into() };
         let made = store.disk.create_folder(&store.folder);
@@ -42,6 +43,8 @@ impl FolderStore {
         for name in store.names()?.iter().filter(|name| name.ends_with(UNFINISHED)) {
             store.remove(name)?;
         }
+        let synced = store.disk.sync_folder(&store.folder);
+        synced.map_err(|e| store.failed("sync", "the names of the checkpoints", e))?;
         Ok(store)
     }
 

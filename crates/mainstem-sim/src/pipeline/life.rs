@@ -1,0 +1,334 @@
+//! One life of the simulated pipeline's process: the engine, the coordinator, and the work that threads would do, in an order that
+//! the seed chooses.
+//! Invariant: it does what the shell does with the same parts of the engine and of `mainstem-state`, unless it is told to break
+//! one rule.
+
+use std::sync::Arc;
+
+use mainstem_core::clock::Rng;
+use mainstem_core::{Batch, Error, ErrorKind, Result};
+use mainstem_engine::checkpoint::{Piece, SavedNode, fingerprints};
+use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
+use mainstem_engine::plan::{Node, Plan};
+use mainstem_log::FaultyDisk;
+use mainstem_state::catalog::Catalog;
+use mainstem_state::chain::Chain;
+use mainstem_state::coordinator::{Action, Coordinator, Cut, Settings};
+use mainstem_state::manifest::{
+    ChangeRecord, CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord,
+};
+use mainstem_state::run::{BlockRef, RunFile, RunWriter};
+use mainstem_state::store::FolderStore;
+
+use super::Breach;
+use super::plan::{SINKS, batch, lines};
+use super::target::{Rows, Target};
+
+/// How many checkpoints are kept.
+const KEPT: usize = 2;
+const INTERVAL_MS: i64 = 20;
+
+/// What waits to be done beside the steps.
+enum Work {
+    /// Store what a worker has told of a cut.
+    Store(CheckpointId, usize, Vec<Piece>),
+    /// Stage the rows of a sink before the cut.
+    Prepare(CheckpointId, usize, Rows),
+    Publish(Box<Manifest>),
+    Commit(usize, Vec<Opaque>),
+    Collect,
+}
+
+/// A worker's part of a cut while it is handed out.
+struct HandingOut {
+    id: CheckpointId,
+    worker: usize,
+    pieces: Vec<Piece>,
+}
+
+pub(super) struct Life {
+    plan: Plan,
+    flow: Dataflow,
+    workers: usize,
+    /// So many rows were read.
+    at: usize,
+    catalog: Catalog,
+    coordinator: Coordinator,
+    /// What checkpoints have stored, worker by worker: complete, and with the one that is under way.
+    complete: Option<Vec<Chain<BlockRef>>>,
+    next: Vec<Option<Chain<BlockRef>>>,
+    /// The checkpoint before was not completed.
+    broken: bool,
+    wanted: Option<(CheckpointId, bool)>,
+    handing_out: Vec<HandingOut>,
+    /// What sinks got since the last cut.
+    rows: Vec<Rows>,
+    work: Vec<Work>,
+    breach: Option<Breach>,
+    now_ms: i64,
+    name: u64,
+    /// A checkpoint with so many rows is complete.
+    pub(super) safe: usize,
+}
+
+impl Life {
+    /// Starts a process on what the disk has, as the shell does.
+    pub(super) fn start(
+        plan: &Plan,
+        disk: &FaultyDisk,
+        target: &mut [Target],
+        breach: Option<Breach>,
+        name: u64,
+        rng: &mut Rng,
+    ) -> Result<Self> {
+        let workers = 1 + rng.below(3) as usize;
+        let store = FolderStore::open(Arc::new(disk.clone()), "state")?;
+        let catalog = Catalog::new(Arc::new(store));
+        let last_id = catalog.ids()?.last().copied().unwrap_or(0);
+        let (manifest, damaged) = catalog.newest()?;
+        if let Some(damaged) = damaged.first() {
+            let text = format!("checkpoint {} is damaged: {}", damaged.id, damaged.error);
+            return Err(Error::new(ErrorKind::Corrupt, text));
+        }
+        let mut flow = Dataflow::new(plan, workers)?;
+        let mut at = 0;
+        let tokens = |sink: usize, manifest: &Manifest| -> Vec<Vec<u8>> {
+            manifest.sinks[sink].tokens.iter().map(|token| token.0.clone()).collect()
+        };
+        for (sink, target) in target.iter_mut().enumerate() {
+            target.stage(&manifest.as_ref().map_or_else(Vec::new, |m| tokens(sink, m)));
+        }
+        if let Some(manifest) = manifest {
+            at = position(&manifest);
+            let node = |record: OperatorRecord| {
+                let OperatorRecord { fingerprint, name, tables } = record;
+                let tables = tables.into_iter();
+                let tables = tables.map(|table| table.try_map(|block| catalog.block(&block)));
+                Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
+            };
+            let nodes = manifest.operators.into_iter().map(node).collect::<Result<Vec<_>>>()?;
+            flow.load(&nodes)?;
+        }
+        let sinks = ["totals", "copied"].map(|name| (name.to_owned(), name.to_owned()));
+        let settings = Settings {
+            interval_ms: INTERVAL_MS,
+            mainstem: "simulated".into(),
+            workers,
+            sinks: sinks.to_vec(),
+            last_id,
+        };
+        Ok(Self {
+            plan: plan.clone(),
+            flow,
+            workers,
+            at,
+            catalog,
+            coordinator: Coordinator::new(settings, 0),
+            complete: None,
+            next: vec![None; workers],
+            broken: true,
+            wanted: None,
+            handing_out: Vec::new(),
+            rows: vec![Rows::new(); SINKS],
+            work: Vec::new(),
+            breach,
+            now_ms: 0,
+            name,
+            safe: 0,
+        })
+    }
+
+    /// Something happens.
+    pub(super) fn turn(
+        &mut self,
+        input: &[(i64, i64)],
+        target: &mut [Target],
+        rng: &mut Rng,
+    ) -> Result<()> {
+        match rng.below(10) {
+            0..=2 => self.step(input, rng),
+            3..=5 if !self.handing_out.is_empty() => self.hand_out(rng),
+            6..=8 if !self.work.is_empty() => {
+                let work = self.work.remove(rng.below(self.work.len() as u64) as usize);
+                self.carry_out(work, target);
+                Ok(())
+            }
+            _ => {
+                self.now_ms += rng.below(10) as i64;
+                let actions = self.coordinator.tick(self.now_ms);
+                self.act(actions);
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything was read, and is safe.
+    pub(super) fn is_done(&self, input: &[(i64, i64)]) -> bool {
+        self.safe == input.len() && self.work.is_empty() && self.coordinator.due_ms().is_some()
+    }
+
+    fn step(&mut self, input: &[(i64, i64)], rng: &mut Rng) -> Result<()> {
+        let end = input.len().min(self.at + rng.below(12) as usize);
+        let rows = batch(&input[self.at..end]);
+        let source = SourceInput {
+            batches: (!rows.is_empty()).then_some((0, rows)).into_iter().collect(),
+            ..SourceInput::default()
+        };
+        let step = StepInput { now_ms: self.now_ms, sources: vec![source] };
+        self.at = end;
+        let output = self.flow.step(step)?;
+        for (rows, batches) in self.rows.iter_mut().zip(&output.sinks) {
+            rows.extend(batches.iter().flat_map(lines));
+        }
+        let Some((id, whole)) = self.wanted.take() else { return Ok(()) };
+        let pieces = self.flow.cut(whole)?;
+        let parts = pieces.into_iter().enumerate();
+        self.handing_out =
+            parts.map(|(worker, pieces)| HandingOut { id, worker, pieces }).collect();
+        for (sink, rows) in self.rows.iter_mut().enumerate() {
+            self.work.push(Work::Prepare(id, sink, std::mem::take(rows)));
+        }
+        let position = Some(Opaque((self.at as u64).to_le_bytes().to_vec()));
+        let split = SplitRecord { id: "rows".into(), position, ended: false };
+        let source = SourceRecord {
+            table: "input".into(),
+            fingerprint: "input".into(),
+            splits: vec![split],
+            finished: false,
+        };
+        let cut = Cut { sources: vec![source], now_ms: self.now_ms, ended: false };
+        let actions = self.coordinator.cut(id, cut);
+        self.act(actions);
+        Ok(())
+    }
+
+    fn hand_out(&mut self, rng: &mut Rng) -> Result<()> {
+        let at = rng.below(self.handing_out.len() as u64) as usize;
+        let part = &mut self.handing_out[at];
+        let pieces = self.flow.hand_out(part.worker, 1 + rng.below(8) as usize)?;
+        if !pieces.is_empty() {
+            part.pieces.extend(pieces);
+            return Ok(());
+        }
+        let HandingOut { id, worker, pieces } = self.handing_out.remove(at);
+        if self.breach == Some(Breach::ManifestBeforeFiles) {
+            // What will be stored is said to be stored.
+            let mut writer = RunWriter::new(format!("{id}-{worker}"));
+            let (pieces_again, mut files) = (pieces.clone(), Vec::new());
+            let records = self.told(worker, pieces_again, &mut writer, &mut |file| {
+                files.push(file);
+                Ok(())
+            });
+            let actions = self.coordinator.saved(id, worker, records);
+            self.act(actions);
+        }
+        self.work.push(Work::Store(id, worker, pieces));
+        Ok(())
+    }
+
+    /// Stores what a worker has told; returns what it knows now.
+    fn told(
+        &mut self,
+        worker: usize,
+        pieces: Vec<Piece>,
+        writer: &mut RunWriter,
+        put: &mut dyn FnMut(RunFile) -> Result<()>,
+    ) -> Result<Vec<OperatorRecord>> {
+        let known = self.complete.as_ref().map(|chains| chains[worker].clone());
+        let mut chain = known.unwrap_or_else(|| Chain::new(self.plan.nodes.len()));
+        chain.begin();
+        let mut full = Vec::new();
+        for Piece { node, change } in pieces {
+            let table = change.shape.name;
+            let (anew, record) = change.change.into_record();
+            let mut blocks = |batches: Vec<Batch>| -> Result<Vec<BlockRef>> {
+                let mut blocks = Vec::new();
+                for batch in &batches {
+                    blocks.extend(writer.add(batch, &mut full)?);
+                }
+                Ok(blocks)
+            };
+            let (rows, removed) = (blocks(record.rows)?, blocks(record.removed)?);
+            if anew || !rows.is_empty() || !removed.is_empty() {
+                let change = ChangeRecord { key: record.key, rows, removed };
+                chain.tell(node, &table, anew, change);
+            }
+        }
+        full.extend(writer.end());
+        full.into_iter().try_for_each(&mut *put)?;
+        self.next[worker] = Some(chain.clone());
+        let nodes = self.plan.nodes.iter().zip(fingerprints(&self.plan)).zip(chain.into_records());
+        let record = |((node, fingerprint), tables): ((&Node, String), _)| OperatorRecord {
+            fingerprint,
+            name: node.name.clone(),
+            tables,
+        };
+        Ok(nodes.map(record).collect())
+    }
+
+    fn carry_out(&mut self, work: Work, target: &mut [Target]) {
+        let actions = match work {
+            Work::Store(id, worker, pieces) => {
+                let mut writer = RunWriter::new(format!("{id}-{worker}"));
+                let store = Arc::clone(self.catalog.store());
+                let put = &mut |file: RunFile| store.put(&file.name, &file.bytes);
+                let records = self.told(worker, pieces, &mut writer, put);
+                if self.breach == Some(Breach::ManifestBeforeFiles) {
+                    return;
+                }
+                self.coordinator.saved(id, worker, records)
+            }
+            Work::Prepare(id, sink, rows) => {
+                let token = format!("{sink}-{}-{id}", self.name).into_bytes();
+                if self.breach != Some(Breach::SkippedSink) || sink != 1 {
+                    target[sink].prepare(token.clone(), rows);
+                }
+                self.coordinator.prepared(id, sink, Some(Opaque(token)))
+            }
+            Work::Publish(manifest) => {
+                if self.breach == Some(Breach::CommitBeforeManifest) {
+                    for (target, sink) in target.iter_mut().zip(&manifest.sinks) {
+                        sink.tokens.iter().for_each(|token| target.commit(&token.0));
+                    }
+                }
+                let published = self.catalog.publish(&manifest);
+                self.broken = published.is_err();
+                if published.is_ok() {
+                    self.safe = position(&manifest);
+                    self.complete = self.next.iter().cloned().collect();
+                }
+                self.coordinator.published(manifest.id, published)
+            }
+            Work::Commit(sink, tokens) => {
+                tokens.iter().for_each(|token| target[sink].commit(&token.0));
+                self.coordinator.committed(sink)
+            }
+            Work::Collect => self.coordinator.collected(self.catalog.collect(KEPT)),
+        };
+        self.act(actions);
+    }
+
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Begin(id) => {
+                    let whole =
+                        self.complete.is_none() || std::mem::replace(&mut self.broken, true);
+                    self.wanted = Some((id, whole));
+                    self.next = vec![None; self.workers];
+                }
+                Action::Publish(manifest) => self.work.push(Work::Publish(manifest)),
+                Action::Commit { sink, tokens } => self.work.push(Work::Commit(sink, tokens)),
+                Action::Collect => self.work.push(Work::Collect),
+                Action::Acknowledge(_) | Action::Notice(_) => {}
+            }
+        }
+    }
+}
+
+/// How many rows were read.
+fn position(manifest: &Manifest) -> usize {
+    let position = manifest.sources[0].splits[0].position.as_ref();
+    let bytes = position.and_then(|position| position.0.as_slice().try_into().ok());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(bytes) as usize)
+}
