@@ -4,6 +4,7 @@
 
 mod broker;
 mod engines;
+mod growth;
 mod json;
 mod kafka;
 mod measure;
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::layout;
 
 const FEW_EVENTS: u64 = 1_000_000;
+const LENGTHS: [u64; 3] = [1_000_000, 10_000_000, 50_000_000];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArgs {
@@ -42,6 +44,9 @@ pub(crate) struct BenchArgs {
     /// With how many workers Nexmark is run, one after the other
     #[arg(long, value_delimiter = ',', default_value = "1")]
     workers: Vec<usize>,
+    /// How many events the growth of costs is measured at, the fewest first
+    #[arg(long, value_delimiter = ',', default_values_t = LENGTHS)]
+    lengths: Vec<u64>,
     /// Who is measured
     #[arg(long, value_delimiter = ',', default_value = "ours,duckdb,flink")]
     peers: Vec<Peer>,
@@ -64,6 +69,8 @@ enum Part {
     Startup,
     /// Queries of Nexmark
     Nexmark,
+    /// What an event of Nexmark costs after millions of others
+    Growth,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
     Kafka,
     /// The embedded broker beside Apache Kafka: throughput, latency, memory, start, and its topics read from inside
@@ -121,6 +128,15 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
                 };
                 nexmark::run(&engines, &folder, &scope)?
             }
+            Part::Growth => {
+                let scope = growth::Scope {
+                    queries: &args.queries,
+                    lengths: &args.lengths,
+                    workers: &args.workers,
+                    runs: args.runs,
+                };
+                growth::run(&engines, &folder, &scope)?
+            }
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
         };
@@ -149,6 +165,10 @@ fn command_line(args: &BenchArgs) -> String {
     if args.workers != [1] {
         let workers: Vec<String> = args.workers.iter().map(usize::to_string).collect();
         words.push(format!("--workers {}", workers.join(",")));
+    }
+    if args.lengths != LENGTHS {
+        let lengths: Vec<String> = args.lengths.iter().map(u64::to_string).collect();
+        words.push(format!("--lengths {}", lengths.join(",")));
     }
     let peers = args.peers.iter().filter_map(|peer| peer.to_possible_value());
     let peers: Vec<String> = peers.map(|peer| peer.get_name().to_owned()).collect();

@@ -68,7 +68,7 @@ const TABLES: &[(&str, &str)] = &[
 ];
 
 const CHECK_EVENTS: u64 = 20_000;
-const START_EVENTS: u64 = 100;
+pub(super) const START_EVENTS: u64 = 100;
 /// Joins keep every bid, and a collector that runs all the time would be measured in place of them.
 const FLINK_HEAP: &str = "12g";
 
@@ -157,13 +157,13 @@ clock and is not compared."
 
 /// One query over one of the tables.
 #[derive(Debug)]
-struct Work<'a> {
-    tables: &'a str,
-    query: &'a str,
-    workers: usize,
+pub(super) struct Work<'a> {
+    pub(super) tables: &'a str,
+    pub(super) query: &'a str,
+    pub(super) workers: usize,
 }
 
-fn program(engines: &Engines, peer: Peer, work: &Work<'_>, events: u64) -> Program {
+pub(super) fn program(engines: &Engines, peer: Peer, work: &Work<'_>, events: u64) -> Program {
     let tables = format!("nexmark/{}.sql", work.tables);
     let query = format!("nexmark/{}.sql", work.query);
     let sink = "'connector' = 'blackhole'".to_owned();

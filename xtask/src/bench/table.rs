@@ -12,8 +12,8 @@ pub(crate) struct Table {
 
 impl Table {
     /// The head; so many columns from the left are texts.
-    pub(crate) fn new(texts: usize, head: &[&str]) -> Self {
-        let head = head.iter().map(|&name| name.to_owned()).collect();
+    pub(crate) fn new(texts: usize, head: &[impl AsRef<str>]) -> Self {
+        let head = head.iter().map(|name| name.as_ref().to_owned()).collect();
         Self { head, texts, rows: Vec::new() }
     }
 
