@@ -74,7 +74,8 @@ pub struct Settings {
     pub cuts: Cuts,
     /// For tests: after each step workers are made anew from what a checkpoint would keep of them.
     pub restart_each_step: bool,
-    /// For tests: checkpoints are cut again and again, and what they tell is compared with what workers know.
+    /// For tests: checkpoints are cut again and again, and what they tell is compared with what workers know. Not together with
+    /// `restart_each_step`: a cut is handed out over several steps of the same worker.
     pub check_cuts: bool,
 }
 

@@ -162,7 +162,7 @@ async fn start(
             cuts: settings.cuts,
             restart_each_step: settings.restarts,
             // Steps that a test has cut are those in which checkpoints are tried out.
-            check_cuts: settings.cuts != executor::Cuts::AsItComes,
+            check_cuts: settings.cuts != executor::Cuts::AsItComes && !settings.restarts,
             ..executor::Settings::new("worker")
         },
     });
