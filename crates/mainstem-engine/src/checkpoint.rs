@@ -18,7 +18,7 @@ use mainstem_core::{Batch, Error, ErrorKind, Result};
 use mainstem_state::chain::{Chain, unite};
 use mainstem_state::fingerprint::fingerprint;
 use mainstem_state::manifest::TableRecord;
-use mainstem_state::table::{Owner, TableChange, TableRows, TableShape};
+use mainstem_state::table::{Owner, Piece, TableChange, TableRows, TableShape};
 
 use crate::hash::{hash_columns, owner};
 use crate::instance::Instance;
@@ -42,15 +42,6 @@ pub struct SavedNode {
     pub name: String,
     /// Its tables.
     pub tables: Vec<TableRecord<Batch>>,
-}
-
-/// A part of what a cut tells of a node's state.
-#[derive(Debug, Clone)]
-pub struct Piece {
-    /// The node, by its place in the plan.
-    pub node: usize,
-    /// Rows of one of its tables.
-    pub change: TableChange,
 }
 
 /// For each node of a plan what tells it from others: its kind and those of all nodes below it.

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::Piece;
 
 use crate::checkpoint::told::{CutCheck, whole};
-use crate::checkpoint::{Piece, SavedNode, united};
+use crate::checkpoint::{SavedNode, united};
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, Question};

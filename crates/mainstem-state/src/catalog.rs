@@ -77,27 +77,22 @@ impl Catalog {
         self.store.put(&manifest_name(manifest.id), &manifest.encode())
     }
 
-    /// Reads all that a checkpoint names; fails at the first thing that is wrong.
-    pub fn verify(&self, manifest: &Manifest) -> Result<()> {
-        manifest.blocks().try_for_each(|block| self.block(block).map(drop))
-    }
-
     /// The rows of a block.
     pub fn block(&self, block: &BlockRef) -> Result<Batch> {
         decode_block(block, &self.store.get_range(&block.file, block.offset, block.bytes)?)
     }
 
-    /// The newest checkpoint that is whole, and those newer than it that are not. A store that does not answer, and a manifest
-    /// of a newer version, are failures: an older checkpoint would be the wrong answer to them.
-    pub fn newest(&self) -> Result<(Option<Manifest>, Vec<Damaged>)> {
+    /// What `read` makes of the newest checkpoint that is whole, and those newer than it that are not: `read` fails with
+    /// `Corrupt` on one whose blocks are not. A store that does not answer, and a manifest of a newer version, are failures: an
+    /// older checkpoint would be the wrong answer to them.
+    pub fn newest<T>(
+        &self,
+        mut read: impl FnMut(Manifest) -> Result<T>,
+    ) -> Result<(Option<T>, Vec<Damaged>)> {
         let mut damaged = Vec::new();
         for id in self.ids()?.into_iter().rev() {
-            let good = self.manifest(id).and_then(|manifest| {
-                self.verify(&manifest)?;
-                Ok(manifest)
-            });
-            match good {
-                Ok(manifest) => return Ok((Some(manifest), damaged)),
+            match self.manifest(id).and_then(&mut read) {
+                Ok(good) => return Ok((Some(good), damaged)),
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     damaged.push(Damaged { id, error });
                 }

@@ -78,13 +78,8 @@ impl<B> Chain<B> {
     }
 
     /// The greatest number of changes that a table has.
-    pub fn len(&self) -> usize {
+    pub fn changes_max(&self) -> usize {
         self.nodes.iter().flatten().map(|link| link.record.changes.len()).max().unwrap_or(0)
-    }
-
-    /// No table has changes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -131,7 +126,7 @@ mod tests {
         chain.begin();
         chain.tell(1, "groups", false, change(Some(0), &[5], &[]));
         chain.tell(0, "rows", false, change(None, &[6], &[]));
-        assert_eq!((chain.sizes(|&block| block), chain.len()), ((3, 18), 2));
+        assert_eq!((chain.sizes(|&block| block), chain.changes_max()), ((3, 18), 2));
         let records: Vec<_> = chain.clone().into_records().collect();
         let changes = vec![change(Some(0), &[4], &[3]), change(Some(0), &[5], &[])];
         let groups = TableRecord { name: "groups".into(), blocks: vec![1, 2], changes };

@@ -11,6 +11,7 @@
 //! | `store` | where files are: a folder of a disk |
 //! | `catalog` | the checkpoints of a store: newest good one, listing, collecting |
 //! | `chain` | what cuts have told of tables: whole once, then what changed |
+//! | `stored` | pieces that workers hand in become files, and records of what a checkpoint names |
 //! | `fingerprint` | which operator of a new plan is which of the old |
 //! | `coordinator` | when to begin one, when it is complete, when sinks commit |
 #![deny(missing_docs)]
@@ -22,4 +23,5 @@ pub mod fingerprint;
 pub mod manifest;
 pub mod run;
 pub mod store;
+pub mod stored;
 pub mod table;

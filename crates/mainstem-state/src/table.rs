@@ -61,6 +61,15 @@ pub struct TableChange {
     pub change: Change,
 }
 
+/// A part of what a cut tells of the state of a plan's nodes.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The node, by its place in the plan.
+    pub node: usize,
+    /// Rows of one of its tables.
+    pub change: TableChange,
+}
+
 impl From<TableRows> for TableChange {
     fn from(TableRows { shape, batches }: TableRows) -> Self {
         Self { shape, change: Change::Anew(batches) }

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use mainstem_core::Batch;
-use mainstem_state::table::Change;
+use mainstem_state::table::{Change, Piece};
 
-use super::{Piece, SavedNode};
+use super::SavedNode;
 use crate::signal::Signal;
 
 /// The number of the cut behind the last step of a job that ends in peace: nobody has to ask for it.

@@ -8,10 +8,10 @@ use arrow_row::{RowConverter, SortField};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::chain::Chain;
 use mainstem_state::manifest::TableRecord;
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{Piece, TableRows};
 
 use super::resolved::resolved;
-use super::{Piece, united};
+use super::united;
 use crate::worker::Worker;
 
 /// So few rows are handed out between two steps that a cut takes many.

@@ -175,13 +175,8 @@ impl Aggregate {
 
     /// Forgets groups.
     fn release(&mut self, groups: &[u32]) -> Result<()> {
-        if self.tracker.tracks() {
-            let keys = Batch::new(self.keys.emit(groups)?, groups.len());
-            self.tracker.forget(groups, keys);
-        }
         self.calls.clear(groups);
-        self.keys.release(groups);
-        Ok(())
+        self.tracker.release(&mut self.keys, groups)
     }
 
     fn lives(&self, group: u32) -> bool {

@@ -2,7 +2,9 @@
 //! Invariant: an id of a cut is given out once: by [`Tracker::touch`], before it changes, or by [`Tracker::next`]. Before the
 //! first cut nothing is written down, for that one has everything.
 
-use mainstem_core::Batch;
+use mainstem_core::{Batch, Result};
+
+use crate::key_table::KeyTable;
 
 /// A set of small numbers.
 #[derive(Debug, Default)]
@@ -121,6 +123,20 @@ impl Tracker {
         let Some((bound, free)) = whole else { return gone };
         self.left = IdSet::all_but(bound, free);
         Vec::new()
+    }
+
+    /// [`Tracker::cut`] of all keys of a table.
+    pub(super) fn cut_table(&mut self, whole: bool, keys: &KeyTable) -> Vec<Batch> {
+        self.cut(whole.then(|| (keys.bound(), keys.free())))
+    }
+
+    /// Has a table forget keys, which were touched in this step.
+    pub(super) fn release(&mut self, keys: &mut KeyTable, ids: &[u32]) -> Result<()> {
+        if self.tracks {
+            self.forget(ids, Batch::new(keys.emit(ids)?, ids.len()));
+        }
+        keys.release(ids);
+        Ok(())
     }
 
     /// The next ids of the last cut; none: that was all.

@@ -54,16 +54,7 @@ impl UpsertNormalize {
         self.touch(&expired)?;
         let rows = expired.iter().filter_map(|&id| self.current[id as usize].take()).count();
         self.rows.release(rows);
-        self.release(&expired)
-    }
-
-    /// Forgets keys, which were touched in this step.
-    fn release(&mut self, ids: &[u32]) -> Result<()> {
-        if self.tracker.tracks() {
-            self.tracker.forget(ids, Batch::new(self.keys.emit(ids)?, ids.len()));
-        }
-        self.keys.release(ids);
-        Ok(())
+        self.tracker.release(&mut self.keys, &expired)
     }
 
     /// Keys are about to change: what the last cut has of them is put aside.
@@ -143,7 +134,7 @@ impl Operator for UpsertNormalize {
             }
         }
         self.write(&touched, &gone, cx.now_ms);
-        self.release(&gone)?;
+        self.tracker.release(&mut self.keys, &gone)?;
         if self.rows.release(old.len()) {
             self.rows.rewrite(self.current.iter_mut().flatten())?;
         }
@@ -165,7 +156,7 @@ impl Operator for UpsertNormalize {
     }
 
     fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        let removed = self.tracker.cut(whole.then(|| (self.keys.bound(), self.keys.free())));
+        let removed = self.tracker.cut_table(whole, &self.keys);
         Ok(Some(cut_of(self.shape(), &self.key_columns, whole, removed)))
     }
 

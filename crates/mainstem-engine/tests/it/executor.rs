@@ -11,7 +11,7 @@ use mainstem_core::clock::ManualClock;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{DeadLetter, Decode, Decoded, Payload};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Piece, Restored, united};
+use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Restored, united};
 use mainstem_engine::executor::{
     Checkpoints, Executor, Job, Running, Settings, SinkSlot, SourceSlot,
 };
@@ -19,6 +19,7 @@ use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::progress::Progress;
 use mainstem_state::chain::Chain;
+use mainstem_state::table::Piece;
 
 use crate::support::*;
 use crate::windows::call;

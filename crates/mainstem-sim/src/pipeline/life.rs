@@ -6,19 +6,19 @@
 use std::sync::Arc;
 
 use mainstem_core::clock::Rng;
-use mainstem_core::{Batch, Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{Piece, SavedNode, fingerprints};
+use mainstem_core::{Error, ErrorKind, Result};
+use mainstem_engine::checkpoint::{SavedNode, fingerprints};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
-use mainstem_engine::plan::{Node, Plan};
-use mainstem_log::FaultyDisk;
+use mainstem_engine::plan::Plan;
+use mainstem_log::{FaultyDisk, MemoryDisk};
 use mainstem_state::catalog::Catalog;
-use mainstem_state::chain::Chain;
 use mainstem_state::coordinator::{Action, Coordinator, Cut, Settings};
 use mainstem_state::manifest::{
-    ChangeRecord, CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord,
+    CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord,
 };
-use mainstem_state::run::{BlockRef, RunFile, RunWriter};
-use mainstem_state::store::FolderStore;
+use mainstem_state::store::{FolderStore, Store};
+use mainstem_state::stored::{PieceWriter, Stored};
+use mainstem_state::table::Piece;
 
 use super::Breach;
 use super::plan::{SINKS, batch, lines};
@@ -47,18 +47,15 @@ struct HandingOut {
 }
 
 pub(super) struct Life {
-    plan: Plan,
     flow: Dataflow,
     workers: usize,
     /// So many rows were read.
     at: usize,
     catalog: Catalog,
     coordinator: Coordinator,
-    /// What checkpoints have stored, worker by worker: complete, and with the one that is under way.
-    complete: Option<Vec<Chain<BlockRef>>>,
-    next: Vec<Option<Chain<BlockRef>>>,
-    /// The checkpoint before was not completed.
-    broken: bool,
+    stored: Stored,
+    /// The checkpoint before was completed.
+    is_complete: bool,
     wanted: Option<(CheckpointId, bool)>,
     handing_out: Vec<HandingOut>,
     /// What sinks got since the last cut.
@@ -85,28 +82,28 @@ impl Life {
         let store = FolderStore::open(Arc::new(disk.clone()), "state")?;
         let catalog = Catalog::new(Arc::new(store));
         let last_id = catalog.ids()?.last().copied().unwrap_or(0);
-        let (manifest, damaged) = catalog.newest()?;
+        let (resumed, damaged) = catalog.newest(|manifest| {
+            let node = |record: &OperatorRecord| {
+                let OperatorRecord { fingerprint, name, tables } = record.clone();
+                let tables = tables.into_iter();
+                let tables = tables.map(|table| table.try_map(|block| catalog.block(&block)));
+                Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
+            };
+            let nodes = manifest.operators.iter().map(node).collect::<Result<Vec<_>>>()?;
+            Ok((manifest, nodes))
+        })?;
         if let Some(damaged) = damaged.first() {
             let text = format!("checkpoint {} is damaged: {}", damaged.id, damaged.error);
             return Err(Error::new(ErrorKind::Corrupt, text));
         }
         let mut flow = Dataflow::new(plan, workers)?;
         let mut at = 0;
-        let tokens = |sink: usize, manifest: &Manifest| -> Vec<Vec<u8>> {
-            manifest.sinks[sink].tokens.iter().map(|token| token.0.clone()).collect()
-        };
         for (sink, target) in target.iter_mut().enumerate() {
-            target.stage(&manifest.as_ref().map_or_else(Vec::new, |m| tokens(sink, m)));
+            let tokens = resumed.iter().flat_map(|(manifest, _)| &manifest.sinks[sink].tokens);
+            target.stage(&tokens.map(|token| token.0.clone()).collect::<Vec<_>>());
         }
-        if let Some(manifest) = manifest {
+        if let Some((manifest, nodes)) = resumed {
             at = position(&manifest);
-            let node = |record: OperatorRecord| {
-                let OperatorRecord { fingerprint, name, tables } = record;
-                let tables = tables.into_iter();
-                let tables = tables.map(|table| table.try_map(|block| catalog.block(&block)));
-                Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
-            };
-            let nodes = manifest.operators.into_iter().map(node).collect::<Result<Vec<_>>>()?;
             flow.load(&nodes)?;
         }
         let sinks = ["totals", "copied"].map(|name| (name.to_owned(), name.to_owned()));
@@ -117,16 +114,15 @@ impl Life {
             sinks: sinks.to_vec(),
             last_id,
         };
+        let names = plan.nodes.iter().map(|node| node.name.clone());
         Ok(Self {
-            plan: plan.clone(),
             flow,
             workers,
             at,
             catalog,
             coordinator: Coordinator::new(settings, 0),
-            complete: None,
-            next: vec![None; workers],
-            broken: true,
+            stored: Stored::new(fingerprints(plan).into_iter().zip(names).collect()),
+            is_complete: false,
             wanted: None,
             handing_out: Vec::new(),
             rows: vec![Rows::new(); SINKS],
@@ -213,12 +209,8 @@ impl Life {
         let HandingOut { id, worker, pieces } = self.handing_out.remove(at);
         if self.breach == Some(Breach::ManifestBeforeFiles) {
             // What will be stored is said to be stored.
-            let mut writer = RunWriter::new(format!("{id}-{worker}"));
-            let (pieces_again, mut files) = (pieces.clone(), Vec::new());
-            let records = self.told(worker, pieces_again, &mut writer, &mut |file| {
-                files.push(file);
-                Ok(())
-            });
+            let nowhere = FolderStore::open(Arc::new(MemoryDisk::new()), "")?;
+            let records = self.told(&nowhere, (id, worker), pieces.clone());
             let actions = self.coordinator.saved(id, worker, records);
             self.act(actions);
         }
@@ -229,50 +221,20 @@ impl Life {
     /// Stores what a worker has told; returns what it knows now.
     fn told(
         &mut self,
-        worker: usize,
+        store: &dyn Store,
+        (id, worker): (CheckpointId, usize),
         pieces: Vec<Piece>,
-        writer: &mut RunWriter,
-        put: &mut dyn FnMut(RunFile) -> Result<()>,
     ) -> Result<Vec<OperatorRecord>> {
-        let known = self.complete.as_ref().map(|chains| chains[worker].clone());
-        let mut chain = known.unwrap_or_else(|| Chain::new(self.plan.nodes.len()));
-        chain.begin();
-        let mut full = Vec::new();
-        for Piece { node, change } in pieces {
-            let table = change.shape.name;
-            let (anew, record) = change.change.into_record();
-            let mut blocks = |batches: Vec<Batch>| -> Result<Vec<BlockRef>> {
-                let mut blocks = Vec::new();
-                for batch in &batches {
-                    blocks.extend(writer.add(batch, &mut full)?);
-                }
-                Ok(blocks)
-            };
-            let (rows, removed) = (blocks(record.rows)?, blocks(record.removed)?);
-            if anew || !rows.is_empty() || !removed.is_empty() {
-                let change = ChangeRecord { key: record.key, rows, removed };
-                chain.tell(node, &table, anew, change);
-            }
-        }
-        full.extend(writer.end());
-        full.into_iter().try_for_each(&mut *put)?;
-        self.next[worker] = Some(chain.clone());
-        let nodes = self.plan.nodes.iter().zip(fingerprints(&self.plan)).zip(chain.into_records());
-        let record = |((node, fingerprint), tables): ((&Node, String), _)| OperatorRecord {
-            fingerprint,
-            name: node.name.clone(),
-            tables,
-        };
-        Ok(nodes.map(record).collect())
+        let mut writer = PieceWriter::new(store, id, worker);
+        pieces.into_iter().try_for_each(|piece| writer.add(piece))?;
+        Ok(self.stored.tell(worker, writer.end()?))
     }
 
     fn carry_out(&mut self, work: Work, target: &mut [Target]) {
         let actions = match work {
             Work::Store(id, worker, pieces) => {
-                let mut writer = RunWriter::new(format!("{id}-{worker}"));
                 let store = Arc::clone(self.catalog.store());
-                let put = &mut |file: RunFile| store.put(&file.name, &file.bytes);
-                let records = self.told(worker, pieces, &mut writer, put);
+                let records = self.told(&*store, (id, worker), pieces);
                 if self.breach == Some(Breach::ManifestBeforeFiles) {
                     return;
                 }
@@ -292,10 +254,10 @@ impl Life {
                     }
                 }
                 let published = self.catalog.publish(&manifest);
-                self.broken = published.is_err();
                 if published.is_ok() {
+                    self.is_complete = true;
                     self.safe = position(&manifest);
-                    self.complete = self.next.iter().cloned().collect();
+                    self.stored.publish();
                 }
                 self.coordinator.published(manifest.id, published)
             }
@@ -312,10 +274,8 @@ impl Life {
         for action in actions {
             match action {
                 Action::Begin(id) => {
-                    let whole =
-                        self.complete.is_none() || std::mem::replace(&mut self.broken, true);
-                    self.wanted = Some((id, whole));
-                    self.next = vec![None; self.workers];
+                    let complete = std::mem::take(&mut self.is_complete);
+                    self.wanted = Some((id, self.stored.begin(complete, self.workers)));
                 }
                 Action::Publish(manifest) => self.work.push(Work::Publish(manifest)),
                 Action::Commit { sink, tokens } => self.work.push(Work::Commit(sink, tokens)),

@@ -24,17 +24,26 @@ fn publish(catalog: &Catalog, id: CheckpointId) {
     catalog.publish(&manifest).unwrap();
 }
 
+/// The newest whose blocks can all be read.
+fn newest(catalog: &Catalog) -> (Option<Manifest>, Vec<Damaged>) {
+    let read = |manifest: Manifest| {
+        manifest.blocks().try_for_each(|block| catalog.block(block).map(drop))?;
+        Ok(manifest)
+    };
+    catalog.newest(read).unwrap()
+}
+
 #[test]
 fn the_newest_that_is_whole_is_found() {
     let catalog = catalog();
-    assert!(catalog.newest().unwrap().0.is_none());
+    assert!(newest(&catalog).0.is_none());
     for id in [9, 10, 11, 12] {
         publish(&catalog, id);
     }
     assert_eq!(catalog.ids().unwrap(), [9, 10, 11, 12]);
     catalog.store().remove("12-0-0.run").unwrap();
     catalog.store().put("checkpoint-11.json", b"{}").unwrap();
-    let (found, damaged) = catalog.newest().unwrap();
+    let (found, damaged) = newest(&catalog);
     assert_eq!(found.unwrap().id, 10);
     assert_eq!(damaged.iter().map(|d| d.id).collect::<Vec<_>>(), [12, 11]);
     assert_eq!(damaged[0].error.to_string(), "'12-0-0.run' has no 208 bytes from 8");
@@ -57,7 +66,7 @@ fn old_ones_are_collected_and_their_files() {
     assert_eq!(catalog.store().list().unwrap(), kept);
     catalog.collect(0).unwrap();
     assert_eq!(catalog.ids().unwrap(), [5], "the newest stays");
-    assert!(catalog.newest().unwrap().0.is_some());
+    assert!(newest(&catalog).0.is_some());
 }
 
 #[test]
@@ -72,9 +81,9 @@ fn what_a_crash_left_half_written_is_cleared() {
         disk.crash();
         let store = FolderStore::open(Arc::new(disk), "job").unwrap();
         let catalog = Catalog::new(Arc::new(store));
-        assert_eq!(catalog.newest().unwrap().0.unwrap().id, 1, "seed {seed}");
+        assert_eq!(newest(&catalog).0.unwrap().id, 1, "seed {seed}");
         assert_eq!(catalog.ids().unwrap(), [1]);
         publish(&catalog, 2);
-        assert_eq!(catalog.newest().unwrap().0.unwrap().id, 2, "seed {seed}");
+        assert_eq!(newest(&catalog).0.unwrap().id, 2, "seed {seed}");
     }
 }

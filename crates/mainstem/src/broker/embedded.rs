@@ -63,6 +63,23 @@ impl Embedded {
         self.0.get().ok_or_else(|| Error::internal("the embedded broker is asked before it runs"))
     }
 
+    /// The answer to what `request` makes, once the end of the transaction before is carried out: until then the broker says
+    /// that it is concurrent, and a client asks again.
+    async fn call_settled(&self, version: i16, request: impl Fn() -> Request) -> Result<Response> {
+        loop {
+            let response = self.client()?.call(version, request()).await?;
+            let code = match &response {
+                Response::InitProducerId(response) => response.error_code,
+                Response::EndTxn(response) => response.error_code,
+                _ => return Ok(response),
+            };
+            if code != ErrorCode::ConcurrentTransactions.code() {
+                return Ok(response);
+            }
+            tokio::time::sleep(ENDING_PAUSE).await;
+        }
+    }
+
     async fn metadata(
         &self,
         topic: Option<&str>,
@@ -276,25 +293,20 @@ impl EmbeddedTopics for Embedded {
     }
 
     async fn init_producer(&self, id: &str, timeout_ms: i32) -> Result<Producer> {
-        loop {
-            let request = make(|request: &mut InitProducerIdRequest| {
+        // What was left open is aborted first.
+        let request = || {
+            Request::InitProducerId(make(|request: &mut InitProducerIdRequest| {
                 request.transactional_id = Some(StrBytes::from(id));
                 request.transaction_timeout_ms = timeout_ms;
                 (request.producer_id, request.producer_epoch) = (-1, -1);
-            });
-            let request = Request::InitProducerId(request);
-            let response = match self.client()?.call(INIT_PRODUCER_ID, request).await? {
-                Response::InitProducerId(response) => response,
-                other => return Err(unexpected(&other)),
-            };
-            if response.error_code == ErrorCode::ConcurrentTransactions.code() {
-                // What was left open is being aborted.
-                tokio::time::sleep(ENDING_PAUSE).await;
-                continue;
-            }
-            check(response.error_code, || format!("transaction '{id}'"))?;
-            return Ok(Producer { id: response.producer_id, epoch: response.producer_epoch });
-        }
+            }))
+        };
+        let response = match self.call_settled(INIT_PRODUCER_ID, request).await? {
+            Response::InitProducerId(response) => response,
+            other => return Err(unexpected(&other)),
+        };
+        check(response.error_code, || format!("transaction '{id}'"))?;
+        Ok(Producer { id: response.producer_id, epoch: response.producer_epoch })
     }
 
     async fn add_partitions(
@@ -329,31 +341,25 @@ impl EmbeddedTopics for Embedded {
 
     async fn commit_transaction(&self, id: &str, producer: Producer) -> Result<Ended> {
         use ErrorCode as Code;
-        loop {
-            let request = make(|request: &mut EndTxnRequest| {
+        let request = || {
+            Request::EndTxn(make(|request: &mut EndTxnRequest| {
                 request.transactional_id = StrBytes::from(id);
                 (request.producer_id, request.producer_epoch) = (producer.id, producer.epoch);
                 request.committed = true;
-            });
-            let response = match self.client()?.call(END_TXN, Request::EndTxn(request)).await? {
-                Response::EndTxn(response) => response,
-                other => return Err(unexpected(&other)),
-            };
-            let is = |known: Code| response.error_code == known.code();
-            if is(Code::ConcurrentTransactions) {
-                // It is being carried out.
-                tokio::time::sleep(ENDING_PAUSE).await;
-                continue;
+            }))
+        };
+        let response = match self.call_settled(END_TXN, request).await? {
+            Response::EndTxn(response) => response,
+            other => return Err(unexpected(&other)),
+        };
+        let is = |known: Code| response.error_code == known.code();
+        match () {
+            () if is(Code::InvalidProducerIdMapping) => Ok(Ended::Unknown),
+            () if is(Code::ProducerFenced) || is(Code::InvalidProducerEpoch) => Ok(Ended::Aborted),
+            () if is(Code::InvalidTxnState) => Ok(Ended::Aborted),
+            () => {
+                check(response.error_code, || format!("transaction '{id}'")).map(|()| Ended::Done)
             }
-            return match () {
-                () if is(Code::InvalidProducerIdMapping) => Ok(Ended::Unknown),
-                () if is(Code::ProducerFenced) || is(Code::InvalidProducerEpoch) => {
-                    Ok(Ended::Aborted)
-                }
-                () if is(Code::InvalidTxnState) => Ok(Ended::Aborted),
-                () => check(response.error_code, || format!("transaction '{id}'"))
-                    .map(|()| Ended::Done),
-            };
         }
     }
 }

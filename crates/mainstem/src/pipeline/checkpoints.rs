@@ -12,12 +12,13 @@ use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Saved};
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Action, Coordinator, Cut};
 use mainstem_state::manifest::{CheckpointId, Manifest, Opaque, SourceRecord, SplitRecord};
+use mainstem_state::stored::{Stored, StoredPiece};
 use tokio::sync::{mpsc, watch};
 
 use super::acknowledge::Positions;
 use super::source::SplitNames;
-use super::stored::{Stored, StoredPiece, Writing};
 use super::terminal::Terminal;
+use super::writing::Writing;
 
 /// A source, as checkpoints see it.
 pub(super) struct SourceTies {
@@ -212,7 +213,7 @@ impl Task {
         let (it, tell) = (&self.it, &self.done.0);
         let writing = self.writing[worker].get_or_insert_with(|| {
             let (store, tell) = (Arc::clone(it.catalog.store()), tell.clone());
-            Writing::start(store, Arc::clone(&it.port), format!("{id}-{worker}"), move |written| {
+            Writing::start(store, Arc::clone(&it.port), (id, worker), move |written| {
                 // Whoever asked is gone only if the job failed.
                 let _ = tell.send(Done::Written(id, worker, written));
             })

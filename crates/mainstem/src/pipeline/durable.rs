@@ -13,6 +13,7 @@ use mainstem_sql::job::Job;
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Coordinator, Settings};
 use mainstem_state::manifest::SplitRecord;
+use mainstem_state::stored::Stored;
 use tokio::sync::{mpsc, watch};
 
 use super::acknowledge::Positions;
@@ -21,7 +22,6 @@ use super::report;
 use super::resume::{self, Ends, Resumed, State, StateSettings};
 use super::sink::CheckpointTies;
 use super::source::SplitNames;
-use super::stored::Stored;
 use super::terminal::Terminal;
 use crate::failure::{Failure, Outcome};
 

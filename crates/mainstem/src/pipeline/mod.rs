@@ -27,8 +27,8 @@ pub(crate) mod report;
 mod resume;
 mod sink;
 mod source;
-mod stored;
 pub(crate) mod terminal;
+mod writing;
 
 use std::sync::Arc;
 

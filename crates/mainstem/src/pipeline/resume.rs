@@ -100,15 +100,11 @@ pub(super) fn open(catalog: Catalog, from: Option<CheckpointId>, job: &Job) -> R
         }
     };
     let last_id = last_id(&catalog)?;
-    let (manifest, damaged) = match from {
-        Some(id) => {
-            let manifest = catalog.manifest(id)?;
-            catalog.verify(&manifest)?;
-            (Some(manifest), Vec::new())
-        }
-        None => catalog.newest()?,
+    let read = |manifest| resume(&catalog, manifest, job);
+    let (resumed, damaged) = match from {
+        Some(id) => (Some(catalog.manifest(id).and_then(read)?), Vec::new()),
+        None => catalog.newest(read)?,
     };
-    let resumed = manifest.map(|manifest| resume(&catalog, manifest, job)).transpose()?;
     Ok(State { catalog, interval_ms, keep, last_id, damaged, resumed })
 }
 

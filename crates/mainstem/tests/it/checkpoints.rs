@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::program::{Place, Ran, Started};
+use crate::servers::Deadline;
 
 /// A projection and a changelog of totals, into files.
 pub(crate) const JOB: &str = "
@@ -76,9 +77,21 @@ pub(crate) fn newest(state: &Path) -> u64 {
     ids.max().unwrap_or(0)
 }
 
+/// How many kills: as MAINSTEM_TEST_KILLS says, or the usual number.
+pub(crate) fn kills(usual: u64) -> u64 {
+    std::env::var("MAINSTEM_TEST_KILLS").map_or(usual, |kills| kills.parse().unwrap())
+}
+
+/// The `kill`th kill of a process: now right behind its next checkpoint, now on the way to the one after.
+pub(crate) fn kill_at_checkpoint(started: Started, state: &Path, kill: u64) -> Ran {
+    stop_at(started, state, newest(state) + 1 + kill % 2, "KILL")
+}
+
 /// Sends a signal when that checkpoint is there; the pipeline may have ended before.
 fn stop_at(mut started: Started, state: &Path, id: u64, signal: &str) -> Ran {
+    let deadline = Deadline::new();
     while newest(state) < id && !started.has_ended() {
+        assert!(deadline.left().is_some(), "no checkpoint {id}");
         std::thread::park_timeout(Duration::from_millis(1));
     }
     if !started.has_ended() {
@@ -93,7 +106,7 @@ fn arguments<'a>(out: &'a str, events: &'a str, more: &[&'a str]) -> Vec<&'a str
 
 #[test]
 fn kills_change_nothing() {
-    let kills: u64 = std::env::var("MAINSTEM_TEST_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let kills = kills(6);
     let place = Place::with(&[("job.sql", JOB)]);
     let events = format!("EVENTS={}", 1_000_000 + 400_000 * kills);
     place.ok(&arguments("OUT=undisturbed", &events, &["--quiet"]));
@@ -102,9 +115,7 @@ fn kills_change_nothing() {
         let workers = (1 + kill % 3).to_string();
         let started =
             place.start(&arguments("OUT=out", &events, &["--state", "state", "-p", &workers]));
-        // Now right behind a checkpoint, now on the way to the next one.
-        let wanted = newest(&place.path("state")) + 1 + kill % 2;
-        let killed = stop_at(started, &place.path("state"), wanted, "KILL");
+        let killed = kill_at_checkpoint(started, &place.path("state"), kill);
         resumed += u64::from(killed.stderr.contains("going on from checkpoint"));
     }
     let last = place.ok(&arguments("OUT=out", &events, &["--state", "state", "-p", "2"]));

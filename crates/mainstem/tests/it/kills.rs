@@ -399,7 +399,7 @@ fn kill_again_and_again(broker: &mut Broker<'_>, books: &Books, kills: u64) {
 
 #[test]
 fn money_is_neither_made_nor_lost_by_kills() {
-    let kills = std::env::var("MAINSTEM_TEST_KILLS").map_or(10, |kills| kills.parse().unwrap());
+    let kills = crate::checkpoints::kills(10);
     let (place, books) = (Place::new(), Arc::new(Books::default()));
     let mut broker = Broker::new(&place);
     broker.start();

@@ -66,7 +66,7 @@ fn ends_before(child: &mut Child, database: &Database, place: &Place) -> bool {
 #[test]
 fn tables_of_postgresql_hold_every_row_once() {
     let Some(database) = Database::open("kills") else { return };
-    let kills = std::env::var("MAINSTEM_TEST_KILLS").map_or(5, |kills| kills.parse().unwrap());
+    let kills = crate::checkpoints::kills(5);
     let reference = pipeline(&database, "reference");
     let killed = pipeline(&database, "killed");
     let place = Place::with(&[("reference.sql", &reference), ("killed.sql", &killed)]);

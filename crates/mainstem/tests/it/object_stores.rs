@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, StaticCredentialProvider};
 use tokio::runtime::Runtime;
 
-use crate::checkpoints::{JOB, check};
+use crate::checkpoints::{JOB, check, kills};
 use crate::faults::OwnServer;
 use crate::program::{Place, Ran, Started};
 use crate::servers::{Deadline, Watched};
@@ -159,8 +159,7 @@ impl Store {
     /// Killed again and again, then run to the end; then its newest checkpoint is damaged.
     fn kills_change_nothing(&self) {
         let place = Place::with(&[("job.sql", JOB)]);
-        let kills: u64 =
-            std::env::var("MAINSTEM_TEST_KILLS").map_or(3, |kills| kills.parse().unwrap());
+        let kills = kills(3);
         let events = &format!("EVENTS={}", 800_000 + 400_000 * kills);
         place.ok(&["run", "job.sql", "--quiet", "--var", events, "--var", "OUT=undisturbed"]);
         let arguments = |workers| ["--var", events, "--var", "OUT=out", "-p", workers];

@@ -11,6 +11,9 @@ pub(crate) struct Place {
     dir: TempDir,
 }
 
+/// The code of a process that a signal has ended.
+pub(crate) const KILLED: i32 = -1;
+
 /// What a run left.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -81,7 +84,7 @@ impl Started {
 impl Ran {
     fn new(output: Output) -> Self {
         Self {
-            code: output.status.code().unwrap_or(-1),
+            code: output.status.code().unwrap_or(KILLED),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
@@ -148,14 +151,14 @@ impl Started {
         let mut said = String::new();
         stderr.read_to_string(&mut said).unwrap();
         let output = child.wait_with_output().unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr: said }
+        Ran { code: output.status.code().unwrap_or(KILLED), stdout: String::new(), stderr: said }
     }
 
     /// Sends a signal again and again, without reading stdout, until the program ends. Returns its exit code.
     pub(crate) fn end_by_signals(mut self, name: &str) -> i32 {
         for _ in 0..10_000 {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
+                return status.code().unwrap_or(KILLED);
             }
             self.signal(name);
         }
@@ -168,6 +171,6 @@ impl Started {
         self.stdout.read_to_string(&mut stdout).unwrap();
         self.stderr.read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
-        Ran { code: status.code().unwrap_or(-1), stdout, stderr }
+        Ran { code: status.code().unwrap_or(KILLED), stdout, stderr }
     }
 }

@@ -3,7 +3,6 @@
 //! MAINSTEM_TEST_KILLS says how many kills.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -11,10 +10,12 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::broker::{Broker, PATIENCE};
-use crate::checkpoints::newest;
-use crate::program::Place;
+use crate::checkpoints::{kill_at_checkpoint, kills};
+use crate::program::{KILLED, Place};
 
 const KEYS: u64 = 17;
+/// How many kills are usual.
+const KILLS: u64 = 5;
 
 /// Numbers by key, and how many each key has had.
 const JOB: &str = "
@@ -30,13 +31,9 @@ INSERT INTO log SELECT MOD(n, 17), n FROM numbers;
 INSERT INTO counts SELECT MOD(n, 17), COUNT(*) FROM numbers GROUP BY MOD(n, 17);
 ";
 
-fn kills() -> u64 {
-    std::env::var("MAINSTEM_TEST_KILLS").map_or(5, |kills| kills.parse().unwrap())
-}
-
 /// Runs the job to its end, through kills; how many numbers it wrote.
 fn run(place: &Place, variables: &[&str]) -> u64 {
-    let count = 200_000 * (1 + kills());
+    let count = 200_000 * (1 + kills(KILLS));
     let last = format!("LAST={}", count - 1);
     let with = |workers: &str| {
         let variables = variables.iter().flat_map(|variable| ["--var", *variable]);
@@ -45,17 +42,11 @@ fn run(place: &Place, variables: &[&str]) -> u64 {
         all.map(str::to_owned).collect::<Vec<_>>()
     };
     let state = place.path("state");
-    for kill in 0..kills() {
+    for kill in 0..kills(KILLS) {
         let arguments = with(&(1 + kill % 3).to_string());
-        let mut started = place.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        // Now right behind a checkpoint, now on the way to the next one.
-        let wanted = newest(&state) + 1 + kill % 2;
-        while newest(&state) < wanted && !started.has_ended() {
-            std::thread::park_timeout(Duration::from_millis(1 + kill % 7));
-        }
-        assert!(!started.has_ended(), "{}", started.end().stderr);
-        started.signal("KILL");
-        started.end();
+        let started = place.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let killed = kill_at_checkpoint(started, &state, kill);
+        assert_eq!(killed.code, KILLED, "{}", killed.stderr);
     }
     let arguments = with("2");
     let ran = place.ok(&arguments.iter().map(String::as_str).collect::<Vec<_>>());

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::checkpoints::newest;
-use crate::program::Place;
+use crate::checkpoints::{kill_at_checkpoint, kills};
+use crate::program::{KILLED, Place};
 use crate::servers::Deadline;
 use crate::transactions::{check, committed};
 
@@ -30,9 +30,8 @@ INSERT INTO log SELECT MOD(n, 17), n FROM numbers;
 INSERT INTO counts SELECT MOD(n, 17), COUNT(*) FROM numbers GROUP BY MOD(n, 17);
 ";
 
-fn kills() -> u64 {
-    std::env::var("MAINSTEM_TEST_KILLS").map_or(3, |kills| kills.parse().unwrap())
-}
+/// How many kills are usual.
+const KILLS: u64 = 3;
 
 #[test]
 fn kills_of_the_server_leave_every_row_once() {
@@ -41,24 +40,16 @@ fn kills_of_the_server_leave_every_row_once() {
     let address = broker.address.to_string();
     place.ok(&["topic", "create", "numbers", "--partitions", "3", "-b", &address]);
     broker.stop();
-    let count = 50_000 * (1 + kills());
+    let count = 50_000 * (1 + kills(KILLS));
     let last = format!("LAST={}", count - 1);
     let more = ["numbers.sql", "counts.sql", "--state", "state", "--var", &last, "--quiet"];
     let state = place.path("state/counts");
-    for kill in 0..kills() {
-        let mut started = place.start(
+    for kill in 0..kills(KILLS) {
+        let started = place.start(
             &[&["up", "--data", "data", "--kafka-listen", "127.0.0.1:0"][..], &more].concat(),
         );
-        // Now right behind a checkpoint, now on the way to the next one.
-        let wanted = newest(&state) + 1 + kill % 2;
-        let deadline = Deadline::new();
-        while newest(&state) < wanted && !started.has_ended() {
-            assert!(deadline.left().is_some(), "no checkpoint {wanted}");
-            std::thread::park_timeout(Duration::from_millis(1 + kill % 7));
-        }
-        assert!(!started.has_ended(), "{}", started.end().stderr);
-        started.signal("KILL");
-        started.end();
+        let killed = kill_at_checkpoint(started, &state, kill);
+        assert_eq!(killed.code, KILLED, "{}", killed.stderr);
     }
     let data = ["up", "--data", "data", "--kafka-listen", "127.0.0.1:0"];
     let with_words = &more[..more.len() - 1];

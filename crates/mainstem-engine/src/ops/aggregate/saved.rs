@@ -11,6 +11,7 @@ use mainstem_core::{Batch, Result};
 use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
 use super::{Aggregate, Calls};
+use crate::ops::saved::cut_of;
 
 const GROUPS: &str = "groups";
 
@@ -63,19 +64,10 @@ impl Aggregate {
     }
 
     pub(super) fn cut_groups(&mut self, whole: bool) -> Vec<TableChange> {
-        let gone = self.tracker.cut(whole.then(|| (self.keys.bound(), self.keys.free())));
-        if !whole && gone.is_empty() {
-            return Vec::new();
-        }
-        let owner = self.key_columns.len();
-        let change = |shape: TableShape| match whole {
-            true => shape.changed(Change::Anew(Vec::new())),
-            false => {
-                let (key, removed) = ((0..owner).collect(), gone.clone());
-                shape.changed(Change::Replaced { key, rows: Vec::new(), removed })
-            }
-        };
-        std::iter::once(self.shape()).chain(self.calls.shapes(owner)).map(change).collect()
+        let gone = self.tracker.cut_table(whole, &self.keys);
+        let key: Vec<usize> = (0..self.key_columns.len()).collect();
+        let shapes = std::iter::once(self.shape()).chain(self.calls.shapes(key.len()));
+        shapes.flat_map(|shape| cut_of(shape, &key, whole, gone.clone())).collect()
     }
 
     pub(super) fn hand_out_groups(&mut self, rows: usize) -> Result<Vec<TableChange>> {

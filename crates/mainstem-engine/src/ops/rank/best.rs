@@ -79,12 +79,7 @@ impl Best {
             self.keys.forget(row);
             self.appended().drop_row(row);
         }
-        if self.tracker.tracks() {
-            let keys = Batch::new(self.table.emit(&expired)?, expired.len());
-            self.tracker.forget(&expired, keys);
-        }
-        self.table.release(&expired);
-        Ok(())
+        self.tracker.release(&mut self.table, &expired)
     }
 
     /// Partitions are about to change: what the last cut has of them is put aside.
@@ -257,7 +252,7 @@ impl Operator for Best {
     }
 
     fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        let removed = self.tracker.cut(whole.then(|| (self.table.bound(), self.table.free())));
+        let removed = self.tracker.cut_table(whole, &self.table);
         Ok(Some(cut_of(self.shape(), &self.columns, whole, removed)))
     }
 

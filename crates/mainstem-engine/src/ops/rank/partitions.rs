@@ -425,11 +425,7 @@ impl Partitions {
     /// Forgets partitions without rows, which were touched in this step.
     fn release(&mut self, partitions: &[u32]) -> Result<()> {
         self.put_aside()?;
-        if self.tracker.tracks() {
-            self.tracker.forget(partitions, self.keys(partitions)?);
-        }
-        self.table.release(partitions);
-        Ok(())
+        self.tracker.release(&mut self.table, partitions)
     }
 
     /// What was written down becomes columns, while its rows are there.
@@ -478,7 +474,7 @@ impl Partitions {
 
     /// Begins to hand out what changed, or everything.
     pub(super) fn cut(&mut self, whole: bool) -> Vec<TableChange> {
-        let removed = self.tracker.cut(whole.then(|| (self.table.bound(), self.table.free())));
+        let removed = self.tracker.cut_table(whole, &self.table);
         let shapes = self.shapes().into_iter();
         shapes.flat_map(|(shape, key)| cut_of(shape, &key, whole, removed.clone())).collect()
     }

@@ -109,6 +109,17 @@ impl Target {
         }
         seen
     }
+
+    /// A cluster answers that a transaction is committed before its partitions know of it, so what is missing is waited for.
+    async fn shows(&self, letters: &str) {
+        let waited = async {
+            while self.seen().await.len() < letters.len() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), waited).await.is_ok();
+        assert_eq!(self.seen().await, letters, "in time: {in_time}");
+    }
 }
 
 async fn write(sink: &mut Box<dyn Sink>, letters: &'static str) {
@@ -132,19 +143,19 @@ async fn keeps_its_promises(target: &Target) {
     write(&mut sink, "ab").await;
     let first = prepare(&mut sink).await;
     write(&mut sink, "c").await;
-    assert_eq!(target.seen().await, "", "nothing is committed");
+    target.shows("").await; // nothing is committed
     for _ in 0..2 {
         sink.commit(std::slice::from_ref(&first)).await.unwrap();
-        assert_eq!(target.seen().await, "ab");
+        target.shows("ab").await;
     }
     let second = prepare(&mut sink).await;
     write(&mut sink, "d").await;
     let third = prepare(&mut sink).await;
     write(&mut sink, "x").await;
     drop(sink);
-    assert_eq!(target.seen().await, "ab", "two are prepared");
+    target.shows("ab").await; // two are prepared
     let mut sink = target.sink(&[second, third.clone()]).await;
-    assert_eq!(target.seen().await, "abcd");
+    target.shows("abcd").await;
     write(&mut sink, "y").await;
     drop(sink);
     let mut sink = target.sink(std::slice::from_ref(&third)).await;
@@ -161,7 +172,7 @@ async fn keeps_its_promises(target: &Target) {
         let tokens = [token, lost];
         last.clone_from(&tokens[0]);
     }
-    assert_eq!(target.seen().await, "abcdefghi");
+    target.shows("abcdefghi").await;
     drop(sink);
     let mut sink = target.sink(&[last]).await;
     write(&mut sink, "j").await;
@@ -171,16 +182,16 @@ async fn keeps_its_promises(target: &Target) {
         write(&mut sink, letter).await;
         tokens.push(prepare(&mut sink).await);
     }
-    assert_eq!(target.seen().await, "abcdefghi");
+    target.shows("abcdefghi").await;
     sink.commit(&tokens).await.unwrap();
-    assert_eq!(target.seen().await, "abcdefghijklmnopq");
+    target.shows("abcdefghijklmnopq").await;
     for letter in ["r", "s", "t"] {
         write(&mut sink, letter).await;
         let token = prepare(&mut sink).await;
         sink.commit(&[token]).await.unwrap();
     }
     sink.close().await.unwrap();
-    assert_eq!(target.seen().await, "abcdefghijklmnopqrst");
+    target.shows("abcdefghijklmnopqrst").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,5 +229,5 @@ async fn a_prepared_transaction_that_was_aborted_is_told_of() {
     sink.open().await.unwrap();
     let lost = sink.stage(&[token]).await.unwrap_err();
     assert!(lost.to_string().contains("rows of a checkpoint are lost"), "{lost}");
-    assert_eq!(target.seen().await, "");
+    target.shows("").await;
 }

@@ -1,86 +1,41 @@
-//! What workers hand in of a cut, as files: each worker's part of a checkpoint is written by a thread of its own.
-//! Invariant: whatever a worker hands in is taken to its end, also when the store does not take it, so that workers are never
-//! held; memory in use is that of one file a worker. What was written counts only with the manifest that names it.
-
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+//! What the cuts of a job have told, as files and as records for the manifest: the pieces that workers hand in are written, and
+//! each checkpoint names what is complete and what it adds.
+//! Invariant: what was written counts only when the checkpoint that names it is published; what one told that was not completed
+//! is never built upon.
 
 use mainstem_core::{Batch, Result};
-use mainstem_engine::checkpoint::{CheckpointPort, Piece, Saved};
-use mainstem_state::chain::Chain;
-use mainstem_state::manifest::{ChangeRecord, OperatorRecord};
-use mainstem_state::run::{BlockRef, RunWriter};
-use mainstem_state::store::Store;
+
+use crate::chain::Chain;
+use crate::manifest::{ChangeRecord, CheckpointId, OperatorRecord};
+use crate::run::{BlockRef, RunWriter};
+use crate::store::Store;
+use crate::table::Piece;
 
 /// A part of what a cut has told of a table, which is stored.
 #[derive(Debug)]
-pub(super) struct StoredPiece {
+pub struct StoredPiece {
     node: usize,
     table: String,
     anew: bool,
     change: ChangeRecord,
 }
 
-/// The way to the thread that writes a worker's part of a checkpoint.
+/// Writes what a worker hands in of a cut.
 #[derive(Debug)]
-pub(super) struct Writing(Sender<Saved>);
-
-impl Writing {
-    /// Starts a thread whose files are named `prefix-N`; `done` is called once, when the worker's part is stored or cannot be.
-    pub(super) fn start(
-        store: Arc<dyn Store>,
-        port: Arc<CheckpointPort>,
-        prefix: String,
-        done: impl FnOnce(Result<Vec<StoredPiece>>) + Send + 'static,
-    ) -> Self {
-        let (send, receive) = channel();
-        tokio::task::spawn_blocking(move || {
-            // Whoever sent is gone only if the job failed.
-            if let Some(written) = write(&*store, &port, prefix, &receive) {
-                done(written);
-            }
-        });
-        Self(send)
-    }
-
-    /// Hands on what a worker has handed in.
-    pub(super) fn take(&self, saved: Saved) {
-        // The thread lives until the last part.
-        let _ = self.0.send(saved);
-    }
-}
-
-/// `None`: the last part never came.
-fn write(
-    store: &dyn Store,
-    port: &CheckpointPort,
-    prefix: String,
-    receive: &Receiver<Saved>,
-) -> Option<Result<Vec<StoredPiece>>> {
-    let mut writer = Writer { store, runs: RunWriter::new(prefix), written: Vec::new() };
-    let mut result = Ok(());
-    loop {
-        let saved = receive.recv().ok()?;
-        let (bytes, complete) = (saved.size_bytes(), saved.complete);
-        if result.is_ok() {
-            result = saved.pieces.into_iter().try_for_each(|piece| writer.add(piece));
-        }
-        port.is_done_with(bytes);
-        if complete {
-            break;
-        }
-    }
-    Some(result.and_then(|()| writer.end()))
-}
-
-struct Writer<'a> {
+pub struct PieceWriter<'a> {
     store: &'a dyn Store,
     runs: RunWriter,
     written: Vec<StoredPiece>,
 }
 
-impl Writer<'_> {
-    fn add(&mut self, piece: Piece) -> Result<()> {
+impl<'a> PieceWriter<'a> {
+    /// The files of `worker`'s part of a checkpoint go to `store`.
+    pub fn new(store: &'a dyn Store, id: CheckpointId, worker: usize) -> Self {
+        Self { store, runs: RunWriter::new(format!("{id}-{worker}")), written: Vec::new() }
+    }
+
+    /// Writes a piece; files go to the store as they are full.
+    pub fn add(&mut self, piece: Piece) -> Result<()> {
         let Piece { node, change } = piece;
         let table = change.shape.name.into_owned();
         let (anew, ChangeRecord { key, rows, removed }) = change.change.into_record();
@@ -103,7 +58,8 @@ impl Writer<'_> {
         Ok(blocks)
     }
 
-    fn end(mut self) -> Result<Vec<StoredPiece>> {
+    /// Stores the last file; returns what is stored now.
+    pub fn end(mut self) -> Result<Vec<StoredPiece>> {
         if let Some(file) = self.runs.end() {
             self.store.put(&file.name, &file.bytes)?;
         }
@@ -116,7 +72,7 @@ const CHANGES_MAX: usize = 256;
 
 /// What the checkpoints of a job have stored, worker by worker.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub struct Stored {
     /// Fingerprint and name of each node.
     nodes: Vec<(String, String)>,
     /// As the last complete checkpoint names it; none: there was none in this run.
@@ -126,22 +82,23 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    pub(super) fn new(nodes: Vec<(String, String)>) -> Self {
+    /// Of a job with these nodes, by fingerprint and name.
+    pub fn new(nodes: Vec<(String, String)>) -> Self {
         Self { nodes, complete: None, next: Vec::new() }
     }
 
     /// Begins a checkpoint. True if its cut has to be whole: the last one is not complete, or what has changed since the last
     /// whole one outgrows it.
-    pub(super) fn begin(&mut self, complete: bool, workers: usize) -> bool {
+    pub fn begin(&mut self, complete: bool, workers: usize) -> bool {
         self.next = std::iter::repeat_with(|| None).take(workers).collect();
         let Some(chains) = self.complete.as_ref().filter(|_| complete) else { return true };
         let sizes = chains.iter().map(|chain| chain.sizes(|block| block.bytes));
         let (whole, changes) = sizes.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        changes > whole || chains.iter().any(|chain| chain.len() >= CHANGES_MAX)
+        changes > whole || chains.iter().any(|chain| chain.changes_max() >= CHANGES_MAX)
     }
 
     /// What a worker knows with what it has told of this checkpoint's cut.
-    pub(super) fn tell(&mut self, worker: usize, pieces: Vec<StoredPiece>) -> Vec<OperatorRecord> {
+    pub fn tell(&mut self, worker: usize, pieces: Vec<StoredPiece>) -> Vec<OperatorRecord> {
         let known = self.complete.as_ref().map(|chains| chains[worker].clone());
         let mut chain = known.unwrap_or_else(|| Chain::new(self.nodes.len()));
         chain.begin();
@@ -159,7 +116,7 @@ impl Stored {
     }
 
     /// The checkpoint that was under way is complete.
-    pub(super) fn publish(&mut self) {
+    pub fn publish(&mut self) {
         if let Some(next) = std::mem::take(&mut self.next).into_iter().collect() {
             self.complete = Some(next);
         }
