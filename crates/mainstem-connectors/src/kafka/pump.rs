@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 use super::gather::{Gather, Spares, Wanted};
 use super::link::{self, Link, Requester, lock};
-use super::source::position_of;
+use super::source::{log_edge, position_of};
 use super::topics;
 use crate::api::Fetched;
 
@@ -456,10 +456,8 @@ impl SplitState {
         if self.ends_at_log_end {
             return true;
         }
-        setup
-            .consumer
-            .fetch_watermarks(&self.topic, self.partition, link::REQUEST_TIMEOUT)
-            .is_ok_and(|(_, high)| high >= end)
+        log_edge(&setup.consumer, &self.topic, self.partition, Offset::End)
+            .is_ok_and(|log_end| log_end >= end)
     }
 
     fn on_error(&mut self, setup: &PumpSetup, error: &KafkaError) {

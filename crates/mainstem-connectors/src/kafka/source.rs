@@ -10,6 +10,7 @@ use mainstem_core::ingest::Decode;
 use mainstem_core::options::OptionReader;
 use mainstem_core::{Error, ErrorKind, Result};
 use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use regex::Regex;
 use tokio::sync::mpsc;
@@ -156,11 +157,10 @@ impl KafkaSource {
         Ok(found)
     }
 
-    /// The first offset in the log, and the one after its last.
-    async fn log_range(&mut self, at: &TopicPartition) -> Result<(i64, i64)> {
+    async fn edge(&mut self, at: &TopicPartition, edge: Offset) -> Result<i64> {
         let (consumer, at) = (self.consumer()?, at.clone());
         patiently(&self.link, &consumer, move |c: &SourceConsumer| {
-            c.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT)
+            log_edge(c, &at.topic, at.partition, edge)
         })
         .await
     }
@@ -169,11 +169,11 @@ impl KafkaSource {
 #[async_trait]
 impl Offsets for KafkaSource {
     async fn earliest(&mut self, at: &TopicPartition) -> Result<i64> {
-        Ok(self.log_range(at).await?.0)
+        self.edge(at, Offset::Beginning).await
     }
 
     async fn latest(&mut self, at: &TopicPartition) -> Result<i64> {
-        Ok(self.log_range(at).await?.1)
+        self.edge(at, Offset::End).await
     }
 
     async fn at_time(&mut self, at: &TopicPartition, ms: i64) -> Result<Option<i64>> {
@@ -309,6 +309,20 @@ pub(super) fn offset_of(position: &Position) -> Result<i64> {
     let bytes = <[u8; 8]>::try_from(position.0.as_slice())
         .map_err(|_| Error::new(ErrorKind::Corrupt, "a stored Kafka position has not 8 bytes"))?;
     Ok(i64::from_le_bytes(bytes))
+}
+
+/// The first offset of a partition's log (`Offset::Beginning`), or the one after its last (`Offset::End`). Not by the client's
+/// call for both: if the answer to one of its two requests is an error, it may give out the other's as both.
+pub(super) fn log_edge(
+    consumer: &SourceConsumer,
+    topic: &str,
+    partition: i32,
+    edge: Offset,
+) -> rdkafka::error::KafkaResult<i64> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, edge)?;
+    let found = first_offset(&consumer.offsets_for_times(list, REQUEST_TIMEOUT)?)?;
+    found.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::LeaderNotAvailable))
 }
 
 /// The offset a broker put into a list of one; `None` if it has none.

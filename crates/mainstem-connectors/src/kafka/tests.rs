@@ -12,6 +12,7 @@ use mainstem_core::options::OptionReader;
 use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Batch, TypeKind};
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::sync::Notify;
 
 use super::columns::Layout;
@@ -349,6 +350,28 @@ async fn a_partition_can_be_opened_again_and_again() {
     let mut second = reading.open(&split, None).await.unwrap();
     let refused = second.next().await.unwrap_err();
     assert!(refused.to_string().contains("while it was being read"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_error_beside_an_answer_is_not_taken_for_an_offset() {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("numbers", 1, 1).unwrap();
+    let table = csv_table(&cluster.bootstrap_servers(), &[]);
+    let mut writing = sink(table.clone(), &Arc::default()).unwrap();
+    writing.open().await.unwrap();
+    write(&mut writing, 0, 5).await;
+    writing.flush().await.unwrap();
+    // Answers that come together.
+    cluster.broker_round_trip_time(1, Duration::from_millis(100)).unwrap();
+    for _ in 0..5 {
+        let mut reading = source(table.clone(), &Arc::default()).unwrap();
+        let split = reading.discover().await.unwrap().remove(0);
+        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+        cluster.request_errors(RDKafkaApiKey::ListOffsets, &[error]);
+        let mut reader = reading.open(&split, None).await.unwrap();
+        let reading = tokio::time::timeout(Duration::from_secs(30), read(&mut reader, 5));
+        assert_eq!(reading.await.expect("no row is passed over"), texts(0, 5));
+    }
 }
 
 #[tokio::test]
