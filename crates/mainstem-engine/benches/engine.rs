@@ -20,7 +20,7 @@ use mainstem_engine::aggregate::{AggregateCall, builtin};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::executor::{Executor, Job, Settings, SinkSlot, SourceSlot};
 use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
-use mainstem_engine::plan::{JoinKind, Node, NodeKind, Plan, TimeSource, WindowInput};
+use mainstem_engine::plan::{JoinKind, Node, NodeKind, Plan, Scan, TimeSource, WindowInput};
 use mainstem_engine::port::{InputPort, OutputPort};
 use mainstem_engine::window::{WindowKind, WindowSpec};
 
@@ -81,7 +81,7 @@ impl Builder {
 
     fn source(&mut self, output: &[ArrowType]) -> usize {
         let source = self.0.sources;
-        self.node(NodeKind::Source { source }, &[], output, false)
+        self.node(NodeKind::Source { source, scan: Scan::default() }, &[], output, false)
     }
 
     fn watermark(&mut self, input: usize, types: &[ArrowType]) -> usize {

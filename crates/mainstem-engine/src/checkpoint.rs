@@ -4,6 +4,7 @@
 //! Does not store anything, and knows no sources and sinks.
 
 pub(crate) mod hand_out;
+mod identity;
 mod port;
 mod resolved;
 pub(crate) mod told;
@@ -16,22 +17,27 @@ use arrow_array::types::Int64Type;
 use arrow_array::{BooleanArray, Int64Array, UInt32Array};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
 use mainstem_state::chain::{Chain, unite};
-use mainstem_state::fingerprint::fingerprint;
 use mainstem_state::manifest::TableRecord;
 use mainstem_state::table::{Owner, Piece, TableChange, TableRows, TableShape};
 
 use crate::hash::{hash_columns, owner};
 use crate::instance::Instance;
-use crate::plan::{Node, NodeKind, Plan};
+use crate::plan::{Node, Plan};
 use crate::worker::{Progress, Worker};
 use resolved::resolved;
 
+pub use identity::{fingerprints, keeps_state, queries};
 pub use port::{CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPosition, SplitPositions};
 
 /// How far a node is: the watermark of its inputs and its own.
 const PROGRESS: &str = "progress";
 /// The splits of a source, as its watermark knows them.
 const SPLITS: &str = "splits";
+
+/// Whether a table says how far time is, and not what an operator knows.
+pub fn is_progress(table: &str) -> bool {
+    [PROGRESS, SPLITS].contains(&table)
+}
 
 /// What all workers knew of a node, ready to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -42,23 +48,6 @@ pub struct SavedNode {
     pub name: String,
     /// Its tables.
     pub tables: Vec<TableRecord<Batch>>,
-}
-
-/// For each node of a plan what tells it from others: its kind and those of all nodes below it.
-pub fn fingerprints(plan: &Plan) -> Vec<String> {
-    let mut all: Vec<String> = Vec::with_capacity(plan.nodes.len());
-    for node in &plan.nodes {
-        let kind = match &node.kind {
-            // Their numbers depend on what else is in the plan.
-            NodeKind::Source { .. } => format!("Source {}", node.name),
-            NodeKind::Sink { changelog, .. } => format!("Sink {} {changelog:?}", node.name),
-            kind => format!("{kind:?}"),
-        };
-        let below: Vec<&str> = node.inputs.iter().map(|&input| all[input].as_str()).collect();
-        let types = &node.output;
-        all.push(fingerprint(&format!("{kind} {below:?} {types:?} {:?}", node.state_ttl_ms)));
-    }
-    all
 }
 
 impl Worker {

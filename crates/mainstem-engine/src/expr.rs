@@ -58,6 +58,17 @@ pub trait Expr: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// What is computed, as text over `columns`, which says what each column of the input is: equal only for expressions that
+    /// compute the same of the same.
+    fn describe(&self, columns: &[String]) -> String {
+        format!("{self:?} of {columns:?}")
+    }
+
+    /// The parts that all have to be true for a boolean expression to be true, each as text as in [`Expr::describe`].
+    fn conditions(&self, columns: &[String]) -> Vec<String> {
+        vec![self.describe(columns)]
+    }
+
     /// The rows for which a boolean expression is true. NULL counts as false.
     fn eval_filter(&self, batch: &Batch, cx: &EvalContext) -> Result<BooleanArray> {
         let array = self.eval(batch, cx)?.into_array(batch.rows())?;

@@ -112,7 +112,7 @@ fn check(plan: &Plan) -> Result<()> {
             return broken(node, "has the wrong number of inputs");
         }
         match node.kind {
-            NodeKind::Source { source } if source >= plan.sources => {
+            NodeKind::Source { source, .. } if source >= plan.sources => {
                 return broken(node, "names a source that does not exist");
             }
             NodeKind::Sink { sink, .. } if sink >= plan.sinks => {
@@ -135,7 +135,7 @@ pub(crate) fn source_below(plan: &Plan, index: usize) -> Option<usize> {
     let mut node = &plan.nodes[index];
     loop {
         match node.kind {
-            NodeKind::Source { source } => return Some(source),
+            NodeKind::Source { source, .. } => return Some(source),
             NodeKind::Watermark { .. }
             | NodeKind::Project { .. }
             | NodeKind::Filter { .. }

@@ -56,7 +56,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
     let node = graph.node(index);
     let input = |at: usize| graph.node(node.inputs[at]);
     let operator: Box<dyn Operator> = match &node.kind {
-        NodeKind::Source { source } => return Ok(Instance::Source(*source)),
+        NodeKind::Source { source, .. } => return Ok(Instance::Source(*source)),
         NodeKind::Watermark { expr, idle_timeout_ms, clock_after_ms } => {
             let expr = ExprRef::clone(expr);
             let watermark = SourceWatermark::new(expr, *idle_timeout_ms, *clock_after_ms);

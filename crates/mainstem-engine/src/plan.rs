@@ -47,6 +47,25 @@ pub struct Node {
     pub state_ttl_ms: Option<i64>,
 }
 
+/// What the rows of a source are, as texts that are equal in every plan that reads the same of a table: by them the state of
+/// operators is found again when a plan has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// The table.
+    pub table: String,
+    /// The columns that come out; [`Scan::column`] makes them.
+    pub columns: Vec<String>,
+    /// Conditions that the decoder applies, as [`Expr::conditions`](crate::expr::Expr::conditions) would say them.
+    pub conditions: Vec<String>,
+}
+
+impl Scan {
+    /// The text for a column of a table.
+    pub fn column(table: &str, column: &str, data_type: &dyn std::fmt::Display) -> String {
+        format!("{table}.{column} {data_type}")
+    }
+}
+
 /// Where an operator takes the time of a row from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeSource {
@@ -66,6 +85,8 @@ pub enum NodeKind {
     Source {
         /// Its index.
         source: usize,
+        /// What they are.
+        scan: Scan,
     },
     /// The same constant rows, once, in the first step; then its input has ended. Emitted by worker 0.
     Values {

@@ -288,37 +288,41 @@ impl Bound {
 
     /// Text that is equal for equal expressions; also what EXPLAIN shows, with `$n` for columns.
     pub fn fingerprint(&self) -> String {
-        let list =
-            |args: &[Bound]| args.iter().map(Bound::fingerprint).collect::<Vec<_>>().join(", ");
+        self.text(&|column| format!("${column}"), &|constant, _| constant)
+    }
+
+    /// The same with other names for columns, and other texts for constants of a type.
+    pub(crate) fn text(
+        &self,
+        column: &dyn Fn(usize) -> String,
+        constant: &dyn Fn(String, &DataType) -> String,
+    ) -> String {
+        let text = |expr: &Bound| expr.text(column, constant);
+        let list = |args: &[Bound]| args.iter().map(text).collect::<Vec<_>>().join(", ");
         match &self.kind {
-            BoundKind::Column(index) => format!("${index}"),
-            BoundKind::Literal(value) => literal_text(value, &self.data_type),
-            BoundKind::Field { base, name, .. } => format!(".{name}({})", base.fingerprint()),
+            BoundKind::Column(index) => column(*index),
+            BoundKind::Literal(value) => {
+                constant(literal_text(value, &self.data_type), &self.data_type)
+            }
+            BoundKind::Field { base, name, .. } => format!(".{name}({})", text(base)),
             BoundKind::Call { name, args, .. } if name == "CAST" => {
                 format!("CAST({} AS {})", list(args), self.data_type.kind)
             }
             BoundKind::Call { name, op: Some(_), args, .. } if args.len() == 2 => {
-                format!("({} {name} {})", args[0].fingerprint(), args[1].fingerprint())
+                format!("({} {name} {})", text(&args[0]), text(&args[1]))
             }
             BoundKind::Call { name, args, .. } => format!("{name}({})", list(args)),
             BoundKind::Case { branches, otherwise } => {
-                let mut text = "CASE".to_owned();
+                let mut whole = "CASE".to_owned();
                 for (condition, value) in branches {
-                    text.push_str(&format!(
-                        " WHEN {} THEN {}",
-                        condition.fingerprint(),
-                        value.fingerprint()
-                    ));
+                    whole.push_str(&format!(" WHEN {} THEN {}", text(condition), text(value)));
                 }
-                format!("{text} ELSE {} END", otherwise.fingerprint())
+                format!("{whole} ELSE {} END", text(otherwise))
             }
             BoundKind::Coalesce(args) => format!("COALESCE({})", list(args)),
-            BoundKind::Logic(and, left, right) => format!(
-                "({} {} {})",
-                left.fingerprint(),
-                if *and { "AND" } else { "OR" },
-                right.fingerprint()
-            ),
+            BoundKind::Logic(and, left, right) => {
+                format!("({} {} {})", text(left), if *and { "AND" } else { "OR" }, text(right))
+            }
             BoundKind::Reference(reference) => format!("{reference:?}"),
         }
     }

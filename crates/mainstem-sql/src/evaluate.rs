@@ -14,7 +14,9 @@ use arrow_select::take::take;
 use mainstem_core::{Batch, DataType, Result};
 use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
 
+use crate::bind::conjuncts;
 use crate::bound::{Bound, BoundKind};
+use crate::optimize::pushdown::{comparison, comparison_text};
 use crate::rel::columns_of;
 
 /// Less than this is not worth keeping for a second use.
@@ -35,7 +37,7 @@ pub(crate) fn compile(expr: Bound) -> ExprRef {
         if c >= PLACE_OF_SHARED { c - PLACE_OF_SHARED } else { at(c) }
     });
     let shared = shared.iter().map(|s| s.remap(&at)).collect();
-    Arc::new(Sharing { reads, shared, body })
+    Arc::new(Sharing { reads, shared, body, whole: expr })
 }
 
 /// An expression that computes nothing twice.
@@ -50,6 +52,30 @@ impl Expr for Whole {
     fn as_column(&self) -> Option<usize> {
         self.0.as_column()
     }
+
+    fn describe(&self, columns: &[String]) -> String {
+        describe(&self.0, columns)
+    }
+
+    fn conditions(&self, columns: &[String]) -> Vec<String> {
+        conditions(&self.0, columns)
+    }
+}
+
+/// Put in place of a column, it gives what the whole would give: constants carry their types.
+fn describe(expr: &Bound, columns: &[String]) -> String {
+    let constant = |text: String, data_type: &DataType| format!("{text} {data_type}");
+    expr.text(&|column| columns[column].clone(), &constant)
+}
+
+fn conditions(expr: &Bound, columns: &[String]) -> Vec<String> {
+    let mut parts = Vec::new();
+    conjuncts(expr.clone(), &mut parts);
+    let condition = |part: &Bound| match comparison(part) {
+        Some((value, op, literal)) => comparison_text(&describe(value, columns), op, &literal),
+        None => describe(part, columns),
+    };
+    parts.iter().map(condition).collect()
 }
 
 /// An expression with subexpressions that occur in it more than once: columns behind those it reads.
@@ -58,6 +84,8 @@ struct Sharing {
     reads: Vec<usize>,
     shared: Vec<Bound>,
     body: Bound,
+    /// What it was made of.
+    whole: Bound,
 }
 
 impl Expr for Sharing {
@@ -68,6 +96,14 @@ impl Expr for Sharing {
             columns.push(shared.eval(&batch, cx)?.into_array(batch.rows())?);
         }
         self.body.eval(&batch.with_columns(columns), cx)
+    }
+
+    fn describe(&self, columns: &[String]) -> String {
+        describe(&self.whole, columns)
+    }
+
+    fn conditions(&self, columns: &[String]) -> Vec<String> {
+        conditions(&self.whole, columns)
     }
 }
 

@@ -22,7 +22,7 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::options::{SinkChangelog, parse_duration_ms};
 use mainstem_core::table::{Options, ScanFilter};
 use mainstem_core::{Batch, DataType, Field};
-use mainstem_engine::plan::{Node, NodeKind, Plan, Residual, TimeSource};
+use mainstem_engine::plan::{Node, NodeKind, Plan, Residual, Scan, TimeSource};
 use mainstem_engine::rank::RankEmit;
 
 use crate::bound::Bound;
@@ -31,6 +31,7 @@ use crate::error::{SqlError, SqlResult};
 use crate::explain;
 use crate::job::{Job, LookupPlan, SinkPlan, SinkTarget, SourcePlan};
 use crate::narrow::{Reading, over_narrow};
+use crate::optimize::pushdown::comparison_text;
 use crate::optimize::rank::ranks;
 use crate::optimize::{Around, known, optimize};
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource, columns_of};
@@ -50,6 +51,20 @@ pub struct Output {
 /// What identifies a scan that can be shared; its whole declaration, as ALTER TABLE may stand between two queries.
 fn scan_key(table: &Table, options: &Options) -> String {
     format!("{}{options:?}", table.to_sql(&|_| false))
+}
+
+/// What the rows of a scan are, whatever else the plan reads of the table.
+fn meaning_of(table: &Table, columns: &[usize], filters: &[ScanFilter]) -> Scan {
+    let column = |column: usize| {
+        let column = &table.columns[column];
+        Scan::column(&table.name, &column.name, &column.data_type)
+    };
+    let condition = |f: &ScanFilter| comparison_text(&column(f.column), f.op, &f.literal);
+    Scan {
+        table: table.name.clone(),
+        columns: columns.iter().map(|&c| column(c)).collect(),
+        conditions: filters.iter().map(condition).collect(),
+    }
 }
 
 /// A table that asks its source for watermarks can be declared, but no connector here gives any.
@@ -611,13 +626,14 @@ impl Lowering<'_> {
         let types: Vec<DataType> =
             projection.iter().map(|&c| spec.columns[c].data_type.clone()).collect();
         let name = explain::scan(table, stored, readings, filters);
+        let scan = meaning_of(table, stored, filters);
         let filters = filters
             .iter()
             .map(|f| ScanFilter { column: in_spec(&f.column), ..f.clone() })
             .collect();
         let source = self.sources.len();
         self.sources.push(SourcePlan { table: spec, projection, filters });
-        self.push(NodeKind::Source { source }, Vec::new(), name, &types, changelog)
+        self.push(NodeKind::Source { source, scan }, Vec::new(), name, &types, changelog)
     }
 
     fn output(&mut self, output: Output) -> SqlResult<()> {

@@ -20,8 +20,8 @@ pub struct Settings {
     pub mainstem: String,
     /// How many workers hand in rows.
     pub workers: usize,
-    /// Table and fingerprint of each sink, in the order of the plan.
-    pub sinks: Vec<(String, String)>,
+    /// Each sink, in the order of the plan, without tokens.
+    pub sinks: Vec<SinkRecord>,
     /// The greatest number that a checkpoint of this store ever had, damaged ones too.
     pub last_id: CheckpointId,
 }
@@ -81,6 +81,8 @@ enum Phase {
     Committing(Vec<usize>),
     /// What is too old is removed: files that no manifest names yet must not be written meanwhile.
     Collecting,
+    /// The last checkpoint is published once more, without the tokens.
+    Closing,
 }
 
 /// Decides. Tell it what happened; do what it says.
@@ -94,6 +96,8 @@ pub struct Coordinator {
     tokens: Vec<Vec<Opaque>>,
     /// The last one could not be stored.
     failing: bool,
+    /// The last one that was published.
+    last: Option<Box<Manifest>>,
 }
 
 impl Coordinator {
@@ -105,6 +109,7 @@ impl Coordinator {
             due_ms: now_ms.saturating_add(settings.interval_ms),
             tokens: vec![Vec::new(); settings.sinks.len()],
             failing: false,
+            last: None,
             settings,
         }
     }
@@ -232,11 +237,7 @@ impl Coordinator {
             ended: cut.ended,
             sources: cut.sources,
             sinks: sinks
-                .map(|((table, fingerprint), tokens)| SinkRecord {
-                    table: table.clone(),
-                    fingerprint: fingerprint.clone(),
-                    tokens: tokens.clone(),
-                })
+                .map(|(sink, tokens)| SinkRecord { tokens: tokens.clone(), ..sink.clone() })
                 .collect(),
             operators: united(under_way.saved.drain(..).flatten()),
         }
@@ -261,7 +262,8 @@ impl Coordinator {
         if std::mem::take(&mut self.failing) {
             actions.push(Action::Notice(format!("checkpoint {id} is complete; all is well again")));
         }
-        actions.push(Action::Acknowledge(manifest.sources));
+        actions.push(Action::Acknowledge(manifest.sources.clone()));
+        self.last = Some(manifest);
         let counts: Vec<usize> = self.tokens.iter().map(Vec::len).collect();
         for (sink, tokens) in
             self.tokens.iter().enumerate().filter(|(_, tokens)| !tokens.is_empty())
@@ -299,6 +301,23 @@ impl Coordinator {
         }
         let text = |error| format!("old checkpoints cannot be removed: {error}");
         result.err().map(|error| Action::Notice(text(error))).into_iter().collect()
+    }
+
+    /// The pipeline was stopped and its last checkpoint is over. If sinks have shown what belongs to its tokens, the same is
+    /// published without them, so that whoever goes on needs none of these sinks; a failure of it costs nothing else.
+    pub fn close(&mut self) -> Vec<Action> {
+        let Some(last) = self.last.take() else { return Vec::new() };
+        let shown = self.tokens.iter().all(Vec::is_empty);
+        let has_tokens = last.sinks.iter().any(|sink| !sink.tokens.is_empty());
+        if !matches!(self.phase, Phase::Resting) || last.ended || !shown || !has_tokens {
+            return Vec::new();
+        }
+        let sinks = last.sinks.iter();
+        let sinks = sinks.map(|sink| SinkRecord { tokens: Vec::new(), ..sink.clone() }).collect();
+        let manifest = Manifest { id: self.next_id, sinks, ..*last };
+        self.next_id += 1;
+        self.phase = Phase::Closing;
+        vec![Action::Publish(Box::new(manifest))]
     }
 
     /// Nothing has changed since the last checkpoint: the next one is due an interval later.

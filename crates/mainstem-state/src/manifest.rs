@@ -66,12 +66,15 @@ pub struct SplitRecord {
 }
 
 /// What a sink needs to make visible what it took before the cut.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinkRecord {
     /// The table.
     pub table: String,
     /// Tells this writing of the table from others, over changes of the SQL.
     pub fingerprint: String,
+    /// Equal for queries that mean the same. Empty: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
     /// Oldest first. To be committed, again if need be, before anything else is written.
     pub tokens: Vec<Opaque>,
 }
@@ -233,6 +236,7 @@ pub(crate) mod tests {
             sinks: vec![SinkRecord {
                 table: "out".into(),
                 fingerprint: "f2".into(),
+                query: String::new(),
                 tokens: vec![Opaque(b"token".to_vec())],
             }],
             operators: vec![OperatorRecord {

@@ -16,6 +16,7 @@ use crate::kafka_client::consume::ConsumeArgs;
 use crate::kafka_client::group::{self, GroupCommand};
 use crate::kafka_client::produce::ProduceArgs;
 use crate::kafka_client::topic::{self, TopicCommand};
+use crate::pipeline::ChangedSql;
 use crate::state::StatePlace;
 
 const EXAMPLES: &str = "\
@@ -134,6 +135,9 @@ pub(crate) struct RunArgs {
     /// Go on from this checkpoint of --state instead of the newest
     #[arg(long, value_name = "NUMBER", requires = "state")]
     pub(crate) from_checkpoint: Option<u64>,
+    /// When the SQL means something else than that of the checkpoint
+    #[arg(long, value_name = "HOW", default_value = "refuse", requires = "state")]
+    pub(crate) changed_sql: ChangedSql,
     /// No progress and no summary on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,

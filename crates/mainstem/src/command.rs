@@ -47,10 +47,11 @@ fn run(arguments: &RunArgs) -> Outcome {
         cuts: arguments.cuts.unwrap_or_default(),
         live_line: true,
         restarts: arguments.restarts,
-        state: arguments
-            .state
-            .clone()
-            .map(|place| StateSettings { place, from: arguments.from_checkpoint }),
+        state: arguments.state.clone().map(|place| StateSettings {
+            place,
+            from: arguments.from_checkpoint,
+            changed: arguments.changed_sql,
+        }),
     };
     let data = arguments.data.clone().unwrap_or(Data::Memory);
     run_script(script::read(&arguments.script)?, &settings, data)

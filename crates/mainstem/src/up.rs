@@ -26,7 +26,7 @@ use crate::cli::{OutputKind, ScriptArgs, parse_variable};
 use crate::clock::SystemClock;
 use crate::command::{Ready, prepare_each, run_steps};
 use crate::failure::{Failure, Outcome, say};
-use crate::pipeline::{Runner, Settings, StateSettings};
+use crate::pipeline::{ChangedSql, Runner, Settings, StateSettings};
 use crate::script;
 use crate::state::StatePlace;
 
@@ -65,6 +65,9 @@ pub(crate) struct UpArgs {
     /// ending. A folder, or s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE", requires = "files")]
     state: Option<StatePlace>,
+    /// When the SQL means something else than that of the checkpoint
+    #[arg(long, value_name = "HOW", default_value = "refuse", requires = "state")]
+    changed_sql: ChangedSql,
     /// Where Kafka clients connect, and how: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without a protocol, TLS is
     /// spoken if there is a certificate, and clients log in if there are users. May be given more than once
     #[arg(long, value_name = "[PROTOCOL://]HOST:PORT", default_value = "127.0.0.1:9092")]
@@ -176,7 +179,11 @@ impl UpArgs {
             live_line: self.files.len() == 1,
             cuts: Cuts::AsItComes,
             restarts: false,
-            state: self.state.clone().map(|place| StateSettings { place, from: None }),
+            state: self.state.clone().map(|place| StateSettings {
+                place,
+                from: None,
+                changed: self.changed_sql,
+            }),
         }
     }
 }

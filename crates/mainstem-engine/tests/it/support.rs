@@ -13,7 +13,7 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Batch, Result};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
-use mainstem_engine::plan::{Node, NodeKind, Plan};
+use mainstem_engine::plan::{Node, NodeKind, Plan, Scan};
 
 pub(crate) const INT: ArrowType = ArrowType::Int64;
 pub(crate) const TIME: ArrowType = ArrowType::Timestamp(TimeUnit::Millisecond, None);
@@ -117,7 +117,7 @@ impl PlanBuilder {
 
     pub(crate) fn source(&mut self, output: Vec<ArrowType>, changelog: bool) -> usize {
         let source = self.0.sources;
-        self.node(NodeKind::Source { source }, &[], output, changelog)
+        self.node(NodeKind::Source { source, scan: Scan::default() }, &[], output, changelog)
     }
 
     pub(crate) fn types(&self, node: usize) -> Vec<ArrowType> {

@@ -14,7 +14,7 @@ use mainstem_log::{FaultyDisk, MemoryDisk};
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Action, Coordinator, Cut, Settings};
 use mainstem_state::manifest::{
-    CheckpointId, Manifest, Opaque, OperatorRecord, SourceRecord, SplitRecord,
+    CheckpointId, Manifest, Opaque, OperatorRecord, SinkRecord, SourceRecord, SplitRecord,
 };
 use mainstem_state::store::{FolderStore, Store};
 use mainstem_state::stored::{PieceWriter, Stored};
@@ -106,7 +106,8 @@ impl Life {
             at = position(&manifest);
             flow.load(&nodes)?;
         }
-        let sinks = ["totals", "copied"].map(|name| (name.to_owned(), name.to_owned()));
+        let sink = |name: &str| SinkRecord { table: name.into(), ..SinkRecord::default() };
+        let sinks = ["totals", "copied"].map(sink);
         let settings = Settings {
             interval_ms: INTERVAL_MS,
             mainstem: "simulated".into(),

@@ -11,7 +11,7 @@ use mainstem_core::clock::Rng;
 use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Batch, TypeKind};
 use mainstem_engine::aggregate::{AggregateCall, builtin};
-use mainstem_engine::plan::{Node, NodeKind, Plan};
+use mainstem_engine::plan::{Node, NodeKind, Plan, Scan};
 
 use super::target::Rows;
 
@@ -27,7 +27,7 @@ pub(super) fn plan() -> Plan {
     };
     let aggregates = vec![call("SUM", &[1], &[TypeKind::BigInt]), call("COUNT", &[], &[])];
     let kinds = [
-        ("input", NodeKind::Source { source: 0 }, None, 2),
+        ("input", NodeKind::Source { source: 0, scan: Scan::default() }, None, 2),
         ("exchange", NodeKind::Exchange { keys: vec![0] }, Some(0), 2),
         ("sums", NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false }, Some(1), 3),
         ("totals", NodeKind::Sink { sink: 0, changelog: ChangelogMode::Retract }, Some(2), 0),

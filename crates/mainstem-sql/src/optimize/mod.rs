@@ -9,7 +9,7 @@ mod fuse;
 pub(crate) mod known;
 mod match_recognize;
 mod prune;
-mod pushdown;
+pub(crate) mod pushdown;
 pub(crate) mod rank;
 
 pub(crate) use pushdown::scan_filter;

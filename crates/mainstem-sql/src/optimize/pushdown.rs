@@ -173,23 +173,21 @@ pub(super) fn into_scans(
 
 /// `part` as a comparison of a physical column with a constant. Columns count as in the table.
 pub(crate) fn scan_filter(part: &Bound, table: &Table, columns: &[usize]) -> Option<ScanFilter> {
+    let (value, op, literal) = comparison(part)?;
+    let column = columns[value.as_column()?];
+    let physical = matches!(table.columns[column].source, ColumnSource::Physical);
+    physical.then_some(ScanFilter { column, op, literal })
+}
+
+/// `part` as a comparison of something with a constant.
+pub(crate) fn comparison(part: &Bound) -> Option<(&Bound, FilterOp, Literal)> {
     let BoundKind::Call { name, op, args, .. } = &part.kind else { return None };
-    let physical = |column: usize| {
-        let index = columns[column];
-        matches!(table.columns[index].source, ColumnSource::Physical).then_some(index)
-    };
     if name == "IS NOT NULL" {
-        let column = physical(args[0].as_column()?)?;
-        return Some(ScanFilter {
-            column,
-            op: FilterOp::IsNotNull,
-            literal: Literal::Boolean(true),
-        });
+        return Some((&args[0], FilterOp::IsNotNull, Literal::Boolean(true)));
     }
-    let (column, value, mirrored) = match (args.first()?, args.get(1)?) {
-        (a, b) if a.as_column().is_some() => (a, b, false),
-        (b, a) if a.as_column().is_some() => (a, b, true),
-        _ => return None,
+    let (value, constant, mirrored) = match (args.first()?, args.get(1)?) {
+        (value, constant) if constant.as_literal().is_some() => (value, constant, false),
+        (constant, value) => (value, constant, true),
     };
     let op = match (op.as_ref()?, mirrored) {
         (BinaryOp::Eq, _) => FilterOp::Eq,
@@ -200,23 +198,29 @@ pub(crate) fn scan_filter(part: &Bound, table: &Table, columns: &[usize]) -> Opt
         (BinaryOp::GtEq, false) | (BinaryOp::LtEq, true) => FilterOp::GtEq,
         _ => return None,
     };
-    let value = value.as_literal().filter(|v| v.is_valid(0))?;
-    let index = physical(column.as_column()?)?;
-    let literal = match &table.columns[index].data_type.kind {
+    let constant = constant.as_literal().filter(|v| v.is_valid(0))?;
+    let literal = match &value.data_type.kind {
         TypeKind::Varchar { .. } => {
-            Literal::String(value.as_string_opt::<i32>()?.value(0).to_owned())
+            Literal::String(constant.as_string_opt::<i32>()?.value(0).to_owned())
         }
         TypeKind::TinyInt => {
-            Literal::Integer(value.as_primitive_opt::<Int8Type>()?.value(0).into())
+            Literal::Integer(constant.as_primitive_opt::<Int8Type>()?.value(0).into())
         }
         TypeKind::SmallInt => {
-            Literal::Integer(value.as_primitive_opt::<Int16Type>()?.value(0).into())
+            Literal::Integer(constant.as_primitive_opt::<Int16Type>()?.value(0).into())
         }
-        TypeKind::Int => Literal::Integer(value.as_primitive_opt::<Int32Type>()?.value(0).into()),
-        TypeKind::BigInt => Literal::Integer(value.as_primitive_opt::<Int64Type>()?.value(0)),
-        TypeKind::Double => Literal::Double(value.as_primitive_opt::<Float64Type>()?.value(0)),
-        TypeKind::Boolean => Literal::Boolean(value.as_boolean_opt()?.value(0)),
+        TypeKind::Int => {
+            Literal::Integer(constant.as_primitive_opt::<Int32Type>()?.value(0).into())
+        }
+        TypeKind::BigInt => Literal::Integer(constant.as_primitive_opt::<Int64Type>()?.value(0)),
+        TypeKind::Double => Literal::Double(constant.as_primitive_opt::<Float64Type>()?.value(0)),
+        TypeKind::Boolean => Literal::Boolean(constant.as_boolean_opt()?.value(0)),
         _ => return None,
     };
-    Some(ScanFilter { column: index, op, literal })
+    Some((value, op, literal))
+}
+
+/// Such a comparison as text: the same whether a decoder makes it or an operator.
+pub(crate) fn comparison_text(value: &str, op: FilterOp, literal: &Literal) -> String {
+    format!("{value} {op:?} {literal:?}")
 }

@@ -3,5 +3,6 @@
 mod aggregates;
 mod docs;
 mod expressions;
+mod identity;
 mod plans;
 mod statements;

@@ -5,7 +5,12 @@ use crate::manifest::TableRecord;
 use crate::run::BlockRef;
 
 fn coordinator(workers: usize, sinks: usize) -> Coordinator {
-    let sinks = (0..sinks).map(|i| (format!("out{i}"), format!("f{i}"))).collect();
+    let sink = |i| SinkRecord {
+        table: format!("out{i}"),
+        fingerprint: format!("f{i}"),
+        ..SinkRecord::default()
+    };
+    let sinks = (0..sinks).map(sink).collect();
     let settings =
         Settings { interval_ms: 100, mainstem: "0.1.0".into(), workers, sinks, last_id: 6 };
     Coordinator::new(settings, 1_000)
@@ -121,4 +126,33 @@ fn what_comes_late_changes_nothing() {
     assert_eq!(c.prepared(7, 0, token("late")), []);
     let actions = c.published(7, Ok(()));
     assert_eq!(actions, [Action::Acknowledge(Vec::new()), Action::Collect]);
+}
+
+#[test]
+fn a_stopped_pipeline_leaves_no_tokens_that_are_done_with() {
+    let mut c = coordinator(1, 2);
+    assert_eq!(c.close(), [], "there is no checkpoint");
+    c.begin(1_000);
+    c.cut(7, cut());
+    c.prepared(7, 0, token("a"));
+    c.prepared(7, 1, None);
+    c.saved(7, 0, Ok(rows("7-0-0.run")));
+    c.published(7, Ok(()));
+    c.committed(0);
+    c.collected(Ok(()));
+    let actions = c.close();
+    let manifest = published(&actions);
+    let tokens: Vec<usize> = manifest.sinks.iter().map(|s| s.tokens.len()).collect();
+    assert_eq!((manifest.id, manifest.rows(), tokens), (8, 1, vec![0, 0]));
+    assert_eq!(c.close(), [], "once");
+
+    let mut c = coordinator(1, 1);
+    c.begin(1_000);
+    c.cut(7, Cut { ended: true, ..cut() });
+    c.prepared(7, 0, token("a"));
+    c.saved(7, 0, Ok(rows("7-0-0.run")));
+    c.published(7, Ok(()));
+    c.committed(0);
+    c.collected(Ok(()));
+    assert_eq!(c.close(), [], "nobody goes on with it");
 }

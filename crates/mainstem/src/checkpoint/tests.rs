@@ -66,9 +66,14 @@ fn state(ids: &[u64]) -> (TempDir, PathBuf) {
                 SinkRecord {
                     table: "out".into(),
                     fingerprint: "f2".into(),
+                    query: "q2".into(),
                     tokens: vec![Opaque(vec![0; 40]), Opaque(vec![0; 2])],
                 },
-                SinkRecord { table: "log".into(), fingerprint: "f3".into(), tokens: Vec::new() },
+                SinkRecord {
+                    table: "log".into(),
+                    fingerprint: "f3".into(),
+                    ..SinkRecord::default()
+                },
             ],
             operators: vec![
                 OperatorRecord {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainstem_connectors::api::{Observer as _, Position};
 use mainstem_core::clock::Clock;
-use mainstem_core::{Error, Result};
+use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Saved};
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Action, Coordinator, Cut};
@@ -86,6 +86,8 @@ struct Task {
     last: bool,
     /// What came of the last cut while another checkpoint was under way.
     waiting: Vec<Came>,
+    /// The last checkpoint is complete and published once more.
+    closing: bool,
     /// The job has ended and the last checkpoint is complete.
     complete: bool,
     failure: Option<Error>,
@@ -120,6 +122,7 @@ impl Checkpointer {
             is_cut: false,
             last: false,
             waiting: Vec::new(),
+            closing: false,
             complete: false,
             failure: None,
         };
@@ -252,6 +255,13 @@ impl Task {
                 let records = written.map(|pieces| self.it.stored.tell(worker, pieces));
                 self.it.coordinator.saved(id, worker, records)
             }
+            Done::Published(id, published) if self.closing => {
+                self.complete = true;
+                self.current = if published.is_ok() { id } else { self.current };
+                // What sinks have shown, they are told to show again: they know it.
+                let said = published.err().map(|e| format!("the last one keeps its tokens: {e}"));
+                said.into_iter().map(Action::Notice).collect()
+            }
             Done::Published(id, published) => {
                 self.note_failure(published.as_ref().err());
                 if published.is_ok() {
@@ -263,8 +273,14 @@ impl Task {
                 self.it.coordinator.published(id, published)
             }
             Done::Collected(collected) => {
-                self.complete = self.last;
-                self.it.coordinator.collected(collected)
+                let mut actions = self.it.coordinator.collected(collected);
+                if self.last {
+                    let closing = self.it.coordinator.close();
+                    self.closing = !closing.is_empty();
+                    self.complete = !self.closing;
+                    actions.extend(closing);
+                }
+                actions
             }
         };
         self.act(actions);
@@ -274,9 +290,13 @@ impl Task {
         }
     }
 
-    /// The last checkpoint is not tried again.
+    /// The last checkpoint is not tried again, and nothing is where another process keeps checkpoints.
     fn note_failure(&mut self, error: Option<&Error>) {
-        if let Some(error) = error.filter(|_| self.last) {
+        if let Some(error) = error.filter(|error| error.kind() == ErrorKind::Conflict) {
+            let error = Error::new(error.kind(), error.to_string());
+            self.failure =
+                Some(error.with_hint("each pipeline needs a place of its own for --state"));
+        } else if let Some(error) = error.filter(|_| self.last) {
             let text = format!("the last checkpoint cannot be stored: {error}");
             let error = Error::new(error.kind(), text);
             self.failure = Some(error.with_hint(

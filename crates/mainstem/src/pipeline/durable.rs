@@ -33,7 +33,8 @@ pub(super) struct Durable {
     nodes: Vec<(String, String)>,
     port: Arc<CheckpointPort>,
     sources: Vec<SourceTies>,
-    sinks: Vec<(String, mpsc::UnboundedSender<Vec<Vec<u8>>>)>,
+    /// To the task of each: tokens to commit.
+    sinks: Vec<mpsc::UnboundedSender<Vec<Vec<u8>>>>,
     events: (mpsc::UnboundedSender<SinkEvent>, mpsc::UnboundedReceiver<SinkEvent>),
 }
 
@@ -49,25 +50,26 @@ impl Durable {
         let failed = |e: Error| Failure::Runtime(e.context(format!("state '{place}'")));
         let store = place.open(&|text| terminal.notice("checkpoints", text)).await;
         let catalog = Catalog::new(store.map_err(failed)?);
-        let state = tokio::task::block_in_place(|| resume::open(catalog, settings.from, job));
+        let state = tokio::task::block_in_place(|| resume::open(catalog, settings, job));
         let state = state.map_err(failed)?;
         for damaged in &state.damaged {
             let text = format!("checkpoint {} cannot be used: {}", damaged.id, damaged.error);
             terminal.notice("checkpoints", &text);
         }
-        if let Some(Resumed { id, at_ms, ended, .. }) = &state.resumed {
+        if let Some(Resumed { id, at_ms, ended, changes, .. }) = &state.resumed {
             let old = report::duration((now_ms - at_ms).max(0) as f64 / 1000.0);
             let text = match ended {
                 true => format!("all input had ended at checkpoint {id} of '{place}', {old} ago"),
                 false => format!("going on from checkpoint {id} of '{place}', {old} old"),
             };
             terminal.notice("checkpoints", &text);
+            changes.lines().iter().for_each(|line| terminal.notice("checkpoints", line));
         }
         let nodes = fingerprints(&job.plan).into_iter();
         let names = job.plan.nodes.iter().map(|node| node.name.clone());
         Ok(Self {
             state,
-            ends: Ends::of(&job.plan),
+            ends: Ends::of(job),
             nodes: nodes.zip(names).collect(),
             port: CheckpointPort::new(),
             sources: Vec::new(),
@@ -82,13 +84,13 @@ impl Durable {
     }
 
     /// Ties the next sink, which is open.
-    pub(super) async fn sink(&mut self, name: &str, sink: &mut dyn Sink) -> Result<CheckpointTies> {
+    pub(super) async fn sink(&mut self, sink: &mut dyn Sink) -> Result<CheckpointTies> {
         let number = self.sinks.len();
         let resumed = self.state.resumed.as_ref();
         let tokens = resumed.map_or(&[][..], |resumed| &resumed.tokens[number]);
         let staged = sink.stage(tokens).await?;
         let (commit, commits) = mpsc::unbounded_channel();
-        self.sinks.push((name.to_owned(), commit));
+        self.sinks.push(commit);
         Ok(CheckpointTies { sink: number, staged, events: self.events.0.clone(), commits })
     }
 
@@ -126,12 +128,11 @@ impl Durable {
         terminal: Arc<Terminal>,
     ) -> Checkpointer {
         let State { catalog, interval_ms, keep, last_id, .. } = self.state;
-        let (names, sinks): (Vec<String>, Vec<_>) = self.sinks.into_iter().unzip();
         let settings = Settings {
             interval_ms,
             mainstem: env!("CARGO_PKG_VERSION").to_owned(),
             workers,
-            sinks: names.into_iter().zip(self.ends.sinks).collect(),
+            sinks: self.ends.sinks,
             last_id,
         };
         Checkpointer {
@@ -142,7 +143,7 @@ impl Durable {
             stored: Stored::new(self.nodes),
             port: self.port,
             sources: self.sources,
-            sinks,
+            sinks: self.sinks,
             events: self.events.1,
             clock,
             terminal,

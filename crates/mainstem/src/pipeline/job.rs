@@ -257,7 +257,7 @@ async fn open(
 ) -> Result<(Vec<Box<dyn Encode>>, Option<CheckpointTies>)> {
     edge.sink.open().await?;
     let ties = match durable {
-        Some(durable) => Some(durable.sink(&edge.name, &mut *edge.sink).await?),
+        Some(durable) => Some(durable.sink(&mut *edge.sink).await?),
         None => None,
     };
     let encoders = (0..workers).map(|_| Ok(gauge.counted(edge.sink.encoder()?)));

@@ -8,14 +8,15 @@
 //! | `source`, `sink` | the tasks that feed input ports and drain output ports |
 //! | `lookup` | the tasks that ask tables by keys |
 //! | `acknowledge` | without checkpoints: which positions have left the pipeline |
-//! | `resume`, `durable` | with them: where a job goes on, and how its ends are tied to them |
-//! | `checkpoints`, `stored` | the task that takes them, and what workers hand in as files |
+//! | `resume`, `changed`, `durable` | with them: where a job goes on, with what of it if its SQL has changed, and how its ends are tied to them |
+//! | `checkpoints`, `writing` | the task that takes them, and the thread that writes what workers hand in |
 //! | `dead_letters` | where bad records go |
 //! | `interrupts` | Ctrl-C, once and twice |
 //! | `terminal`, `report` | the live line, notices, the summary |
 //! | `job` | all of them together, from open to close |
 
 mod acknowledge;
+mod changed;
 mod checkpoints;
 mod dead_letters;
 mod durable;
@@ -43,6 +44,7 @@ use crate::cli::OutputKind;
 use crate::clock::SystemClock;
 use crate::failure::{Failure, Outcome};
 use crate::script::Declarations;
+pub(crate) use changed::ChangedSql;
 use edges::Edges;
 use interrupts::Interrupts;
 pub(crate) use resume::StateSettings;

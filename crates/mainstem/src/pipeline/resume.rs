@@ -1,17 +1,18 @@
 //! Where a job goes on: the newest checkpoint of its `--state` that is whole, and whether it is one of this job.
-//! Invariant: a job goes on from a checkpoint whose operators all mean what those of the job mean, or does not start. Whatever
-//! cannot be used is told of. Blocks: it reads files.
-
-use std::collections::VecDeque;
+//! Invariant: an operator gets the state of one that meant the same, or none; a job whose statements are not those of the
+//! checkpoint does not start unless it was allowed (`changed`). Whatever cannot be used is told of. Blocks: it reads files.
 
 use mainstem_core::options::parse_duration_ms;
-use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{CutPlace, Restored, SavedNode, SplitPosition, fingerprints};
-use mainstem_engine::plan::{NodeKind, Plan};
-use mainstem_sql::job::Job;
+use mainstem_core::{Error, Result};
+use mainstem_engine::checkpoint::{
+    CutPlace, Restored, SplitPosition, SplitPositions, fingerprints, queries,
+};
+use mainstem_engine::plan::NodeKind;
+use mainstem_sql::job::{Job, SinkTarget};
 use mainstem_state::catalog::{Catalog, Damaged};
-use mainstem_state::manifest::{CheckpointId, Manifest, OperatorRecord, SinkRecord, SplitRecord};
+use mainstem_state::manifest::{CheckpointId, Manifest, SinkRecord, SplitRecord};
 
+use super::changed::{self, ChangedSql, Changes};
 use crate::state::StatePlace;
 
 /// Where the state of a job is kept, and how.
@@ -21,6 +22,8 @@ pub(crate) struct StateSettings {
     pub(crate) place: StatePlace,
     /// The checkpoint to go on from, if not the newest.
     pub(crate) from: Option<CheckpointId>,
+    /// What to do when the SQL means something else than that of the checkpoint.
+    pub(crate) changed: ChangedSql,
 }
 
 const INTERVAL: &str = "execution.checkpointing.interval";
@@ -49,6 +52,8 @@ pub(super) struct Resumed {
     pub(super) at_ms: i64,
     /// All input had ended.
     pub(super) ended: bool,
+    /// How the SQL differs from that of the checkpoint.
+    pub(super) changes: Changes,
     pub(super) engine: Restored,
     /// By source of the job.
     pub(super) splits: Vec<Vec<SplitRecord>>,
@@ -56,33 +61,45 @@ pub(super) struct Resumed {
     pub(super) tokens: Vec<Vec<Vec<u8>>>,
 }
 
-/// The fingerprints of a job's sources and sinks, in their order.
+/// What a job's sources and sinks are known by, in their order.
 #[derive(Debug)]
 pub(super) struct Ends {
+    /// Fingerprints.
     pub(super) sources: Vec<String>,
-    pub(super) sinks: Vec<String>,
+    /// Without tokens.
+    pub(super) sinks: Vec<SinkRecord>,
 }
 
 impl Ends {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let all = fingerprints(plan);
+    pub(super) fn of(job: &Job) -> Self {
+        let plan = &job.plan;
+        let sink = |query| SinkRecord { query, ..SinkRecord::default() };
         let mut ends = Self {
             sources: vec![String::new(); plan.sources],
-            sinks: vec![String::new(); plan.sinks],
+            sinks: queries(plan).into_iter().map(sink).collect(),
         };
-        for (node, fingerprint) in plan.nodes.iter().zip(all) {
+        for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
             match &node.kind {
-                NodeKind::Source { source } => ends.sources[*source] = fingerprint,
-                NodeKind::Sink { sink, .. } => ends.sinks[*sink] = fingerprint,
+                NodeKind::Source { source, .. } => ends.sources[*source] = fingerprint,
+                NodeKind::Sink { sink, .. } => {
+                    let sink = &mut ends.sinks[*sink];
+                    sink.fingerprint = fingerprint;
+                }
                 _ => {}
             }
+        }
+        for (sink, plan) in ends.sinks.iter_mut().zip(&job.sinks) {
+            sink.table = match &plan.target {
+                SinkTarget::Table(table) => table.name.clone(),
+                SinkTarget::Console => "the terminal".to_owned(),
+            };
         }
         ends
     }
 }
 
 /// Finds where a job goes on.
-pub(super) fn open(catalog: Catalog, from: Option<CheckpointId>, job: &Job) -> Result<State> {
+pub(super) fn open(catalog: Catalog, settings: &StateSettings, job: &Job) -> Result<State> {
     let interval_ms = match job.settings.get(INTERVAL) {
         None => INTERVAL_MS,
         Some(text) => parse_duration_ms(INTERVAL, text)?,
@@ -100,8 +117,8 @@ pub(super) fn open(catalog: Catalog, from: Option<CheckpointId>, job: &Job) -> R
         }
     };
     let last_id = last_id(&catalog)?;
-    let read = |manifest| resume(&catalog, manifest, job);
-    let (resumed, damaged) = match from {
+    let read = |manifest| resume(&catalog, manifest, job, settings);
+    let (resumed, damaged) = match settings.from {
         Some(id) => (Some(catalog.manifest(id).and_then(read)?), Vec::new()),
         None => catalog.newest(read)?,
     };
@@ -120,15 +137,24 @@ fn number(name: &str) -> Option<CheckpointId> {
     digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn resume(catalog: &Catalog, manifest: Manifest, job: &Job) -> Result<Resumed> {
+fn resume(
+    catalog: &Catalog,
+    manifest: Manifest,
+    job: &Job,
+    settings: &StateSettings,
+) -> Result<Resumed> {
     let Manifest { id, at_ms, now_ms, ended, mut sources, mut sinks, operators, .. } = manifest;
-    let nodes = matched(catalog, id, operators, &job.plan)?;
-    let ends = Ends::of(&job.plan);
+    let ends = Ends::of(job);
+    let (nodes, mut changes) = changed::operators(operators, &job.plan);
     let (mut places, mut splits, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
     for wanted in &ends.sources {
         let at = sources.iter().position(|source| source.fingerprint == *wanted);
-        let at = at.ok_or_else(|| corrupt("a source is missing in it"))?;
-        let source = sources.swap_remove(at);
+        let Some(source) = at.map(|at| sources.remove(at)) else {
+            // It is new, and begins where its options say.
+            places.push((SplitPositions::default(), false));
+            splits.push(Vec::new());
+            continue;
+        };
         let positions = (0..).zip(&source.splits).map(|(number, split)| {
             let position = split.position.as_ref().map(|p| p.0.clone().into_boxed_slice());
             (number, SplitPosition { position, ended: split.ended })
@@ -137,57 +163,18 @@ fn resume(catalog: &Catalog, manifest: Manifest, job: &Job) -> Result<Resumed> {
         splits.push(source.splits);
     }
     for wanted in &ends.sinks {
-        let at = sinks.iter().position(|sink| sink.fingerprint == *wanted);
-        let at = at.ok_or_else(|| corrupt("a sink is missing in it"))?;
-        let SinkRecord { tokens: own, .. } = sinks.swap_remove(at);
+        let at = sinks.iter().position(|sink| sink.fingerprint == wanted.fingerprint);
+        let found = at.map(|at| sinks.remove(at));
+        changes.see_sink(wanted, found.as_ref());
+        let own = found.map(|sink| sink.tokens).unwrap_or_default();
         tokens.push(own.into_iter().map(|token| token.0).collect());
     }
+    changes.see_gone(&sinks);
+    changes.allow(settings.changed, id, ended)?;
+    let nodes = changed::loaded(catalog, nodes)?;
     let place = CutPlace { sources: places, now_ms, ended: false };
-    Ok(Resumed { id, at_ms, ended, engine: Restored { nodes, place }, splits, tokens })
-}
-
-fn corrupt(what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, what)
-}
-
-/// The state of each node of the plan, in its order; refuses a checkpoint of other operators.
-fn matched(
-    catalog: &Catalog,
-    id: CheckpointId,
-    records: Vec<OperatorRecord>,
-    plan: &Plan,
-) -> Result<Vec<SavedNode>> {
-    let mut records: VecDeque<OperatorRecord> = records.into();
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
-        match records.iter().position(|record| record.fingerprint == fingerprint) {
-            Some(at) => found.extend(records.remove(at)),
-            None => missing.push(node.name.clone()),
-        }
-    }
-    if !missing.is_empty() || !records.is_empty() {
-        let gone = records.into_iter().map(|record| record.name);
-        return Err(other_sql(id, &missing, &gone.collect::<Vec<_>>()));
-    }
-    let saved = found.into_iter().map(|record| {
-        let OperatorRecord { fingerprint, name, tables } = record;
-        let tables = tables.into_iter().map(|table| table.try_map(|block| catalog.block(&block)));
-        Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
-    });
-    saved.collect()
-}
-
-fn other_sql(id: CheckpointId, new: &[String], gone: &[String]) -> Error {
-    let mut lines: Vec<String> = gone.iter().map(|name| format!("- {name}")).collect();
-    lines.extend(new.iter().map(|name| format!("+ {name}")));
-    Error::new(ErrorKind::Conflict, format!("checkpoint {id} is of another query"))
-        .with_detail(format!(
-            "operators of the checkpoint (-) and of the SQL (+) that differ:\n{}",
-            lines.join("\n")
-        ))
-        .with_hint(
-            "go on with the SQL of the checkpoint, or start anew with another --state directory",
-        )
+    let engine = Restored { nodes, place };
+    Ok(Resumed { id, at_ms, ended, changes, engine, splits, tokens })
 }
 
 #[cfg(test)]

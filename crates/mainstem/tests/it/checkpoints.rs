@@ -42,7 +42,7 @@ fn lines(folder: &Path) -> Vec<String> {
 }
 
 /// What a changelog comes to: which changes there are depends on where steps were cut.
-fn folded(folder: &Path) -> BTreeMap<String, i64> {
+pub(crate) fn folded(folder: &Path) -> BTreeMap<String, i64> {
     let mut rows = BTreeMap::new();
     for line in lines(folder) {
         let change = line.strip_prefix("{\"before\":").and_then(|rest| rest.rsplit_once(",\"op\""));
@@ -88,7 +88,7 @@ pub(crate) fn kill_at_checkpoint(started: Started, state: &Path, kill: u64) -> R
 }
 
 /// Sends a signal when that checkpoint is there; the pipeline may have ended before.
-fn stop_at(mut started: Started, state: &Path, id: u64, signal: &str) -> Ran {
+pub(crate) fn stop_at(mut started: Started, state: &Path, id: u64, signal: &str) -> Ran {
     let deadline = Deadline::new();
     while newest(state) < id && !started.has_ended() {
         assert!(deadline.left().is_some(), "no checkpoint {id}");
@@ -166,7 +166,7 @@ fn what_cannot_go_on_is_refused() {
     place.write("job.sql", JOB.replace("MOD(bid.auction, 50)", "MOD(bid.auction, 49)"));
     let ran = place.run(&arguments("OUT=out", "EVENTS=1000", &["--state", "state"]));
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("checkpoint 1 is of another query"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("checkpoint 1 is of other SQL"), "{}", ran.stderr);
     assert!(ran.stderr.contains("- Aggregate(group by"), "{}", ran.stderr);
     assert!(ran.stderr.contains("another --state directory"), "{}", ran.stderr);
 

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod broker;
+mod changed_sql;
 mod check;
 mod checkpoint_commands;
 mod checkpoints;

@@ -154,6 +154,28 @@ impl Store {
     fn all(&self) {
         self.kills_change_nothing();
         self.it_may_go_away();
+        self.a_prefix_has_one_pipeline();
+    }
+
+    /// One of two pipelines on a prefix finds the other's checkpoint where its own would be, and ends.
+    fn a_prefix_has_one_pipeline(&self) {
+        let places = [(); 2].map(|()| Place::with(&[("job.sql", NUMBERS)]));
+        let start = |place| Watched::start(self.command(place, "shared", &["--quiet"]));
+        let mut first = start(&places[0]);
+        self.newer_than("shared", 0, &mut first);
+        let mut second = start(&places[1]);
+        let deadline = Deadline::new();
+        while first.runs() && second.runs() {
+            assert!(deadline.left().is_some(), "both go on");
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+        let (ended, mut other) = if first.runs() { (second, first) } else { (first, second) };
+        let ended = ended.end();
+        assert_eq!(ended.code, Some(1), "{:?}", ended.stderr);
+        assert_eq!(ended.times_said("another process keeps checkpoints"), 1, "{:?}", ended.stderr);
+        self.newer_than("shared", self.newest("shared"), &mut other);
+        other.interrupt();
+        assert_eq!(other.end().code, Some(0));
     }
 
     /// Killed again and again, then run to the end; then its newest checkpoint is damaged.

@@ -1,0 +1,156 @@
+//! A job that goes on from a checkpoint of other SQL: which operators keep their state, and what the user has to allow.
+//! Invariant: an operator gets state only of one that meant the same. What would make results other than those of the new SQL over
+//! all of its input is told, and needs a word; rows that nobody would ever show need the old SQL.
+
+use clap::ValueEnum;
+use mainstem_core::{Error, ErrorKind, Result};
+use mainstem_engine::checkpoint::{SavedNode, fingerprints, is_progress, keeps_state};
+use mainstem_engine::plan::Plan;
+use mainstem_state::catalog::Catalog;
+use mainstem_state::manifest::{CheckpointId, OperatorRecord, SinkRecord};
+
+/// What to do when statements are not those of the checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ChangedSql {
+    /// Say what differs, and do not start
+    #[default]
+    Refuse,
+    /// Go on: operators that mean what they meant keep their state, new ones begin with nothing, and rows that were written stay
+    Continue,
+}
+
+/// How the SQL of a job differs from that of a checkpoint.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Tables whose statement means something else.
+    changed: Vec<String>,
+    /// Tables that nothing wrote.
+    new: Vec<String>,
+    /// Tables that nothing writes any more.
+    gone: Vec<String>,
+    /// Those of them that may have rows to be shown.
+    unshown: Vec<String>,
+    /// Operators that keep their state.
+    kept: Vec<String>,
+    /// Operators that begin with nothing.
+    begun: Vec<String>,
+    /// Operators whose state nobody takes.
+    forgotten: Vec<String>,
+}
+
+/// The record of each node of the plan, in its order; a node that is new has an empty one.
+pub(super) fn operators(
+    mut records: Vec<OperatorRecord>,
+    plan: &Plan,
+) -> (Vec<OperatorRecord>, Changes) {
+    let (mut found, mut changes) = (Vec::with_capacity(plan.nodes.len()), Changes::default());
+    for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
+        let at = records.iter().position(|record| record.fingerprint == fingerprint);
+        if keeps_state(&node.kind) {
+            let list = if at.is_some() { &mut changes.kept } else { &mut changes.begun };
+            list.push(node.name.clone());
+        }
+        let new = || OperatorRecord { fingerprint, name: node.name.clone(), tables: Vec::new() };
+        found.push(at.map_or_else(new, |at| records.remove(at)));
+    }
+    let has_state =
+        |record: &OperatorRecord| record.tables.iter().any(|table| !is_progress(&table.name));
+    let gone = records.into_iter().filter(has_state);
+    changes.forgotten = gone.map(|record| record.name).collect();
+    (found, changes)
+}
+
+/// Records with their rows.
+pub(super) fn loaded(catalog: &Catalog, records: Vec<OperatorRecord>) -> Result<Vec<SavedNode>> {
+    let saved = records.into_iter().map(|record| {
+        let OperatorRecord { fingerprint, name, tables } = record;
+        let tables = tables.into_iter().map(|table| table.try_map(|block| catalog.block(&block)));
+        Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
+    });
+    saved.collect()
+}
+
+impl Changes {
+    /// A sink of the job, and what the checkpoint has of it.
+    pub(super) fn see_sink(&mut self, sink: &SinkRecord, found: Option<&SinkRecord>) {
+        match found {
+            None => self.new.push(sink.table.clone()),
+            Some(found) if found.query != sink.query => self.changed.push(sink.table.clone()),
+            Some(_) => {}
+        }
+    }
+
+    /// The sinks of the checkpoint that the job has not.
+    pub(super) fn see_gone(&mut self, sinks: &[SinkRecord]) {
+        let unshown = sinks.iter().filter(|sink| !sink.tokens.is_empty());
+        self.unshown = unshown.map(|sink| sink.table.clone()).collect();
+        self.gone = sinks.iter().map(|sink| sink.table.clone()).collect();
+    }
+
+    fn is_none(&self) -> bool {
+        let lists = [&self.changed, &self.new, &self.gone, &self.begun, &self.forgotten];
+        lists.iter().all(|list| list.is_empty())
+    }
+
+    /// Refuses what was not allowed, or cannot be.
+    pub(super) fn allow(&self, policy: ChangedSql, id: CheckpointId, ended: bool) -> Result<()> {
+        if self.is_none() || (policy == ChangedSql::Continue && !ended && self.unshown.is_empty()) {
+            return Ok(());
+        }
+        let refused = Error::new(ErrorKind::Conflict, format!("checkpoint {id} is of other SQL"))
+            .with_detail(self.difference());
+        Err(match &self.unshown[..] {
+            _ if ended => refused.with_hint(
+                "all its input had ended, so nothing would come: start anew with another --state \
+                 directory",
+            ),
+            [] => refused.with_hint(
+                "go on with the SQL of the checkpoint; or say --changed-sql continue: '=' keep their \
+                 state, '+' begin with what comes from now on, and rows that were written stay; or \
+                 start anew with another --state directory",
+            ),
+            tables => refused.with_hint(format!(
+                "the checkpoint has rows for {} that may not be shown yet: go on once with its SQL, \
+                 stop with Ctrl-C, and change the SQL then",
+                tables.join(", ")
+            )),
+        })
+    }
+
+    fn difference(&self) -> String {
+        let mut text = "statements that differ:".to_owned();
+        let statements = [(&self.changed, "changed"), (&self.new, "new"), (&self.gone, "gone")];
+        for (tables, what) in statements {
+            tables.iter().for_each(|table| text.push_str(&format!("\n  {table}: {what}")));
+        }
+        text.push_str("\noperators with state:");
+        for (operators, sign) in [(&self.kept, '='), (&self.begun, '+'), (&self.forgotten, '-')] {
+            operators.iter().for_each(|name| text.push_str(&format!("\n{sign} {name}")));
+        }
+        text
+    }
+
+    /// What a job that goes on says of it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        if self.is_none() {
+            return Vec::new();
+        }
+        let mut statements = Vec::new();
+        let lists =
+            [(&self.changed, "has changed"), (&self.new, "is new"), (&self.gone, "is gone")];
+        for (tables, what) in lists {
+            statements.extend(tables.iter().map(|table| format!("{table} {what}")));
+        }
+        let mut lines =
+            vec![format!("the SQL is not that of the checkpoint: {}", statements.join(", "))];
+        let lists = [
+            (&self.kept, "keep their state"),
+            (&self.begun, "begin with nothing"),
+            (&self.forgotten, "are forgotten"),
+        ];
+        for (operators, what) in lists.into_iter().filter(|(operators, _)| !operators.is_empty()) {
+            lines.push(format!("{what}: {}", operators.join("; ")));
+        }
+        lines
+    }
+}
