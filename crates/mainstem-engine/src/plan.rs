@@ -53,6 +53,8 @@ pub struct Node {
 pub struct Scan {
     /// The table.
     pub table: String,
+    /// Readings of a table with different numbers are at different places of it, and so is what is made of them.
+    pub reading: u32,
     /// The columns that come out; [`Scan::column`] makes them.
     pub columns: Vec<String>,
     /// Conditions that the decoder applies, as [`Expr::conditions`](crate::expr::Expr::conditions) would say them.

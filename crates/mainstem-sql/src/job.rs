@@ -6,6 +6,8 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::table::{ScanFilter, TableSpec};
 use mainstem_engine::plan::Plan;
 
+use crate::readings::Relations;
+
 /// The outcome of a script, in order.
 #[derive(Debug)]
 pub enum Step {
@@ -30,6 +32,8 @@ pub struct Job {
     pub explain: Vec<String>,
     /// Settings of the script (SET), for the shell: `parallelism.default`, `table.local-time-zone`, ...
     pub settings: std::collections::BTreeMap<String, String>,
+    /// What it was made of, for [`Job::with_readings`].
+    pub(crate) relations: Box<Relations>,
 }
 
 /// A table to read.

@@ -21,6 +21,7 @@ mod narrow;
 pub mod operators;
 mod optimize;
 pub mod parser;
+mod readings;
 pub mod rel;
 mod remote;
 pub mod script;

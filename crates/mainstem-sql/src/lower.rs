@@ -34,6 +34,7 @@ use crate::narrow::{Reading, over_narrow};
 use crate::optimize::pushdown::comparison_text;
 use crate::optimize::rank::ranks;
 use crate::optimize::{Around, known, optimize};
+use crate::readings::Relations;
 use crate::rel::{Rel, RelField, RelKind, TimeAttribute, WindowSource, columns_of};
 use crate::source::Span;
 
@@ -62,6 +63,7 @@ fn meaning_of(table: &Table, columns: &[usize], filters: &[ScanFilter]) -> Scan 
     let condition = |f: &ScanFilter| comparison_text(&column(f.column), f.op, &f.literal);
     Scan {
         table: table.name.clone(),
+        reading: 0,
         columns: columns.iter().map(|&c| column(c)).collect(),
         conditions: filters.iter().map(condition).collect(),
     }
@@ -84,6 +86,7 @@ pub fn lower(
     connectors: &ConnectorCatalog,
     settings: &BTreeMap<String, String>,
 ) -> SqlResult<Job> {
+    let relations = Relations::new(&outputs, connectors, settings);
     let mut scans: BTreeMap<String, usize> = BTreeMap::new();
     for output in &outputs {
         visit(&output.rel, &mut |rel| {
@@ -134,7 +137,7 @@ pub fn lower(
     plan.lookups = lookups.len();
     let mut explain = explain::explain(&plan, &could_expire);
     explain.extend(explain::guarantees(&sources, &sinks, connectors));
-    Ok(Job { plan, sources, sinks, lookups, explain, settings: settings.clone() })
+    Ok(Job { plan, sources, sinks, lookups, explain, settings: settings.clone(), relations })
 }
 
 fn visit(rel: &Rel, see: &mut dyn FnMut(&Rel)) {

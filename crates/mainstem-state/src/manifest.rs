@@ -75,8 +75,16 @@ pub struct SinkRecord {
     /// Equal for queries that mean the same. Empty: not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
+    /// Sinks of the same number share what they read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reading: u32,
     /// Oldest first. To be committed, again if need be, before anything else is written.
     pub tokens: Vec<Opaque>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The state of an operator.
@@ -237,6 +245,7 @@ pub(crate) mod tests {
                 table: "out".into(),
                 fingerprint: "f2".into(),
                 query: String::new(),
+                reading: 0,
                 tokens: vec![Opaque(b"token".to_vec())],
             }],
             operators: vec![OperatorRecord {

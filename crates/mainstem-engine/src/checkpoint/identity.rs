@@ -123,9 +123,10 @@ fn meaning(plan: &Plan, node: &Node, meanings: &[Meaning]) -> (String, Meaning) 
 }
 
 fn source(node: &Node, scan: &Scan) -> (String, Meaning) {
-    let rows = match scan.table.as_str() {
-        "" => format!("Source {}", node.name),
-        table => format!("Source {table}"),
+    let rows = match (scan.table.as_str(), scan.reading) {
+        ("", _) => format!("Source {}", node.name),
+        (table, 0) => format!("Source {table}"),
+        (table, reading) => format!("Source {table}, reading {reading}"),
     };
     let columns = (0..node.output.len())
         .map(|at| scan.columns.get(at).cloned().unwrap_or_else(|| format!("{rows}#{at}")));

@@ -67,6 +67,7 @@ fn state(ids: &[u64]) -> (TempDir, PathBuf) {
                     table: "out".into(),
                     fingerprint: "f2".into(),
                     query: "q2".into(),
+                    reading: 1,
                     tokens: vec![Opaque(vec![0; 40]), Opaque(vec![0; 2])],
                 },
                 SinkRecord {

@@ -3,11 +3,16 @@
 //! all of its input is told, and needs a word; rows that nobody would ever show need the old SQL.
 
 use clap::ValueEnum;
+use mainstem_connectors::registry;
+use mainstem_core::options::Delivery;
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_engine::checkpoint::{SavedNode, fingerprints, is_progress, keeps_state};
-use mainstem_engine::plan::Plan;
+use mainstem_engine::plan::{NodeKind, Plan};
+use mainstem_sql::job::Job;
 use mainstem_state::catalog::Catalog;
 use mainstem_state::manifest::{CheckpointId, OperatorRecord, SinkRecord};
+
+use super::resume::Ends;
 
 /// What to do when statements are not those of the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -17,6 +22,64 @@ pub(crate) enum ChangedSql {
     Refuse,
     /// Go on: operators that mean what they meant keep their state, new ones begin with nothing, and rows that were written stay
     Continue,
+    /// Go on, and statements that are new or have changed read their tables again, by themselves, from where the options of these
+    /// say; rows that a changed one had written come again
+    Rebuild,
+}
+
+/// For each sink of the job the number of what it reads, which sinks may share: as in the checkpoint, whose sinks are given, or, if
+/// that is wanted, a new one.
+pub(super) fn readings(job: &Job, sinks: &[SinkRecord], policy: ChangedSql) -> Result<Vec<u32>> {
+    let mut left: Vec<&SinkRecord> = sinks.iter().collect();
+    let found: Vec<Option<&SinkRecord>> = Ends::of(job)
+        .sinks
+        .iter()
+        .map(|sink| {
+            let at = left.iter().position(|there| there.fingerprint == sink.fingerprint)?;
+            Some(left.remove(at))
+        })
+        .collect();
+    let mut readings: Vec<u32> =
+        found.iter().map(|found| found.map_or(0, |found| found.reading)).collect();
+    if policy != ChangedSql::Rebuild {
+        return Ok(readings);
+    }
+    let fresh = sinks.iter().map(|sink| sink.reading).max().unwrap_or(0) + 1;
+    let planned = planned(job, &readings)?;
+    let ends = Ends::of(planned.as_ref().unwrap_or(job));
+    for ((reading, sink), found) in readings.iter_mut().zip(&ends.sinks).zip(found) {
+        if found.is_none_or(|found| found.query != sink.query) {
+            *reading = fresh;
+        }
+    }
+    let planned = self::planned(job, &readings)?;
+    planned.iter().try_for_each(|planned| can_read_again(planned, fresh))?;
+    Ok(readings)
+}
+
+/// The job whose sinks read so; `None`: they share all, as it is.
+pub(super) fn planned(job: &Job, readings: &[u32]) -> Result<Option<Job>> {
+    if readings.iter().all(|&reading| reading == 0) {
+        return Ok(None);
+    }
+    let planned = job.with_readings(readings);
+    planned.map(Some).map_err(|e| Error::internal(format!("a job cannot be taken apart: {e}")))
+}
+
+/// Refuses a reading of tables that do not give again what they have given.
+fn can_read_again(job: &Job, reading: u32) -> Result<()> {
+    for node in &job.plan.nodes {
+        let NodeKind::Source { source, scan } = &node.kind else { continue };
+        let table = &job.sources[*source].table;
+        let connector = table.options.get("connector").and_then(|name| registry::connector(name));
+        let again = connector.and_then(|it| it.spec().source) == Some(Delivery::ExactlyOnce);
+        if scan.reading == reading && !again {
+            let text = format!("table '{}' cannot be read again from its beginning", table.name);
+            return Err(Error::user(text)
+                .with_hint("say --changed-sql continue: new operators begin with nothing"));
+        }
+    }
+    Ok(())
 }
 
 /// How the SQL of a job differs from that of a checkpoint.
@@ -94,7 +157,7 @@ impl Changes {
 
     /// Refuses what was not allowed, or cannot be.
     pub(super) fn allow(&self, policy: ChangedSql, id: CheckpointId, ended: bool) -> Result<()> {
-        if self.is_none() || (policy == ChangedSql::Continue && !ended && self.unshown.is_empty()) {
+        if self.is_none() || (policy != ChangedSql::Refuse && !ended && self.unshown.is_empty()) {
             return Ok(());
         }
         let refused = Error::new(ErrorKind::Conflict, format!("checkpoint {id} is of other SQL"))
@@ -107,7 +170,8 @@ impl Changes {
             [] => refused.with_hint(
                 "go on with the SQL of the checkpoint; or say --changed-sql continue: '=' keep their \
                  state, '+' begin with what comes from now on, and rows that were written stay; or \
-                 start anew with another --state directory",
+                 --changed-sql rebuild: statements that are new or have changed read their tables \
+                 again; or start anew with another --state directory",
             ),
             tables => refused.with_hint(format!(
                 "the checkpoint has rows for {} that may not be shown yet: go on once with its SQL, \
@@ -131,7 +195,7 @@ impl Changes {
     }
 
     /// What a job that goes on says of it.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self, policy: ChangedSql) -> Vec<String> {
         if self.is_none() {
             return Vec::new();
         }
@@ -143,9 +207,13 @@ impl Changes {
         }
         let mut lines =
             vec![format!("the SQL is not that of the checkpoint: {}", statements.join(", "))];
+        let begin = match policy {
+            ChangedSql::Rebuild => "are built from what their tables give again",
+            _ => "begin with nothing",
+        };
         let lists = [
             (&self.kept, "keep their state"),
-            (&self.begun, "begin with nothing"),
+            (&self.begun, begin),
             (&self.forgotten, "are forgotten"),
         ];
         for (operators, what) in lists.into_iter().filter(|(operators, _)| !operators.is_empty()) {

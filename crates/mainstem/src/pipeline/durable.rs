@@ -31,6 +31,7 @@ pub(super) struct Durable {
     ends: Ends,
     /// Fingerprint and name of each node of the plan.
     nodes: Vec<(String, String)>,
+    planned: Option<Job>,
     port: Arc<CheckpointPort>,
     sources: Vec<SourceTies>,
     /// To the task of each: tokens to commit.
@@ -63,19 +64,36 @@ impl Durable {
                 false => format!("going on from checkpoint {id} of '{place}', {old} old"),
             };
             terminal.notice("checkpoints", &text);
-            changes.lines().iter().for_each(|line| terminal.notice("checkpoints", line));
+            changes
+                .lines(settings.changed)
+                .iter()
+                .for_each(|line| terminal.notice("checkpoints", line));
         }
+        let mut state = state;
+        let resumed = state.resumed.as_mut();
+        let (ends, planned) =
+            match resumed.map(|it| (std::mem::take(&mut it.ends), it.planned.take())) {
+                Some(found) => found,
+                None => (Ends::of(job), None),
+            };
+        let job = planned.as_ref().unwrap_or(job);
         let nodes = fingerprints(&job.plan).into_iter();
         let names = job.plan.nodes.iter().map(|node| node.name.clone());
         Ok(Self {
             state,
-            ends: Ends::of(job),
+            ends,
             nodes: nodes.zip(names).collect(),
+            planned,
             port: CheckpointPort::new(),
             sources: Vec::new(),
             sinks: Vec::new(),
             events: mpsc::unbounded_channel(),
         })
+    }
+
+    /// The job in place of the one that was asked for, if its statements do not all share what they read.
+    pub(super) fn take_planned(&mut self) -> Option<Job> {
+        self.planned.take()
     }
 
     /// All input had ended, and all results had come out: there is nothing to do but to show them.

@@ -22,13 +22,13 @@ use tokio::task::{JoinError, JoinSet};
 use super::acknowledge::{Acknowledger, Positions, SinkGauge, SourceGauge};
 use super::dead_letters::DeadLetterTargets;
 use super::durable::Durable;
-use super::edges::{LookupEdge, SinkEdge, SourceEdge};
+use super::edges::{self, LookupEdge, SinkEdge, SourceEdge};
 use super::interrupts::Interrupts;
 use super::report::{self, Look};
 use super::sink::CheckpointTies;
 use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
-use super::{Prepared, Settings, lookup, sink};
+use super::{Prepared, Settings, StateSettings, lookup, sink};
 use crate::clock::Stopwatch;
 use crate::failure::{Failure, Outcome};
 
@@ -96,19 +96,37 @@ pub(super) async fn run(
     Ok(!stopped)
 }
 
+/// Finds where a job goes on. If its statements do not all share what they read, it is planned accordingly.
+async fn go_on(
+    prepared: &mut Prepared,
+    state: &StateSettings,
+    settings: &Settings,
+) -> Outcome<Durable> {
+    let Prepared { job, edges, workers, environment, terminal } = prepared;
+    let mut durable = Durable::open(state, job, terminal, environment.clock.now_ms()).await?;
+    if let Some(planned) = durable.take_planned() {
+        *job = planned;
+        let built = edges::build(job, settings.output, *workers, environment);
+        // They were good when they were built for the job that was asked for.
+        *edges = built.map_err(|errors| {
+            let error =
+                errors.into_iter().next().map(|e| e.error.context(format!("table '{}'", e.table)));
+            Failure::Runtime(error.unwrap_or_else(|| Error::internal("a job without its ends")))
+        })?;
+    }
+    Ok(durable)
+}
+
 /// Opens sinks and dead-letter targets, then starts the engine and the tasks around it. `None`: the job had ended before.
 async fn start(
-    prepared: Prepared,
+    mut prepared: Prepared,
     settings: &Settings,
 ) -> Outcome<Option<(Running, Parts, Arc<AtomicU64>)>> {
-    let Prepared { job, edges, workers, environment, terminal } = prepared;
     let mut durable = match &settings.state {
-        Some(state) => {
-            let now_ms = environment.clock.now_ms();
-            Some(Durable::open(state, &job, &terminal, now_ms).await?)
-        }
+        Some(state) => Some(go_on(&mut prepared, state, settings).await?),
         None => None,
     };
+    let Prepared { job, edges, workers, environment, terminal } = prepared;
     let tables: Vec<_> = edges.sources.iter().map(|source| source.table.clone()).collect();
     let letters = DeadLetterTargets::open(&tables, &environment).await;
     let letters = letters.map_err(Failure::Runtime)?;

@@ -54,6 +54,10 @@ pub(super) struct Resumed {
     pub(super) ended: bool,
     /// How the SQL differs from that of the checkpoint.
     pub(super) changes: Changes,
+    /// Of the job that goes on.
+    pub(super) ends: Ends,
+    /// That job, if its statements do not all share what they read.
+    pub(super) planned: Option<Job>,
     pub(super) engine: Restored,
     /// By source of the job.
     pub(super) splits: Vec<Vec<SplitRecord>>,
@@ -62,7 +66,7 @@ pub(super) struct Resumed {
 }
 
 /// What a job's sources and sinks are known by, in their order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ends {
     /// Fingerprints.
     pub(super) sources: Vec<String>,
@@ -144,7 +148,13 @@ fn resume(
     settings: &StateSettings,
 ) -> Result<Resumed> {
     let Manifest { id, at_ms, now_ms, ended, mut sources, mut sinks, operators, .. } = manifest;
-    let ends = Ends::of(job);
+    let readings = changed::readings(job, &sinks, settings.changed)?;
+    let planned = changed::planned(job, &readings)?;
+    let job = planned.as_ref().unwrap_or(job);
+    let mut ends = Ends::of(job);
+    for (sink, reading) in ends.sinks.iter_mut().zip(readings) {
+        sink.reading = reading;
+    }
     let (nodes, mut changes) = changed::operators(operators, &job.plan);
     let (mut places, mut splits, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
     for wanted in &ends.sources {
@@ -174,7 +184,7 @@ fn resume(
     let nodes = changed::loaded(catalog, nodes)?;
     let place = CutPlace { sources: places, now_ms, ended: false };
     let engine = Restored { nodes, place };
-    Ok(Resumed { id, at_ms, ended, changes, engine, splits, tokens })
+    Ok(Resumed { id, at_ms, ended, changes, ends, planned, engine, splits, tokens })
 }
 
 #[cfg(test)]
