@@ -4,7 +4,7 @@
 //! its commit is known to have happened: commits are repeated after a crash, so they have to be idempotent.
 //! A checkpoint that cannot be stored is given up and said so; the pipeline goes on, and the next one carries its tokens.
 
-use mainstem_core::Error;
+use mainstem_core::{Error, ErrorKind};
 
 use crate::chain::unite;
 use crate::manifest::{
@@ -330,9 +330,9 @@ impl Coordinator {
         self.phase = Phase::Resting;
     }
 
-    /// Once a change of state, not once a failure.
+    /// Once a change of state, not once a failure. A conflict is not a thing to go on with: whoever runs the pipeline ends it.
     fn say_failed(&mut self, id: CheckpointId, error: &Error, actions: &mut Vec<Action>) {
-        if !std::mem::replace(&mut self.failing, true) {
+        if error.kind() != ErrorKind::Conflict && !std::mem::replace(&mut self.failing, true) {
             actions.push(Action::Notice(format!(
                 "checkpoint {id} cannot be stored: {error}; the pipeline goes on and tries again"
             )));
