@@ -144,6 +144,7 @@ impl Worker {
             };
             for rows in resolved(table, own)? {
                 self.load_rows(node, name, &rows)?;
+                self.put_aside()?;
             }
         }
         Ok(())

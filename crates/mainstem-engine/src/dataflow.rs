@@ -12,7 +12,7 @@ use crate::checkpoint::{SavedNode, united};
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, Question};
-use crate::operator::Watermark;
+use crate::operator::{StateMemory, Watermark};
 use crate::ops::watermark::SplitEvents;
 use crate::plan::Plan;
 use crate::worker::{SourceRows, StepHeader, Worker};
@@ -61,6 +61,7 @@ pub struct Dataflow {
     late_rows: u64,
     /// Of each worker, if cuts are checked.
     checks: Vec<CutCheck>,
+    memory: Option<StateMemory>,
 }
 
 impl std::fmt::Debug for Dataflow {
@@ -79,7 +80,7 @@ impl Dataflow {
         let graph = Arc::new(Graph::new(plan, workers)?);
         let workers = (0..graph.workers).map(|i| Worker::new(&graph, i)).collect::<Result<_>>()?;
         let mail = Mail::new(graph.plan.nodes.len(), graph.workers);
-        Ok(Self { graph, workers, mail, late_rows: 0, checks: Vec::new() })
+        Ok(Self { graph, workers, mail, late_rows: 0, checks: Vec::new(), memory: None })
     }
 
     /// A dataflow on as many workers as asked that goes on from what this one knows between two steps. Refuses plans with
@@ -91,10 +92,17 @@ impl Dataflow {
         let nodes = united(&self.graph.plan, chains);
         let mut next = Self::new(&self.graph.plan, workers)?;
         next.late_rows = self.late_rows();
+        self.memory.iter().for_each(|memory| next.set_memory(memory));
         for worker in &mut next.workers {
             worker.load(&nodes)?;
         }
         Ok(next)
+    }
+
+    /// From now on its state takes no more memory than this, if rows of it can be put aside.
+    pub fn set_memory(&mut self, memory: &StateMemory) {
+        self.memory = Some(memory.clone());
+        self.workers.iter_mut().for_each(|worker| worker.set_memory(Some(memory.clone())));
     }
 
     /// For tests: from now on its workers are cut again and again, and what they hand out between steps is compared with what
@@ -153,6 +161,7 @@ impl Dataflow {
                 lookup.append(asked);
             }
         }
+        self.workers.iter_mut().try_for_each(Worker::put_aside)?;
         for (check, worker) in self.checks.iter_mut().zip(&mut self.workers) {
             check.go_on(worker)?;
         }

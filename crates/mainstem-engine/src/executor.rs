@@ -20,6 +20,7 @@ use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, LookupPort, ROWS_WAITING_MAX};
+use crate::operator::StateMemory;
 use crate::plan::Plan;
 use crate::port::{InputPort, OutputPort};
 use crate::progress::{Counters, Progress};
@@ -77,6 +78,8 @@ pub struct Settings {
     /// For tests: checkpoints are cut again and again, and what they tell is compared with what workers know. Not together with
     /// `restart_each_step`: a cut is handed out over several steps of the same worker.
     pub check_cuts: bool,
+    /// How much memory state may take; `None`: as much as it wants.
+    pub memory: Option<StateMemory>,
 }
 
 impl Settings {
@@ -89,6 +92,7 @@ impl Settings {
             cuts: Cuts::AsItComes,
             restart_each_step: false,
             check_cuts: false,
+            memory: None,
         }
     }
 }
@@ -197,6 +201,7 @@ impl Executor {
         let mut loops = Vec::with_capacity(workers);
         for index in (0..workers).rev() {
             let mut worker = Worker::new(&shared.graph, index)?;
+            worker.set_memory(settings.memory.clone());
             if !nodes.is_empty() {
                 worker.load(&nodes)?;
             } else if shared.checkpoints.is_some() {
@@ -501,6 +506,7 @@ impl WorkerLoop {
             }
             self.worker.phase(phase, header, &mut rows, &shared.mail)?;
         }
+        self.worker.put_aside()?;
         for (questions, port) in self.worker.questions.iter_mut().zip(&shared.lookups) {
             if !questions.is_empty() {
                 port.ask(questions.drain(..));

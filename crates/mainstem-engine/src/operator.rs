@@ -1,8 +1,11 @@
 //! The contract of an operator: what it gets in a step and what it gives back.
 //! Invariant: an operator is owned by one worker and is a function of its inputs, its context and its state. It never
-//! blocks, sleeps, spawns, locks or reads a clock.
+//! sleeps, spawns, locks or reads a clock, and waits for nothing but local files with rows that were put aside.
+
+use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::row_files::RowSpace;
 use mainstem_state::table::{TableChange, TableRows};
 
 use crate::expr::EvalContext;
@@ -54,6 +57,28 @@ impl StepContext {
     }
 }
 
+/// How much memory the state of a dataflow may take, and where rows go that have no place in it.
+#[derive(Debug, Clone)]
+pub struct StateMemory {
+    /// Of all workers together.
+    pub bytes: usize,
+    /// Makes files for rows that are put aside.
+    pub space: Arc<RowSpace>,
+    /// For tests: whatever can be put aside is, after each step.
+    pub everything: bool,
+}
+
+/// How much is to be put aside, and where.
+#[derive(Debug)]
+pub struct PutAside<'a> {
+    /// Makes files.
+    pub space: &'a Arc<RowSpace>,
+    /// So much memory is to become free.
+    pub bytes: usize,
+    /// Chunks that are not full go too.
+    pub everything: bool,
+}
+
 /// One operator instance.
 pub trait Operator: Send {
     /// Handles all that a step brought. Stateless operators give exactly one batch for each batch, so that a batch
@@ -94,6 +119,11 @@ pub trait Operator: Send {
     /// When it wants a step even if nothing arrives.
     fn next_timer_ms(&self) -> Option<i64> {
         None
+    }
+
+    /// Puts rows aside on disk that were not used for long, if it keeps any that can be.
+    fn put_aside(&mut self, _wanted: &mut PutAside<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Rows or groups kept.

@@ -10,7 +10,9 @@ use crate::exchange::{Exchange, Letter, Mail};
 use crate::graph::{Graph, source_below};
 use crate::instance::{Instance, instantiate};
 use crate::lookup::{Answer, Question, Ticket};
-use crate::operator::{Arrivals, Inputs, OperatorMetrics, StepContext, Watermark};
+use crate::operator::{
+    Arrivals, Inputs, OperatorMetrics, PutAside, StateMemory, StepContext, Watermark,
+};
 use crate::ops::remote_lookup::RemoteLookup;
 use crate::ops::watermark::{SourceWatermark, SplitEvents};
 
@@ -62,6 +64,8 @@ pub(crate) struct Worker {
     pub(crate) answers: Vec<Vec<Answer>>,
     /// For each lookup, what the step asks.
     pub(crate) questions: Vec<Vec<Question>>,
+    /// How much its state may take; `None`: as much as it wants.
+    memory: Option<StateMemory>,
 }
 
 impl Worker {
@@ -82,7 +86,38 @@ impl Worker {
             outputs: vec![Vec::new(); graph.plan.sinks],
             answers: vec![Vec::new(); graph.plan.lookups],
             questions: vec![Vec::new(); graph.plan.lookups],
+            memory: None,
         })
+    }
+
+    /// From now on its share of the memory is all that its state takes, if rows of it can be put aside.
+    pub(crate) fn set_memory(&mut self, memory: Option<StateMemory>) {
+        self.memory = memory;
+    }
+
+    /// Puts rows aside if state takes more memory than it may: of the operator with most first.
+    pub(crate) fn put_aside(&mut self) -> Result<()> {
+        let Some(StateMemory { bytes, space, everything }) = &self.memory else { return Ok(()) };
+        let used = |instance: &Instance| match instance {
+            Instance::Operator(operator) => operator.state_bytes(),
+            _ => 0,
+        };
+        let all: usize = self.instances.iter().map(used).sum();
+        let limit = bytes / self.graph.workers;
+        if all <= limit && !everything {
+            return Ok(());
+        }
+        // Some more, so that not every step has something to put aside.
+        let wanted = if *everything { usize::MAX } else { all - limit + limit / 8 };
+        let mut wanted = PutAside { space, bytes: wanted, everything: *everything };
+        let mut by_size: Vec<&mut Instance> = self.instances.iter_mut().collect();
+        by_size.sort_by_cached_key(|instance| std::cmp::Reverse(used(instance)));
+        for instance in by_size {
+            if let Instance::Operator(operator) = instance {
+                operator.put_aside(&mut wanted)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn graph(&self) -> &Arc<Graph> {
@@ -111,9 +146,10 @@ impl Worker {
         self.progress[node] = progress;
     }
 
-    /// Goes on counting where `old` has stopped, and gets the answers to what it has asked.
+    /// Goes on counting where `old` has stopped, in as much memory, and gets the answers to what it has asked.
     pub(crate) fn keep_counts(&mut self, old: &Worker) -> Result<()> {
         self.metrics.clone_from(&old.metrics);
+        self.memory.clone_from(&old.memory);
         for (own, old) in self.instances.iter_mut().zip(&old.instances) {
             if let (Instance::RemoteLookup(_, own), Instance::RemoteLookup(_, old)) = (own, old) {
                 own.expect_answers_of(old)?;

@@ -21,6 +21,7 @@ pub mod chain;
 pub mod coordinator;
 pub mod fingerprint;
 pub mod manifest;
+pub mod row_files;
 pub mod run;
 pub mod store;
 pub mod stored;

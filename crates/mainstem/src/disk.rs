@@ -19,8 +19,17 @@ pub(crate) const LOCK: &str = "mainstem.lock";
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     root: PathBuf,
-    /// Locked as long as it is open; without it nothing is written.
-    lock: Option<File>,
+    access: Access,
+}
+
+#[derive(Debug)]
+enum Access {
+    /// Locked as long as the file is open.
+    Owned(#[expect(dead_code, reason = "held for its lock")] File),
+    /// Others use the folder, too: only new files are made in it.
+    Shared,
+    /// Nothing is written.
+    Look,
 }
 
 impl FileDisk {
@@ -45,7 +54,7 @@ impl FileDisk {
         lock.set_len(0).map_err(failed)?;
         writeln!(lock, "{}", std::process::id()).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
-        Ok(Self { root, lock: Some(lock) })
+        Ok(Self { root, access: Access::Owned(lock) })
     }
 
     /// A folder of which files are read while it may belong to another process.
@@ -53,13 +62,19 @@ impl FileDisk {
         let root = root.canonicalize().map_err(|e| {
             Error::user(format!("the folder '{}' cannot be read: {e}", root.display()))
         })?;
-        Ok(Self { root, lock: None })
+        Ok(Self { root, access: Access::Look })
+    }
+
+    /// A folder for files with names of their own, which it shares with others.
+    pub(crate) fn shared(root: &Path) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        Ok(Self { root: root.canonicalize()?, access: Access::Shared })
     }
 
     fn check_owned(&self) -> io::Result<()> {
-        match self.lock {
-            Some(_) => Ok(()),
-            None => {
+        match self.access {
+            Access::Owned(_) | Access::Shared => Ok(()),
+            Access::Look => {
                 Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is only looked at"))
             }
         }
@@ -122,7 +137,7 @@ impl Disk for FileDisk {
     }
 
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>> {
-        let (mut options, owned) = (OpenOptions::new(), self.lock.is_some());
+        let (mut options, owned) = (OpenOptions::new(), self.check_owned().is_ok());
         let options = options.read(true).write(owned).create(owned && create).truncate(false);
         Ok(Arc::new(RealFile(options.open(self.path(path)?)?)))
     }

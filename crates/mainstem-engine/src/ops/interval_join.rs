@@ -20,7 +20,7 @@ use super::time_queue::{by_bucket, last_time};
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::key_table::{ABSENT, KeyTable};
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::{JoinKind, TimeSource};
 
 /// Buckets are not narrower than this: many small ones cost more than the rows in them.
@@ -164,11 +164,12 @@ impl Side {
 
     /// The rows of all buckets; behind their columns the time, if that is none of them, and whether they had a partner, where
     /// that matters.
-    fn save(&self, name: &'static str) -> TableRows {
+    fn save(&self, name: &'static str) -> Result<TableRows> {
         let mut batches = Vec::new();
         for bucket in self.buckets.values() {
             let mut first = 0;
             for chunk in bucket.rows.chunks() {
+                let chunk = chunk?;
                 let rows = first..first + chunk.rows();
                 first = rows.end;
                 let mut columns = chunk.into_columns();
@@ -183,7 +184,7 @@ impl Side {
                 batches.push(Batch::new(columns, rows.len()));
             }
         }
-        TableShape::keyed(name, self.key_columns.clone()).with_rows(batches)
+        Ok(TableShape::keyed(name, self.key_columns.clone()).with_rows(batches))
     }
 
     fn load(&mut self, rows: &Batch) -> Result<()> {
@@ -438,7 +439,7 @@ impl Operator for IntervalJoin {
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         let [left, right] = &self.sides;
-        Ok(Some(vec![left.save(LEFT), right.save(RIGHT)]))
+        Ok(Some(vec![left.save(LEFT)?, right.save(RIGHT)?]))
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
@@ -451,6 +452,11 @@ impl Operator for IntervalJoin {
         }
         let first = |side: &Side| side.buckets.keys().next().map(|&b| side.gone_at(b));
         self.sides.iter().filter_map(first).min().map(|time| time.saturating_add(1))
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        let mut buckets = self.sides.iter_mut().flat_map(|side| side.buckets.values_mut());
+        buckets.try_for_each(|bucket| bucket.rows.put_aside(wanted))
     }
 
     fn state_rows(&self) -> usize {

@@ -17,7 +17,7 @@ use mainstem_state::table::{TableChange, TableRows};
 
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, split_nulls};
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::plan::{Expiry, JoinKind, Residual};
 
 /// The tables of the two sides of a join.
@@ -325,6 +325,11 @@ impl Operator for Join {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         if table == LEFT { self.left.load(rows) } else { self.right.load(rows) }
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.left.put_aside(wanted)?;
+        self.right.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -15,7 +15,7 @@ use super::idle::Idle;
 use super::rows::Rows;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
-use crate::operator::Watermark;
+use crate::operator::{PutAside, Watermark};
 use crate::plan::Expiry;
 use told::Told;
 
@@ -386,6 +386,14 @@ impl Side {
         }
         self.keys.release(&keys);
         Ok(())
+    }
+
+    /// Only rows that only come: changing ones are keys, which are looked up.
+    pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        match &mut self.store {
+            Store::Appended(rows) => rows.put_aside(wanted),
+            Store::Interned(_) => Ok(()),
+        }
     }
 
     pub(super) fn size_bytes(&self) -> usize {

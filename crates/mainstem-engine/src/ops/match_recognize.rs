@@ -37,7 +37,7 @@ use super::window_table::check_times;
 use crate::columns::times_ms;
 use crate::key_table::KeyTable;
 use crate::match_recognize::MatchSpec;
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::plan::TimeSource;
 
 /// New rows of a pass.
@@ -340,6 +340,10 @@ impl Operator for MatchRecognize {
             TimeSource::ProcessingTime => self.deadlines.peek().map(|Reverse((time, _))| *time),
             TimeSource::EventTime { .. } => None,
         }
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.store.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -1,8 +1,12 @@
 //! Rows kept by operators: immutable column chunks, addressed by row number.
 //! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together when
 //! there are many of their size, or enough rows for a full one: a row that comes with many others is copied once, one that
-//! comes alone four times. Full chunks are never touched again.
+//! comes alone four times. Full chunks are never touched again. A chunk may be put aside on disk, where single rows of it are
+//! read; it does not come back.
 
+mod codec;
+
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -10,7 +14,12 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{concat::concat, interleave::interleave};
-use mainstem_core::{Batch, Result};
+use mainstem_core::{Batch, Error, Result};
+use mainstem_state::row_files::{Place, RowFiles};
+
+use codec::RowCodec;
+
+use crate::operator::PutAside;
 
 /// A chunk of this many rows is full: fewer than a busy step brings, so that its rows are kept as they came.
 const CHUNK_ROWS: usize = 1 << 14;
@@ -21,7 +30,23 @@ const RUN_MAX: usize = 16;
 struct Chunk {
     first: u32,
     rows: usize,
-    columns: Vec<ArrayRef>,
+    held: Held,
+    /// Rows of it were read since it was last looked at.
+    used: Cell<bool>,
+}
+
+#[derive(Debug)]
+enum Held {
+    Memory(Vec<ArrayRef>),
+    Aside(Aside),
+}
+
+/// Where rows are on disk.
+#[derive(Debug)]
+struct Aside {
+    place: Place,
+    /// Of each row and behind the last.
+    offsets: Box<[u32]>,
 }
 
 impl Chunk {
@@ -29,6 +54,23 @@ impl Chunk {
     fn end(&self) -> u32 {
         self.first + self.rows as u32
     }
+
+    fn memory(&self) -> Option<&[ArrayRef]> {
+        match &self.held {
+            Held::Memory(columns) => Some(columns),
+            Held::Aside(_) => None,
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.memory().into_iter().flatten().map(|column| column.get_array_memory_size()).sum()
+    }
+}
+
+/// Rows that were on disk: their places, ascending, and the columns that were asked for.
+struct ReadRows {
+    rows: Vec<(usize, usize)>,
+    columns: Vec<ArrayRef>,
 }
 
 /// Chunks of rows.
@@ -38,48 +80,62 @@ pub(super) struct Rows {
     chunks: Vec<Chunk>,
     rows: usize,
     live: usize,
+    /// Memory of the chunks.
+    bytes: usize,
+    aside: Option<(RowCodec, RowFiles)>,
+    /// Chunks before this were looked at when there was last something to put aside.
+    hand: usize,
 }
 
 impl Rows {
     pub(super) fn new(types: &[ArrowType]) -> Self {
-        Self { types: types.to_vec(), chunks: Vec::new(), rows: 0, live: 0 }
+        Self {
+            types: types.to_vec(),
+            chunks: Vec::new(),
+            rows: 0,
+            live: 0,
+            bytes: 0,
+            aside: None,
+            hand: 0,
+        }
     }
 
     /// Adds all rows of a batch, and returns the number of the first.
     pub(super) fn push(&mut self, batch: &Batch) -> Result<u32> {
         let first = u32::try_from(self.rows).ok().filter(|_| self.rows + batch.rows() < ABSENT);
         let first = first.ok_or_else(|| {
-            mainstem_core::Error::new(
-                mainstem_core::ErrorKind::Exhausted,
-                "an operator holds more than 2^32 rows",
-            )
+            Error::new(mainstem_core::ErrorKind::Exhausted, "an operator holds more than 2^32 rows")
         })?;
-        let columns = batch.columns().to_vec();
-        self.chunks.push(Chunk { first, rows: batch.rows(), columns });
+        self.add(first, batch.rows(), batch.columns().to_vec());
         self.rows += batch.rows();
         self.live += batch.rows();
         while let Some(run) = self.mergeable() {
             let parts = &self.chunks[run..];
             let column = |column: usize| {
-                let parts: Vec<&dyn Array> =
-                    parts.iter().map(|chunk| chunk.columns[column].as_ref()).collect();
-                concat(&parts)
+                let parts = parts.iter().filter_map(Chunk::memory);
+                concat(&parts.map(|columns| columns[column].as_ref()).collect::<Vec<_>>())
             };
-            let merged = Chunk {
-                first: parts[0].first,
-                rows: parts.iter().map(|chunk| chunk.rows).sum(),
-                columns: (0..self.types.len()).map(column).collect::<Result<_, _>>()?,
-            };
+            let merged = (0..self.types.len()).map(column).collect::<Result<_, _>>()?;
+            let (at, rows) = (parts[0].first, parts.iter().map(|chunk| chunk.rows).sum());
+            self.bytes -= parts.iter().map(Chunk::memory_bytes).sum::<usize>();
             self.chunks.truncate(run);
-            self.chunks.push(merged);
+            self.add(at, rows, merged);
         }
         Ok(first)
+    }
+
+    fn add(&mut self, first: u32, rows: usize, columns: Vec<ArrayRef>) {
+        let chunk = Chunk { first, rows, held: Held::Memory(columns), used: Cell::new(false) };
+        self.bytes += chunk.memory_bytes();
+        self.chunks.push(chunk);
     }
 
     /// Where the last chunks begin that are to be one.
     fn mergeable(&self) -> Option<usize> {
         let last = self.chunks.last()?;
-        let small = |chunk: &&Chunk| chunk.rows < CHUNK_ROWS && tier(chunk) <= tier(last);
+        let small = |chunk: &&Chunk| {
+            chunk.rows < CHUNK_ROWS && tier(chunk) <= tier(last) && chunk.memory().is_some()
+        };
         let count = self.chunks.iter().rev().take_while(small).count();
         let run = self.chunks.len() - count;
         let rows: usize = self.chunks[run..].iter().map(|chunk| chunk.rows).sum();
@@ -88,13 +144,129 @@ impl Rows {
 
     /// The columns of the given rows.
     pub(super) fn gather(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
-        let places = self.places(rows);
-        (0..self.types.len()).map(|column| self.gather_places(column, &places)).collect()
+        self.gather_columns(&(0..self.types.len()).collect::<Vec<_>>(), rows)
     }
 
     /// One column of the given rows.
     pub(super) fn gather_column(&self, column: usize, rows: &[u32]) -> Result<ArrayRef> {
-        self.gather_places(column, &self.places(rows))
+        let mut columns = self.gather_columns(&[column], rows)?;
+        columns.pop().ok_or_else(|| Error::internal("no column was gathered"))
+    }
+
+    fn gather_columns(&self, columns: &[usize], rows: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut places = self.places(rows);
+        if places.is_empty() {
+            let empty = |&column: &usize| arrow_array::new_empty_array(&self.types[column]);
+            return Ok(columns.iter().map(empty).collect());
+        }
+        let read = self.read_aside(columns, &places)?;
+        // All chunks, or of a long history only those that the rows are in.
+        places.iter().for_each(|&(chunk, _)| self.chunks[chunk].used.set(true));
+        let mut used: Vec<usize> = if places.len() >= self.chunks.len() && read.is_none() {
+            (0..self.chunks.len()).collect()
+        } else {
+            let mut used: Vec<usize> = places.iter().map(|&(chunk, _)| chunk).collect();
+            used.sort_unstable();
+            used.dedup();
+            used
+        };
+        used.retain(|&chunk| self.chunks[chunk].memory().is_some());
+        if used.len() < self.chunks.len() {
+            for place in &mut places {
+                *place = match used.binary_search(&place.0) {
+                    Ok(at) => (at, place.1),
+                    // Behind the chunks in memory is what was read.
+                    Err(_) => {
+                        let row =
+                            read.as_ref().and_then(|read| read.rows.binary_search(place).ok());
+                        (used.len(), row.ok_or_else(|| Error::internal("a row was not read"))?)
+                    }
+                };
+            }
+        }
+        let gather = |(at, &column): (usize, &usize)| {
+            let memory = used.iter().filter_map(|&chunk| self.chunks[chunk].memory());
+            let memory = memory.map(|columns| columns[column].as_ref());
+            let read = read.iter().map(|read| read.columns[at].as_ref());
+            Ok(interleave(&memory.chain(read).collect::<Vec<&dyn Array>>(), &places)?)
+        };
+        columns.iter().enumerate().map(gather).collect()
+    }
+
+    /// Those of these places that are on disk, read.
+    fn read_aside(&self, columns: &[usize], places: &[(usize, usize)]) -> Result<Option<ReadRows>> {
+        let Some((codec, _)) = &self.aside else { return Ok(None) };
+        let aside = |&&(chunk, _): &&(usize, usize)| self.chunks[chunk].memory().is_none();
+        let mut rows: Vec<(usize, usize)> = places.iter().filter(aside).copied().collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        let (mut bytes, mut ends, mut done) = (Vec::new(), Vec::with_capacity(rows.len()), 0);
+        while done < rows.len() {
+            // Neighbours are read together.
+            let (chunk, first) = rows[done];
+            let next = |&(at, row): &(usize, (usize, usize))| row == (chunk, first + at);
+            let count = (0..).zip(rows[done..].iter().copied()).take_while(next).count();
+            let Held::Aside(Aside { place, offsets }) = &self.chunks[chunk].held else {
+                return Err(Error::internal("a chunk came back into memory"));
+            };
+            let (start, end) = (offsets[first] as usize, offsets[first + count] as usize);
+            let before = bytes.len();
+            bytes.resize(before + end - start, 0);
+            place.read(start, &mut bytes[before..])?;
+            let ends_here = offsets[first + 1..=first + count].iter();
+            ends.extend(ends_here.map(|&end| before + end as usize - start));
+            done += count;
+        }
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let parts: Vec<&[u8]> = starts.zip(&ends).map(|(start, &end)| &bytes[start..end]).collect();
+        Ok(Some(ReadRows { columns: codec.decode(&parts, columns)?, rows }))
+    }
+
+    /// All rows of a chunk.
+    fn whole(&self, chunk: &Chunk) -> Result<Batch> {
+        let columns = match (&chunk.held, &self.aside) {
+            (Held::Memory(columns), _) => columns.clone(),
+            (Held::Aside(Aside { place, offsets }), Some((codec, _))) => {
+                let mut bytes = vec![0; offsets[chunk.rows] as usize];
+                place.read(0, &mut bytes)?;
+                let row = |at: &[u32]| &bytes[at[0] as usize..at[1] as usize];
+                let rows: Vec<&[u8]> = offsets.windows(2).map(row).collect();
+                codec.decode(&rows, &(0..self.types.len()).collect::<Vec<_>>())?
+            }
+            _ => return Err(Error::internal("rows were put aside by nobody")),
+        };
+        Ok(Batch::new(columns, chunk.rows))
+    }
+
+    /// Puts chunks aside that were not used for longest, until `wanted` is met or there is nothing more to put aside.
+    pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        // Each chunk has a second chance: whoever was used since the hand came by stays until it comes again.
+        let mut left = 2 * self.chunks.len();
+        while wanted.bytes > 0 && left > 0 {
+            left -= 1;
+            self.hand = if self.hand + 1 < self.chunks.len() { self.hand + 1 } else { 0 };
+            let chunk = &self.chunks[self.hand];
+            let Some(columns) = chunk.memory() else { continue };
+            let full = chunk.rows >= CHUNK_ROWS || wanted.everything;
+            if !full || (chunk.used.take() && !wanted.everything) {
+                continue;
+            }
+            let (codec, files) = match &mut self.aside {
+                Some(aside) => aside,
+                none => none.insert((RowCodec::new(&self.types)?, RowFiles::new(wanted.space))),
+            };
+            let encoded = codec.encode(columns, chunk.rows)?;
+            let place = files.write(&encoded.bytes)?;
+            let freed = chunk.memory_bytes();
+            let held = Held::Aside(Aside { place, offsets: encoded.offsets });
+            self.chunks[self.hand].held = held;
+            self.bytes -= freed;
+            wanted.bytes = wanted.bytes.saturating_sub(freed);
+        }
+        Ok(())
     }
 
     pub(super) fn column_type(&self, column: usize) -> &ArrowType {
@@ -117,25 +289,6 @@ impl Rows {
         places
     }
 
-    fn gather_places(&self, column: usize, places: &[(usize, usize)]) -> Result<ArrayRef> {
-        if places.is_empty() {
-            return Ok(arrow_array::new_empty_array(&self.types[column]));
-        }
-        let array = |chunk: usize| self.chunks[chunk].columns[column].as_ref();
-        if places.len() >= self.chunks.len() {
-            let arrays: Vec<&dyn Array> = (0..self.chunks.len()).map(array).collect();
-            return Ok(interleave(&arrays, places)?);
-        }
-        // A few rows of a long history: only the chunks that they are in.
-        let mut used: Vec<usize> = places.iter().map(|&(chunk, _)| chunk).collect();
-        used.sort_unstable();
-        used.dedup();
-        let arrays: Vec<&dyn Array> = used.iter().map(|&chunk| array(chunk)).collect();
-        let at = |chunk: &usize| used.binary_search(chunk).expect("the chunk of a place is used");
-        let places: Vec<_> = places.iter().map(|(chunk, row)| (at(chunk), *row)).collect();
-        Ok(interleave(&arrays, &places)?)
-    }
-
     /// The given rows, ascending, as batches, each with where its rows begin in `rows`. What stands together in a chunk is
     /// not copied.
     pub(super) fn batches(&self, rows: &[u32]) -> Result<Vec<(usize, Batch)>> {
@@ -148,7 +301,7 @@ impl Rows {
             }
             let own = &rows[done..done + count];
             let places = own.iter().map(|row| row - chunk.first);
-            let whole = Batch::new(chunk.columns.clone(), chunk.rows);
+            let whole = self.whole(chunk)?;
             let batch = if (own[count - 1] - own[0]) as usize + 1 == count {
                 whole.slice((own[0] - chunk.first) as usize, count)
             } else {
@@ -161,21 +314,24 @@ impl Rows {
     }
 
     /// Rows with neighbouring numbers, the dead ones too; nothing is copied.
-    pub(super) fn range(&self, rows: std::ops::Range<u32>) -> impl Iterator<Item = Batch> + '_ {
+    pub(super) fn range(
+        &self,
+        rows: std::ops::Range<u32>,
+    ) -> impl Iterator<Item = Result<Batch>> + '_ {
         let std::ops::Range { start, end } = rows;
         let from = self.chunks.partition_point(|chunk| chunk.end() <= start);
         let within = self.chunks[from..].iter();
         let within = within.take_while(move |chunk| start < end && chunk.first < end);
         within.map(move |chunk| {
             let (start, end) = (start.max(chunk.first), end.min(chunk.end()));
-            let whole = Batch::new(chunk.columns.clone(), chunk.rows);
-            whole.slice((start - chunk.first) as usize, (end - start) as usize)
+            let whole = self.whole(chunk)?;
+            Ok(whole.slice((start - chunk.first) as usize, (end - start) as usize))
         })
     }
 
     /// All rows, as they are kept; the dead ones too.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = Batch> + '_ {
-        self.chunks.iter().map(|chunk| Batch::new(chunk.columns.clone(), chunk.rows))
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Result<Batch>> + '_ {
+        self.chunks.iter().map(|chunk| self.whole(chunk))
     }
 
     /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].
@@ -187,26 +343,24 @@ impl Rows {
     /// Copies the live rows, whose numbers are given, into new chunks, and gives them new numbers.
     pub(super) fn rewrite<'a>(&mut self, live: impl Iterator<Item = &'a mut u32>) -> Result<()> {
         let mut live: Vec<&mut u32> = live.collect();
-        let mut chunks = Vec::new();
-        let mut first = 0;
+        let mut new = Self::new(&self.types);
         for part in live.chunks_mut(CHUNK_ROWS) {
             let old: Vec<u32> = part.iter().map(|row| **row).collect();
-            let columns = self.gather(&old)?;
-            chunks.push(Chunk { first, rows: old.len(), columns });
-            for row in part {
-                **row = first;
-                first += 1;
+            let first = new.rows as u32;
+            new.add(first, old.len(), self.gather(&old)?);
+            new.rows += old.len();
+            for (row, number) in part.iter_mut().zip(first..) {
+                **row = number;
             }
         }
-        self.rows = live.len();
-        self.live = live.len();
-        self.chunks = chunks;
+        new.live = live.len();
+        *self = new;
         Ok(())
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        let columns = self.chunks.iter().flat_map(|chunk| &chunk.columns);
-        columns.map(|column| column.get_array_memory_size()).sum()
+        let offsets = if self.aside.is_some() { self.rows * size_of::<u32>() } else { 0 };
+        self.bytes + offsets + self.chunks.capacity() * size_of::<Chunk>()
     }
 }
 

@@ -20,7 +20,7 @@ use super::window_table::check_times;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::key_table::{ABSENT, KeyTable};
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::plan::{JoinKind, Versions};
 
 /// Keys are looked through for old versions when time has passed as much.
@@ -281,6 +281,10 @@ impl Operator for TemporalJoin {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.load_rows(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.history.rows.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -13,7 +13,7 @@ use super::rows::Rows;
 use super::saved::{apart, as_int64s, beside, cut_of, int64s, replaced};
 use super::tracker::Tracker;
 use crate::key_table::KeyTable;
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 
 /// Keeps the current row of each key.
 #[derive(Debug)]
@@ -184,6 +184,10 @@ impl Operator for UpsertNormalize {
             }
         }
         Ok(())
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -13,7 +13,10 @@ use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Batch, Result};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::expr::{EvalContext, Expr, ExprRef, Value};
+use mainstem_engine::operator::StateMemory;
 use mainstem_engine::plan::{Node, NodeKind, Plan, Scan};
+use mainstem_log::MemoryDisk;
+use mainstem_state::row_files::RowSpace;
 
 pub(crate) const INT: ArrowType = ArrowType::Int64;
 pub(crate) const TIME: ArrowType = ArrowType::Timestamp(TimeUnit::Millisecond, None);
@@ -235,6 +238,10 @@ impl Driver {
         let mut flow = Dataflow::new(plan, workers).unwrap();
         if restarts.is_none() {
             flow.check_cuts();
+        }
+        if workers == 1 {
+            let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
+            flow.set_memory(&StateMemory { bytes: 0, space, everything: true });
         }
         Self {
             restarts,

@@ -28,7 +28,7 @@ use super::report::{self, Look};
 use super::sink::CheckpointTies;
 use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
-use super::{Prepared, Settings, StateSettings, lookup, sink};
+use super::{Prepared, Settings, StateSettings, lookup, memory, sink};
 use crate::clock::Stopwatch;
 use crate::failure::{Failure, Outcome};
 
@@ -167,6 +167,8 @@ async fn start(
         dead_letters.spawn(work.map(|done| done.map_err(Failure::Runtime)));
         receive
     });
+    let is_cut = settings.cuts != executor::Cuts::AsItComes;
+    let memory = memory::of(&job, is_cut).map_err(Failure::Runtime)?;
     let running = Executor::start(executor::Job {
         plan: job.plan,
         sources: source_slots,
@@ -180,7 +182,8 @@ async fn start(
             cuts: settings.cuts,
             restart_each_step: settings.restarts,
             // Steps that a test has cut are those in which checkpoints are tried out.
-            check_cuts: settings.cuts != executor::Cuts::AsItComes && !settings.restarts,
+            check_cuts: is_cut && !settings.restarts,
+            memory,
             ..executor::Settings::new("worker")
         },
     });

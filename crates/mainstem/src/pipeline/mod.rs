@@ -7,6 +7,7 @@
 //! | `edges` | tables to sources and sinks: all errors before anything starts |
 //! | `source`, `sink` | the tasks that feed input ports and drain output ports |
 //! | `lookup` | the tasks that ask tables by keys |
+//! | `memory` | how much of it state may take |
 //! | `acknowledge` | without checkpoints: which positions have left the pipeline |
 //! | `resume`, `changed`, `durable` | with them: where a job goes on, with what of it if its SQL has changed, and how its ends are tied to them |
 //! | `checkpoints`, `writing` | the task that takes them, and the thread that writes what workers hand in |
@@ -24,6 +25,7 @@ pub(crate) mod edges;
 pub(crate) mod interrupts;
 mod job;
 mod lookup;
+mod memory;
 pub(crate) mod report;
 mod resume;
 mod sink;

@@ -33,7 +33,9 @@ impl Side {
     pub(in crate::ops) fn save(&self, name: &'static str) -> Result<TableRows> {
         let mut batches = Vec::new();
         match (&self.store, &self.told) {
-            (Store::Appended(rows), Told::Rows(_)) => batches.extend(rows.chunks()),
+            (Store::Appended(rows), Told::Rows(_)) => {
+                batches = rows.chunks().collect::<Result<_>>()?;
+            }
             (store, _) => {
                 let entries = match store {
                     Store::Appended(_) => (0..self.next.len() as u32).collect(),

@@ -115,7 +115,8 @@ impl Side {
                 let early = std::mem::take(&mut told.early);
                 let tracks = told.tracks;
                 let Store::Appended(rows) = &self.store else { unreachable!("its rows only come") };
-                let early = early.into_iter().chain(rows.range(left)).collect();
+                let left = rows.range(left).collect::<Result<Vec<_>>>()?;
+                let early = early.into_iter().chain(left).collect();
                 return Ok(Told::Rows(ToldRows {
                     tracks,
                     early,
@@ -184,7 +185,7 @@ impl Side {
                 let Store::Appended(store) = &self.store else {
                     unreachable!("its rows only come")
                 };
-                rows.extend(store.range(now));
+                rows.extend(store.range(now).collect::<Result<Vec<_>>>()?);
                 let added = (!rows.is_empty()).then(|| shape.changed(Change::Added(rows)));
                 return Ok(added.into_iter().collect());
             }

@@ -22,7 +22,7 @@ use super::reach::Reach;
 use super::recompute::{Calls, Work};
 use super::sequence::Sequence;
 use crate::key_table::{Ids, KeyTable};
-use crate::operator::{Inputs, Operator, StepContext, cut};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
 use crate::ops::rows::Rows;
 
 /// FIRST_VALUE and LAST_VALUE calls that one node can have.
@@ -412,6 +412,10 @@ impl Operator for ChangingOver {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.take_rows(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.results.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -10,6 +10,7 @@ use mainstem_core::{Batch, Result};
 use super::super::rows::Rows;
 use super::super::saved::{SAVED_ROWS, beside, int64s, uint64s};
 use crate::key_table::Ids;
+use crate::operator::PutAside;
 
 /// No row.
 pub(super) const NONE: u32 = u32::MAX;
@@ -223,6 +224,10 @@ impl FrameRows {
     /// How many rows are held.
     pub(super) fn len(&self) -> usize {
         self.ids.live()
+    }
+
+    pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
     pub(super) fn size_bytes(&self) -> usize {

@@ -25,7 +25,7 @@ use super::script::boolean;
 use super::waiting::Waiting;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
-use crate::operator::{Inputs, Operator, StepContext, cut};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
 use crate::ops::window_table::check_times;
 use crate::plan::TimeSource;
 
@@ -468,6 +468,10 @@ impl Operator for TimedOver {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.take_rows(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.store.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

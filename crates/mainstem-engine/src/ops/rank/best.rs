@@ -13,7 +13,7 @@ use super::order::{Encoded, Entry, SortKeys};
 use super::store::{Appended, Store};
 use super::top::rank_column;
 use crate::key_table::KeyTable;
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::ops::saved::{apart, as_int64s, beside, cut_of, int64s, replaced};
 
 /// The partition has no row yet.
@@ -283,6 +283,10 @@ impl Operator for Best {
         }
         self.appended().end_batch(&batch)?;
         Ok(())
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -16,7 +16,7 @@ use super::store::Store;
 use super::top::rank_column;
 use crate::columns::times_ms;
 use crate::key_table::KeyTable;
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::ops::saved::apart;
 use crate::ops::window_table::check_times;
 
@@ -185,6 +185,10 @@ impl Operator for FirstByTime {
             return Ok(());
         }
         self.keep(rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

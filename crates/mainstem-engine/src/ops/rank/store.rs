@@ -9,6 +9,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use crate::key_table::KeyTable;
+use crate::operator::PutAside;
 use crate::ops::rows::Rows;
 use crate::ops::saved::{SAVED_ROWS, beside, uint64s};
 
@@ -105,6 +106,14 @@ impl Store {
             }
         }
         Ok(batches)
+    }
+
+    /// Only rows that only come: changing ones are keys, which are looked up.
+    pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        match self {
+            Store::Appended(store) => store.rows.put_aside(wanted),
+            Store::Interned(_) => Ok(()),
+        }
     }
 
     pub(super) fn len(&self) -> usize {

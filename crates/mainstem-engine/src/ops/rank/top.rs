@@ -15,7 +15,7 @@ use super::RankPlan;
 use super::order::Entry;
 use super::partitions::{Partitions, Prepared, Watch};
 use super::store::DEAD;
-use crate::operator::{Inputs, Operator, StepContext};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::rank::RankFunction;
 
 /// Output batches have at most this many rows.
@@ -251,6 +251,10 @@ impl Operator for Top {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.partitions.load(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.partitions.store.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -13,7 +13,7 @@ use super::RankPlan;
 use super::partitions::{Partitions, Unwatched};
 use super::top::rank_column;
 use crate::columns::times_ms;
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::ops::saved::{apart, as_int64s, beside, int64s};
 use crate::ops::window_table::check_times;
 use crate::window::{LocalTime, to_utc};
@@ -183,6 +183,10 @@ impl Operator for Windowed {
     fn next_timer_ms(&self) -> Option<i64> {
         let (&end, _) = self.open.first_key_value().filter(|_| self.processing_time)?;
         Some(to_utc(self.zone.as_ref(), end - 1) + 1)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.partitions.store.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

@@ -14,7 +14,7 @@ use mainstem_state::table::{TableRows, TableShape};
 use super::super::rows::Rows;
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
 /// The table of the rows.
@@ -154,6 +154,10 @@ impl Operator for SessionTable {
 
     fn next_timer_ms(&self) -> Option<i64> {
         self.sessions.next_timer_ms()
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
