@@ -122,6 +122,8 @@ async fn start(
     mut prepared: Prepared,
     settings: &Settings,
 ) -> Outcome<Option<(Running, Parts, Arc<AtomicU64>)>> {
+    let is_cut = settings.cuts != executor::Cuts::AsItComes;
+    let memory = memory::of(&prepared.job, is_cut).map_err(Failure::Runtime)?;
     let mut durable = match &settings.state {
         Some(state) => Some(go_on(&mut prepared, state, settings).await?),
         None => None,
@@ -167,8 +169,6 @@ async fn start(
         dead_letters.spawn(work.map(|done| done.map_err(Failure::Runtime)));
         receive
     });
-    let is_cut = settings.cuts != executor::Cuts::AsItComes;
-    let memory = memory::of(&job, is_cut).map_err(Failure::Runtime)?;
     let running = Executor::start(executor::Job {
         plan: job.plan,
         sources: source_slots,

@@ -26,6 +26,7 @@ mod object_stores;
 mod program;
 mod scenario;
 mod servers;
+mod state_memory;
 mod stop;
 mod terminal;
 mod transactions;
