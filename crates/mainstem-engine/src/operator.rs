@@ -72,7 +72,7 @@ pub struct StateMemory {
 #[derive(Debug)]
 pub struct PutAside<'a> {
     /// Makes files.
-    pub space: &'a Arc<RowSpace>,
+    pub space: &'a RowSpace,
     /// So much memory is to become free.
     pub bytes: usize,
     /// Chunks that are not full go too.

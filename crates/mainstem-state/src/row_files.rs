@@ -2,8 +2,7 @@
 //! Invariant: a file loses its name when it is made, so nothing is left of it when its last place is dropped, or the process is
 //! killed. Nothing here outlives the process: checkpoints do that. What was put aside is never changed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mainstem_core::disk::{Disk, DiskFile};
 use mainstem_core::{Error, ErrorKind, Result};
@@ -17,29 +16,17 @@ pub struct RowSpace {
     disk: Arc<dyn Disk>,
     /// What names of files begin with.
     prefix: String,
-    next: AtomicU64,
+    current: Mutex<Current>,
 }
 
-impl RowSpace {
-    /// Files in the root of `disk`; for a moment each has a name that begins with `prefix`.
-    pub fn new(disk: Arc<dyn Disk>, prefix: impl Into<String>) -> Self {
-        Self { disk, prefix: prefix.into(), next: AtomicU64::new(0) }
-    }
-
-    fn file(&self) -> Result<Arc<dyn DiskFile>> {
-        let name = format!("{}-{}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed));
-        let file = self.disk.open(&name, true).map_err(|e| failed("made", &e))?;
-        self.disk.remove(&name).map_err(|e| failed("made", &e))?;
-        Ok(file)
-    }
-}
-
-/// The files of one owner.
-#[derive(Debug)]
-pub struct RowFiles {
-    space: Arc<RowSpace>,
-    /// The one that is written, and how long it is.
-    current: Option<(Arc<dyn DiskFile>, u64)>,
+/// The file that is written.
+#[derive(Debug, Default)]
+struct Current {
+    file: Option<Arc<dyn DiskFile>>,
+    /// How much of it is given out.
+    bytes: u64,
+    /// How many there were.
+    count: u64,
 }
 
 /// Where bytes are.
@@ -49,20 +36,35 @@ pub struct Place {
     offset: u64,
 }
 
-impl RowFiles {
-    /// None yet.
-    pub fn new(space: &Arc<RowSpace>) -> Self {
-        Self { space: Arc::clone(space), current: None }
+impl RowSpace {
+    /// Files in the root of `disk`; for a moment each has a name that begins with `prefix`.
+    pub fn new(disk: Arc<dyn Disk>, prefix: impl Into<String>) -> Self {
+        Self { disk, prefix: prefix.into(), current: Mutex::default() }
     }
 
     /// Puts bytes aside.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<Place> {
-        let (file, offset) = match self.current.take() {
-            Some((file, offset)) if offset < FILE_BYTES_MAX => (file, offset),
-            _ => (self.space.file()?, 0),
+    pub fn write(&self, bytes: &[u8]) -> Result<Place> {
+        let place = self.place(bytes.len() as u64)?;
+        place.file.write_all_at(place.offset, bytes).map_err(|e| failed("written", &e))?;
+        Ok(place)
+    }
+
+    /// Room for so many bytes.
+    fn place(&self, bytes: u64) -> Result<Place> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match current.file.take().filter(|_| current.bytes < FILE_BYTES_MAX) {
+            Some(file) => file,
+            None => {
+                let name = format!("{}-{}", self.prefix, current.count);
+                let file = self.disk.open(&name, true).map_err(|e| failed("made", &e))?;
+                self.disk.remove(&name).map_err(|e| failed("made", &e))?;
+                (current.bytes, current.count) = (0, current.count + 1);
+                file
+            }
         };
-        file.write_all_at(offset, bytes).map_err(|e| failed("written", &e))?;
-        self.current = Some((Arc::clone(&file), offset + bytes.len() as u64));
+        let offset = current.bytes;
+        current.bytes += bytes;
+        current.file = Some(Arc::clone(&file));
         Ok(Place { file, offset })
     }
 }
@@ -79,4 +81,26 @@ fn failed(doing: &str, error: &std::io::Error) -> Error {
     let text = format!("a file for rows that have no place in memory cannot be {doing}: {error}");
     Error::new(ErrorKind::Exhausted, text)
         .with_hint("make room on the disk, name another folder with 'state.spill.directory', or raise 'state.memory'")
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstem_log::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn files_have_no_names_and_what_was_put_aside_is_read() {
+        let disk = Arc::new(MemoryDisk::new());
+        let space = RowSpace::new(Arc::clone(&disk) as Arc<dyn Disk>, "rows");
+        let places = [&b"first"[..], b"", b"second"].map(|bytes| space.write(bytes).unwrap());
+        assert_eq!(disk.list("").unwrap(), [""; 0]);
+        let mut buffer = [0; 3];
+        places[2].read(1, &mut buffer).unwrap();
+        assert_eq!(&buffer, b"eco");
+        places[0].read(0, &mut buffer).unwrap();
+        assert_eq!(&buffer, b"fir");
+        let missing = places[2].read(4, &mut buffer).unwrap_err();
+        assert!(missing.to_string().contains("cannot be read"), "{missing}");
+    }
 }

@@ -15,7 +15,7 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::row_files::{Place, RowFiles};
+use mainstem_state::row_files::Place;
 
 use codec::RowCodec;
 
@@ -82,7 +82,8 @@ pub(super) struct Rows {
     live: usize,
     /// Memory of the chunks.
     bytes: usize,
-    aside: Option<(RowCodec, RowFiles)>,
+    /// There if chunks are aside.
+    codec: Option<RowCodec>,
     /// Chunks before this were looked at when there was last something to put aside.
     hand: usize,
 }
@@ -95,7 +96,7 @@ impl Rows {
             rows: 0,
             live: 0,
             bytes: 0,
-            aside: None,
+            codec: None,
             hand: 0,
         }
     }
@@ -195,7 +196,7 @@ impl Rows {
 
     /// Those of these places that are on disk, read.
     fn read_aside(&self, columns: &[usize], places: &[(usize, usize)]) -> Result<Option<ReadRows>> {
-        let Some((codec, _)) = &self.aside else { return Ok(None) };
+        let Some(codec) = &self.codec else { return Ok(None) };
         let aside = |&&(chunk, _): &&(usize, usize)| self.chunks[chunk].memory().is_none();
         let mut rows: Vec<(usize, usize)> = places.iter().filter(aside).copied().collect();
         if rows.is_empty() {
@@ -227,9 +228,9 @@ impl Rows {
 
     /// All rows of a chunk.
     fn whole(&self, chunk: &Chunk) -> Result<Batch> {
-        let columns = match (&chunk.held, &self.aside) {
+        let columns = match (&chunk.held, &self.codec) {
             (Held::Memory(columns), _) => columns.clone(),
-            (Held::Aside(Aside { place, offsets }), Some((codec, _))) => {
+            (Held::Aside(Aside { place, offsets }), Some(codec)) => {
                 let mut bytes = vec![0; offsets[chunk.rows] as usize];
                 place.read(0, &mut bytes)?;
                 let row = |at: &[u32]| &bytes[at[0] as usize..at[1] as usize];
@@ -254,12 +255,12 @@ impl Rows {
             if !full || (chunk.used.take() && !wanted.everything) {
                 continue;
             }
-            let (codec, files) = match &mut self.aside {
-                Some(aside) => aside,
-                none => none.insert((RowCodec::new(&self.types)?, RowFiles::new(wanted.space))),
+            let codec = match &mut self.codec {
+                Some(codec) => codec,
+                none => none.insert(RowCodec::new(&self.types)?),
             };
             let encoded = codec.encode(columns, chunk.rows)?;
-            let place = files.write(&encoded.bytes)?;
+            let place = wanted.space.write(&encoded.bytes)?;
             let freed = chunk.memory_bytes();
             let held = Held::Aside(Aside { place, offsets: encoded.offsets });
             self.chunks[self.hand].held = held;
@@ -359,7 +360,7 @@ impl Rows {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        let offsets = if self.aside.is_some() { self.rows * size_of::<u32>() } else { 0 };
+        let offsets = if self.codec.is_some() { self.rows * size_of::<u32>() } else { 0 };
         self.bytes + offsets + self.chunks.capacity() * size_of::<Chunk>()
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct StateSettings {
 const INTERVAL: &str = "execution.checkpointing.interval";
 const KEPT: &str = "execution.checkpointing.num-retained";
 const INTERVAL_MS: i64 = 10_000;
-const INTERVAL_MS_MIN: i64 = 100;
+const INTERVAL_MS_MIN: i64 = 10;
 const KEPT_DEFAULT: usize = 3;
 
 /// An opened place of checkpoints.
