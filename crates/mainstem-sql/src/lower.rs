@@ -54,15 +54,19 @@ fn scan_key(table: &Table, options: &Options) -> String {
     format!("{}{options:?}", table.to_sql(&|_| false))
 }
 
-/// What the rows of a scan are, whatever else the plan reads of the table.
-fn meaning_of(table: &Table, columns: &[usize], filters: &[ScanFilter]) -> Scan {
+/// What the rows of a scan are, whatever else the plan reads of the table. Options that a hint sets make it another table; those of
+/// its declaration may change, as the address of a broker does.
+fn meaning_of(table: &Table, options: &Options, columns: &[usize], filters: &[ScanFilter]) -> Scan {
+    let hints: Vec<_> =
+        options.iter().filter(|(key, value)| table.options.get(*key) != Some(value)).collect();
+    let hints = if hints.is_empty() { String::new() } else { format!(" {hints:?}") };
     let column = |column: usize| {
         let column = &table.columns[column];
         Scan::column(&table.name, &column.name, &column.data_type)
     };
     let condition = |f: &ScanFilter| comparison_text(&column(f.column), f.op, &f.literal);
     Scan {
-        table: table.name.clone(),
+        table: format!("{}{hints}", table.name),
         reading: 0,
         columns: columns.iter().map(|&c| column(c)).collect(),
         conditions: filters.iter().map(condition).collect(),
@@ -629,7 +633,7 @@ impl Lowering<'_> {
         let types: Vec<DataType> =
             projection.iter().map(|&c| spec.columns[c].data_type.clone()).collect();
         let name = explain::scan(table, stored, readings, filters);
-        let scan = meaning_of(table, stored, filters);
+        let scan = meaning_of(table, options, stored, filters);
         let filters = filters
             .iter()
             .map(|f| ScanFilter { column: in_spec(&f.column), ..f.clone() })

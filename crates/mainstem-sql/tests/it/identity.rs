@@ -149,6 +149,10 @@ fn another_meaning_is_another_operator() {
             "SELECT c, COUNT(*) FROM (SELECT price AS c FROM bid) AS b GROUP BY c",
         ),
         (
+            "SELECT id, COUNT(*) FROM item /*+ OPTIONS('path' = 'a.json') */ GROUP BY id",
+            "SELECT id, COUNT(*) FROM item /*+ OPTIONS('path' = 'b.json') */ GROUP BY id",
+        ),
+        (
             "SELECT name, COUNT(*) FROM (SELECT name FROM item UNION ALL SELECT channel FROM bid) AS u (name) GROUP BY name",
             "SELECT name, COUNT(*) FROM (SELECT name FROM item UNION ALL SELECT loud FROM bid) AS u (name) GROUP BY name",
         ),
