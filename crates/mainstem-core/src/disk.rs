@@ -19,6 +19,13 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
     /// Opens a file for reading and writing; `create` makes it if it is not there.
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a new file that nobody else finds and that is gone when the last handle is. Where that takes a name, it has `path` for a
+    /// moment, and a crash in this moment leaves an empty file.
+    fn open_unnamed(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = self.open(path, true)?;
+        self.remove(path)?;
+        Ok(file)
+    }
     /// Removes a file; handles that are open go on reading it.
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Gives a file another name in the same folder, in place of a file that has it.

@@ -1,6 +1,5 @@
 //! Rows that are put aside on local disk because memory is for others: bytes at places of files that have no name.
-//! Invariant: a file loses its name when it is made, so nothing is left of it when its last place is dropped, or the process is
-//! killed. Nothing here outlives the process: checkpoints do that. What was put aside is never changed.
+//! Invariant: a file has no name, so nothing is left of it when its last place is dropped, or the process is killed. Nothing here outlives the process: checkpoints do that. What was put aside is never changed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,7 +36,7 @@ pub struct Place {
 }
 
 impl RowSpace {
-    /// Files in the root of `disk`; for a moment each has a name that begins with `prefix`.
+    /// Files in the root of `disk`; where a file has to have a name for a moment, it begins with `prefix`.
     pub fn new(disk: Arc<dyn Disk>, prefix: impl Into<String>) -> Self {
         Self { disk, prefix: prefix.into(), current: Mutex::default() }
     }
@@ -56,8 +55,7 @@ impl RowSpace {
             Some(file) => file,
             None => {
                 let name = format!("{}-{}", self.prefix, current.count);
-                let file = self.disk.open(&name, true).map_err(|e| failed("made", &e))?;
-                self.disk.remove(&name).map_err(|e| failed("made", &e))?;
+                let file = self.disk.open_unnamed(&name).map_err(|e| failed("made", &e))?;
                 (current.bytes, current.count) = (0, current.count + 1);
                 file
             }

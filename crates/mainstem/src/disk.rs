@@ -142,6 +142,22 @@ impl Disk for FileDisk {
         Ok(Arc::new(RealFile(options.open(self.path(path)?)?)))
     }
 
+    #[cfg(target_os = "linux")]
+    fn open_unnamed(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        use rustix::fs::{Mode, OFlags};
+        self.check_owned()?;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(&self.root, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(Arc::new(RealFile(File::from(file)))),
+            // Some file systems give every file a name.
+            Err(_) => {
+                let file = self.open(path, true)?;
+                self.remove(path)?;
+                Ok(file)
+            }
+        }
+    }
+
     fn remove(&self, path: &str) -> io::Result<()> {
         self.check_owned()?;
         fs::remove_file(self.path(path)?)

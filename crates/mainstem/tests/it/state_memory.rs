@@ -47,7 +47,7 @@ fn has_files(started: &mut Started) {
     let deadline = Deadline::new();
     let folder = format!("/proc/{}/fd", started.id());
     let is_ours = |link: std::io::Result<std::path::PathBuf>| {
-        link.is_ok_and(|link| link.to_string_lossy().contains("mainstem-rows-"))
+        link.is_ok_and(|link| link.to_string_lossy().contains("/rows/"))
     };
     loop {
         let open = std::fs::read_dir(&folder).into_iter().flatten().flatten();
