@@ -42,12 +42,15 @@ def new_consumer(*topics, group=None, **settings):
 
 
 def take(consumer, count):
-    """So many records, in the order in which they come."""
+    """So many records, in the order in which they come.
+
+    A poll of 3.x that ends while an assignment comes in may forget it: a second is long enough.
+    """
     records = []
     deadline = time.monotonic() + PATIENCE_S
     while len(records) < count:
         assert time.monotonic() < deadline, f"{len(records)} of {count} records came"
-        for batch in consumer.poll(200, max_records=count - len(records)).values():
+        for batch in consumer.poll(1000, max_records=count - len(records)).values():
             records.extend(batch)
     return records
 
