@@ -19,12 +19,9 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
     /// Opens a file for reading and writing; `create` makes it if it is not there.
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>>;
-    /// Opens a new file that nobody else finds and that is gone when the last handle is. Where that takes a name, it has `path` for a
-    /// moment, and a crash in this moment leaves an empty file.
-    fn open_unnamed(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.open(path, true)?;
-        self.remove(path)?;
-        Ok(file)
+    /// Makes a file that never has a name; `None`: a file of this disk has to have one. Asked by `open_unnamed`.
+    fn make_unnamed(&self) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        Ok(None)
     }
     /// Removes a file; handles that are open go on reading it.
     fn remove(&self, path: &str) -> io::Result<()>;
@@ -35,6 +32,19 @@ pub trait Disk: Debug + Send + Sync {
     /// Whether a sync makes anything durable, and so whether it is worth preparing for.
     fn is_durable(&self) -> bool {
         true
+    }
+}
+
+impl dyn Disk + '_ {
+    /// Opens a new file that nobody else finds and that is gone when the last handle is. Where that takes a name, it has `path` for a
+    /// moment, and a crash in this moment leaves an empty file.
+    pub fn open_unnamed(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = self.make_unnamed()? {
+            return Ok(file);
+        }
+        let file = self.open(path, true)?;
+        self.remove(path)?;
+        Ok(file)
     }
 }
 

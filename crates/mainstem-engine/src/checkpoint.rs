@@ -26,7 +26,7 @@ use crate::plan::{Node, Plan};
 use crate::worker::{Progress, Worker};
 use resolved::resolved;
 
-pub use identity::{fingerprints, keeps_state, queries};
+pub use identity::{Identities, keeps_state};
 pub use port::{CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPosition, SplitPositions};
 
 /// How far a node is: the watermark of its inputs and its own.
@@ -191,7 +191,7 @@ fn not_yet() -> Error {
 
 /// What workers of a plan have told, put together node by node.
 pub fn united(plan: &Plan, chains: impl IntoIterator<Item = Chain<Batch>>) -> Vec<SavedNode> {
-    let nodes = plan.nodes.iter().zip(fingerprints(plan));
+    let nodes = plan.nodes.iter().zip(Identities::of(plan).nodes);
     let node = |(node, fingerprint): (&Node, String)| SavedNode {
         fingerprint,
         name: node.name.clone(),

@@ -61,7 +61,6 @@ pub struct Dataflow {
     late_rows: u64,
     /// Of each worker, if cuts are checked.
     checks: Vec<CutCheck>,
-    memory: Option<StateMemory>,
 }
 
 impl std::fmt::Debug for Dataflow {
@@ -80,7 +79,7 @@ impl Dataflow {
         let graph = Arc::new(Graph::new(plan, workers)?);
         let workers = (0..graph.workers).map(|i| Worker::new(&graph, i)).collect::<Result<_>>()?;
         let mail = Mail::new(graph.plan.nodes.len(), graph.workers);
-        Ok(Self { graph, workers, mail, late_rows: 0, checks: Vec::new(), memory: None })
+        Ok(Self { graph, workers, mail, late_rows: 0, checks: Vec::new() })
     }
 
     /// A dataflow on as many workers as asked that goes on from what this one knows between two steps. Refuses plans with
@@ -92,8 +91,8 @@ impl Dataflow {
         let nodes = united(&self.graph.plan, chains);
         let mut next = Self::new(&self.graph.plan, workers)?;
         next.late_rows = self.late_rows();
-        self.memory.iter().for_each(|memory| next.set_memory(memory));
         for worker in &mut next.workers {
+            worker.set_memory(self.workers[0].memory().cloned());
             worker.load(&nodes)?;
         }
         Ok(next)
@@ -101,7 +100,6 @@ impl Dataflow {
 
     /// From now on its state takes no more memory than this, if rows of it can be put aside.
     pub fn set_memory(&mut self, memory: &StateMemory) {
-        self.memory = Some(memory.clone());
         self.workers.iter_mut().for_each(|worker| worker.set_memory(Some(memory.clone())));
     }
 

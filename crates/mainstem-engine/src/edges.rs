@@ -40,8 +40,10 @@ impl Decoders {
         dead_letters: Option<DeadLetters>,
     ) -> Self {
         let empty = |source: usize| {
-            let of_source = |kind: &NodeKind| matches!(kind, NodeKind::Source { source: s, .. } if *s == source);
-            let node = graph.plan.nodes.iter().find(|node| of_source(&node.kind));
+            let node = graph.plan.nodes.iter().find(|node| match &node.kind {
+                NodeKind::Source { source: read, .. } => *read == source,
+                _ => false,
+            });
             let columns = node.map(|n| n.output.iter().map(new_empty_array).collect());
             Batch::new(columns.unwrap_or_default(), 0)
         };

@@ -4,7 +4,7 @@
 
 use mainstem_core::{Error, Result};
 
-use crate::checkpoint::fingerprints;
+use crate::checkpoint::Identities;
 use crate::plan::{Node, NodeKind, Plan};
 
 /// What the workers of one dataflow share.
@@ -58,14 +58,13 @@ impl Graph {
                 last_reader[reader][at] = true;
             }
         }
-        let fingerprints = fingerprints(plan);
         Ok(Self {
             plan: plan.clone(),
             workers,
             phases,
             receivers,
             last_reader,
-            fingerprints,
+            fingerprints: Identities::of(plan).nodes,
             readers,
         })
     }

@@ -71,12 +71,10 @@ pub struct StateMemory {
 /// How much is to be put aside, and where.
 #[derive(Debug)]
 pub struct PutAside<'a> {
-    /// Makes files.
-    pub space: &'a RowSpace,
+    /// Makes files, and says whether chunks that are not full go too.
+    pub memory: &'a StateMemory,
     /// So much memory is to become free.
     pub bytes: usize,
-    /// Chunks that are not full go too.
-    pub everything: bool,
 }
 
 /// One operator instance.

@@ -95,21 +95,25 @@ impl Worker {
         self.memory = memory;
     }
 
+    pub(crate) fn memory(&self) -> Option<&StateMemory> {
+        self.memory.as_ref()
+    }
+
     /// Puts rows aside if state takes more memory than it may: of the operator with most first.
     pub(crate) fn put_aside(&mut self) -> Result<()> {
-        let Some(StateMemory { bytes, space, everything }) = &self.memory else { return Ok(()) };
+        let Some(memory) = &self.memory else { return Ok(()) };
         let used = |instance: &Instance| match instance {
             Instance::Operator(operator) => operator.state_bytes(),
             _ => 0,
         };
         let all: usize = self.instances.iter().map(used).sum();
-        let limit = bytes / self.graph.workers;
-        if all <= limit && !everything {
+        let limit = memory.bytes / self.graph.workers;
+        if all <= limit && !memory.everything {
             return Ok(());
         }
         // Some more, so that not every step has something to put aside.
-        let wanted = if *everything { usize::MAX } else { all - limit + limit / 8 };
-        let mut wanted = PutAside { space, bytes: wanted, everything: *everything };
+        let wanted = if memory.everything { usize::MAX } else { all - limit + limit / 8 };
+        let mut wanted = PutAside { memory, bytes: wanted };
         let mut by_size: Vec<&mut Instance> = self.instances.iter_mut().collect();
         by_size.sort_by_cached_key(|instance| std::cmp::Reverse(used(instance)));
         for instance in by_size {

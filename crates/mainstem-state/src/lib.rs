@@ -13,6 +13,7 @@
 //! | `chain` | what cuts have told of tables: whole once, then what changed |
 //! | `stored` | pieces that workers hand in become files, and records of what a checkpoint names |
 //! | `fingerprint` | which operator of a new plan is which of the old |
+//! | `row_files` | beside checkpoints: rows that have no place in memory, in files that end with the process |
 //! | `coordinator` | when to begin one, when it is complete, when sinks commit |
 #![deny(missing_docs)]
 

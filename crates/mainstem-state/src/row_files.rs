@@ -1,5 +1,6 @@
 //! Rows that are put aside on local disk because memory is for others: bytes at places of files that have no name.
-//! Invariant: a file has no name, so nothing is left of it when its last place is dropped, or the process is killed. Nothing here outlives the process: checkpoints do that. What was put aside is never changed.
+//! Invariant: a file has no name, so nothing is left of it when its last place is dropped, or the process is killed. Nothing here
+//! outlives the process: checkpoints do that. What was put aside is never changed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -143,19 +143,13 @@ impl Disk for FileDisk {
     }
 
     #[cfg(target_os = "linux")]
-    fn open_unnamed(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+    fn make_unnamed(&self) -> io::Result<Option<Arc<dyn DiskFile>>> {
         use rustix::fs::{Mode, OFlags};
         self.check_owned()?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(&self.root, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(Arc::new(RealFile(File::from(file)))),
-            // Some file systems give every file a name.
-            Err(_) => {
-                let file = self.open(path, true)?;
-                self.remove(path)?;
-                Ok(file)
-            }
-        }
+        // Some file systems give every file a name.
+        let made = rustix::fs::open(&self.root, flags, Mode::RUSR | Mode::WUSR).ok();
+        Ok(made.map(|file| Arc::new(RealFile(File::from(file))) as Arc<dyn DiskFile>))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {

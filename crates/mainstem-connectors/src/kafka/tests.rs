@@ -12,6 +12,7 @@ use mainstem_core::options::OptionReader;
 use mainstem_core::table::{Column, TableSpec};
 use mainstem_core::{Batch, TypeKind};
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::sync::Notify;
 
@@ -277,6 +278,18 @@ fn texts(from: i64, to: i64) -> Vec<String> {
     (from..to).map(|n| n.to_string()).collect()
 }
 
+/// A broker with a topic of one partition, which holds the numbers below `to`, and its table.
+async fn numbers(to: i64) -> (MockCluster<'static, DefaultProducerContext>, TableSpec) {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("numbers", 1, 1).unwrap();
+    let table = csv_table(&cluster.bootstrap_servers(), &[]);
+    let mut writing = sink(table.clone(), &Arc::default()).unwrap();
+    writing.open().await.unwrap();
+    write(&mut writing, 0, to).await;
+    writing.flush().await.unwrap();
+    (cluster, table)
+}
+
 #[tokio::test]
 async fn source_and_sink_live_through_an_outage_of_all_brokers() {
     let cluster = MockCluster::new(1).unwrap();
@@ -330,13 +343,7 @@ async fn a_slow_reader_holds_up_its_partition_only() {
 
 #[tokio::test]
 async fn a_partition_can_be_opened_again_and_again() {
-    let cluster = MockCluster::new(1).unwrap();
-    cluster.create_topic("numbers", 1, 1).unwrap();
-    let table = csv_table(&cluster.bootstrap_servers(), &[]);
-    let mut writing = sink(table.clone(), &Arc::default()).unwrap();
-    writing.open().await.unwrap();
-    write(&mut writing, 0, 50).await;
-    writing.flush().await.unwrap();
+    let (_cluster, table) = numbers(50).await;
     let mut reading = source(table, &Arc::default()).unwrap();
     let split = reading.discover().await.unwrap().remove(0);
     for from in 0..20 {
@@ -354,13 +361,7 @@ async fn a_partition_can_be_opened_again_and_again() {
 
 #[tokio::test]
 async fn an_error_beside_an_answer_is_not_taken_for_an_offset() {
-    let cluster = MockCluster::new(1).unwrap();
-    cluster.create_topic("numbers", 1, 1).unwrap();
-    let table = csv_table(&cluster.bootstrap_servers(), &[]);
-    let mut writing = sink(table.clone(), &Arc::default()).unwrap();
-    writing.open().await.unwrap();
-    write(&mut writing, 0, 5).await;
-    writing.flush().await.unwrap();
+    let (cluster, table) = numbers(5).await;
     // Answers that come together.
     cluster.broker_round_trip_time(1, Duration::from_millis(100)).unwrap();
     for _ in 0..5 {

@@ -30,32 +30,33 @@ impl Meaning {
     }
 }
 
-/// For each node of a plan what tells it from others. A source is known by its table, a sink by its name: how far one was read, and
-/// what the other has prepared, is true whatever is between them.
-pub fn fingerprints(plan: &Plan) -> Vec<String> {
-    let mut meanings: Vec<Meaning> = Vec::with_capacity(plan.nodes.len());
-    let mut all = Vec::with_capacity(plan.nodes.len());
-    for node in &plan.nodes {
-        let (own, meaning) = meaning(plan, node, &meanings);
-        all.push(fingerprint(&own));
-        meanings.push(meaning);
-    }
-    all
+/// What the parts of a plan are known by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identities {
+    /// For each node what tells it from others. A source is known by its table, a sink by its name: how far one was read, and what
+    /// the other has prepared, is true whatever is between them.
+    pub nodes: Vec<String>,
+    /// For each sink what the query is that it shows.
+    pub queries: Vec<String>,
 }
 
-/// For each sink of a plan what the query is that it shows.
-pub fn queries(plan: &Plan) -> Vec<String> {
-    let mut meanings: Vec<Meaning> = Vec::with_capacity(plan.nodes.len());
-    let mut all = vec![String::new(); plan.sinks];
-    for node in &plan.nodes {
-        if let NodeKind::Sink { sink, .. } = &node.kind {
-            let below = node.inputs[0];
-            let types = &plan.nodes[below].output;
-            all[*sink] = fingerprint(&format!("{:?} {types:?}", meanings[below]));
+impl Identities {
+    /// Those of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut meanings: Vec<Meaning> = Vec::with_capacity(plan.nodes.len());
+        let (mut nodes, mut queries) = (Vec::new(), vec![String::new(); plan.sinks]);
+        for node in &plan.nodes {
+            if let NodeKind::Sink { sink, .. } = &node.kind {
+                let below = node.inputs[0];
+                let types = &plan.nodes[below].output;
+                queries[*sink] = fingerprint(&format!("{:?} {types:?}", meanings[below]));
+            }
+            let (own, meaning) = meaning(plan, node, &meanings);
+            nodes.push(fingerprint(&own));
+            meanings.push(meaning);
         }
-        meanings.push(meaning(plan, node, &meanings).1);
+        Self { nodes, queries }
     }
-    all
 }
 
 /// Whether a node keeps what it will need in later steps, beside how far time is.

@@ -162,7 +162,6 @@ impl Rows {
         }
         let read = self.read_aside(columns, &places)?;
         // All chunks, or of a long history only those that the rows are in.
-        places.iter().for_each(|&(chunk, _)| self.chunks[chunk].used.set(true));
         let mut used: Vec<usize> = if places.len() >= self.chunks.len() && read.is_none() {
             (0..self.chunks.len()).collect()
         } else {
@@ -251,8 +250,8 @@ impl Rows {
             self.hand = if self.hand + 1 < self.chunks.len() { self.hand + 1 } else { 0 };
             let chunk = &self.chunks[self.hand];
             let Some(columns) = chunk.memory() else { continue };
-            let full = chunk.rows >= CHUNK_ROWS || wanted.everything;
-            if !full || (chunk.used.take() && !wanted.everything) {
+            let full = chunk.rows >= CHUNK_ROWS || wanted.memory.everything;
+            if !full || (chunk.used.take() && !wanted.memory.everything) {
                 continue;
             }
             let codec = match &mut self.codec {
@@ -260,7 +259,7 @@ impl Rows {
                 none => none.insert(RowCodec::new(&self.types)?),
             };
             let encoded = codec.encode(columns, chunk.rows)?;
-            let place = wanted.space.write(&encoded.bytes)?;
+            let place = wanted.memory.space.write(&encoded.bytes)?;
             let freed = chunk.memory_bytes();
             let held = Held::Aside(Aside { place, offsets: encoded.offsets });
             self.chunks[self.hand].held = held;
@@ -274,16 +273,17 @@ impl Rows {
         &self.types[column]
     }
 
-    /// The chunk of each row, and its place there.
+    /// The chunk of each row, and its place there. These chunks are in use.
     fn places(&self, rows: &[u32]) -> Vec<(usize, usize)> {
         let mut places = Vec::with_capacity(rows.len());
-        let mut near = 0;
+        let mut near = usize::MAX;
         for &row in rows {
             let holds = self.chunks.get(near).is_some_and(|chunk| {
                 row >= chunk.first && ((row - chunk.first) as usize) < chunk.rows
             });
             if !holds {
                 near = self.chunks.partition_point(|chunk| chunk.first <= row) - 1;
+                self.chunks[near].used.set(true);
             }
             places.push((near, (row - self.chunks[near].first) as usize));
         }

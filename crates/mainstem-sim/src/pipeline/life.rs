@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mainstem_core::clock::Rng;
 use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{SavedNode, fingerprints};
+use mainstem_engine::checkpoint::{Identities, SavedNode};
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::plan::Plan;
 use mainstem_log::{FaultyDisk, MemoryDisk};
@@ -122,7 +122,7 @@ impl Life {
             at,
             catalog,
             coordinator: Coordinator::new(settings, 0),
-            stored: Stored::new(fingerprints(plan).into_iter().zip(names).collect()),
+            stored: Stored::new(Identities::of(plan).nodes.into_iter().zip(names).collect()),
             is_complete: false,
             wanted: None,
             handing_out: Vec::new(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mainstem_engine::checkpoint::{fingerprints, keeps_state, queries};
+use mainstem_engine::checkpoint::{Identities, keeps_state};
 use mainstem_sql::job::{Job, Step};
 use mainstem_sql::script::ScriptSession;
 use mainstem_sql::source::SourceText;
@@ -74,11 +74,12 @@ fn identities(queries_of_job: &[&str]) -> (Vec<String>, Vec<String>) {
         queries_of_job.iter().enumerate().map(|(at, query)| sink(at, query)).collect();
     let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
     let plan = job(&statements).plan;
-    let nodes = plan.nodes.iter().zip(fingerprints(&plan));
+    let Identities { nodes, queries } = Identities::of(&plan);
+    let nodes = plan.nodes.iter().zip(nodes);
     let operators = nodes
         .filter(|(node, _)| keeps_state(&node.kind))
         .map(|(node, fingerprint)| format!("{} {fingerprint}", node.name));
-    (operators.collect(), queries(&plan))
+    (operators.collect(), queries)
 }
 
 #[test]

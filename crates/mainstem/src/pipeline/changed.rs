@@ -6,13 +6,13 @@ use clap::ValueEnum;
 use mainstem_connectors::registry;
 use mainstem_core::options::Delivery;
 use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{SavedNode, fingerprints, is_progress, keeps_state};
+use mainstem_engine::checkpoint::{SavedNode, is_progress, keeps_state};
 use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_sql::job::Job;
 use mainstem_state::catalog::Catalog;
 use mainstem_state::manifest::{CheckpointId, OperatorRecord, SinkRecord};
 
-use super::resume::Ends;
+use super::resume::JobIdentity;
 
 /// What to do when statements are not those of the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -27,28 +27,23 @@ pub(crate) enum ChangedSql {
     Rebuild,
 }
 
-/// For each sink of the job the number of what it reads, which sinks may share: as in the checkpoint, whose sinks are given, or, if
-/// that is wanted, a new one.
-pub(super) fn readings(job: &Job, sinks: &[SinkRecord], policy: ChangedSql) -> Result<Vec<u32>> {
-    let mut left: Vec<&SinkRecord> = sinks.iter().collect();
-    let found: Vec<Option<&SinkRecord>> = Ends::of(job)
-        .sinks
-        .iter()
-        .map(|sink| {
-            let at = left.iter().position(|there| there.fingerprint == sink.fingerprint)?;
-            Some(left.remove(at))
-        })
-        .collect();
-    let mut readings: Vec<u32> =
-        found.iter().map(|found| found.map_or(0, |found| found.reading)).collect();
+/// For each sink of the job the number of what it reads, which sinks may share: as the checkpoint has `found` it, or, if what has
+/// changed is to be rebuilt, `fresh`.
+pub(super) fn readings(
+    job: &Job,
+    found: &[Option<SinkRecord>],
+    policy: ChangedSql,
+    fresh: u32,
+) -> Result<Vec<u32>> {
+    let reading = |found: &Option<SinkRecord>| found.as_ref().map_or(0, |found| found.reading);
+    let mut readings: Vec<u32> = found.iter().map(reading).collect();
     if policy != ChangedSql::Rebuild {
         return Ok(readings);
     }
-    let fresh = sinks.iter().map(|sink| sink.reading).max().unwrap_or(0) + 1;
     let planned = planned(job, &readings)?;
-    let ends = Ends::of(planned.as_ref().unwrap_or(job));
-    for ((reading, sink), found) in readings.iter_mut().zip(&ends.sinks).zip(found) {
-        if found.is_none_or(|found| found.query != sink.query) {
+    let sinks = JobIdentity::of(planned.as_ref().unwrap_or(job)).sinks;
+    for ((reading, sink), found) in readings.iter_mut().zip(&sinks).zip(found) {
+        if found.as_ref().is_none_or(|found| found.query != sink.query) {
             *reading = fresh;
         }
     }
@@ -105,15 +100,20 @@ pub(super) struct Changes {
 pub(super) fn operators(
     mut records: Vec<OperatorRecord>,
     plan: &Plan,
+    identity: &JobIdentity,
 ) -> (Vec<OperatorRecord>, Changes) {
     let (mut found, mut changes) = (Vec::with_capacity(plan.nodes.len()), Changes::default());
-    for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
-        let at = records.iter().position(|record| record.fingerprint == fingerprint);
+    for (node, (fingerprint, name)) in plan.nodes.iter().zip(&identity.nodes) {
+        let at = records.iter().position(|record| record.fingerprint == *fingerprint);
         if keeps_state(&node.kind) {
             let list = if at.is_some() { &mut changes.kept } else { &mut changes.begun };
-            list.push(node.name.clone());
+            list.push(name.clone());
         }
-        let new = || OperatorRecord { fingerprint, name: node.name.clone(), tables: Vec::new() };
+        let new = || OperatorRecord {
+            fingerprint: fingerprint.clone(),
+            name: name.clone(),
+            tables: Vec::new(),
+        };
         found.push(at.map_or_else(new, |at| records.remove(at)));
     }
     let has_state =

@@ -7,7 +7,7 @@ use mainstem_connectors::api::Observer as _;
 use mainstem_connectors::api::Sink;
 use mainstem_core::clock::Clock;
 use mainstem_core::{Error, Result};
-use mainstem_engine::checkpoint::{CheckpointPort, fingerprints};
+use mainstem_engine::checkpoint::CheckpointPort;
 use mainstem_engine::executor::Checkpoints;
 use mainstem_sql::job::Job;
 use mainstem_state::catalog::Catalog;
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::acknowledge::Positions;
 use super::checkpoints::{Checkpointer, SinkEvent, SourceTies};
 use super::report;
-use super::resume::{self, Ends, Resumed, State, StateSettings};
+use super::resume::{self, JobIdentity, Resumed, State, StateSettings};
 use super::sink::CheckpointTies;
 use super::source::SplitNames;
 use super::terminal::Terminal;
@@ -28,9 +28,7 @@ use crate::failure::{Failure, Outcome};
 /// A job that will outlive its process, while it is put together.
 pub(super) struct Durable {
     state: State,
-    ends: Ends,
-    /// Fingerprint and name of each node of the plan.
-    nodes: Vec<(String, String)>,
+    identity: JobIdentity,
     planned: Option<Job>,
     port: Arc<CheckpointPort>,
     sources: Vec<SourceTies>,
@@ -71,18 +69,11 @@ impl Durable {
         }
         let mut state = state;
         let resumed = state.resumed.as_mut();
-        let (ends, planned) =
-            match resumed.map(|it| (std::mem::take(&mut it.ends), it.planned.take())) {
-                Some(found) => found,
-                None => (Ends::of(job), None),
-            };
-        let job = planned.as_ref().unwrap_or(job);
-        let nodes = fingerprints(&job.plan).into_iter();
-        let names = job.plan.nodes.iter().map(|node| node.name.clone());
+        let resumed = resumed.map(|it| (std::mem::take(&mut it.identity), it.planned.take()));
+        let (identity, planned) = resumed.unwrap_or_else(|| (JobIdentity::of(job), None));
         Ok(Self {
             state,
-            ends,
-            nodes: nodes.zip(names).collect(),
+            identity,
             planned,
             port: CheckpointPort::new(),
             sources: Vec::new(),
@@ -122,7 +113,7 @@ impl Durable {
         let names = SplitNames::default();
         self.sources.push(SourceTies {
             table: table.to_owned(),
-            fingerprint: self.ends.sources[number].clone(),
+            fingerprint: self.identity.sources[number].clone(),
             names: names.clone(),
             acknowledge,
         });
@@ -145,12 +136,13 @@ impl Durable {
         clock: Arc<dyn Clock>,
         terminal: Arc<Terminal>,
     ) -> Checkpointer {
+        let identity = self.identity;
         let State { catalog, interval_ms, keep, last_id, .. } = self.state;
         let settings = Settings {
             interval_ms,
             mainstem: env!("CARGO_PKG_VERSION").to_owned(),
             workers,
-            sinks: self.ends.sinks,
+            sinks: identity.sinks,
             last_id,
         };
         Checkpointer {
@@ -158,7 +150,7 @@ impl Durable {
             catalog,
             keep,
             workers,
-            stored: Stored::new(self.nodes),
+            stored: Stored::new(identity.nodes),
             port: self.port,
             sources: self.sources,
             sinks: self.sinks,

@@ -4,11 +4,9 @@
 
 use mainstem_core::options::parse_duration_ms;
 use mainstem_core::{Error, Result};
-use mainstem_engine::checkpoint::{
-    CutPlace, Restored, SplitPosition, SplitPositions, fingerprints, queries,
-};
+use mainstem_engine::checkpoint::{CutPlace, Identities, Restored, SplitPosition, SplitPositions};
 use mainstem_engine::plan::NodeKind;
-use mainstem_sql::job::{Job, SinkTarget};
+use mainstem_sql::job::{Job, SinkPlan, SinkTarget};
 use mainstem_state::catalog::{Catalog, Damaged};
 use mainstem_state::manifest::{CheckpointId, Manifest, SinkRecord, SplitRecord};
 
@@ -55,7 +53,7 @@ pub(super) struct Resumed {
     /// How the SQL differs from that of the checkpoint.
     pub(super) changes: Changes,
     /// Of the job that goes on.
-    pub(super) ends: Ends,
+    pub(super) identity: JobIdentity,
     /// That job, if its statements do not all share what they read.
     pub(super) planned: Option<Job>,
     pub(super) engine: Restored,
@@ -65,40 +63,40 @@ pub(super) struct Resumed {
     pub(super) tokens: Vec<Vec<Vec<u8>>>,
 }
 
-/// What a job's sources and sinks are known by, in their order.
+/// What the parts of a job are known by, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct JobIdentity {
+    /// Fingerprint and name of each node of the plan.
+    pub(super) nodes: Vec<(String, String)>,
     /// Fingerprints.
     pub(super) sources: Vec<String>,
     /// Without tokens.
     pub(super) sinks: Vec<SinkRecord>,
 }
 
-impl Ends {
+impl JobIdentity {
     pub(super) fn of(job: &Job) -> Self {
         let plan = &job.plan;
-        let sink = |query| SinkRecord { query, ..SinkRecord::default() };
-        let mut ends = Self {
-            sources: vec![String::new(); plan.sources],
-            sinks: queries(plan).into_iter().map(sink).collect(),
+        let Identities { nodes, queries } = Identities::of(plan);
+        let mut sources = vec![String::new(); plan.sources];
+        let sink = |(query, sink): (String, &SinkPlan)| SinkRecord {
+            query,
+            table: match &sink.target {
+                SinkTarget::Table(table) => table.name.clone(),
+                SinkTarget::Console => "the terminal".to_owned(),
+            },
+            ..SinkRecord::default()
         };
-        for (node, fingerprint) in plan.nodes.iter().zip(fingerprints(plan)) {
+        let mut sinks: Vec<SinkRecord> = queries.into_iter().zip(&job.sinks).map(sink).collect();
+        for (node, fingerprint) in plan.nodes.iter().zip(&nodes) {
             match &node.kind {
-                NodeKind::Source { source, .. } => ends.sources[*source] = fingerprint,
-                NodeKind::Sink { sink, .. } => {
-                    let sink = &mut ends.sinks[*sink];
-                    sink.fingerprint = fingerprint;
-                }
+                NodeKind::Source { source, .. } => sources[*source].clone_from(fingerprint),
+                NodeKind::Sink { sink, .. } => sinks[*sink].fingerprint.clone_from(fingerprint),
                 _ => {}
             }
         }
-        for (sink, plan) in ends.sinks.iter_mut().zip(&job.sinks) {
-            sink.table = match &plan.target {
-                SinkTarget::Table(table) => table.name.clone(),
-                SinkTarget::Console => "the terminal".to_owned(),
-            };
-        }
-        ends
+        let names = plan.nodes.iter().map(|node| node.name.clone());
+        Self { nodes: nodes.into_iter().zip(names).collect(), sources, sinks }
     }
 }
 
@@ -148,16 +146,24 @@ fn resume(
     settings: &StateSettings,
 ) -> Result<Resumed> {
     let Manifest { id, at_ms, now_ms, ended, mut sources, mut sinks, operators, .. } = manifest;
-    let readings = changed::readings(job, &sinks, settings.changed)?;
+    let fresh = sinks.iter().map(|sink| sink.reading).max().unwrap_or(0) + 1;
+    let mut identity = JobIdentity::of(job);
+    // What a sink is known by does not depend on how the tables are read.
+    let found = identity.sinks.iter().map(|wanted| {
+        let at = sinks.iter().position(|sink| sink.fingerprint == wanted.fingerprint);
+        at.map(|at| sinks.remove(at))
+    });
+    let found: Vec<Option<SinkRecord>> = found.collect();
+    let readings = changed::readings(job, &found, settings.changed, fresh)?;
     let planned = changed::planned(job, &readings)?;
-    let job = planned.as_ref().unwrap_or(job);
-    let mut ends = Ends::of(job);
-    for (sink, reading) in ends.sinks.iter_mut().zip(readings) {
+    planned.iter().for_each(|planned| identity = JobIdentity::of(planned));
+    for (sink, reading) in identity.sinks.iter_mut().zip(readings) {
         sink.reading = reading;
     }
-    let (nodes, mut changes) = changed::operators(operators, &job.plan);
+    let plan = &planned.as_ref().unwrap_or(job).plan;
+    let (nodes, mut changes) = changed::operators(operators, plan, &identity);
     let (mut places, mut splits, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
-    for wanted in &ends.sources {
+    for wanted in &identity.sources {
         let at = sources.iter().position(|source| source.fingerprint == *wanted);
         let Some(source) = at.map(|at| sources.remove(at)) else {
             // It is new, and begins where its options say.
@@ -172,9 +178,7 @@ fn resume(
         places.push((positions.collect(), source.finished));
         splits.push(source.splits);
     }
-    for wanted in &ends.sinks {
-        let at = sinks.iter().position(|sink| sink.fingerprint == wanted.fingerprint);
-        let found = at.map(|at| sinks.remove(at));
+    for (wanted, found) in identity.sinks.iter().zip(found) {
         changes.see_sink(wanted, found.as_ref());
         let own = found.map(|sink| sink.tokens).unwrap_or_default();
         tokens.push(own.into_iter().map(|token| token.0).collect());
@@ -184,7 +188,7 @@ fn resume(
     let nodes = changed::loaded(catalog, nodes)?;
     let place = CutPlace { sources: places, now_ms, ended: false };
     let engine = Restored { nodes, place };
-    Ok(Resumed { id, at_ms, ended, changes, ends, planned, engine, splits, tokens })
+    Ok(Resumed { id, at_ms, ended, changes, identity, planned, engine, splits, tokens })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::checkpoints::{folded, newest, stop_at};
+use crate::checkpoints::{count_of_numbers, folded, newest, stop_at};
 use crate::program::{Place, Ran};
 
 const TABLES: &str = "
@@ -42,20 +42,8 @@ fn refused(place: &Place, statements: &[&str], more: &[&str], parts: &[&str]) {
     parts.iter().for_each(|part| assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr));
 }
 
-/// How many numbers `files` has; they are dense.
 fn count_of_files(place: &Place) -> i64 {
-    let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(place.path("files")).unwrap() {
-        let entry = entry.unwrap();
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            let text = std::fs::read_to_string(entry.path()).unwrap();
-            let number = |line: &str| line.split_once(',').unwrap().0.parse::<i64>().unwrap();
-            numbers.extend(text.lines().map(number));
-        }
-    }
-    numbers.sort_unstable();
-    assert!(numbers.iter().copied().eq(1..=numbers.len() as i64), "lost or doubled");
-    numbers.len() as i64
+    count_of_numbers(&place.path("files"))
 }
 
 /// How many of the numbers have each remainder.

@@ -27,7 +27,7 @@ INSERT INTO totals
 ";
 
 /// The lines of all files of a folder that have their final names, sorted.
-fn lines(folder: &Path) -> Vec<String> {
+pub(crate) fn lines(folder: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -39,6 +39,17 @@ fn lines(folder: &Path) -> Vec<String> {
     }
     lines.sort_unstable();
     lines
+}
+
+/// How many numbers from 1 on stand at the beginning of the lines of a folder: each of them once.
+pub(crate) fn count_of_numbers(folder: &Path) -> i64 {
+    let lines = lines(folder);
+    let number = |line: &String| line.split(',').next().and_then(|n| n.parse::<i64>().ok());
+    let mut numbers: Vec<i64> = lines.iter().map(|line| number(line).expect(line)).collect();
+    numbers.sort_unstable();
+    let count = numbers.len() as i64;
+    assert!(numbers.iter().copied().eq(1..=count), "lost or doubled: {numbers:?}");
+    count
 }
 
 /// What a changelog comes to: which changes there are depends on where steps were cut.

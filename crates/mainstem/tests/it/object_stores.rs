@@ -13,7 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, StaticCredentialProvider};
 use tokio::runtime::Runtime;
 
-use crate::checkpoints::{JOB, check, kills};
+use crate::checkpoints::{JOB, check, count_of_numbers, kills};
 use crate::faults::OwnServer;
 use crate::program::{Place, Ran, Started};
 use crate::servers::{Deadline, Watched};
@@ -233,11 +233,7 @@ impl Store {
         running.interrupt();
         let left = running.end();
         assert_eq!(left.code, Some(0), "{:?}", left.stderr);
-        let numbers = numbers(&place);
-        assert!(
-            numbers.iter().copied().eq(1..=numbers.len() as u64),
-            "lost or doubled: {numbers:?}"
-        );
+        count_of_numbers(&place.path("out"));
     }
 }
 
@@ -249,17 +245,6 @@ CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second'
 CREATE TABLE files (n BIGINT) WITH ('connector' = 'filesystem', 'path' = 'out/', 'format' = 'csv');
 INSERT INTO files SELECT n FROM numbers;
 ";
-
-/// What the sink shows, sorted.
-fn numbers(place: &Place) -> Vec<u64> {
-    let files = std::fs::read_dir(place.path("out")).unwrap().map(|entry| entry.unwrap());
-    let shown = files.filter(|file| !file.file_name().to_string_lossy().starts_with('.'));
-    let texts = shown.map(|file| std::fs::read_to_string(file.path()).unwrap());
-    let mut numbers: Vec<u64> = Vec::new();
-    texts.for_each(|text| numbers.extend(text.lines().map(|line| line.parse::<u64>().unwrap())));
-    numbers.sort_unstable();
-    numbers
-}
 
 #[test]
 fn checkpoints_in_s3() {

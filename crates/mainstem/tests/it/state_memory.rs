@@ -1,9 +1,7 @@
 //! `SET 'state.memory'`: a join whose rows have no place in memory gives what it gives with all memory, also killed with -9 and
 //! gone on from; its files have no names, and nothing is left of them.
 
-use std::path::Path;
-
-use crate::checkpoints::{kill_at_checkpoint, kills};
+use crate::checkpoints::{kill_at_checkpoint, kills, lines};
 use crate::program::{Place, Started};
 use crate::servers::Deadline;
 
@@ -29,16 +27,6 @@ const SMALL: &str = "SET 'state.memory' = '1 mb'; SET 'state.spill.directory' = 
 fn arguments<'a>(memory: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let events = "EVENTS=600000";
     [&["run", "job.sql", "--var", memory, "--var", out, "--var", events], more].concat()
-}
-
-fn lines(folder: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let shown = files.filter(|file| !file.file_name().to_string_lossy().starts_with('.'));
-    let texts = shown.map(|file| std::fs::read_to_string(file.path()).unwrap());
-    let mut lines: Vec<String> = Vec::new();
-    texts.for_each(|text| lines.extend(text.lines().map(str::to_owned)));
-    lines.sort_unstable();
-    lines
 }
 
 /// Waits for a file without a name.

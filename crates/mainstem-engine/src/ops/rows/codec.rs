@@ -178,22 +178,19 @@ impl RowCodec {
                 place += width;
                 continue;
             }
-            let mut value = |row: &'_ usize| -> Option<(usize, usize)> {
-                if null(rows[*row]) {
+            let values = rows.iter().zip(&mut next).map(|(row, next)| {
+                if null(row) {
                     return None;
                 }
-                let start = next[*row];
-                let length = rows[*row][start..start + 4].try_into().map(u32::from_le_bytes);
-                let length = length.unwrap_or_default() as usize;
-                next[*row] += 4 + length;
-                Some((start + 4, start + 4 + length))
-            };
-            let values: Vec<Option<(usize, usize)>> =
-                (0..rows.len()).map(|row| value(&row)).collect();
+                let length = row[*next..].split_first_chunk();
+                let (length, value) = length.expect("a value has its length before it");
+                let length = u32::from_le_bytes(*length) as usize;
+                *next += 4 + length;
+                Some(&value[..length])
+            });
+            let values: Vec<Option<&[u8]>> = values.collect();
             if is_wanted {
-                let values = values.iter().zip(rows);
-                let values = values.map(|(value, row)| value.map(|(start, end)| &row[start..end]));
-                decoded.push(self.varying(at, &values.collect::<Vec<_>>())?);
+                decoded.push(self.varying(at, &values)?);
             }
         }
         Ok(decoded)

@@ -112,11 +112,7 @@ impl Target {
 
     /// A cluster answers that a transaction is committed before its partitions know of it, so what is missing is waited for.
     async fn shows(&self, letters: &str) {
-        let waited = async {
-            while self.seen().await.len() < letters.len() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
+        let waited = async { while self.seen().await.len() < letters.len() {} };
         let in_time = tokio::time::timeout(Duration::from_secs(20), waited).await.is_ok();
         assert_eq!(self.seen().await, letters, "in time: {in_time}");
     }
