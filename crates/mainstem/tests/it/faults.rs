@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::program::{Place, Ran};
-use crate::servers::{Database, Deadline, Kafka, Watched, Xtask, unique};
+use crate::servers::{Database, Deadline, Kafka, OwnServer, Watched, unique};
 
 // Kafka.
 
@@ -22,44 +22,6 @@ fn a_topic_that_does_not_exist() {
     let primary = format!("error: table 't': topic '{topic}' does not exist at {}", kafka.servers);
     assert_eq!(ran.stderr.lines().next(), Some(&*primary));
     assert!(ran.stderr.contains("hint: create it"), "{}", ran.stderr);
-}
-
-/// A server of the test's own, gone with its data at the end.
-pub(crate) struct OwnServer {
-    xtask: Xtask,
-    service: &'static str,
-}
-
-impl OwnServer {
-    /// The server and its address.
-    pub(crate) fn start(service: &'static str, variable: &str) -> Option<(Self, String)> {
-        let own = Self { xtask: Xtask::new(&format!("faults-{service}"))?, service };
-        own.xtask.services(&["down", "--wipe"]);
-        own.up();
-        let variables = own.xtask.services(&["env"]);
-        let mut pairs = variables.lines().filter_map(|line| line.split_once('='));
-        let (_, address) = pairs.find(|(name, _)| *name == variable).unwrap();
-        Some((own, address.to_owned()))
-    }
-
-    pub(crate) fn up(&self) {
-        self.xtask.services(&["up", self.service]);
-    }
-
-    /// In order, with its data kept.
-    pub(crate) fn stop(&self) {
-        self.xtask.services(&["down", self.service]);
-    }
-
-    fn kill(&self) {
-        self.xtask.services(&["stop-hard", self.service]);
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        self.xtask.services(&["down", "--wipe"]);
-    }
 }
 
 const COUNT: u32 = 3000;
@@ -94,7 +56,9 @@ fn numbers(lines: &[String]) -> BTreeSet<u32> {
 /// Killed while a pipeline writes and another reads, down when a third starts, then up again.
 #[test]
 fn a_broker_that_goes_away_and_comes_back() {
-    let Some((broker, servers)) = OwnServer::start("kafka", "MAINSTEM_TEST_KAFKA") else { return };
+    let Some((broker, servers)) = OwnServer::start("faults", "kafka", "MAINSTEM_TEST_KAFKA") else {
+        return;
+    };
     let kafka = Kafka { servers };
     let place = numbers_through(&kafka);
     place.ok(&["run", "first.sql"]);
@@ -209,7 +173,8 @@ fn a_table_that_does_not_fit() {
 /// Killed while a pipeline writes, down when another starts, then up again.
 #[test]
 fn a_database_that_goes_away_and_comes_back() {
-    let Some((server, url)) = OwnServer::start("postgres", "MAINSTEM_TEST_POSTGRES") else {
+    let Some((server, url)) = OwnServer::start("faults", "postgres", "MAINSTEM_TEST_POSTGRES")
+    else {
         return;
     };
     let database = Database::create(&url, "outage");

@@ -23,6 +23,7 @@ mod kills;
 mod kills_postgres;
 mod lookup_joins;
 mod object_stores;
+mod outages;
 mod program;
 mod scenario;
 mod servers;

@@ -14,9 +14,8 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, StaticCreden
 use tokio::runtime::Runtime;
 
 use crate::checkpoints::{JOB, check, count_of_numbers, kills};
-use crate::faults::OwnServer;
 use crate::program::{Place, Ran, Started};
-use crate::servers::{Deadline, Watched};
+use crate::servers::{Deadline, OwnServer, Watched};
 
 /// What `cargo xtask services` sets up.
 const BUCKET: &str = "mainstem";
@@ -40,7 +39,7 @@ struct Store {
 
 impl Store {
     fn s3() -> Option<Self> {
-        let (server, address) = OwnServer::start("s3", "MAINSTEM_TEST_S3")?;
+        let (server, address) = OwnServer::start("stores", "s3", "MAINSTEM_TEST_S3")?;
         let client = AmazonS3Builder::new()
             .with_endpoint(&address)
             .with_allow_http(true)
@@ -58,7 +57,7 @@ impl Store {
     }
 
     fn azure() -> Option<Self> {
-        let (server, address) = OwnServer::start("azure", "MAINSTEM_TEST_AZURE")?;
+        let (server, address) = OwnServer::start("stores", "azure", "MAINSTEM_TEST_AZURE")?;
         let endpoint = format!("{address}/{ACCOUNT}");
         let connection = format!(
             "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
@@ -79,7 +78,7 @@ impl Store {
     }
 
     fn google() -> Option<Self> {
-        let (server, address) = OwnServer::start("gcs", "MAINSTEM_TEST_GCS")?;
+        let (server, address) = OwnServer::start("stores", "gcs", "MAINSTEM_TEST_GCS")?;
         let nobody = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
         let client = GoogleCloudStorageBuilder::new()
             .with_base_url(&address)

@@ -81,6 +81,49 @@ impl Xtask {
     }
 }
 
+/// A server of the test's own, gone with its data at the end.
+pub(crate) struct OwnServer {
+    xtask: Xtask,
+    service: &'static str,
+}
+
+impl OwnServer {
+    /// The server of a test, and its address, which `variable` would hold.
+    pub(crate) fn start(
+        test: &str,
+        service: &'static str,
+        variable: &str,
+    ) -> Option<(Self, String)> {
+        let own = Self { xtask: Xtask::new(&format!("{test}-{service}"))?, service };
+        own.xtask.services(&["down", "--wipe"]);
+        own.up();
+        let variables = own.xtask.services(&["env"]);
+        let mut pairs = variables.lines().filter_map(|line| line.split_once('='));
+        let (_, address) = pairs.find(|(name, _)| *name == variable).unwrap();
+        Some((own, address.to_owned()))
+    }
+
+    pub(crate) fn up(&self) {
+        self.xtask.services(&["up", self.service]);
+    }
+
+    /// In order, with its data kept.
+    pub(crate) fn stop(&self) {
+        self.xtask.services(&["down", self.service]);
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.xtask.services(&["stop-hard", self.service]);
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        self.xtask.services(&["down", "--wipe"]);
+    }
+}
+
 /// A Kafka.
 pub(crate) struct Kafka {
     pub(crate) servers: String,
@@ -308,6 +351,20 @@ impl Watched {
             found.is_some()
         });
         found.expect("the wait ends when it is found")
+    }
+
+    /// Waits until so many lines of stderr hold `part`.
+    pub(crate) fn said_times(&mut self, part: &str, times: usize) {
+        let enough =
+            |lines: &[String]| lines.iter().filter(|line| line.contains(part)).count() >= times;
+        self.stderr.wait(part, enough);
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        assert!(self.runs(), "it has ended: {:?}", self.stderr);
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Ctrl-C.

@@ -18,10 +18,10 @@ const KEYS: u64 = 17;
 const KILLS: u64 = 5;
 
 /// Numbers by key, and how many each key has had.
-const JOB: &str = "
+pub(crate) const JOB: &str = "
 SET 'execution.checkpointing.interval' = '100 ms';
 CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'fields.n.kind' = 'sequence', 'fields.n.start' = '0',
-  'fields.n.end' = '${LAST}', 'rows-per-second' = '200000');
+  'fields.n.end' = '${LAST}', 'rows-per-second' = '${RATE}');
 CREATE TABLE log (k BIGINT, n BIGINT) WITH ('connector' = 'kafka', 'topic' = '${TOPIC}', 'key.format' = 'json', 'key.fields' = 'k',
   'value.format' = 'json', 'properties.bootstrap.servers' = '${SERVERS}', 'mainstem.auto-create-topics' = 'true');
 CREATE TABLE counts (k BIGINT, c BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'upsert-kafka',
@@ -37,8 +37,8 @@ fn run(place: &Place, variables: &[&str]) -> u64 {
     let last = format!("LAST={}", count - 1);
     let with = |workers: &str| {
         let variables = variables.iter().flat_map(|variable| ["--var", *variable]);
-        let fixed = ["run", "job.sql", "--state", "state", "--data", "data", "--var", &last, "-p"];
-        let all = fixed.into_iter().chain([workers]).chain(variables);
+        let fixed = ["run", "job.sql", "--state", "state", "--data", "data", "--var", &last];
+        let all = fixed.into_iter().chain(["--var", "RATE=200000", "-p", workers]).chain(variables);
         all.map(str::to_owned).collect::<Vec<_>>()
     };
     let state = place.path("state");
