@@ -13,6 +13,8 @@ use crate::store::Store;
 
 const PREFIX: &str = "checkpoint-";
 const SUFFIX: &str = ".json";
+/// What names of files of rows end with.
+const RUN: &str = ".run";
 
 /// The checkpoints of a store.
 #[derive(Debug, Clone)]
@@ -120,8 +122,20 @@ impl Catalog {
             self.store.remove(&manifest_name(id))?;
         }
         let files = self.store.list()?;
-        let files = files.iter().filter(|name| name.ends_with(".run") && !named.contains(*name));
+        let files = files.iter().filter(|name| name.ends_with(RUN) && !named.contains(*name));
         files.into_iter().try_for_each(|name| self.store.remove(name))
+    }
+
+    /// Removes the files of a checkpoint that could not be stored: the place may be full. Nothing is removed if its manifest is
+    /// there all the same.
+    pub fn discard(&self, id: CheckpointId) -> Result<()> {
+        let files = self.store.list()?;
+        if files.contains(&manifest_name(id)) {
+            return Ok(());
+        }
+        let prefix = format!("{id}-");
+        let mut own = files.iter().filter(|name| name.starts_with(&prefix) && name.ends_with(RUN));
+        own.try_for_each(|name| self.store.remove(name))
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Action {
     Acknowledge(Vec<SourceRecord>),
     /// Remove what is too old, and say [`Coordinator::collected`].
     Collect,
+    /// Remove what was stored of a checkpoint that will not be complete, and say [`Coordinator::discarded`].
+    Discard(CheckpointId),
     /// Tell the user.
     Notice(String),
 }
@@ -79,7 +81,7 @@ enum Phase {
     Publishing(UnderWay, Box<Manifest>),
     /// By sink: how many of its tokens are being committed.
     Committing(Vec<usize>),
-    /// What is too old is removed: files that no manifest names yet must not be written meanwhile.
+    /// Files that no manifest names are removed: such must not be written meanwhile.
     Collecting,
     /// The last checkpoint is published once more, without the tokens.
     Closing,
@@ -216,8 +218,7 @@ impl Coordinator {
             return Vec::new();
         };
         if under_way.failed {
-            self.rest(under_way.begun_ms);
-            return Vec::new();
+            return vec![self.discard(&under_way)];
         }
         let manifest = Box::new(self.manifest(&mut under_way));
         self.phase = Phase::Publishing(under_way, manifest.clone());
@@ -254,11 +255,12 @@ impl Coordinator {
             }
         };
         let mut actions = Vec::new();
-        self.rest(under_way.begun_ms);
         if let Err(error) = result {
             self.say_failed(id, &error, &mut actions);
+            actions.push(self.discard(&under_way));
             return actions;
         }
+        self.postpone(under_way.begun_ms);
         if std::mem::take(&mut self.failing) {
             actions.push(Action::Notice(format!("checkpoint {id} is complete; all is well again")));
         }
@@ -303,6 +305,13 @@ impl Coordinator {
         result.err().map(|error| Action::Notice(text(error))).into_iter().collect()
     }
 
+    /// What was stored of a checkpoint that will not be complete is gone, or cannot be removed: it goes with what is too old.
+    pub fn discarded(&mut self) {
+        if matches!(self.phase, Phase::Collecting) {
+            self.phase = Phase::Resting;
+        }
+    }
+
     /// The pipeline was stopped and its last checkpoint is over. If sinks have shown what belongs to its tokens, the same is
     /// published without them, so that whoever goes on needs none of these sinks; a failure of it costs nothing else.
     pub fn close(&mut self) -> Vec<Action> {
@@ -325,9 +334,10 @@ impl Coordinator {
         self.due_ms = now_ms.saturating_add(self.settings.interval_ms);
     }
 
-    fn rest(&mut self, begun_ms: i64) {
-        self.due_ms = begun_ms.saturating_add(self.settings.interval_ms);
-        self.phase = Phase::Resting;
+    fn discard(&mut self, under_way: &UnderWay) -> Action {
+        self.postpone(under_way.begun_ms);
+        self.phase = Phase::Collecting;
+        Action::Discard(under_way.id)
     }
 
     /// Once a change of state, not once a failure. A conflict is not a thing to go on with: whoever runs the pipeline ends it.

@@ -81,7 +81,11 @@ impl Store for FolderStore {
             self.disk.rename(&unfinished, &self.path(name))?;
             self.disk.sync_folder(&self.folder)
         };
-        written().map_err(|e| self.failed("write", name, e))
+        written().map_err(|e| {
+            // A full disk is not to be kept full by it. If it stays, the next start clears it.
+            let _ = self.disk.remove(&unfinished);
+            self.failed("write", name, e)
+        })
     }
 
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {

@@ -37,6 +37,7 @@ enum Work {
     Publish(Box<Manifest>),
     Commit(usize, Vec<Opaque>),
     Collect,
+    Discard(CheckpointId),
 }
 
 /// A worker's part of a cut while it is handed out.
@@ -267,6 +268,12 @@ impl Life {
                 self.coordinator.committed(sink)
             }
             Work::Collect => self.coordinator.collected(self.catalog.collect(KEPT)),
+            Work::Discard(id) => {
+                // The disk may not do what it is asked for.
+                let _ = self.catalog.discard(id);
+                self.coordinator.discarded();
+                Vec::new()
+            }
         };
         self.act(actions);
     }
@@ -281,6 +288,7 @@ impl Life {
                 Action::Publish(manifest) => self.work.push(Work::Publish(manifest)),
                 Action::Commit { sink, tokens } => self.work.push(Work::Commit(sink, tokens)),
                 Action::Collect => self.work.push(Work::Collect),
+                Action::Discard(id) => self.work.push(Work::Discard(id)),
                 Action::Acknowledge(_) | Action::Notice(_) => {}
             }
         }

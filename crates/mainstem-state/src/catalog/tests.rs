@@ -1,7 +1,7 @@
 //! Checkpoints that are damaged, too old, or half written, over disks that lose what was not synced.
 
 use mainstem_core::disk::Disk as _;
-use mainstem_log::{FaultyDisk, MemoryDisk};
+use mainstem_log::{Faults, FaultyDisk, MemoryDisk};
 
 use super::*;
 use crate::manifest::tests::manifest;
@@ -86,4 +86,26 @@ fn what_a_crash_left_half_written_is_cleared() {
         publish(&catalog, 2);
         assert_eq!(newest(&catalog).0.unwrap().id, 2, "seed {seed}");
     }
+}
+
+#[test]
+fn a_full_disk_is_not_kept_full_by_what_could_not_be_stored() {
+    let disk = FaultyDisk::new(1);
+    let store = FolderStore::open(Arc::new(disk.clone()), "job").unwrap();
+    let catalog = Catalog::new(Arc::new(store));
+    publish(&catalog, 1);
+    let full = Faults { space_bytes: 10_000, ..Faults::NONE };
+    disk.set_faults(full);
+    for id in 2..5 {
+        catalog.store().put(&format!("{id}-0-0.run"), &[0; 2_000]).unwrap();
+        let failed = catalog.store().put(&format!("{id}-1-0.run"), &[0; 9_000]).unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Exhausted, "{failed}");
+        catalog.discard(id).unwrap();
+        assert_eq!(disk.list("job").unwrap(), ["1-0-0.run", "checkpoint-1.json"]);
+    }
+    publish(&catalog, 12);
+    catalog.discard(12).unwrap();
+    catalog.discard(1).unwrap();
+    assert_eq!(catalog.ids().unwrap(), [1, 12], "they are complete");
+    assert_eq!(newest(&catalog).0.unwrap().id, 12);
 }

@@ -78,8 +78,11 @@ fn tokens_of_a_checkpoint_that_was_given_up_are_in_the_next() {
     c.prepared(7, 0, token("a"));
     c.prepared(7, 1, None);
     let said = c.saved(7, 0, Err(failed()));
-    let [Action::Notice(text)] = &said[..] else { panic!("{said:?}") };
+    let [Action::Notice(text), Action::Discard(7)] = &said[..] else { panic!("{said:?}") };
     assert!(text.contains("checkpoint 7 cannot be stored: the disk is gone"), "{text}");
+    assert_eq!((c.due_ms(), c.begin(1_500)), (None, Vec::new()), "files are being removed");
+    c.discarded();
+    assert_eq!(c.due_ms(), Some(1_100));
 
     c.begin(2_000);
     c.cut(8, cut());
@@ -88,7 +91,8 @@ fn tokens_of_a_checkpoint_that_was_given_up_are_in_the_next() {
     let actions = c.saved(8, 0, Ok(rows("8-0-0.run")));
     let tokens: Vec<usize> = published(&actions).sinks.iter().map(|s| s.tokens.len()).collect();
     assert_eq!(tokens, [2, 1]);
-    assert_eq!(c.published(8, Err(failed())), [], "said once");
+    assert_eq!(c.published(8, Err(failed())), [Action::Discard(8)], "said once");
+    c.discarded();
 
     c.begin(3_000);
     c.cut(9, cut());

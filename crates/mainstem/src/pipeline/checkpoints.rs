@@ -49,6 +49,7 @@ enum Done {
     Written(CheckpointId, usize, Result<Vec<StoredPiece>>),
     Published(CheckpointId, Result<()>),
     Collected(Result<()>),
+    Discarded,
 }
 
 /// Everything that the task needs.
@@ -282,6 +283,10 @@ impl Task {
                 }
                 actions
             }
+            Done::Discarded => {
+                self.it.coordinator.discarded();
+                Vec::new()
+            }
         };
         self.act(actions);
         // A checkpoint is over: what came of the last cut can go on.
@@ -335,6 +340,14 @@ impl Task {
                     let tell = self.done.0.clone();
                     tokio::task::spawn_blocking(move || {
                         let _ = tell.send(Done::Collected(catalog.collect(keep)));
+                    });
+                }
+                Action::Discard(id) => {
+                    let (catalog, tell) = (self.it.catalog.clone(), self.done.0.clone());
+                    tokio::task::spawn_blocking(move || {
+                        // That the store does not do what it is asked for was said.
+                        let _ = catalog.discard(id);
+                        let _ = tell.send(Done::Discarded);
                     });
                 }
                 Action::Notice(text) => self.it.terminal.notice("checkpoints", &text),
