@@ -5,6 +5,7 @@
 
 pub(crate) mod hand_out;
 mod identity;
+mod loaded;
 mod port;
 mod resolved;
 pub(crate) mod told;
@@ -16,8 +17,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{BooleanArray, Int64Array, UInt32Array};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
+use mainstem_state::blocks::Blocks;
 use mainstem_state::chain::{Chain, unite};
-use mainstem_state::manifest::TableRecord;
+use mainstem_state::manifest::OperatorRecord;
 use mainstem_state::table::{Owner, Piece, TableChange, TableRows, TableShape};
 
 use crate::hash::{hash_columns, owner};
@@ -27,6 +29,7 @@ use crate::worker::{Progress, Worker};
 use resolved::resolved;
 
 pub use identity::{Identities, keeps_state};
+pub use loaded::Loaded;
 pub use port::{CheckpointPort, CutPlace, LAST, Restored, Saved, SplitPosition, SplitPositions};
 
 /// How far a node is: the watermark of its inputs and its own.
@@ -37,17 +40,6 @@ const SPLITS: &str = "splits";
 /// Whether a table says how far time is, and not what an operator knows.
 pub fn is_progress(table: &str) -> bool {
     [PROGRESS, SPLITS].contains(&table)
-}
-
-/// What all workers knew of a node, ready to be loaded.
-#[derive(Debug, Clone, Default)]
-pub struct SavedNode {
-    /// Equal for nodes that mean the same over the same inputs.
-    pub fingerprint: String,
-    /// For messages.
-    pub name: String,
-    /// Its tables.
-    pub tables: Vec<TableRecord<Batch>>,
 }
 
 impl Worker {
@@ -114,19 +106,28 @@ impl Worker {
     }
 
     /// Takes what workers of this plan knew, before the first step; `nodes` in the order of the plan.
-    pub(crate) fn load(&mut self, nodes: &[SavedNode]) -> Result<()> {
+    pub(crate) fn load<S: Blocks>(
+        &mut self,
+        nodes: &[OperatorRecord<S::Block>],
+        blocks: &S,
+    ) -> Result<()> {
         let graph = Arc::clone(self.graph());
         for (index, (node, fingerprint)) in
             graph.plan.nodes.iter().zip(&graph.fingerprints).enumerate()
         {
             let saved = nodes.get(index).filter(|saved| saved.fingerprint == *fingerprint);
             let saved = saved.ok_or_else(|| Error::internal("the state of another plan"))?;
-            self.load_node(index, saved).map_err(|e| e.context(&node.name))?;
+            self.load_node(index, saved, blocks).map_err(|e| e.context(&node.name))?;
         }
         Ok(())
     }
 
-    fn load_node(&mut self, node: usize, saved: &SavedNode) -> Result<()> {
+    fn load_node<S: Blocks>(
+        &mut self,
+        node: usize,
+        saved: &OperatorRecord<S::Block>,
+        blocks: &S,
+    ) -> Result<()> {
         let owners: BTreeMap<String, Owner> = self
             .tables(node)?
             .into_iter()
@@ -138,32 +139,24 @@ impl Worker {
                 let text = format!("state has a table '{name}' that this operator does not know");
                 Error::new(ErrorKind::Conflict, text)
             })?;
-            let own = |rows: &Batch| match owner {
-                Owner::Every => Ok(rows.clone()),
-                Owner::Columns(columns) => self.own(rows, columns),
+            let (workers, index) = (self.graph().workers, self.index());
+            let own = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
+                (Owner::Columns(_), Some(writer)) if writer != index => Ok(None),
+                (Owner::Columns(columns), None) => {
+                    own(&blocks.rows(block)?, columns, workers, index).map(Some)
+                }
+                _ => blocks.rows(block).map(Some),
             };
-            for rows in resolved(table, own)? {
-                self.load_rows(node, name, &rows)?;
-                self.put_aside()?;
-            }
+            let keys = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
+                (Owner::Columns(_), Some(writer)) if writer != index => Ok(None),
+                _ => blocks.rows(block).map(Some),
+            };
+            resolved(table, own, keys, |rows| {
+                self.load_rows(node, name, rows)?;
+                self.put_aside()
+            })?;
         }
         Ok(())
-    }
-
-    /// The rows that an exchange by `columns` would send to this worker.
-    fn own(&self, batch: &Batch, columns: &[usize]) -> Result<Batch> {
-        let (workers, index) = (self.graph().workers, self.index());
-        if workers == 1 {
-            return Ok(batch.clone());
-        }
-        if columns.is_empty() {
-            return Ok(if index == 0 { batch.clone() } else { batch.slice(0, 0) });
-        }
-        let keys = batch.project(columns);
-        let mut hashes = Vec::new();
-        hash_columns(keys.columns(), keys.rows(), &mut hashes)?;
-        let rows = (0..).zip(&hashes).filter(|(_, hash)| owner(**hash, workers) == index);
-        batch.take(&rows.map(|(row, _)| row).collect::<Vec<u32>>().into())
     }
 
     fn load_rows(&mut self, node: usize, table: &str, rows: &Batch) -> Result<()> {
@@ -184,20 +177,38 @@ impl Worker {
     }
 }
 
+/// The rows that an exchange by `columns` would send to the worker `index` of `workers`.
+fn own(batch: &Batch, columns: &[usize], workers: usize, index: usize) -> Result<Batch> {
+    if workers == 1 {
+        return Ok(batch.clone());
+    }
+    if columns.is_empty() {
+        return Ok(if index == 0 { batch.clone() } else { batch.slice(0, 0) });
+    }
+    let keys = batch.project(columns);
+    let mut hashes = Vec::new();
+    hash_columns(keys.columns(), keys.rows(), &mut hashes)?;
+    let rows = (0..).zip(&hashes).filter(|(_, hash)| owner(**hash, workers) == index);
+    batch.take(&rows.map(|(row, _)| row).collect::<Vec<u32>>().into())
+}
+
 fn not_yet() -> Error {
     Error::user("this operator cannot be kept in a checkpoint yet")
         .with_hint("run without --state, or write the query without it")
 }
 
 /// What workers of a plan have told, put together node by node.
-pub fn united(plan: &Plan, chains: impl IntoIterator<Item = Chain<Batch>>) -> Vec<SavedNode> {
+pub fn united(
+    plan: &Plan,
+    chains: impl IntoIterator<Item = Chain<Batch>>,
+) -> Vec<OperatorRecord<Batch>> {
     let nodes = plan.nodes.iter().zip(Identities::of(plan).nodes);
-    let node = |(node, fingerprint): (&Node, String)| SavedNode {
+    let node = |(node, fingerprint): (&Node, String)| OperatorRecord {
         fingerprint,
         name: node.name.clone(),
         tables: Vec::new(),
     };
-    let mut all: Vec<SavedNode> = nodes.map(node).collect();
+    let mut all: Vec<OperatorRecord<Batch>> = nodes.map(node).collect();
     for chain in chains {
         for (node, tables) in all.iter_mut().zip(chain.into_records()) {
             tables.into_iter().for_each(|table| unite(&mut node.tables, table));

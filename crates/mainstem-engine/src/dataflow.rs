@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::blocks::{Blocks, InMemory};
+use mainstem_state::manifest::OperatorRecord;
 use mainstem_state::table::Piece;
 
 use crate::checkpoint::told::{CutCheck, whole};
-use crate::checkpoint::{SavedNode, united};
+use crate::checkpoint::united;
 use crate::exchange::Mail;
 use crate::graph::Graph;
 use crate::lookup::{Answer, Question};
@@ -93,7 +95,7 @@ impl Dataflow {
         next.late_rows = self.late_rows();
         for worker in &mut next.workers {
             worker.set_memory(self.workers[0].memory().cloned());
-            worker.load(&nodes)?;
+            worker.load(&nodes, &InMemory)?;
         }
         Ok(next)
     }
@@ -110,8 +112,12 @@ impl Dataflow {
     }
 
     /// Takes what a dataflow of the same plan has told, before the first step.
-    pub fn load(&mut self, nodes: &[SavedNode]) -> Result<()> {
-        self.workers.iter_mut().try_for_each(|worker| worker.load(nodes))
+    pub fn load<S: Blocks>(
+        &mut self,
+        nodes: &[OperatorRecord<S::Block>],
+        blocks: &S,
+    ) -> Result<()> {
+        self.workers.iter_mut().try_for_each(|worker| worker.load(nodes, blocks))
     }
 
     /// Cuts every worker: what has changed since the cut before, or everything if `whole`, is handed out from now on. Returns

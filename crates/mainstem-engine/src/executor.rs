@@ -14,7 +14,7 @@ use mainstem_core::{Error, Result};
 
 use crate::checkpoint::hand_out::HandOut;
 use crate::checkpoint::told::{CutCheck, restarted};
-use crate::checkpoint::{CheckpointPort, CutPlace, LAST, Restored, SplitPositions};
+use crate::checkpoint::{CheckpointPort, CutPlace, LAST, Loaded, Restored, SplitPositions};
 use crate::cutter::{Assigned, Cut, Cutter, Request, Waiting};
 use crate::edges::{Decoders, Encoders};
 use crate::exchange::Mail;
@@ -193,26 +193,21 @@ impl Executor {
             Some(Checkpoints { port, restored }) => (Some(port), restored),
             None => (None, None),
         };
-        let shared = Arc::new(Shared::new(&job, checkpoints)?);
-        let Restored { nodes, place } = restored.unwrap_or_default();
+        let Restored { workers: loaded, place } = restored.unwrap_or_default();
+        let (graph, mut loaded) = match loaded {
+            Some(Loaded { graph, workers }) => (graph, workers),
+            None => (Arc::new(Graph::new(&job.plan, job.workers)?), Vec::new()),
+        };
+        let shared = Arc::new(Shared::new(&job, graph, checkpoints)?);
         let Job { mut sources, mut sinks, clock, dead_letters, settings, .. } = job;
         let mut cutter = Some(shared.cutter(Arc::clone(&clock), &settings, place));
         let workers = shared.graph.workers;
         let mut loops = Vec::with_capacity(workers);
         for index in (0..workers).rev() {
-            let mut worker = Worker::new(&shared.graph, index)?;
-            worker.set_memory(settings.memory.clone());
-            if !nodes.is_empty() {
-                worker.load(&nodes)?;
-            } else if shared.checkpoints.is_some() {
-                // What cannot be kept is to be known now, and not at the first checkpoint.
-                (0..shared.graph.plan.nodes.len()).try_for_each(|node| {
-                    worker
-                        .tables(node)
-                        .map(drop)
-                        .map_err(|e| e.context(&shared.graph.node(node).name))
-                })?;
-            }
+            let worker = match loaded.pop() {
+                Some(worker) => worker,
+                None => shared.new_worker(index, &settings)?,
+            };
             let hand_out = shared.checkpoints.as_ref().map(|port| {
                 HandOut::new(Arc::clone(port), Arc::clone(&clock), Arc::clone(&shared.busy))
             });
@@ -257,10 +252,12 @@ impl Running {
 }
 
 impl Shared {
-    fn new(job: &Job, checkpoints: Option<Arc<CheckpointPort>>) -> Result<Self> {
+    fn new(job: &Job, graph: Arc<Graph>, checkpoints: Option<Arc<CheckpointPort>>) -> Result<Self> {
         let Job { plan, sources, sinks, lookups, .. } = job;
-        let graph = Arc::new(Graph::new(plan, job.workers)?);
         let workers = graph.workers;
+        if workers != job.workers.max(1) || graph.plan.nodes.len() != plan.nodes.len() {
+            return Err(Error::internal("a job goes on with the workers of another one"));
+        }
         let ends = [sources.len(), sinks.len(), lookups.len()];
         if ends != [plan.sources, plan.sinks, plan.lookups] {
             return Err(Error::internal("a job has other ends than its plan"));
@@ -296,6 +293,20 @@ impl Shared {
         shared.lookups.iter().for_each(|port| port.attach(&signal));
         shared.checkpoints.iter().for_each(|port| port.attach(&signal));
         Ok(shared)
+    }
+
+    /// A worker that knows nothing.
+    fn new_worker(&self, index: usize, settings: &Settings) -> Result<Worker> {
+        let mut worker = Worker::new(&self.graph, index)?;
+        worker.set_memory(settings.memory.clone());
+        if self.checkpoints.is_some() {
+            // What cannot be kept is to be known now, and not at the first checkpoint.
+            (0..self.graph.plan.nodes.len()).try_for_each(|node| {
+                let tables = worker.tables(node).map(drop);
+                tables.map_err(|e| e.context(&self.graph.node(node).name))
+            })?;
+        }
+        Ok(worker)
     }
 
     /// Cuts steps from `place` on.

@@ -81,7 +81,7 @@ impl Catalog {
 
     /// The rows of a block.
     pub fn block(&self, block: &BlockRef) -> Result<Batch> {
-        decode_block(block, &self.store.get_range(&block.file, block.offset, block.bytes)?)
+        decode_block(block, self.store.get_range(&block.file, block.offset, block.bytes)?)
     }
 
     /// What `read` makes of the newest checkpoint that is whole, and those newer than it that are not: `read` fails with

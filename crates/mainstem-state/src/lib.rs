@@ -10,6 +10,7 @@
 //! | `manifest` | what a checkpoint consists of, as a file that a human can read |
 //! | `store` | where files are: a folder of a disk |
 //! | `catalog` | the checkpoints of a store: newest good one, listing, collecting |
+//! | `blocks` | where workers that go on from a checkpoint read its rows |
 //! | `chain` | what cuts have told of tables: whole once, then what changed |
 //! | `stored` | pieces that workers hand in become files, and records of what a checkpoint names |
 //! | `fingerprint` | which operator of a new plan is which of the old |
@@ -17,6 +18,7 @@
 //! | `coordinator` | when to begin one, when it is complete, when sinks commit |
 #![deny(missing_docs)]
 
+pub mod blocks;
 pub mod catalog;
 pub mod chain;
 pub mod coordinator;

@@ -87,15 +87,15 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// The state of an operator.
+/// The state of an operator; `B` is a block of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OperatorRecord {
+pub struct OperatorRecord<B = BlockRef> {
     /// Equal for operators that mean the same over the same inputs.
     pub fingerprint: String,
     /// For humans: `GroupAggregate(user_id)`.
     pub name: String,
     /// Its tables.
-    pub tables: Vec<TableRecord>,
+    pub tables: Vec<TableRecord<B>>,
 }
 
 /// The rows of one table of state; `B` is a block of rows: where it is, or the rows themselves.

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_ipc::reader::StreamReader;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType as ArrowType, Field, Schema};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
@@ -119,8 +120,8 @@ fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// The rows of a block, from its bytes: head and content, as [`BlockRef`] tells where.
-pub fn decode_block(block: &BlockRef, bytes: &[u8]) -> Result<Batch> {
+/// The rows of a block, from its bytes: head and content, as [`BlockRef`] tells where. Nothing is copied: the rows keep the bytes.
+pub fn decode_block(block: &BlockRef, bytes: Vec<u8>) -> Result<Batch> {
     let damaged = |what: &str| {
         let text = format!("{what} in '{}' at byte {}", block.file, block.offset);
         Error::new(ErrorKind::Corrupt, text)
@@ -134,8 +135,9 @@ pub fn decode_block(block: &BlockRef, bytes: &[u8]) -> Result<Batch> {
     if size as usize != content.len() || crc32c::crc32c(content) != crc {
         return Err(damaged("a block is damaged"));
     }
-    let mut reader = StreamReader::try_new(content, None)?;
-    let record = reader.next().ok_or_else(|| damaged("a block without rows"))??;
+    let mut content = Buffer::from_vec(bytes).slice(HEAD_BYTES);
+    let record = StreamDecoder::new().decode(&mut content)?;
+    let record = record.ok_or_else(|| damaged("a block without rows"))?;
     if record.num_rows() as u64 != block.rows {
         return Err(damaged("a block with other rows than its manifest says"));
     }
@@ -175,7 +177,7 @@ mod tests {
         assert_eq!(blocks.iter().map(|b| b.rows).collect::<Vec<_>>(), [65_536, 4_464, 3]);
         let read = |block: &BlockRef| {
             let (at, size) = (block.offset as usize, block.bytes as usize);
-            decode_block(block, &file.bytes[at..at + size]).unwrap()
+            decode_block(block, file.bytes[at..at + size].to_vec()).unwrap()
         };
         assert_eq!(read(&blocks[1]).columns(), rows(65_536, 70_000).columns());
         assert_eq!((read(&blocks[2]).rows(), read(&blocks[2]).columns().len()), (3, 0));
@@ -191,10 +193,10 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode_block(block, &bytes).unwrap_err().kind(), ErrorKind::Corrupt);
+            assert_eq!(decode_block(block, bytes.clone()).unwrap_err().kind(), ErrorKind::Corrupt);
         }
         for size in 0..bytes.len() {
-            assert!(decode_block(block, &bytes[..size]).is_err());
+            assert!(decode_block(block, bytes[..size].to_vec()).is_err());
         }
     }
 

@@ -67,6 +67,11 @@ impl<'a> PieceWriter<'a> {
     }
 }
 
+/// The worker that wrote a file.
+pub(crate) fn writer_of(file: &str) -> Option<usize> {
+    file.split('-').nth(1)?.parse().ok()
+}
+
 /// More changes than this of a table are too many to read at a restart.
 const CHANGES_MAX: usize = 256;
 
@@ -126,6 +131,13 @@ impl Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_say_who_wrote_them() {
+        for (file, writer) in [("12-1-7.run", Some(1)), ("3-10-0.run", Some(10)), ("x.run", None)] {
+            assert_eq!(writer_of(file), writer, "{file}");
+        }
+    }
 
     fn piece(anew: bool, bytes: u64) -> StoredPiece {
         let block = BlockRef { file: "1-0-0.run".into(), offset: 8, bytes, rows: 1 };

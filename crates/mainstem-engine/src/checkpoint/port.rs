@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use mainstem_core::Batch;
 use mainstem_state::table::{Change, Piece};
 
-use super::SavedNode;
+use super::Loaded;
 use crate::signal::Signal;
 
 /// The number of the cut behind the last step of a job that ends in peace: nobody has to ask for it.
@@ -77,8 +77,8 @@ impl Saved {
 /// What a job goes on from.
 #[derive(Debug, Default)]
 pub struct Restored {
-    /// In the order of the plan.
-    pub nodes: Vec<SavedNode>,
+    /// Of the plan that goes on; `None`: they know nothing.
+    pub workers: Option<Loaded>,
     /// Where it was cut. The tasks that read a source number its splits as before, and announce only those that have not ended.
     pub place: CutPlace,
 }

@@ -16,16 +16,19 @@ struct Named {
     ids: Vec<u32>,
 }
 
-/// The rows of a table that `own` lets through, in the order in which they are to be loaded. `own` sees whole rows, and leaves
-/// out all of a key or none.
-pub(super) fn resolved(
-    table: &TableRecord<Batch>,
-    own: impl Fn(&Batch) -> Result<Batch>,
-) -> Result<Vec<Batch>> {
+/// Calls `load` with the rows of a table, in the order in which they are to be loaded. `own` gives those rows of a block that are
+/// wanted, all of a key or none; `keys` gives a block of keys, or `None` if rows of these are not wanted.
+pub(super) fn resolved<B>(
+    table: &TableRecord<B>,
+    own: impl Fn(&B) -> Result<Option<Batch>>,
+    keys: impl Fn(&B) -> Result<Option<Batch>>,
+    mut load: impl FnMut(&Batch) -> Result<()>,
+) -> Result<()> {
     let mut later: Vec<Vec<Batch>> = Vec::with_capacity(table.changes.len());
     let mut named: Option<Named> = None;
     for change in table.changes.iter().rev() {
-        let rows = change.rows.iter().map(&own).collect::<Result<Vec<_>>>()?;
+        let rows = change.rows.iter().filter_map(|block| own(block).transpose());
+        let rows = rows.collect::<Result<Vec<_>>>()?;
         let Some(columns) = &change.key else {
             later.push(rows);
             continue;
@@ -38,22 +41,19 @@ pub(super) fn resolved(
         for rows in &rows {
             named.name(&rows.project(columns))?;
         }
-        for keys in &change.removed {
-            named.name(keys)?;
+        for removed in change.removed.iter().filter_map(|block| keys(block).transpose()) {
+            named.name(&removed?)?;
         }
         later.push(left);
     }
-    let mut all = Vec::with_capacity(table.blocks.len());
-    for rows in &table.blocks {
-        let rows = own(rows)?;
-        all.push(match &mut named {
-            None => rows,
-            Some(named) => named.others(&rows)?,
-        });
+    let mut load = |rows: &Batch| if rows.is_empty() { Ok(()) } else { load(rows) };
+    for rows in table.blocks.iter().filter_map(|block| own(block).transpose()) {
+        match &mut named {
+            None => load(&rows?)?,
+            Some(named) => load(&named.others(&rows?)?)?,
+        }
     }
-    all.extend(later.into_iter().rev().flatten());
-    all.retain(|rows| !rows.is_empty());
-    Ok(all)
+    later.into_iter().rev().flatten().try_for_each(|rows| load(&rows))
 }
 
 impl Named {
@@ -102,10 +102,13 @@ mod tests {
 
     fn read(table: &TableRecord<Batch>) -> Vec<[i64; 2]> {
         let mut all = Vec::new();
-        for batch in resolved(table, |rows| Ok(rows.clone())).unwrap() {
+        let read = |rows: &Batch| Ok(Some(rows.clone()));
+        let load = |batch: &Batch| {
             let [a, b] = [0, 1].map(|at| batch.column(at).as_primitive::<Int64Type>().clone());
             all.extend(a.values().iter().zip(b.values()).map(|(a, b)| [*a, *b]));
-        }
+            Ok(())
+        };
+        resolved(table, read, read, load).unwrap();
         all
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_row::{RowConverter, SortField};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::blocks::InMemory;
 use mainstem_state::chain::Chain;
 use mainstem_state::manifest::TableRecord;
 use mainstem_state::table::{Piece, TableRows};
@@ -40,7 +41,7 @@ pub(crate) fn restarted(old: &mut Worker) -> Result<Worker> {
     let graph = Arc::clone(old.graph());
     let mut worker = Worker::new(&graph, old.index())?;
     // It stands for all workers.
-    worker.load(&united(&graph.plan, [whole(old, true)?]))?;
+    worker.load(&united(&graph.plan, [whole(old, true)?]), &InMemory)?;
     worker.keep_counts(old)?;
     Ok(worker)
 }
@@ -101,10 +102,14 @@ impl CutCheck {
             for table in known {
                 let name = &table.shape.name;
                 let record = told.iter().find(|record| record.name == **name);
-                let rows = match record {
-                    Some(record) => resolved(record, |rows| Ok(rows.clone()))?,
-                    None => Vec::new(),
-                };
+                let mut rows = Vec::new();
+                if let Some(record) = record {
+                    let read = |rows: &Batch| Ok(Some(rows.clone()));
+                    resolved(record, read, read, |batch| {
+                        rows.push(batch.clone());
+                        Ok(())
+                    })?;
+                }
                 if sorted(&rows)? != sorted(&table.batches)? {
                     let node = &worker.graph().plan.nodes[node].name;
                     let cut = self.cuts;

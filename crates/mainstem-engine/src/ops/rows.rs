@@ -7,11 +7,14 @@
 mod codec;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_buffer::NullBuffer;
+use arrow_data::ArrayData;
 use arrow_schema::DataType as ArrowType;
 use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Error, Result};
@@ -63,7 +66,11 @@ impl Chunk {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.memory().into_iter().flatten().map(|column| column.get_array_memory_size()).sum()
+        // Columns that were read together share their memory.
+        let mut allocations = BTreeMap::new();
+        let columns = self.memory().into_iter().flatten();
+        columns.for_each(|column| note_allocations(&column.to_data(), &mut allocations));
+        allocations.values().sum()
     }
 }
 
@@ -380,6 +387,15 @@ pub(super) fn weighted_again(rows: &Batch) -> Batch {
     let weights = columns.pop().map(|last| last.as_primitive::<Int64Type>().values().clone());
     let weights = weights.filter(|weights| weights.iter().any(|&weight| weight != 1));
     Batch::with_weights(columns, rows.rows(), weights)
+}
+
+/// Adds where the memory of an array begins, and how much it is.
+fn note_allocations(data: &ArrayData, allocations: &mut BTreeMap<usize, usize>) {
+    let nulls = data.nulls().map(NullBuffer::buffer);
+    for buffer in data.buffers().iter().chain(nulls) {
+        allocations.insert(buffer.data_ptr().as_ptr().addr(), buffer.capacity());
+    }
+    data.child_data().iter().for_each(|child| note_allocations(child, allocations));
 }
 
 /// Sizes of chunks, by powers of [`RUN_MAX`].

@@ -11,13 +11,14 @@ use mainstem_core::clock::ManualClock;
 use mainstem_core::egress::{ChangelogMode, Encode, Encoded};
 use mainstem_core::ingest::{DeadLetter, Decode, Decoded, Payload};
 use mainstem_core::{Batch, Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Restored, united};
+use mainstem_engine::checkpoint::{CheckpointPort, CutPlace, LAST, Loaded, Restored, united};
 use mainstem_engine::executor::{
     Checkpoints, Executor, Job, Running, Settings, SinkSlot, SourceSlot,
 };
 use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_engine::port::{InputPort, Outgoing, OutputPort};
 use mainstem_engine::progress::Progress;
+use mainstem_state::blocks::InMemory;
 use mainstem_state::chain::Chain;
 use mainstem_state::table::Piece;
 
@@ -311,7 +312,8 @@ fn another_number_of_workers_goes_on_from_a_checkpoint() {
 
         let nodes = united(&sums(None), chains);
         let port = CheckpointPort::new();
-        let restored = Some(Restored { nodes, place });
+        let loaded = Loaded::new(&sums(None), others, None, &nodes, &InMemory).unwrap();
+        let restored = Some(Restored { workers: Some(loaded), place });
         let checkpoints = Checkpoints { port: Arc::clone(&port), restored };
         let Harness { input, output, running, .. } =
             start_with(sums(None), others, Some(checkpoints));

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use mainstem_core::clock::Rng;
 use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{Identities, SavedNode};
+use mainstem_engine::checkpoint::Identities;
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::plan::Plan;
 use mainstem_log::{FaultyDisk, MemoryDisk};
+use mainstem_state::blocks::StoredBlocks;
 use mainstem_state::catalog::Catalog;
 use mainstem_state::coordinator::{Action, Coordinator, Cut, Settings};
 use mainstem_state::manifest::{
@@ -84,29 +85,26 @@ impl Life {
         let catalog = Catalog::new(Arc::new(store));
         let last_id = catalog.ids()?.last().copied().unwrap_or(0);
         let (resumed, damaged) = catalog.newest(|manifest| {
-            let node = |record: &OperatorRecord| {
-                let OperatorRecord { fingerprint, name, tables } = record.clone();
-                let tables = tables.into_iter();
-                let tables = tables.map(|table| table.try_map(|block| catalog.block(&block)));
-                Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
-            };
-            let nodes = manifest.operators.iter().map(node).collect::<Result<Vec<_>>>()?;
-            Ok((manifest, nodes))
+            let mut flow = Dataflow::new(plan, workers)?;
+            flow.load(&manifest.operators, &StoredBlocks::of(&catalog, &manifest))?;
+            Ok((manifest, flow))
         })?;
         if let Some(damaged) = damaged.first() {
             let text = format!("checkpoint {} is damaged: {}", damaged.id, damaged.error);
             return Err(Error::new(ErrorKind::Corrupt, text));
         }
-        let mut flow = Dataflow::new(plan, workers)?;
         let mut at = 0;
         for (sink, target) in target.iter_mut().enumerate() {
             let tokens = resumed.iter().flat_map(|(manifest, _)| &manifest.sinks[sink].tokens);
             target.stage(&tokens.map(|token| token.0.clone()).collect::<Vec<_>>());
         }
-        if let Some((manifest, nodes)) = resumed {
-            at = position(&manifest);
-            flow.load(&nodes)?;
-        }
+        let flow = match resumed {
+            Some((manifest, flow)) => {
+                at = position(&manifest);
+                flow
+            }
+            None => Dataflow::new(plan, workers)?,
+        };
         let sink = |name: &str| SinkRecord { table: name.into(), ..SinkRecord::default() };
         let sinks = ["totals", "copied"].map(sink);
         let settings = Settings {

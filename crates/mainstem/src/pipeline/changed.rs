@@ -6,10 +6,9 @@ use clap::ValueEnum;
 use mainstem_connectors::registry;
 use mainstem_core::options::Delivery;
 use mainstem_core::{Error, ErrorKind, Result};
-use mainstem_engine::checkpoint::{SavedNode, is_progress, keeps_state};
+use mainstem_engine::checkpoint::{is_progress, keeps_state};
 use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_sql::job::Job;
-use mainstem_state::catalog::Catalog;
 use mainstem_state::manifest::{CheckpointId, OperatorRecord, SinkRecord};
 
 use super::resume::JobIdentity;
@@ -121,16 +120,6 @@ pub(super) fn operators(
     let gone = records.into_iter().filter(has_state);
     changes.forgotten = gone.map(|record| record.name).collect();
     (found, changes)
-}
-
-/// Records with their rows.
-pub(super) fn loaded(catalog: &Catalog, records: Vec<OperatorRecord>) -> Result<Vec<SavedNode>> {
-    let saved = records.into_iter().map(|record| {
-        let OperatorRecord { fingerprint, name, tables } = record;
-        let tables = tables.into_iter().map(|table| table.try_map(|block| catalog.block(&block)));
-        Ok(SavedNode { fingerprint, name, tables: tables.collect::<Result<_>>()? })
-    });
-    saved.collect()
 }
 
 impl Changes {

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use super::acknowledge::Positions;
 use super::checkpoints::{Checkpointer, SinkEvent, SourceTies};
 use super::report;
-use super::resume::{self, JobIdentity, Resumed, State, StateSettings};
+use super::resume::{self, JobIdentity, Resumed, State, StateSettings, Successor};
 use super::sink::CheckpointTies;
 use super::source::SplitNames;
 use super::terminal::Terminal;
@@ -41,7 +41,7 @@ impl Durable {
     /// Opens the place of its checkpoints, and says where the job goes on.
     pub(super) async fn open(
         settings: &StateSettings,
-        job: &Job,
+        successor: Successor<'_>,
         terminal: &Terminal,
         now_ms: i64,
     ) -> Outcome<Self> {
@@ -49,7 +49,7 @@ impl Durable {
         let failed = |e: Error| Failure::Runtime(e.context(format!("state '{place}'")));
         let store = place.open(&|text| terminal.notice("checkpoints", text)).await;
         let catalog = Catalog::new(store.map_err(failed)?);
-        let state = tokio::task::block_in_place(|| resume::open(catalog, settings, job));
+        let state = tokio::task::block_in_place(|| resume::open(catalog, settings, successor));
         let state = state.map_err(failed)?;
         for damaged in &state.damaged {
             let text = format!("checkpoint {} cannot be used: {}", damaged.id, damaged.error);
@@ -70,7 +70,7 @@ impl Durable {
         let mut state = state;
         let resumed = state.resumed.as_mut();
         let resumed = resumed.map(|it| (std::mem::take(&mut it.identity), it.planned.take()));
-        let (identity, planned) = resumed.unwrap_or_else(|| (JobIdentity::of(job), None));
+        let (identity, planned) = resumed.unwrap_or_else(|| (JobIdentity::of(successor.job), None));
         Ok(Self {
             state,
             identity,

@@ -14,6 +14,7 @@ use mainstem_core::egress::Encode;
 use mainstem_core::{Error, Result};
 use mainstem_engine::executor::{self, Executor, LookupSlot, Running, SinkSlot, SourceSlot};
 use mainstem_engine::lookup::LookupPort;
+use mainstem_engine::operator::StateMemory;
 use mainstem_engine::port::{INPUT_BYTES_MAX, InputPort, OUTPUT_BYTES_MAX, OutputPort};
 use mainstem_engine::progress::Progress;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use super::durable::Durable;
 use super::edges::{self, LookupEdge, SinkEdge, SourceEdge};
 use super::interrupts::Interrupts;
 use super::report::{self, Look};
+use super::resume::Successor;
 use super::sink::CheckpointTies;
 use super::source::{self, Fed, Ties};
 use super::terminal::Terminal;
@@ -101,9 +103,11 @@ async fn go_on(
     prepared: &mut Prepared,
     state: &StateSettings,
     settings: &Settings,
+    memory: Option<&StateMemory>,
 ) -> Outcome<Durable> {
     let Prepared { job, edges, workers, environment, terminal } = prepared;
-    let mut durable = Durable::open(state, job, terminal, environment.clock.now_ms()).await?;
+    let successor = Successor { job, workers: *workers, memory };
+    let mut durable = Durable::open(state, successor, terminal, environment.clock.now_ms()).await?;
     if let Some(planned) = durable.take_planned() {
         *job = planned;
         let built = edges::build(job, settings.output, *workers, environment);
@@ -125,7 +129,7 @@ async fn start(
     let is_cut = settings.cuts != executor::Cuts::AsItComes;
     let memory = memory::of(&prepared.job, is_cut).map_err(Failure::Runtime)?;
     let mut durable = match &settings.state {
-        Some(state) => Some(go_on(&mut prepared, state, settings).await?),
+        Some(state) => Some(go_on(&mut prepared, state, settings, memory.as_ref()).await?),
         None => None,
     };
     let Prepared { job, edges, workers, environment, terminal } = prepared;

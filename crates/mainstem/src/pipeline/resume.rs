@@ -4,9 +4,13 @@
 
 use mainstem_core::options::parse_duration_ms;
 use mainstem_core::{Error, Result};
-use mainstem_engine::checkpoint::{CutPlace, Identities, Restored, SplitPosition, SplitPositions};
+use mainstem_engine::checkpoint::{
+    CutPlace, Identities, Loaded, Restored, SplitPosition, SplitPositions,
+};
+use mainstem_engine::operator::StateMemory;
 use mainstem_engine::plan::NodeKind;
 use mainstem_sql::job::{Job, SinkPlan, SinkTarget};
+use mainstem_state::blocks::StoredBlocks;
 use mainstem_state::catalog::{Catalog, Damaged};
 use mainstem_state::manifest::{CheckpointId, Manifest, SinkRecord, SplitRecord};
 
@@ -100,8 +104,21 @@ impl JobIdentity {
     }
 }
 
-/// Finds where a job goes on.
-pub(super) fn open(catalog: Catalog, settings: &StateSettings, job: &Job) -> Result<State> {
+/// Who is to go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Successor<'a> {
+    pub(super) job: &'a Job,
+    pub(super) workers: usize,
+    pub(super) memory: Option<&'a StateMemory>,
+}
+
+/// Finds where a job goes on, and reads the state of its workers.
+pub(super) fn open(
+    catalog: Catalog,
+    settings: &StateSettings,
+    successor: Successor<'_>,
+) -> Result<State> {
+    let job = successor.job;
     let interval_ms = match job.settings.get(INTERVAL) {
         None => INTERVAL_MS,
         Some(text) => parse_duration_ms(INTERVAL, text)?,
@@ -119,7 +136,7 @@ pub(super) fn open(catalog: Catalog, settings: &StateSettings, job: &Job) -> Res
         }
     };
     let last_id = last_id(&catalog)?;
-    let read = |manifest| resume(&catalog, manifest, job, settings);
+    let read = |manifest| resume(&catalog, manifest, successor, settings);
     let (resumed, damaged) = match settings.from {
         Some(id) => (Some(catalog.manifest(id).and_then(read)?), Vec::new()),
         None => catalog.newest(read)?,
@@ -142,9 +159,10 @@ fn number(name: &str) -> Option<CheckpointId> {
 fn resume(
     catalog: &Catalog,
     manifest: Manifest,
-    job: &Job,
+    Successor { job, workers, memory }: Successor<'_>,
     settings: &StateSettings,
 ) -> Result<Resumed> {
+    let blocks = StoredBlocks::of(catalog, &manifest);
     let Manifest { id, at_ms, now_ms, ended, mut sources, mut sinks, operators, .. } = manifest;
     let fresh = sinks.iter().map(|sink| sink.reading).max().unwrap_or(0) + 1;
     let mut identity = JobIdentity::of(job);
@@ -185,9 +203,9 @@ fn resume(
     }
     changes.see_gone(&sinks);
     changes.allow(settings.changed, id, ended)?;
-    let nodes = changed::loaded(catalog, nodes)?;
     let place = CutPlace { sources: places, now_ms, ended: false };
-    let engine = Restored { nodes, place };
+    let load = || Loaded::new(plan, workers, memory, &nodes, &blocks);
+    let engine = Restored { workers: (!ended).then(load).transpose()?, place };
     Ok(Resumed { id, at_ms, ended, changes, identity, planned, engine, splits, tokens })
 }
 
