@@ -9,7 +9,9 @@ mod json;
 mod kafka;
 mod measure;
 mod nexmark;
+mod recovery;
 mod report;
+mod spill;
 mod startup;
 mod table;
 mod transactions;
@@ -23,6 +25,8 @@ use crate::error::{Error, Result};
 use crate::layout;
 
 const FEW_EVENTS: u64 = 1_000_000;
+/// How much state a restart is measured with.
+const STATE_BYTES: u64 = 5_000_000_000;
 const LENGTHS: [u64; 3] = [1_000_000, 10_000_000, 50_000_000];
 
 #[derive(Debug, clap::Args)]
@@ -71,6 +75,10 @@ enum Part {
     Nexmark,
     /// What an event of Nexmark costs after millions of others
     Growth,
+    /// A pipeline with much state that was killed: how soon it goes on
+    Recovery,
+    /// State that is larger than its memory, beside Flink with RocksDB
+    Spill,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
     Kafka,
     /// The embedded broker beside Apache Kafka: throughput, latency, memory, start, and its topics read from inside
@@ -137,6 +145,8 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
                 };
                 growth::run(&engines, &folder, &scope)?
             }
+            Part::Recovery => recovery::run(&engines, &folder, STATE_BYTES, args.runs)?,
+            Part::Spill => spill::run(&engines, &folder, args.runs)?,
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
         };

@@ -1,0 +1,149 @@
+//! How soon a pipeline that was killed goes on: a join with much state, from the start of the process to its first new row.
+//! Invariant: the state is that of a checkpoint which the killed run had completed, the same for all that go on from it; starts with
+//! different numbers of workers take turns. Files are in the page cache, as they are behind a process that was killed.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::engines::Engines;
+use super::measure::Program;
+use super::report::Section;
+use super::table::Table;
+use crate::error::{Context, Error, Result};
+use crate::{layout, process};
+
+/// The workers of the run that is killed.
+const WRITERS: usize = 2;
+/// The workers of those that go on.
+const READERS: [usize; 3] = [1, 2, 3];
+/// More than there is time for.
+const EVENTS: u64 = 1_000_000_000;
+/// State comes in less than that.
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// Measures restarts with so many bytes of state or more.
+pub(crate) fn run(engines: &Engines, folder: &Path, bytes: u64, runs: usize) -> Result<Section> {
+    let folder = folder.join("recovery");
+    layout::remove_folder(&folder)?;
+    let full = folder.join("full");
+    layout::create_folder(&full)?;
+    let written = program(engines, &full, WRITERS, "blackhole");
+    let stored = fill(&written, &full, bytes)?;
+    let readers = READERS.map(|workers| program(engines, &folder.join("again"), workers, "print"));
+    let mut found = vec![Vec::new(); readers.len()];
+    for run in 0..runs {
+        for (reader, found) in readers.iter().zip(&mut found) {
+            eprintln!("restart {run}, {}", reader.label);
+            found.push(restart(reader, &full, &folder.join("again"))?);
+        }
+    }
+    let mut table = Table::new(1, &["workers", "first row after s", "of", "peak MB"]);
+    for (workers, mut found) in READERS.into_iter().zip(found) {
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let middle = found[found.len() / 2];
+        let all: Vec<String> = found.iter().map(|(seconds, _)| format!("{seconds:.1}")).collect();
+        let peak = format!("{:.0}", middle.1);
+        table.push(vec![workers.to_string(), format!("{:.1}", middle.0), all.join(", "), peak]);
+    }
+    let intro = format!(
+        "Nexmark query 20 (a join without bounds) with {WRITERS} workers, killed with -9 when a checkpoint with {stored} of state \
+was complete; then from the start of the process to its first new row, and the most memory that it had taken by then."
+    );
+    let mut section = Section::new("Restart", intro);
+    section.table(&table);
+    section.commands(&[written.line(), readers[1].line()]);
+    layout::remove_folder(&folder)?;
+    Ok(section)
+}
+
+fn program(engines: &Engines, state: &Path, workers: usize, sink: &str) -> Program {
+    let files = ["nexmark/checkpoints.sql", "nexmark/wide.sql", "nexmark/q20.sql"];
+    let variables = [("EVENTS", EVENTS.to_string()), ("SINK", format!("'connector' = '{sink}'"))];
+    let mut program = engines.ours(workers, &files, &variables);
+    program.words.extend(["--state".to_owned(), state.display().to_string()]);
+    program.label = format!("{workers} workers");
+    program
+}
+
+/// Kills the program when it has stored so many bytes; how much state its last checkpoint has, as people are told.
+fn fill(program: &Program, state: &Path, bytes: u64) -> Result<String> {
+    eprintln!("state for restarts, {}", program.label);
+    let mut child = spawn(program, Stdio::null())?;
+    let enough = || sizes(state).is_ok_and(|(rows, complete)| complete && rows >= bytes);
+    let mut ended = false;
+    let filled = process::wait_until(LIMIT, || {
+        ended = !matches!(child.try_wait(), Ok(None));
+        ended || enough()
+    });
+    kill(&mut child)?;
+    if ended || !filled {
+        return Err(Error::new("a pipeline whose state was to grow has ended, or took too long"));
+    }
+    let mut list = Command::new(&program.words[0]);
+    let listed = process::capture(list.args(["checkpoint", "list"]).arg(state))?;
+    let whole = listed.lines().rev().find(|line| line.contains("  complete"));
+    let size = whole.and_then(|line| line.split("  ").filter(|part| !part.is_empty()).nth(3));
+    size.map(|size| size.trim().to_owned()).ok_or_else(|| Error::new("there is no checkpoint"))
+}
+
+/// Bytes of all files of rows, and whether there is a checkpoint.
+fn sizes(state: &Path) -> Result<(u64, bool)> {
+    let (mut rows, mut complete) = (0, false);
+    let entries = fs::read_dir(state).context(format_args!("cannot read {}", state.display()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        complete |= name.to_string_lossy().ends_with(".json");
+        if name.to_string_lossy().ends_with(".run") {
+            rows += entry.metadata().map_or(0, |metadata| metadata.len());
+        }
+    }
+    Ok((rows, complete))
+}
+
+/// Seconds to the first row, and the peak memory in MB, of a start over a copy of the state.
+fn restart(program: &Program, full: &Path, again: &Path) -> Result<(f64, f64)> {
+    layout::remove_folder(again)?;
+    layout::create_folder(again)?;
+    let failed = || format!("cannot copy the state in {}", full.display());
+    for entry in fs::read_dir(full).context(failed())?.flatten() {
+        if entry.file_name() != "mainstem.lock" {
+            // Files are never changed, so the copy may share them.
+            fs::hard_link(entry.path(), again.join(entry.file_name())).context(failed())?;
+        }
+    }
+    let start = Instant::now();
+    let mut child = spawn(program, Stdio::piped())?;
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("it is piped");
+    let read = BufReader::new(stdout).read_line(&mut line);
+    let seconds = start.elapsed().as_secs_f64();
+    let peak = peak_mb(child.id());
+    kill(&mut child)?;
+    match read {
+        Ok(1..) => Ok((seconds, peak?)),
+        _ => Err(Error::new("a pipeline that was to go on has ended")),
+    }
+}
+
+fn peak_mb(pid: u32) -> Result<f64> {
+    let path = PathBuf::from(format!("/proc/{pid}/status"));
+    let text = fs::read_to_string(&path).context("cannot read what a process takes")?;
+    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kb.map(|kb| kb / 1e3).ok_or_else(|| Error::new("the kernel does not say what a process takes"))
+}
+
+fn spawn(program: &Program, stdout: Stdio) -> Result<Child> {
+    let mut command = Command::new(&program.words[0]);
+    command.args(&program.words[1..]).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null());
+    command.spawn().context(format_args!("cannot start {}", program.words[0]))
+}
+
+fn kill(child: &mut Child) -> Result<()> {
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().map(drop).context("cannot wait for a process that was killed")
+}

@@ -1,0 +1,85 @@
+//! State that is larger than its memory: a join whose keys are asked for as Zipf's law says, ours and Flink's with RocksDB.
+//! Invariant: all run the same text over as many rows; who has a bound has the same one. Files of state are in the page cache of
+//! the machine for both, which no bound counts.
+
+use std::path::Path;
+
+use super::engines::{Engines, Peer};
+use super::measure::{self, Program, Runs};
+use super::report::Section;
+use super::table::{Table, seconds, times};
+use crate::error::Result;
+use crate::jars::{JarSet, class_path};
+
+const ROCKSDB: JarSet =
+    JarSet { name: "flink-rocksdb", pom: include_str!("../../oracle/rocksdb.xml") };
+
+/// Of the JVM: more than it needs without state on the heap.
+const HEAP: &str = "6g";
+const USERS: u64 = 2_000_000;
+const MEMORY_MB: u64 = 60;
+
+/// Measures with so many events, twice as many as there are users.
+pub(crate) fn run(engines: &Engines, folder: &Path, runs: usize) -> Result<Section> {
+    let events = 2 * USERS;
+    let mut programs = vec![ours(engines, "1 tb"), ours(engines, &format!("{MEMORY_MB} mb"))];
+    if engines.peers.contains(&Peer::Flink) {
+        programs.push(flink(engines, folder)?);
+    }
+    let found = measure::rounds(folder, runs, &programs, |_| Ok(()))?;
+    let mut table =
+        Table::new(1, &["engine", "wall s", "CPU s", "peak MB", "of the first's speed"]);
+    for (program, runs) in programs.iter().zip(&found) {
+        table.push(row(&program.label, runs, &found[0]));
+    }
+    let intro = format!(
+        "{USERS} users of 200 bytes and {events} events, which are joined with what is known of their user; one worker. State may \
+take {MEMORY_MB} MB where it is bounded."
+    );
+    let mut section = Section::new("State larger than its memory", intro);
+    section.table(&table);
+    section.commands(&programs.iter().map(Program::line).collect::<Vec<_>>());
+    Ok(section)
+}
+
+fn variables(memory: &str) -> [(&'static str, String); 4] {
+    [
+        ("USERS", USERS.to_string()),
+        ("LAST", (USERS - 1).to_string()),
+        ("EVENTS", (2 * USERS).to_string()),
+        ("MEMORY", memory.to_owned()),
+    ]
+}
+
+fn ours(engines: &Engines, memory: &str) -> Program {
+    let mut program = engines.ours(1, &["state/zipf.sql"], &variables(memory));
+    program.label = format!("Mainstem, {memory}");
+    program
+}
+
+fn flink(engines: &Engines, folder: &Path) -> Result<Program> {
+    let jars = class_path(&ROCKSDB.fetch()?)?;
+    let mut program = engines.flink(1, HEAP, &["state/zipf.sql"], &variables("1 tb"));
+    program.label = format!("Flink SQL with RocksDB, {MEMORY_MB} mb");
+    let class_path = program.words.iter().position(|word| word == "-cp").map_or(0, |at| at + 1);
+    program.words[class_path].push_str(&format!(":{jars}"));
+    let files = folder.join("rocksdb");
+    for setting in [
+        "state.backend.type=rocksdb".to_owned(),
+        format!("state.backend.rocksdb.memory.fixed-per-slot={MEMORY_MB}mb"),
+        format!("state.backend.rocksdb.localdir={}", files.display()),
+    ] {
+        program.words.extend(["--set".to_owned(), setting]);
+    }
+    Ok(program)
+}
+
+fn row(label: &str, runs: &Runs, first: &Runs) -> Vec<String> {
+    vec![
+        label.to_owned(),
+        seconds(runs.wall_s()),
+        seconds(runs.cpu_s()),
+        format!("{:.0}", runs.peak_mb()),
+        times(Some(first.wall_s() / runs.wall_s())),
+    ]
+}
