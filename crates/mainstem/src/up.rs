@@ -65,6 +65,10 @@ pub(crate) struct UpArgs {
     /// ending. A folder, or s3://BUCKET/PREFIX, az://CONTAINER/PREFIX, gs://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE", requires = "files")]
     state: Option<StatePlace>,
+    /// Go on from this checkpoint of --state instead of the newest; with several pipelines with the name of one, which is that of its
+    /// folder. May be given more than once
+    #[arg(long, value_name = "[PIPELINE=]NUMBER", requires = "state", value_parser = parse_checkpoint)]
+    from_checkpoint: Vec<(Option<String>, u64)>,
     /// When the SQL means something else than that of the checkpoint
     #[arg(long, value_name = "HOW", default_value = "refuse", requires = "state")]
     changed_sql: ChangedSql,
@@ -229,7 +233,35 @@ fn pipelines(arguments: &UpArgs, settings: &Settings) -> Outcome<Vec<Pipeline>> 
         }
         all.push(Pipeline { name, steps, settings });
     }
+    let keep = all.iter_mut().filter(|pipeline| names.contains_key(&pipeline.name)).collect();
+    set_checkpoints(keep, &arguments.from_checkpoint)?;
     Ok(all)
+}
+
+/// Tells pipelines that keep state from which checkpoint they are to go on.
+fn set_checkpoints(mut keep: Vec<&mut Pipeline>, asked: &[(Option<String>, u64)]) -> Outcome {
+    let names: Vec<String> = keep.iter().map(|pipeline| format!("'{}'", pipeline.name)).collect();
+    for (name, id) in asked {
+        let at = match name {
+            Some(name) => keep.iter().position(|pipeline| pipeline.name == *name),
+            None => (keep.len() == 1).then_some(0),
+        };
+        let Some(state) = at.and_then(|at| keep[at].settings.state.as_mut()) else {
+            let text = match name {
+                Some(name) => {
+                    format!("--from-checkpoint {name}={id}: no pipeline with this name keeps state")
+                }
+                None => format!("--from-checkpoint {id} does not say of which pipeline"),
+            };
+            let hint = match &names[..] {
+                [] => "none of the files writes anything".to_owned(),
+                names => format!("write it as PIPELINE=NUMBER; there is {}", names.join(", ")),
+            };
+            return Err(Failure::Usage(Error::user(text).with_hint(hint)));
+        };
+        state.from = Some(*id);
+    }
+    Ok(())
 }
 
 /// Two pipelines must not give the same names to their transactions: each would end those of the other when it starts again.
@@ -317,6 +349,15 @@ fn check_protocol(asked: Protocol, given: Protocol) -> Outcome {
         return refused("users", "name them with --kafka-user NAME:PASSWORD or --kafka-users FILE");
     }
     Ok(())
+}
+
+fn parse_checkpoint(text: &str) -> Result<(Option<String>, u64), String> {
+    let (name, number) = match text.rsplit_once('=') {
+        Some((name, number)) => (Some(name.to_owned()), number),
+        None => (None, text),
+    };
+    let number = number.parse().map_err(|_| "write it as NUMBER or PIPELINE=NUMBER".to_owned());
+    Ok((name, number?))
 }
 
 fn parse_config(text: &str) -> Result<(String, String), String> {

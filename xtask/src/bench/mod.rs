@@ -33,7 +33,7 @@ const LENGTHS: [u64; 3] = [1_000_000, 10_000_000, 50_000_000];
 pub(crate) struct BenchArgs {
     /// What to measure; everything when none is named
     parts: Vec<Part>,
-    /// How many events; default: 5 M payments, 10 M for Nexmark, 2 M through Kafka, 5 M to brokers
+    /// How many events; default: 5 M payments, 10 M for Nexmark, 2 M through Kafka, 5 M to brokers, 4 M for joins on disk
     #[arg(long)]
     events: Option<u64>,
     /// How often each program is run
@@ -146,7 +146,7 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
                 growth::run(&engines, &folder, &scope)?
             }
             Part::Recovery => recovery::run(&engines, &folder, STATE_BYTES, args.runs)?,
-            Part::Spill => spill::run(&engines, &folder, args.runs)?,
+            Part::Spill => spill::run(&engines, &folder, events(4_000_000), args.runs)?,
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
         };

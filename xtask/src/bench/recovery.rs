@@ -49,8 +49,9 @@ pub(crate) fn run(engines: &Engines, folder: &Path, bytes: u64, runs: usize) -> 
         table.push(vec![workers.to_string(), format!("{:.1}", middle.0), all.join(", "), peak]);
     }
     let intro = format!(
-        "Nexmark query 20 (a join without bounds) with {WRITERS} workers, killed with -9 when a checkpoint with {stored} of state \
-was complete; then from the start of the process to its first new row, and the most memory that it had taken by then."
+        "Nexmark query 20 (a join without bounds) with {WRITERS} workers, killed with -9 when a checkpoint with {:.2} GB of state \
+was complete; then from the start of the process to its first new row, and the most memory that it had taken by then.",
+        stored as f64 / 1e9
     );
     let mut section = Section::new("Restart", intro);
     section.table(&table);
@@ -68,39 +69,38 @@ fn program(engines: &Engines, state: &Path, workers: usize, sink: &str) -> Progr
     program
 }
 
-/// Kills the program when it has stored so many bytes; how much state its last checkpoint has, as people are told.
-fn fill(program: &Program, state: &Path, bytes: u64) -> Result<String> {
+/// Kills the program when it has completed a checkpoint of so many bytes; how many it has.
+fn fill(program: &Program, state: &Path, bytes: u64) -> Result<u64> {
     eprintln!("state for restarts, {}", program.label);
     let mut child = spawn(program, Stdio::null())?;
-    let enough = || sizes(state).is_ok_and(|(rows, complete)| complete && rows >= bytes);
     let mut ended = false;
     let filled = process::wait_until(LIMIT, || {
         ended = !matches!(child.try_wait(), Ok(None));
-        ended || enough()
+        ended || newest_bytes(state) >= bytes
     });
     kill(&mut child)?;
     if ended || !filled {
         return Err(Error::new("a pipeline whose state was to grow has ended, or took too long"));
     }
-    let mut list = Command::new(&program.words[0]);
-    let listed = process::capture(list.args(["checkpoint", "list"]).arg(state))?;
-    let whole = listed.lines().rev().find(|line| line.contains("  complete"));
-    let size = whole.and_then(|line| line.split("  ").filter(|part| !part.is_empty()).nth(3));
-    size.map(|size| size.trim().to_owned()).ok_or_else(|| Error::new("there is no checkpoint"))
+    Ok(newest_bytes(state))
 }
 
-/// Bytes of all files of rows, and whether there is a checkpoint.
-fn sizes(state: &Path) -> Result<(u64, bool)> {
-    let (mut rows, mut complete) = (0, false);
-    let entries = fs::read_dir(state).context(format_args!("cannot read {}", state.display()))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        complete |= name.to_string_lossy().ends_with(".json");
-        if name.to_string_lossy().ends_with(".run") {
-            rows += entry.metadata().map_or(0, |metadata| metadata.len());
-        }
-    }
-    Ok((rows, complete))
+/// How much state the only checkpoint has; 0: there is none.
+fn newest_bytes(state: &Path) -> u64 {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    let manifests = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".json"));
+    let texts = manifests.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    texts.map(|text| bytes_of(&text)).max().unwrap_or(0)
+}
+
+/// The sizes of all blocks that a manifest names.
+fn bytes_of(manifest: &str) -> u64 {
+    manifest.split("\"bytes\":").skip(1).filter_map(leading_number).sum()
+}
+
+fn leading_number(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    text[..end].parse().ok()
 }
 
 /// Seconds to the first row, and the peak memory in MB, of a start over a copy of the state.
@@ -146,4 +146,15 @@ fn kill(child: &mut Child) -> Result<()> {
     // It may have ended by itself.
     let _ = child.kill();
     child.wait().map(drop).context("cannot wait for a process that was killed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_says_how_much_state_there_is() {
+        let text = r#"{"blocks":[{"bytes":12,"rows":3},{"file":"7-0-0.run","bytes":30}]}"#;
+        assert_eq!((bytes_of(text), bytes_of("{}")), (42, 0));
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::checkpoints::{kill_at_checkpoint, kills};
+use crate::checkpoints::{kill_at_checkpoint, kills, newest, stop_at};
 use crate::program::{KILLED, Place};
 use crate::servers::Deadline;
 use crate::transactions::{check, committed};
@@ -73,6 +73,30 @@ fn kills_of_the_server_leave_every_row_once() {
 }
 
 #[test]
+fn pipelines_go_on_from_the_checkpoints_that_are_named() {
+    let place = Place::with(&[("numbers.sql", NUMBERS), ("counts.sql", COUNTS)]);
+    let up = ["up", "--data", "data", "--kafka-listen", "127.0.0.1:0", "--state", "state"];
+    let files = ["numbers.sql", "counts.sql", "--var", "LAST=1000000"];
+    let folder = place.path("state/counts");
+    let started = place.start(&[&up[..], &files].concat());
+    stop_at(started, &folder, 2, "INT");
+    let named = newest(&folder) - 1;
+    let last = newest(&place.path("state/numbers"));
+    let from = format!("counts={named}");
+    let started = place.start(&[&up[..], &files, &["--from-checkpoint", &from]].concat());
+    let ran = stop_at(started, &folder, named + 3, "INT");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let said = format!("going on from checkpoint {named} of 'state/counts'");
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    let said = format!("going on from checkpoint {last} of 'state/numbers'");
+    assert!(ran.stderr.contains(&said), "the newest: {}", ran.stderr);
+    let started = place.start(&[&up[..], &files, &["--from-checkpoint", "numbers=999"]].concat());
+    let ran = started.end();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("there is no checkpoint 999"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_pipeline_that_fails_ends_the_others() {
     let endless =
         "CREATE TABLE endless (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
@@ -101,6 +125,7 @@ fn folders_that_would_be_shared_are_refused() {
     let place = Place::with(&[
         ("a.sql", job),
         ("two.sql", &format!("{job}{two}")),
+        ("b.sql", "INSERT INTO out VALUES (3);"),
         ("t.sql", topic),
         ("again.sql", "INSERT INTO t VALUES (2);"),
     ]);
@@ -111,6 +136,17 @@ fn folders_that_would_be_shared_are_refused() {
         (&["a.sql", "other/a.sql"][..], "'a.sql' and 'other/a.sql' would both keep", "rename one"),
         (&["t.sql", "again.sql"], "both write table 't' in transactions", "-prefix' of its own"),
         (&["two.sql"], "with --state a script is one job", "'table.dml-sync'"),
+        (
+            &["a.sql", "b.sql", "--from-checkpoint", "3"],
+            "--from-checkpoint 3 does not say of which pipeline",
+            "PIPELINE=NUMBER; there is 'a', 'b'",
+        ),
+        (
+            &["a.sql", "--from-checkpoint", "x=3"],
+            "no pipeline with this name keeps state",
+            "there is 'a'",
+        ),
+        (&["a.sql", "--from-checkpoint", "a=x"], "'a=x'", "NUMBER or PIPELINE=NUMBER"),
         (&[], "required arguments were not provided", "FILE"),
     ] {
         let ran = place.run(&[&up[..], files].concat());
