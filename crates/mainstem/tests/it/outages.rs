@@ -58,8 +58,7 @@ fn topics_of_a_cluster_that_is_killed_hold_every_row_once() {
     through_outages(&server, "cannot reach Kafka", &place.path("state"), start);
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &servers);
-    let count = transactions::committed(config.clone(), "log").len() as u64;
-    transactions::check(&config, "log", count);
+    transactions::check(&config, "log", transactions::settled(&config, "log"));
 }
 
 /// Numbers by key, and how many each key has had.

@@ -12,6 +12,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::broker::{Broker, PATIENCE};
 use crate::checkpoints::{kill_at_checkpoint, kills};
 use crate::program::{KILLED, Place};
+use crate::servers::Deadline;
 
 const KEYS: u64 = 17;
 /// How many kills are usual.
@@ -75,6 +76,21 @@ pub(crate) fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<S
         }
     }
     values
+}
+
+/// How many numbers a cluster shows in the end. It answers that a transaction is committed before its partitions know of it, so both
+/// topics are read until they say the same, twice.
+pub(crate) fn settled(config: &ClientConfig, topic: &str) -> u64 {
+    let (mut before, deadline) = (None, Deadline::new());
+    loop {
+        let count = committed(config.clone(), topic).len() as u64;
+        let last = committed(config.clone(), &format!("{topic}-counts"));
+        let last: BTreeMap<u64, u64> = last.iter().map(|row| (row["k"], row["c"])).collect();
+        let same = last.values().sum::<u64>() == count;
+        if same && before.replace(count) == Some(count) || deadline.left().is_none() {
+            return count;
+        }
+    }
 }
 
 pub(crate) fn check(config: &ClientConfig, topic: &str, count: u64) {
