@@ -131,5 +131,6 @@ fn kills_leave_every_row_once_in_topics_of_a_cluster() {
     let count = run(&place, &[&format!("TOPIC={topic}"), &format!("SERVERS={servers}")]);
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &servers);
+    settled(&config, &topic);
     check(&config, &topic, count);
 }
