@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 use crate::layout;
 
 const FEW_EVENTS: u64 = 1_000_000;
-/// How much state a restart is measured with.
-const STATE_BYTES: u64 = 5_000_000_000;
+/// How much state a restart is measured with at least.
+const STATE_BYTES: u64 = 4_000_000_000;
 const LENGTHS: [u64; 3] = [1_000_000, 10_000_000, 50_000_000];
 
 #[derive(Debug, clap::Args)]
