@@ -143,7 +143,7 @@ impl Worker {
             let own = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
                 (Owner::Columns(_), Some(writer)) if writer != index => Ok(None),
                 (Owner::Columns(columns), None) => {
-                    own(&blocks.rows(block)?, columns, workers, index).map(Some)
+                    rows_of(&blocks.rows(block)?, columns, (index, workers)).map(Some)
                 }
                 _ => blocks.rows(block).map(Some),
             };
@@ -178,7 +178,7 @@ impl Worker {
 }
 
 /// The rows that an exchange by `columns` would send to the worker `index` of `workers`.
-fn own(batch: &Batch, columns: &[usize], workers: usize, index: usize) -> Result<Batch> {
+fn rows_of(batch: &Batch, columns: &[usize], (index, workers): (usize, usize)) -> Result<Batch> {
     if workers == 1 {
         return Ok(batch.clone());
     }
