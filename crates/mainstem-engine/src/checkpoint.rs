@@ -140,18 +140,19 @@ impl Worker {
                 Error::new(ErrorKind::Conflict, text)
             })?;
             let (workers, index) = (self.graph().workers, self.index());
-            let own = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
+            let whole = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
                 (Owner::Columns(_), Some(writer)) if writer != index => Ok(None),
-                (Owner::Columns(columns), None) => {
-                    rows_of(&blocks.rows(block)?, columns, (index, workers)).map(Some)
+                _ => blocks.rows(block).map(Some),
+            };
+            let own = |block: &S::Block| match (owner, whole(block)?) {
+                (Owner::Columns(columns), Some(rows))
+                    if blocks.writer(block, workers).is_none() =>
+                {
+                    rows_of(&rows, columns, (index, workers)).map(Some)
                 }
-                _ => blocks.rows(block).map(Some),
+                (_, rows) => Ok(rows),
             };
-            let keys = |block: &S::Block| match (owner, blocks.writer(block, workers)) {
-                (Owner::Columns(_), Some(writer)) if writer != index => Ok(None),
-                _ => blocks.rows(block).map(Some),
-            };
-            resolved(table, own, keys, |rows| {
+            resolved(table, own, whole, |rows| {
                 self.load_rows(node, name, rows)?;
                 self.put_aside()
             })?;

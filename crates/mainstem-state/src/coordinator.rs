@@ -298,9 +298,7 @@ impl Coordinator {
 
     /// What is too old is gone, or cannot be removed: then it is tried again after the next checkpoint.
     pub fn collected(&mut self, result: Result<(), Error>) -> Vec<Action> {
-        if matches!(self.phase, Phase::Collecting) {
-            self.phase = Phase::Resting;
-        }
+        self.discarded();
         let text = |error| format!("old checkpoints cannot be removed: {error}");
         result.err().map(|error| Action::Notice(text(error))).into_iter().collect()
     }

@@ -130,17 +130,6 @@ impl<B> TableRecord<B> {
             .iter()
             .chain(changes.flat_map(|change| change.rows.iter().chain(&change.removed)))
     }
-
-    /// The same with other blocks.
-    pub fn try_map<C>(self, mut block: impl FnMut(B) -> Result<C>) -> Result<TableRecord<C>> {
-        let mut all = |blocks: Vec<B>| blocks.into_iter().map(&mut block).collect::<Result<_>>();
-        let blocks = all(self.blocks)?;
-        let changes = self.changes.into_iter().map(|change| {
-            let ChangeRecord { key, rows, removed } = change;
-            Ok(ChangeRecord { key, rows: all(rows)?, removed: all(removed)? })
-        });
-        Ok(TableRecord { name: self.name, blocks, changes: changes.collect::<Result<_>>()? })
-    }
 }
 
 /// Bytes that only their owner understands.

@@ -200,6 +200,14 @@ struct Pipeline {
     settings: Settings,
 }
 
+impl Pipeline {
+    /// Where it keeps state; a file of nothing but declarations keeps nothing.
+    fn state(&mut self) -> Option<&mut StateSettings> {
+        let has_job = self.steps.iter().any(|step| matches!(step, Ready::Job(_)));
+        self.settings.state.as_mut().filter(|_| has_job)
+    }
+}
+
 /// Reads, binds and plans the files, one pipeline each.
 fn pipelines(arguments: &UpArgs, settings: &Settings) -> Outcome<Vec<Pipeline>> {
     if arguments.files.is_empty() {
@@ -214,13 +222,11 @@ fn pipelines(arguments: &UpArgs, settings: &Settings) -> Outcome<Vec<Pipeline>> 
     let mut all = Vec::new();
     for (file, steps) in arguments.files.iter().zip(prepare_each(steps, &declarations, settings)?) {
         let name = stem(file);
-        let mut settings = settings.clone();
-        // A file of nothing but declarations keeps nothing.
-        if steps.iter().any(|step| matches!(step, Ready::Job(_)))
-            && let Some(state) = &mut settings.state
-        {
+        let settings = settings.clone();
+        let mut pipeline = Pipeline { name: name.clone(), steps, settings };
+        if let Some(state) = pipeline.state() {
             state.place = state.place.below(&name);
-            if let Some(other) = names.insert(name.clone(), file) {
+            if let Some(other) = names.insert(name, file) {
                 let (file, other) = (file.display(), other.display());
                 let text = format!(
                     "'{other}' and '{file}' would both keep their state in '{}'",
@@ -231,22 +237,26 @@ fn pipelines(arguments: &UpArgs, settings: &Settings) -> Outcome<Vec<Pipeline>> 
                 )));
             }
         }
-        all.push(Pipeline { name, steps, settings });
+        all.push(pipeline);
     }
-    let keep = all.iter_mut().filter(|pipeline| names.contains_key(&pipeline.name)).collect();
-    set_checkpoints(keep, &arguments.from_checkpoint)?;
+    set_checkpoints(&mut all, &arguments.from_checkpoint)?;
     Ok(all)
 }
 
 /// Tells pipelines that keep state from which checkpoint they are to go on.
-fn set_checkpoints(mut keep: Vec<&mut Pipeline>, asked: &[(Option<String>, u64)]) -> Outcome {
-    let names: Vec<String> = keep.iter().map(|pipeline| format!("'{}'", pipeline.name)).collect();
+fn set_checkpoints(pipelines: &mut [Pipeline], asked: &[(Option<String>, u64)]) -> Outcome {
+    let keep = pipelines.iter_mut().filter_map(|pipeline| {
+        let name = pipeline.name.clone();
+        Some((name, pipeline.state()?))
+    });
+    let mut keep: Vec<(String, &mut StateSettings)> = keep.collect();
+    let names: Vec<String> = keep.iter().map(|(name, _)| format!("'{name}'")).collect();
     for (name, id) in asked {
         let at = match name {
-            Some(name) => keep.iter().position(|pipeline| pipeline.name == *name),
+            Some(name) => keep.iter().position(|(own, _)| own == name),
             None => (keep.len() == 1).then_some(0),
         };
-        let Some(state) = at.and_then(|at| keep[at].settings.state.as_mut()) else {
+        let Some((_, state)) = at.map(|at| &mut keep[at]) else {
             let text = match name {
                 Some(name) => {
                     format!("--from-checkpoint {name}={id}: no pipeline with this name keeps state")

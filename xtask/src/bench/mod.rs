@@ -2,6 +2,7 @@
 //! Invariant: whole processes are measured from outside, in CPU-seconds, and answers are compared; see `report` for the
 //! rules that the reader is told. Does not judge: there is no limit below which a run fails.
 
+mod books;
 mod broker;
 mod engines;
 mod growth;

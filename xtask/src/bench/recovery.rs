@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::books::Books;
 use super::engines::Engines;
-use super::measure::Program;
+use super::measure::{Program, Runs, Usage};
 use super::report::Section;
 use super::table::Table;
 use crate::error::{Context, Error, Result};
@@ -33,20 +34,20 @@ pub(crate) fn run(engines: &Engines, folder: &Path, bytes: u64, runs: usize) -> 
     let written = program(engines, &full, WRITERS, "blackhole");
     let stored = fill(&written, &full, bytes)?;
     let readers = READERS.map(|workers| program(engines, &folder.join("again"), workers, "print"));
-    let mut found = vec![Vec::new(); readers.len()];
+    let mut found = vec![Runs::default(); readers.len()];
     for run in 0..runs {
         for (reader, found) in readers.iter().zip(&mut found) {
             eprintln!("restart {run}, {}", reader.label);
-            found.push(restart(reader, &full, &folder.join("again"))?);
+            found.0.push(restart(reader, &full, &folder.join("again"))?);
         }
     }
     let mut table = Table::new(1, &["workers", "first row after s", "of", "peak MB"]);
-    for (workers, mut found) in READERS.into_iter().zip(found) {
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let middle = found[found.len() / 2];
-        let all: Vec<String> = found.iter().map(|(seconds, _)| format!("{seconds:.1}")).collect();
-        let peak = format!("{:.0}", middle.1);
-        table.push(vec![workers.to_string(), format!("{:.1}", middle.0), all.join(", "), peak]);
+    for (workers, found) in READERS.into_iter().zip(found) {
+        let all: Vec<String> = found.0.iter().map(|usage| format!("{:.1}", usage.wall_s)).collect();
+        let (first_s, peak_mb) = (found.wall_s(), found.peak_mb());
+        let cells =
+            [workers.to_string(), format!("{first_s:.1}"), all.join(", "), format!("{peak_mb:.0}")];
+        table.push(cells.to_vec());
     }
     let intro = format!(
         "Nexmark query 20 (a join without bounds) with {WRITERS} workers, killed with -9 when a checkpoint with {:.2} GB of state \
@@ -103,8 +104,8 @@ fn leading_number(text: &str) -> Option<u64> {
     text[..end].parse().ok()
 }
 
-/// Seconds to the first row, and the peak memory in MB, of a start over a copy of the state.
-fn restart(program: &Program, full: &Path, again: &Path) -> Result<(f64, f64)> {
+/// What a start over a copy of the state takes up to its first row.
+fn restart(program: &Program, full: &Path, again: &Path) -> Result<Usage> {
     layout::remove_folder(again)?;
     layout::create_folder(again)?;
     let failed = || format!("cannot copy the state in {}", full.display());
@@ -119,21 +120,13 @@ fn restart(program: &Program, full: &Path, again: &Path) -> Result<(f64, f64)> {
     let mut line = String::new();
     let stdout = child.stdout.take().expect("it is piped");
     let read = BufReader::new(stdout).read_line(&mut line);
-    let seconds = start.elapsed().as_secs_f64();
-    let peak = peak_mb(child.id());
+    let wall_s = start.elapsed().as_secs_f64();
+    let books = Books::of(child.id());
     kill(&mut child)?;
-    match read {
-        Ok(1..) => Ok((seconds, peak?)),
+    match (read, books) {
+        (Ok(1..), Some(Books { cpu_s, peak_mb, .. })) => Ok(Usage { wall_s, cpu_s, peak_mb }),
         _ => Err(Error::new("a pipeline that was to go on has ended")),
     }
-}
-
-fn peak_mb(pid: u32) -> Result<f64> {
-    let path = PathBuf::from(format!("/proc/{pid}/status"));
-    let text = fs::read_to_string(&path).context("cannot read what a process takes")?;
-    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kb = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    kb.map(|kb| kb / 1e3).ok_or_else(|| Error::new("the kernel does not say what a process takes"))
 }
 
 fn spawn(program: &Program, stdout: Stdio) -> Result<Child> {

@@ -1,5 +1,6 @@
 //! State that is larger than its memory: a join whose keys are asked for as Zipf's law says, ours and Flink's with RocksDB.
-//! Invariant: all run the same text over as many rows. Files of state are in the page cache of the machine, which no bound counts.
+//! Invariant: all run the same text over as many rows, and RocksDB belongs to the same Flink as everywhere. Files of
+//! state are in the page cache of the machine, which no bound counts.
 
 use std::path::Path;
 
@@ -63,8 +64,8 @@ fn flink(engines: &Engines, users: u64, folder: &Path) -> Result<Program> {
     let jars = class_path(&ROCKSDB.fetch()?)?;
     let mut program = engines.flink(1, HEAP, &["state/zipf.sql"], &variables(users, "1 tb"));
     program.label = format!("Flink SQL with RocksDB, {ROCKSDB_MB} mb");
-    let class_path = program.words.iter().position(|word| word == "-cp").map_or(0, |at| at + 1);
-    program.words[class_path].push_str(&format!(":{jars}"));
+    let class_path = program.words.iter_mut().skip_while(|word| *word != "-cp").nth(1);
+    class_path.expect("Flink is started with -cp").push_str(&format!(":{jars}"));
     let files = folder.join("rocksdb");
     for setting in [
         "state.backend.type=rocksdb".to_owned(),
@@ -84,4 +85,15 @@ fn row(label: &str, runs: &Runs, first: &Runs) -> Vec<String> {
         format!("{:.0}", runs.peak_mb()),
         times(Some(first.wall_s() / runs.wall_s())),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flink;
+
+    #[test]
+    fn rocksdb_is_that_of_our_flink() {
+        assert_eq!(ROCKSDB.version(), flink::JARS.version());
+    }
 }

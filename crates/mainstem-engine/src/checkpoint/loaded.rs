@@ -1,6 +1,6 @@
 //! Workers that know what a checkpoint holds, before anything else of their job is there.
-//! Invariant: each worker reads what it needs on a thread of its own, a block at a time, so that what does not fit into the memory
-//! that its state may take never is in it.
+//! Invariant: each worker reads what it needs on a thread of its own; of a whole cut a block at a time, so that rows which have no
+//! place in memory are put aside while it reads. What changed since that cut is in memory until its table is loaded.
 
 use std::sync::Arc;
 

@@ -7,7 +7,6 @@
 mod codec;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -34,6 +33,8 @@ struct Chunk {
     first: u32,
     rows: usize,
     held: Held,
+    /// Memory of its columns; 0: it is aside.
+    bytes: usize,
     /// Rows of it were read since it was last looked at.
     used: Cell<bool>,
 }
@@ -63,14 +64,6 @@ impl Chunk {
             Held::Memory(columns) => Some(columns),
             Held::Aside(_) => None,
         }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        // Columns that were read together share their memory.
-        let mut allocations = BTreeMap::new();
-        let columns = self.memory().into_iter().flatten();
-        columns.for_each(|column| note_allocations(&column.to_data(), &mut allocations));
-        allocations.values().sum()
     }
 }
 
@@ -125,7 +118,7 @@ impl Rows {
             };
             let merged = (0..self.types.len()).map(column).collect::<Result<_, _>>()?;
             let (at, rows) = (parts[0].first, parts.iter().map(|chunk| chunk.rows).sum());
-            self.bytes -= parts.iter().map(Chunk::memory_bytes).sum::<usize>();
+            self.bytes -= parts.iter().map(|chunk| chunk.bytes).sum::<usize>();
             self.chunks.truncate(run);
             self.add(at, rows, merged);
         }
@@ -133,9 +126,10 @@ impl Rows {
     }
 
     fn add(&mut self, first: u32, rows: usize, columns: Vec<ArrayRef>) {
-        let chunk = Chunk { first, rows, held: Held::Memory(columns), used: Cell::new(false) };
-        self.bytes += chunk.memory_bytes();
-        self.chunks.push(chunk);
+        let bytes = memory_bytes(&columns);
+        self.bytes += bytes;
+        let held = Held::Memory(columns);
+        self.chunks.push(Chunk { first, rows, held, bytes, used: Cell::new(false) });
     }
 
     /// Where the last chunks begin that are to be one.
@@ -267,9 +261,9 @@ impl Rows {
             };
             let encoded = codec.encode(columns, chunk.rows)?;
             let place = wanted.memory.space.write(&encoded.bytes)?;
-            let freed = chunk.memory_bytes();
-            let held = Held::Aside(Aside { place, offsets: encoded.offsets });
-            self.chunks[self.hand].held = held;
+            let chunk = &mut self.chunks[self.hand];
+            chunk.held = Held::Aside(Aside { place, offsets: encoded.offsets });
+            let freed = std::mem::take(&mut chunk.bytes);
             self.bytes -= freed;
             wanted.bytes = wanted.bytes.saturating_sub(freed);
         }
@@ -389,12 +383,20 @@ pub(super) fn weighted_again(rows: &Batch) -> Batch {
     Batch::with_weights(columns, rows.rows(), weights)
 }
 
+/// Memory of columns: those that were read together share some, which counts once.
+fn memory_bytes(columns: &[ArrayRef]) -> usize {
+    let mut allocations = Vec::new();
+    columns.iter().for_each(|column| note_allocations(&column.to_data(), &mut allocations));
+    allocations.sort_unstable();
+    allocations.dedup();
+    allocations.iter().map(|(_, bytes)| bytes).sum()
+}
+
 /// Adds where the memory of an array begins, and how much it is.
-fn note_allocations(data: &ArrayData, allocations: &mut BTreeMap<usize, usize>) {
+fn note_allocations(data: &ArrayData, allocations: &mut Vec<(usize, usize)>) {
     let nulls = data.nulls().map(NullBuffer::buffer);
-    for buffer in data.buffers().iter().chain(nulls) {
-        allocations.insert(buffer.data_ptr().as_ptr().addr(), buffer.capacity());
-    }
+    let buffers = data.buffers().iter().chain(nulls);
+    allocations.extend(buffers.map(|it| (it.data_ptr().as_ptr().addr(), it.capacity())));
     data.child_data().iter().for_each(|child| note_allocations(child, allocations));
 }
 

@@ -1,4 +1,4 @@
-//! Where a job goes on: the newest checkpoint of its `--state` that is whole, and whether it is one of this job.
+//! Where a job goes on: the newest checkpoint of its `--state` that is whole, whether it is one of this job, and workers with its state.
 //! Invariant: an operator gets the state of one that meant the same, or none; a job whose statements are not those of the
 //! checkpoint does not start unless it was allowed (`changed`). Whatever cannot be used is told of. Blocks: it reads files.
 
@@ -174,7 +174,9 @@ fn resume(
     let found: Vec<Option<SinkRecord>> = found.collect();
     let readings = changed::readings(job, &found, settings.changed, fresh)?;
     let planned = changed::planned(job, &readings)?;
-    planned.iter().for_each(|planned| identity = JobIdentity::of(planned));
+    if let Some(planned) = &planned {
+        identity = JobIdentity::of(planned);
+    }
     for (sink, reading) in identity.sinks.iter_mut().zip(readings) {
         sink.reading = reading;
     }

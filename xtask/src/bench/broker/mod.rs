@@ -4,7 +4,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `server` | the two brokers, and the kernel's books of them |
+//! | `server` | the two brokers: started, stopped, killed |
 //! | `perf`, `probe` | the clients: Kafka's perf tests, and ours |
 //! | `inside` | topics that pipelines of the same process read |
 
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use self::perf::{Case, Figures, Writer};
 use self::probe::{Probe, Steady};
 use self::server::Server;
+use super::books::Books;
 use super::engines::Engines;
 use super::measure::Program;
 use super::report::Section;
@@ -320,7 +321,7 @@ fn idle(probe: &Probe, ours: &mut Server, sizes: &Sizes, section: &mut Section) 
 }
 
 /// The books now, and the CPU seconds of a while.
-fn idle_books(server: &Server, sizes: &Sizes) -> Result<(server::Books, f64)> {
+fn idle_books(server: &Server, sizes: &Sizes) -> Result<(Books, f64)> {
     let before = server.books()?;
     thread::sleep(sizes.idle);
     let after = server.books()?;

@@ -1,12 +1,13 @@
-//! The two brokers that are compared, ours and Apache Kafka: started, stopped, killed, and what the kernel's books say of them.
+//! The two brokers that are compared, ours and Apache Kafka: started, stopped, killed.
 //! Invariant: each has an address and a place of data of its own, which stay the same from start to start; both are gone and
-//! wiped when they are dropped. Does not measure: it hands out the books.
+//! wiped when they are dropped. Does not measure.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::super::books::{Books, TICKS_PER_SECOND};
 use crate::error::{Context, Error, Result};
 use crate::services::{Instance, Service, State};
 use crate::{layout, process};
@@ -14,8 +15,6 @@ use crate::{layout, process};
 const INSTANCE: &str = "bench-broker";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// The unit of times in /proc; the same on every architecture that Linux runs on today.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// One that is measured.
 #[derive(Debug)]
@@ -31,14 +30,6 @@ pub(super) struct Ours {
     data: PathBuf,
     address: String,
     child: Option<Child>,
-}
-
-/// What the kernel knows of a process.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Books {
-    pub(super) cpu_s: f64,
-    pub(super) rss_mb: f64,
-    pub(super) peak_mb: f64,
 }
 
 impl Server {
@@ -123,7 +114,7 @@ impl Server {
             Self::Ours(ours) => ours.child.as_ref().map_or(0, Child::id),
             Self::Kafka(_) => kafka_state().pid,
         };
-        books(pid).ok_or_else(|| Error::new(format!("{} does not run", self.name())))
+        Books::of(pid).ok_or_else(|| Error::new(format!("{} does not run", self.name())))
     }
 }
 
@@ -193,23 +184,6 @@ fn start_s(stat: &str) -> Option<f64> {
     // The name is in parentheses and may hold any character.
     let (_, after) = stat.rsplit_once(") ")?;
     Some(after.split_whitespace().nth(19)?.parse::<f64>().ok()? / TICKS_PER_SECOND)
-}
-
-fn books(pid: u32) -> Option<Books> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let memory_mb = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        Some(line.split_whitespace().next()?.parse::<f64>().ok()? * 1024.0 / 1e6)
-    };
-    Some(Books { cpu_s: cpu_s(pid)?, rss_mb: memory_mb("VmRSS:")?, peak_mb: memory_mb("VmHWM:")? })
-}
-
-/// User and system, also of threads that have ended.
-fn cpu_s(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after) = stat.rsplit_once(") ")?;
-    let mut ticks = after.split_whitespace().skip(11).map(str::parse::<f64>);
-    Some((ticks.next()?.ok()? + ticks.next()?.ok()?) / TICKS_PER_SECOND)
 }
 
 #[cfg(test)]
