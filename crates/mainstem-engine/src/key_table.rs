@@ -55,6 +55,11 @@ impl Ids {
         self.next as usize - self.free.len()
     }
 
+    /// Those below the bound that are not in use.
+    pub(crate) fn free(&self) -> &[u32] {
+        &self.free
+    }
+
     /// The ids in use, ascending.
     pub(crate) fn used(&self) -> Vec<u32> {
         let mut free = self.free.clone();
@@ -118,7 +123,7 @@ impl KeyTable {
 
     /// Those below the bound that no key has.
     pub(crate) fn free(&self) -> &[u32] {
-        &self.ids.free
+        self.ids.free()
     }
 
     /// The ids of all keys in the table, ascending.

@@ -2,6 +2,7 @@
 //! Invariant: a file has no name, so nothing is left of it when its last place is dropped, or the process is killed. Nothing here
 //! outlives the process: checkpoints do that. What was put aside is never changed.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mainstem_core::disk::{Disk, DiskFile};
@@ -17,6 +18,8 @@ pub struct RowSpace {
     /// What names of files begin with.
     prefix: String,
     current: Mutex<Current>,
+    /// How many have files of their own.
+    users: AtomicU64,
 }
 
 /// The file that is written.
@@ -39,7 +42,14 @@ pub struct Place {
 impl RowSpace {
     /// Files in the root of `disk`; where a file has to have a name for a moment, it begins with `prefix`.
     pub fn new(disk: Arc<dyn Disk>, prefix: impl Into<String>) -> Self {
-        Self { disk, prefix: prefix.into(), current: Mutex::default() }
+        let users = AtomicU64::default();
+        Self { disk, prefix: prefix.into(), current: Mutex::default(), users }
+    }
+
+    /// The same disk for somebody who rewrites what he put aside: files in which nobody else has places.
+    pub fn of_one_user(&self) -> Self {
+        let user = self.users.fetch_add(1, Ordering::Relaxed);
+        Self::new(Arc::clone(&self.disk), format!("{}-{user}", self.prefix))
     }
 
     /// Puts bytes aside.

@@ -52,6 +52,15 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The rows that are new.
+    pub fn into_rows(self) -> Vec<Batch> {
+        match self {
+            Self::Anew(rows) | Self::Added(rows) | Self::Replaced { rows, .. } => rows,
+        }
+    }
+}
+
 /// A part of what changed in a table between two cuts, on one worker.
 #[derive(Debug, Clone)]
 pub struct TableChange {

@@ -3,6 +3,7 @@
 //! keys too. Results before the step are asked of the accumulators
 //! before they are changed, so nothing is stored twice.
 
+mod aside;
 mod saved;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
@@ -14,12 +15,15 @@ use mainstem_state::table::{TableChange, TableRows};
 
 use super::calls::Calls;
 use super::idle::Idle;
+use super::keys_aside::KeysAside;
+use super::recency::Recency;
 use super::tracker::Tracker;
 use crate::aggregate::AggregateCall;
 use crate::key_table::KeyTable;
-use crate::operator::{Arrivals, Inputs, Operator, StepContext};
+use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext};
 
 const OUTPUT_ROWS: usize = 16_384;
+
 /// What the plan says of an aggregate.
 #[derive(Debug, Clone)]
 pub(crate) struct AggregatePlan {
@@ -62,6 +66,9 @@ pub(crate) struct Aggregate {
     touched: Vec<bool>,
     /// With a time to live: which groups have outlived it.
     idle: Option<Idle>,
+    /// Groups that have no place in memory, and which of the others are the next to go.
+    aside: KeysAside,
+    recency: Recency,
     /// For checkpoints.
     tracker: Tracker,
     /// What the last cut handed out before it changed.
@@ -91,6 +98,8 @@ impl Aggregate {
             step_groups: Vec::new(),
             touched: Vec::new(),
             idle: plan.state_ttl_ms.filter(|_| role == Role::Changes).map(Idle::new),
+            aside: KeysAside::default(),
+            recency: Recency::default(),
             tracker: Tracker::default(),
             early: Vec::new(),
         })
@@ -111,6 +120,7 @@ impl Aggregate {
                 if !*touched {
                     *touched = true;
                     self.step_groups.push(group);
+                    self.recency.note(group);
                 }
             }
         }
@@ -163,6 +173,8 @@ impl Aggregate {
     fn expire(&mut self, now_ms: i64) -> Result<()> {
         let Some(idle) = &mut self.idle else { return Ok(()) };
         let expired = idle.expired(now_ms);
+        let until_ms = now_ms.saturating_sub(idle.ttl_ms());
+        self.expire_aside(until_ms)?;
         self.touch(&expired)?;
         for &group in &expired {
             self.emitted[group as usize] = false;
@@ -186,6 +198,7 @@ impl Aggregate {
     /// Takes in a step and says what changed.
     fn changes(&mut self, arrivals: Arrivals, now_ms: i64) -> Result<Vec<Batch>> {
         let width = self.key_columns.len();
+        self.bring_back_for(&arrivals)?;
         self.expire(now_ms)?;
         let mut rows = Vec::new();
         for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
@@ -266,6 +279,7 @@ impl Aggregate {
     /// Takes in a step without saying anything.
     fn accumulate(&mut self, arrivals: Arrivals) -> Result<()> {
         let width = self.key_columns.len();
+        self.bring_back_for(&arrivals)?;
         for batch in arrivals.batches.into_iter().filter(|batch| !batch.is_empty()) {
             let keys = batch.project(&self.key_columns);
             let groups = self.groups_of(keys.columns(), batch.rows())?;
@@ -283,16 +297,22 @@ impl Aggregate {
 
     /// The results of all groups, once.
     fn final_rows(&mut self) -> Result<Vec<Batch>> {
-        let all: Vec<u32> = (0..self.keys.bound() as u32).filter(|&g| self.lives(g)).collect();
         let mut output = Vec::new();
-        for groups in all.chunks(OUTPUT_ROWS) {
-            let results = self.calls.finish(groups)?;
-            output.push(self.rows(groups, results)?);
+        loop {
+            let mut every = self.keys.used();
+            self.touch(&every)?;
+            let all: Vec<u32> = every.iter().copied().filter(|&g| self.lives(g)).collect();
+            for groups in all.chunks(OUTPUT_ROWS) {
+                let results = self.calls.finish(groups)?;
+                output.push(self.rows(groups, results)?);
+            }
+            self.release(&every)?;
+            every = self.aside.oldest();
+            if every.is_empty() {
+                return Ok(output);
+            }
+            self.take_back(every)?;
         }
-        let every = self.keys.used();
-        self.touch(&every)?;
-        self.release(&every)?;
-        Ok(output)
     }
 
     /// Keys and states of all groups; starts anew.
@@ -365,17 +385,18 @@ impl Operator for Aggregate {
         self.load_groups(table, rows)
     }
 
-    fn state_rows(&self) -> usize {
-        self.keys.len()
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_groups_aside(wanted)
     }
 
+    fn state_rows(&self) -> usize {
+        self.keys.len() + self.aside.len()
+    }
+
+    /// Of places that a group has left it does not count the memory: the next group takes it.
     fn state_bytes(&self) -> usize {
-        let counts = self.group_rows.as_ref().map_or(0, |counts| counts.capacity() * 8);
-        self.keys.size_bytes()
-            + self.calls.size_bytes()
-            + counts
-            + self.emitted.capacity()
-            + self.touched.capacity()
-            + self.idle.as_ref().map_or(0, Idle::size_bytes)
+        let places = self.keys.bound().max(1);
+        (self.groups_bytes() as u128 * self.keys.len() as u128 / places as u128) as usize
+            + self.aside.size_bytes()
     }
 }

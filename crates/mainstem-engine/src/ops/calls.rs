@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
-use crate::aggregate::{Accumulator, AggregateCall, Distinct};
+use crate::aggregate::{Accumulator, AggregateCall, Distinct, SavedGroups};
 
 /// The tables of their state are named by the number of the part.
 const CALL: &str = "call ";
@@ -151,16 +151,17 @@ impl Calls {
         names: &Batch,
         owner: usize,
     ) -> Result<Vec<TableRows>> {
-        let rows = self.rows_of(groups, names)?.into_iter().enumerate();
+        let rows = named(names, self.saved(groups)?)?.into_iter().enumerate();
         let table = |(number, (_, rows))| Self::shape(number, owner).with_rows(vec![rows]);
         Ok(rows.map(table).collect())
     }
 
-    /// The same rows as a change of each table: they replace those of the same `names`, all of whose columns are the owner's.
-    pub(super) fn save_changes(&self, groups: &[u32], names: &Batch) -> Result<Vec<TableChange>> {
+    /// What [`Calls::saved`] gave as a change of each of those tables: the rows replace those of the same `names`, all of whose
+    /// columns are the owner's.
+    pub(super) fn changes(names: &Batch, saved: Vec<SavedGroups>) -> Result<Vec<TableChange>> {
         let owner = names.columns().len();
         let key: Vec<usize> = (0..owner).collect();
-        let rows = self.rows_of(groups, names)?.into_iter().enumerate();
+        let rows = named(names, saved)?.into_iter().enumerate();
         let change = |(number, (each, rows)): (usize, (bool, Batch))| {
             let removed = if each { Vec::new() } else { vec![names.clone()] };
             let change = Change::Replaced { key: key.clone(), rows: vec![rows], removed };
@@ -178,17 +179,9 @@ impl Calls {
         TableShape::keyed(format!("{CALL}{number}"), (0..owner).collect())
     }
 
-    /// By part: whether each group has one row, and the rows.
-    fn rows_of(&self, groups: &[u32], names: &Batch) -> Result<Vec<(bool, Batch)>> {
-        let rows = self.parts.iter().map(|part| {
-            let saved = part.accumulator().save(groups)?;
-            let rows = saved.places.len();
-            let each = saved.places.iter().copied().eq(0..groups.len() as u32);
-            let mut columns = names.take(&saved.places.into())?.into_columns();
-            columns.extend(saved.columns);
-            Ok((each, Batch::new(columns, rows)))
-        });
-        rows.collect()
+    /// All that is known of `groups`, by part.
+    pub(super) fn saved(&self, groups: &[u32]) -> Result<Vec<SavedGroups>> {
+        self.parts.iter().map(|part| part.accumulator().save(groups)).collect()
     }
 
     /// True for a table of [`Calls::save`].
@@ -204,12 +197,23 @@ impl Calls {
         groups: &[u32],
         group_count: usize,
     ) -> Result<()> {
+        let number = table.strip_prefix(CALL).and_then(|number| number.parse::<usize>().ok());
+        self.load_part(number.unwrap_or(usize::MAX), columns, groups, group_count)
+    }
+
+    /// Takes what [`Calls::saved`] gave of a part: row `i` of `columns` belongs to `groups[i]`.
+    pub(super) fn load_part(
+        &mut self,
+        part: usize,
+        columns: &[ArrayRef],
+        groups: &[u32],
+        group_count: usize,
+    ) -> Result<()> {
         if groups.is_empty() {
             // A part without rows has no columns either.
             return Ok(());
         }
-        let number = table.strip_prefix(CALL).and_then(|number| number.parse::<usize>().ok());
-        let part = number.and_then(|number| self.parts.get_mut(number));
+        let part = self.parts.get_mut(part);
         let part =
             part.ok_or_else(|| Error::internal("state of more aggregate calls than there are"))?;
         part.accumulator_mut().load(columns, groups, group_count)
@@ -274,6 +278,18 @@ impl Calls {
     pub(super) fn size_bytes(&self) -> usize {
         self.parts.iter().map(|part| part.accumulator().size_bytes()).sum()
     }
+}
+
+/// Rows with the names of their groups before them, by part; and whether each group has one.
+fn named(names: &Batch, saved: Vec<SavedGroups>) -> Result<Vec<(bool, Batch)>> {
+    let rows = saved.into_iter().map(|SavedGroups { places, columns }| {
+        let rows = places.len();
+        let each = places.iter().copied().eq(0..names.rows() as u32);
+        let mut named = names.take(&places.into())?.into_columns();
+        named.extend(columns);
+        Ok((each, Batch::new(named, rows)))
+    });
+    rows.collect()
 }
 
 fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {

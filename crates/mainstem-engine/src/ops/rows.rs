@@ -4,8 +4,6 @@
 //! comes alone four times. Full chunks are never touched again. A chunk may be put aside on disk, where single rows of it are
 //! read; it does not come back.
 
-mod codec;
-
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -19,8 +17,7 @@ use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::row_files::Place;
 
-use codec::RowCodec;
-
+use super::row_codec::RowCodec;
 use crate::operator::PutAside;
 
 /// A chunk of this many rows is full: fewer than a busy step brings, so that its rows are kept as they came.

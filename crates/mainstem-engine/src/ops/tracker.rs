@@ -4,64 +4,14 @@
 
 use mainstem_core::{Batch, Result};
 
+use super::id_set::IdSet;
 use crate::key_table::KeyTable;
 
-/// A set of small numbers.
-#[derive(Debug, Default)]
-struct IdSet {
-    words: Vec<u64>,
-    len: usize,
-}
-
-impl IdSet {
-    fn insert(&mut self, id: u32) {
-        let (word, bit) = (id as usize / 64, 1 << (id % 64));
-        if self.words.len() <= word {
-            self.words.resize((word + 1).next_power_of_two(), 0);
-        }
-        self.len += usize::from(self.words[word] & bit == 0);
-        self.words[word] |= bit;
-    }
-
-    /// All numbers below `bound` but `free`.
-    fn all_but(bound: usize, free: &[u32]) -> Self {
-        let mut words = vec![u64::MAX; bound.div_ceil(64)];
-        if let (Some(last), left @ 1..) = (words.last_mut(), bound % 64) {
-            *last = (1 << left) - 1;
-        }
-        let mut all = Self { words, len: bound };
-        for &id in free {
-            all.remove(id);
-        }
-        all
-    }
-
-    /// True if it was there.
-    fn remove(&mut self, id: u32) -> bool {
-        let (word, bit) = (id as usize / 64, 1 << (id % 64));
-        let there = self.words.get(word).is_some_and(|word| word & bit != 0);
-        if there {
-            self.words[word] &= !bit;
-            self.len -= 1;
-        }
-        there
-    }
-
-    /// Takes the least ids out, at most `most`; none is in a word before `from`, which becomes the first that may have more.
-    fn take(&mut self, from: &mut usize, most: usize) -> Vec<u32> {
-        let mut taken = Vec::with_capacity(most.min(self.len));
-        while taken.len() < most && self.len > 0 {
-            let Some(word) = self.words.get_mut(*from) else { break };
-            if *word == 0 {
-                *from += 1;
-                continue;
-            }
-            taken.push(*from as u32 * 64 + word.trailing_zeros());
-            *word &= *word - 1;
-            self.len -= 1;
-        }
-        taken
-    }
+/// What a tracker knows of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marks {
+    changed: bool,
+    left: bool,
 }
 
 /// Follows the ids of one table of keys, groups or entries.
@@ -99,7 +49,7 @@ impl Tracker {
             return false;
         }
         self.changed.insert(id);
-        self.left.len > 0 && self.left.remove(id)
+        !self.left.is_empty() && self.left.remove(id)
     }
 
     /// `ids`, which were touched in this step, are no more, and neither are their keys.
@@ -115,7 +65,7 @@ impl Tracker {
     /// Cuts: what has changed is to be handed out; for a whole cut, all ids below a bound but those that are free. Returns the
     /// keys that went.
     pub(super) fn cut(&mut self, whole: Option<(usize, &[u32])>) -> Vec<Batch> {
-        debug_assert_eq!(self.left.len, 0, "the cut before was handed out");
+        debug_assert!(self.left.is_empty(), "the cut before was handed out");
         self.tracks = true;
         let gone = std::mem::take(&mut self.gone);
         self.left = std::mem::take(&mut self.changed);
@@ -139,6 +89,22 @@ impl Tracker {
         Ok(())
     }
 
+    /// What is known of an id, which another tracker is to follow from now on.
+    pub(super) fn take_marks(&mut self, id: u32) -> Marks {
+        Marks { changed: self.changed.remove(id), left: self.left.remove(id) }
+    }
+
+    /// Follows an id of which another tracker knew this.
+    pub(super) fn set_marks(&mut self, id: u32, marks: Marks) {
+        if marks.changed {
+            self.changed.insert(id);
+        }
+        if marks.left {
+            self.left.insert(id);
+            self.left_from = self.left_from.min(id as usize / 64);
+        }
+    }
+
     /// The next ids of the last cut; none: that was all.
     pub(super) fn next(&mut self, most: usize) -> Vec<u32> {
         self.left.take(&mut self.left_from, most)
@@ -151,7 +117,7 @@ impl Tracker {
 
     /// Memory kept, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
-        (self.changed.words.capacity() + self.left.words.capacity()) * 8
+        self.changed.size_bytes() + self.left.size_bytes()
     }
 }
 
@@ -177,5 +143,22 @@ mod tests {
         tracker.cut(Some((130, &[129, 64])));
         let wanted: Vec<u32> = (0..129).filter(|&id| id != 64).collect();
         assert_eq!([tracker.next(70), tracker.rest()].concat(), wanted);
+    }
+
+    #[test]
+    fn an_id_that_another_tracker_follows_is_given_out_there() {
+        let (mut here, mut there) = (Tracker::default(), Tracker::default());
+        here.cut(Some((200, &[])));
+        there.cut(Some((0, &[])));
+        assert_eq!(here.touch([150]), [150]);
+        let marks = [3, 150, 7].map(|id| here.take_marks(id));
+        assert_eq!(here.rest().len(), 197);
+        there.set_marks(190, marks[0]);
+        assert_eq!(there.next(1), [190]);
+        there.set_marks(1, marks[1]);
+        there.set_marks(2, marks[2]);
+        assert_eq!(there.rest(), [2]);
+        assert_eq!((here.cut(None).len(), here.rest(), there.cut(None).len()), (0, vec![], 0));
+        assert_eq!(there.rest(), [1]);
     }
 }

@@ -239,10 +239,9 @@ impl Driver {
         if restarts.is_none() {
             flow.check_cuts();
         }
-        if workers == 1 {
-            let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
-            flow.set_memory(&StateMemory { bytes: 0, space, everything: true });
-        }
+        // One worker puts everything aside, several what takes more than the little that they have.
+        let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
+        flow.set_memory(&StateMemory { bytes: 4_096, space, everything: workers == 1 });
         Self {
             restarts,
             flow,

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{BooleanArray, Int64Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
 use super::{Aggregate, Calls};
+use crate::aggregate::SavedGroups;
+use crate::ops::id_set::IdSet;
 use crate::ops::saved::cut_of;
 
 const GROUPS: &str = "groups";
@@ -21,7 +23,7 @@ impl Aggregate {
     }
 
     /// Keys of groups; and their rows of the first table.
-    fn groups(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
+    pub(super) fn groups(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
         let keys = self.keys.emit(groups)?;
         let counts =
             groups.iter().map(|&g| self.group_rows.as_ref().map_or(0, |rows| rows[g as usize]));
@@ -40,6 +42,11 @@ impl Aggregate {
         let (keys, rows) = self.groups(&groups)?;
         let mut tables = vec![self.shape().with_rows(vec![rows])];
         tables.extend(self.calls.save(&groups, &keys, self.key_columns.len())?);
+        let (bound, free) = self.aside.ids();
+        let mut aside = IdSet::all_but(bound, free).take(&mut 0, usize::MAX);
+        for (table, more) in tables.iter_mut().zip(self.changes_aside(&mut aside)?) {
+            table.batches.extend(more.change.into_rows());
+        }
         Ok(tables)
     }
 
@@ -48,10 +55,20 @@ impl Aggregate {
             return Ok(Vec::new());
         }
         let (keys, rows) = self.groups(groups)?;
+        self.replaced(&keys, rows, self.calls.saved(groups)?)
+    }
+
+    /// The rows of groups, of the first table and of each call, replace those with these keys.
+    pub(super) fn replaced(
+        &self,
+        keys: &Batch,
+        rows: Batch,
+        calls: Vec<SavedGroups>,
+    ) -> Result<Vec<TableChange>> {
         let key = (0..self.key_columns.len()).collect();
         let change = Change::Replaced { key, rows: vec![rows], removed: Vec::new() };
         let mut changes = vec![self.shape().changed(change)];
-        changes.extend(self.calls.save_changes(groups, &keys)?);
+        changes.extend(Calls::changes(keys, calls)?);
         Ok(changes)
     }
 
@@ -64,7 +81,8 @@ impl Aggregate {
     }
 
     pub(super) fn cut_groups(&mut self, whole: bool) -> Vec<TableChange> {
-        let gone = self.tracker.cut_table(whole, &self.keys);
+        let mut gone = self.tracker.cut_table(whole, &self.keys);
+        gone.extend(self.aside.cut(whole));
         let key: Vec<usize> = (0..self.key_columns.len()).collect();
         let shapes = std::iter::once(self.shape()).chain(self.calls.shapes(key.len()));
         shapes.flat_map(|shape| cut_of(shape, &key, whole, gone.clone())).collect()
@@ -74,17 +92,30 @@ impl Aggregate {
         let mut changes = std::mem::take(&mut self.early);
         let groups = self.tracker.next(rows);
         changes.extend(self.changes_of(&groups)?);
+        if changes.is_empty() {
+            let mut aside = self.aside.tracker.next(rows);
+            changes.extend(self.changes_aside(&mut aside)?);
+        }
         Ok(changes)
     }
 
     pub(super) fn load_groups(&mut self, table: &str, rows: &Batch) -> Result<()> {
         let (keys, columns) = rows.columns().split_at(self.key_columns.len());
+        // Another table of them may have come before.
+        self.bring_back(keys, rows.rows())?;
         let mut groups = Vec::new();
         self.keys.intern(keys, rows.rows(), &mut groups)?;
         let bound = self.keys.bound();
         if Calls::has_table(table) {
             return self.calls.load(table, columns, &groups, bound);
         }
+        self.set_groups(&groups, columns);
+        Ok(())
+    }
+
+    /// Takes the columns of the first table behind the keys.
+    pub(super) fn set_groups(&mut self, groups: &[u32], columns: &[ArrayRef]) {
+        let bound = self.keys.bound();
         self.emitted.resize(bound, false);
         self.touched.resize(bound, false);
         let counts = columns[0].as_primitive::<Int64Type>().values();
@@ -100,6 +131,5 @@ impl Aggregate {
                 idle.write(group, written_ms);
             }
         }
-        Ok(())
     }
 }

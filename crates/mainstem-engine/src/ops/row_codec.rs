@@ -99,6 +99,11 @@ impl RowCodec {
         Ok(Self { types: types.to_vec(), columns, fixed_bytes })
     }
 
+    /// How many columns a row has.
+    pub(super) fn width(&self) -> usize {
+        self.types.len()
+    }
+
     fn values<'a>(&self, at: usize, array: &'a ArrayRef) -> Result<Values<'a>> {
         Ok(match &self.columns[at] {
             Column::Fixed(width) => Values::Fixed(array.to_data(), *width),

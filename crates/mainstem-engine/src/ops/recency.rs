@@ -1,0 +1,64 @@
+//! Which ids of an operator's state were not used for long: a hand goes round, and whoever was used since it last came by is spared once.
+
+use super::id_set::IdSet;
+
+/// Follows the use of ids.
+#[derive(Debug, Default)]
+pub(super) struct Recency {
+    used: IdSet,
+    /// The 64 ids that are looked at next, as all others together.
+    hand: usize,
+}
+
+impl Recency {
+    /// An id is used.
+    pub(super) fn note(&mut self, id: u32) {
+        self.used.insert(id);
+    }
+
+    /// About so many of the ids below `bound` but `free`: those that were not used for longest.
+    pub(super) fn longest_unused(&mut self, bound: usize, free: &[u32], most: usize) -> Vec<u32> {
+        let live = IdSet::all_but(bound, free);
+        let (words, mut found) = (bound.div_ceil(64), Vec::new());
+        // Once around, and once more for those that were spared.
+        for _ in 0..2 * words {
+            if found.len() >= most {
+                break;
+            }
+            self.hand = if self.hand < words { self.hand } else { 0 };
+            for id in live.of_word(self.hand) {
+                if !self.used.remove(id) {
+                    found.push(id);
+                }
+            }
+            self.hand += 1;
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Memory kept, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.used.size_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_is_spared_once() {
+        let mut recency = Recency::default();
+        [0, 1, 200].into_iter().for_each(|id| recency.note(id));
+        let found = recency.longest_unused(300, &[3], 62);
+        assert_eq!((found.len(), found[0], found[60]), (61 + 64, 2, 63));
+        // The hand is behind them.
+        recency.note(250);
+        assert_eq!(recency.longest_unused(300, &[3], 1), (128..192).collect::<Vec<_>>());
+        let rest = recency.longest_unused(300, &[3], usize::MAX);
+        assert_eq!(rest.len(), 299);
+        assert_eq!(recency.longest_unused(300, &[], 0), [0; 0]);
+    }
+}
