@@ -16,7 +16,7 @@ use mainstem_state::table::{TableChange, TableRows};
 use super::calls::Calls;
 use super::idle::Idle;
 use super::keys_aside::KeysAside;
-use super::recency::Recency;
+use super::recency::{Recency, in_use};
 use super::tracker::Tracker;
 use crate::aggregate::AggregateCall;
 use crate::key_table::KeyTable;
@@ -390,13 +390,10 @@ impl Operator for Aggregate {
     }
 
     fn state_rows(&self) -> usize {
-        self.keys.len() + self.aside.len()
+        self.keys.len() + self.aside.rows()
     }
 
-    /// Of places that a group has left it does not count the memory: the next group takes it.
     fn state_bytes(&self) -> usize {
-        let places = self.keys.bound().max(1);
-        (self.groups_bytes() as u128 * self.keys.len() as u128 / places as u128) as usize
-            + self.aside.size_bytes()
+        in_use(self.groups_bytes(), self.keys.len(), self.keys.bound()) + self.aside.size_bytes()
     }
 }

@@ -17,7 +17,7 @@ use mainstem_state::table::{TableChange, TableRows};
 
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, split_nulls};
-use crate::operator::{Inputs, Operator, PutAside, StepContext};
+use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext};
 use crate::plan::{Expiry, JoinKind, Residual};
 
 /// The tables of the two sides of a join.
@@ -66,6 +66,19 @@ impl Join {
         })
     }
 
+    /// Keys that rows of a step name are in memory from now on.
+    fn bring_back(&mut self, inputs: &[Arrivals]) -> Result<()> {
+        let columns = [self.left.key_columns.clone(), self.right.key_columns.clone()];
+        for (input, columns) in inputs.iter().zip(columns) {
+            for batch in &input.batches {
+                let keys = batch.project(&columns);
+                self.left.bring_back(&keys)?;
+                self.right.bring_back(&keys)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Joins new rows of one side with the other, and keeps them.
     fn absorb(
         &mut self,
@@ -75,8 +88,11 @@ impl Join {
         cx: &StepContext,
         output: &mut Vec<Batch>,
     ) -> Result<()> {
-        let (own, other) =
-            if is_left { (&mut self.left, &self.right) } else { (&mut self.right, &self.left) };
+        let (own, other) = if is_left {
+            (&mut self.left, &mut self.right)
+        } else {
+            (&mut self.right, &mut self.left)
+        };
         let (batch, without) = split_nulls(&batch, &own.key_columns)?;
         // Rows with NULL keys never find a partner, so they need no state.
         if let Some(without) = without.filter(|rows| !rows.is_empty())
@@ -273,6 +289,7 @@ fn one_by_one(batch: Batch) -> Result<Batch> {
 impl Operator for Join {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut output = Vec::new();
+        self.bring_back(&inputs)?;
         self.left.forget_idle(cx.now_ms)?;
         self.right.forget_idle(cx.now_ms)?;
         let ended = [inputs[0].ended, inputs[1].ended];
@@ -333,7 +350,7 @@ impl Operator for Join {
     }
 
     fn state_rows(&self) -> usize {
-        self.left.len() + self.right.len()
+        self.left.state_rows() + self.right.state_rows()
     }
 
     fn state_bytes(&self) -> usize {

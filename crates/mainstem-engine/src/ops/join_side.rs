@@ -4,6 +4,7 @@
 //! one probe, and an entry is the row's id. Sides with a time to live intern their rows too: equal rows are written, and
 //! forgotten, together, as in Flink.
 
+mod aside;
 mod saved;
 mod told;
 
@@ -12,6 +13,8 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
 use super::idle::Idle;
+use super::keys_aside::KeysAside;
+use super::recency::{Recency, in_use};
 use super::rows::Rows;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
@@ -83,6 +86,9 @@ pub(super) struct Side {
     idle: Option<Idle>,
     /// With a time to live: the step's time.
     now_ms: i64,
+    /// Of a changing side: keys that have no place in memory, and which of the others are the next to go.
+    aside: KeysAside,
+    recency: Recency,
     /// For checkpoints.
     told: Told,
 }
@@ -118,6 +124,8 @@ impl Side {
             crowded: CROWDED_MIN,
             idle: None,
             now_ms: 0,
+            aside: KeysAside::default(),
+            recency: Recency::default(),
             told: Told::new(changelog, counts),
         })
     }
@@ -138,6 +146,8 @@ impl Side {
         let Some(idle) = &mut self.idle else { return Ok(()) };
         self.now_ms = now_ms;
         let expired = idle.expired(now_ms);
+        let until_ms = now_ms.saturating_sub(idle.ttl_ms());
+        self.expire_aside(until_ms)?;
         for &entry in &expired {
             self.note(entry);
             self.weights[entry as usize] = 0;
@@ -154,7 +164,7 @@ impl Side {
 
     /// Forgets all rows.
     pub(super) fn clear(&mut self) -> Result<()> {
-        if self.len() > 0 {
+        if self.len() > 0 || !self.aside.is_empty() {
             let changelog = matches!(self.store, Store::Interned(_));
             let empty = Self::new(&self.key_columns, &self.types, changelog, self.counts)?;
             let ttl_ms = self.idle.as_ref().map(Idle::ttl_ms);
@@ -199,13 +209,22 @@ impl Side {
     }
 
     /// For each row of the other side's key columns, the first entry with that key.
-    pub(super) fn first_partners(&self, keys: &Batch) -> Result<Vec<u32>> {
+    pub(super) fn first_partners(&mut self, keys: &Batch) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         self.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
+        self.used(&ids);
         for id in &mut ids {
             *id = if *id == ABSENT { NONE } else { self.heads[*id as usize] };
         }
         Ok(ids)
+    }
+
+    /// Keys are used, if they are there.
+    fn used(&mut self, keys: &[u32]) {
+        if matches!(self.store, Store::Interned(_)) {
+            let there = keys.iter().filter(|key| **key != ABSENT);
+            there.for_each(|&key| self.recency.note(key));
+        }
     }
 
     pub(super) fn next(&self, entry: u32) -> u32 {
@@ -245,6 +264,7 @@ impl Side {
         let keys = batch.project(&self.key_columns);
         let mut ids = Vec::new();
         self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
+        self.used(&ids);
         self.heads.resize(self.heads.len().max(self.keys.bound()), NONE);
         match &mut self.store {
             Store::Appended(rows) => {
@@ -388,27 +408,39 @@ impl Side {
         Ok(())
     }
 
-    /// Only rows that only come: changing ones are keys, which are looked up.
+    /// Of a side that only grows single rows, of a changing one keys with all their rows.
     pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
         match &mut self.store {
             Store::Appended(rows) => rows.put_aside(wanted),
-            Store::Interned(_) => Ok(()),
+            Store::Interned(_) => self.put_keys_aside(wanted),
         }
     }
 
+    /// How many rows there are, in memory and not.
+    pub(super) fn state_rows(&self) -> usize {
+        self.len() + self.aside.rows()
+    }
+
     pub(super) fn size_bytes(&self) -> usize {
-        let store = match &self.store {
-            Store::Appended(rows) => rows.size_bytes(),
-            Store::Interned(rows) => rows.size_bytes(),
+        self.bytes_in_use() + self.aside.size_bytes()
+    }
+
+    /// Memory of entries. Of places that entries have left it does not count the memory: the next ones take it.
+    fn bytes_in_use(&self) -> usize {
+        let (store, places) = match &self.store {
+            Store::Appended(rows) => (rows.size_bytes(), self.len()),
+            Store::Interned(rows) => (rows.size_bytes(), rows.bound()),
         };
-        store
+        let all = store
             + self.keys.size_bytes()
             + (self.heads.capacity() + self.next.capacity()) * 4
             + (self.weights.capacity() + self.expires.capacity()) * 8
             + self.links.capacity() * size_of::<Link>()
             + self.matches.capacity() * size_of::<Matches>()
             + self.idle.as_ref().map_or(0, Idle::size_bytes)
-            + self.told.size_bytes()
+            + self.recency.size_bytes()
+            + self.told.size_bytes();
+        in_use(all, self.len(), places)
     }
 }
 

@@ -21,7 +21,7 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// So much may be unwanted before anybody looks.
 const UNWANTED_BYTES_MIN: u64 = 1 << 20;
 /// The block of an id that is free.
-const NOWHERE: KeyPlace = KeyPlace { block: u32::MAX, offset: 0, bytes: 0 };
+const NOWHERE: KeyPlace = KeyPlace { block: u32::MAX, offset: 0, bytes: 0, rows: 0 };
 
 /// Keys that are to go: hash and marks of each, and their rows of all tables.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ struct KeyPlace {
     block: u32,
     offset: u32,
     bytes: u32,
+    /// Of the first table.
+    rows: u32,
 }
 
 /// Keys that were written together.
@@ -66,6 +68,8 @@ pub(super) struct KeysAside {
     /// Of all blocks, and of the keys in them that have not left.
     written_bytes: u64,
     live_bytes: u64,
+    /// Of the first table.
+    rows: usize,
     /// By table; there once a table had rows.
     codecs: Vec<Option<RowCodec>>,
     space: Option<RowSpace>,
@@ -78,13 +82,14 @@ impl KeysAside {
         self.index.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.index.len()
+    /// Rows of the first table.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
-    /// One more than the greatest id in use, and those below that are free.
-    pub(super) fn ids(&self) -> (usize, &[u32]) {
-        (self.ids.bound(), self.ids.free())
+    /// All ids, ascending.
+    pub(super) fn used(&self) -> Vec<u32> {
+        self.ids.used()
     }
 
     /// Puts keys aside.
@@ -99,6 +104,10 @@ impl KeysAside {
             let all = &self.hashes;
             self.index.insert_unique(hash, id, |&id| all[id as usize]);
             self.tracker.set_marks(id, marks);
+        }
+        for &key in tables.first().map_or(&[][..], |first| &first.places) {
+            self.places[ids[key as usize] as usize].rows += 1;
+            self.rows += 1;
         }
         self.live_bytes += bytes.len() as u64;
         self.write(&bytes, &ends, ids, newest_ms, space)?;
@@ -121,7 +130,8 @@ impl KeysAside {
         let block = self.first_block + self.blocks.len() as u32;
         let mut offset = 0;
         for (&id, &end) in ids.iter().zip(ends) {
-            self.places[id as usize] = KeyPlace { block, offset, bytes: end - offset };
+            let place = &mut self.places[id as usize];
+            *place = KeyPlace { block, offset, bytes: end - offset, rows: place.rows };
             offset = end;
         }
         self.written_bytes += u64::from(offset);
@@ -218,6 +228,7 @@ impl KeysAside {
             entry.expect("a key that is here is found").remove();
             let place = std::mem::replace(&mut self.places[id as usize], NOWHERE);
             self.live_bytes -= u64::from(place.bytes);
+            self.rows -= place.rows as usize;
             let at = (place.block - self.first_block) as usize;
             let left = self.blocks[at].as_mut().map(|block| {
                 block.live -= 1;
@@ -372,7 +383,7 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from([texts.clone(), texts].concat()));
         Leaving {
             hashes: keys.iter().map(|key| key % 100).collect(),
-            marks: keys.iter().map(|&key| Tracker::default().take_marks(key as u32)).collect(),
+            marks: vec![Marks::default(); keys.len()],
             tables: vec![
                 SavedGroups { places: places(), columns: vec![ids(keys)] },
                 SavedGroups { places: twice(&odd), columns: vec![texts] },
@@ -412,8 +423,7 @@ mod tests {
             assert!(aside.written_bytes <= 2 * aside.live_bytes + UNWANTED_BYTES_MIN);
         }
         assert!(aside.first_block > 0, "keys that nobody asked for were written once more");
-        let (bound, free) = aside.ids();
-        assert_eq!((aside.len(), bound - free.len()), (256, 256));
+        assert_eq!((aside.rows(), aside.used().len()), (256, 256));
         let mut old = aside.written_until(KEYS as i64);
         assert_eq!(old.len(), 256);
         let mut keys = keys_of(&aside.read(&mut old).unwrap());
@@ -421,6 +431,6 @@ mod tests {
         assert_eq!(keys, all);
         aside.forget(&old, Batch::new(Vec::new(), 256));
         assert!(aside.is_empty() && aside.blocks.is_empty() && aside.oldest().is_empty());
-        assert_eq!((aside.written_bytes, aside.live_bytes), (0, 0));
+        assert_eq!((aside.written_bytes, aside.live_bytes, aside.rows()), (0, 0, 0));
     }
 }

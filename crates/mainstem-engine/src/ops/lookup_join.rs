@@ -12,7 +12,7 @@ use super::join_side::{NONE, Side};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::{weighted_again, with_weights};
 use crate::expr::ExprRef;
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::JoinKind;
 
 /// The tables of its state.
@@ -55,12 +55,14 @@ impl LookupJoin {
         })
     }
 
-    fn ask(&self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
+    fn ask(&mut self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
         let (batch, without) = split_nulls(batch, &self.left_keys)?;
         if let Some(without) = without {
             self.pad(&without, output);
         }
-        let first = self.table.first_partners(&batch.project(&self.left_keys))?;
+        let keys = batch.project(&self.left_keys);
+        self.table.bring_back(&keys)?;
+        let first = self.table.first_partners(&keys)?;
         let mut matched = vec![false; batch.rows()];
         let mut pairs = Pairs::default();
         for (row, &first) in first.iter().enumerate() {
@@ -129,6 +131,7 @@ impl Operator for LookupJoin {
                     self.waiting.push(batch);
                 } else {
                     let (with_keys, _) = split_nulls(&batch, &self.table.key_columns)?;
+                    self.table.bring_back(&with_keys.project(&self.table.key_columns))?;
                     self.table.insert(&with_keys)?;
                 }
             }
@@ -172,8 +175,12 @@ impl Operator for LookupJoin {
         Ok(())
     }
 
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.table.put_aside(wanted)
+    }
+
     fn state_rows(&self) -> usize {
-        self.table.len() + self.waiting.iter().map(Batch::rows).sum::<usize>()
+        self.table.state_rows() + self.waiting.iter().map(Batch::rows).sum::<usize>()
     }
 
     fn state_bytes(&self) -> usize {

@@ -44,6 +44,11 @@ impl Recency {
     }
 }
 
+/// Of so much memory for `places`, what those that are taken have: the others are taken next.
+pub(super) fn in_use(bytes: usize, taken: usize, places: usize) -> usize {
+    (bytes as u128 * taken as u128 / places.max(1) as u128) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,10 +8,12 @@ use super::id_set::IdSet;
 use crate::key_table::KeyTable;
 
 /// What a tracker knows of an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    changed: bool,
-    left: bool,
+    /// It has changed since the last cut.
+    pub(super) changed: bool,
+    /// It is still to be handed out of the last cut.
+    pub(super) left: bool,
 }
 
 /// Follows the ids of one table of keys, groups or entries.
@@ -58,6 +60,13 @@ impl Tracker {
             for &id in ids {
                 self.changed.remove(id);
             }
+            self.keys_went(keys);
+        }
+    }
+
+    /// Keys are no more, or have other ids.
+    pub(super) fn keys_went(&mut self, keys: Batch) {
+        if self.tracks {
             self.gone.push(keys);
         }
     }

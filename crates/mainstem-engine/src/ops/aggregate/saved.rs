@@ -12,7 +12,6 @@ use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
 use super::{Aggregate, Calls};
 use crate::aggregate::SavedGroups;
-use crate::ops::id_set::IdSet;
 use crate::ops::saved::cut_of;
 
 const GROUPS: &str = "groups";
@@ -42,8 +41,7 @@ impl Aggregate {
         let (keys, rows) = self.groups(&groups)?;
         let mut tables = vec![self.shape().with_rows(vec![rows])];
         tables.extend(self.calls.save(&groups, &keys, self.key_columns.len())?);
-        let (bound, free) = self.aside.ids();
-        let mut aside = IdSet::all_but(bound, free).take(&mut 0, usize::MAX);
+        let mut aside = self.aside.used();
         for (table, more) in tables.iter_mut().zip(self.changes_aside(&mut aside)?) {
             table.batches.extend(more.change.into_rows());
         }

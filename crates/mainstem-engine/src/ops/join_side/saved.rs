@@ -45,6 +45,8 @@ impl Side {
                     let counts: Vec<_> = entries.iter().map(|&e| self.counts_of(e)).collect();
                     batches.push(self.entries(&counts)?);
                 }
+                let mut aside = self.aside.used();
+                batches.extend(self.rows_aside(&mut aside)?);
             }
         }
         Ok(self.shape(name).with_rows(batches))
@@ -103,6 +105,12 @@ impl Side {
 
     /// Takes rows of its table, behind those that it has.
     pub(in crate::ops) fn load(&mut self, rows: &Batch) -> Result<()> {
+        // Others of their keys may have come before.
+        self.bring_back(&rows.project(&self.key_columns))?;
+        self.load_rows(rows)
+    }
+
+    pub(super) fn load_rows(&mut self, rows: &Batch) -> Result<()> {
         cut(rows, ROWS_MAX).try_for_each(|rows| self.load_piece(&rows))
     }
 

@@ -34,11 +34,11 @@ pub(super) struct ToldRows {
 
 #[derive(Debug, Default)]
 pub(super) struct ToldEntries {
-    tracker: Tracker,
+    pub(super) tracker: Tracker,
     /// Entries of the last cut as they were then, not yet handed out.
     early: Vec<Counts>,
     /// The same, with their columns.
-    rows: Vec<Batch>,
+    pub(super) rows: Vec<Batch>,
     anew: bool,
 }
 
@@ -89,21 +89,27 @@ impl Side {
         if !tracker.tracks() || entries.is_empty() {
             return Ok(());
         }
-        let rows = self.early_rows()?;
+        self.keep_early()?;
         let mut columns = self.keys.emit(keys)?;
         columns.push(super::saved::entry_column(entries.iter().copied()));
         if let Told::Entries(told) = &mut self.told {
-            told.rows.extend(rows);
             told.tracker.forget(entries, Batch::new(columns, entries.len()));
         }
         Ok(())
     }
 
-    /// The columns of what was written down.
-    fn early_rows(&mut self) -> Result<Option<Batch>> {
-        let Told::Entries(told) = &mut self.told else { return Ok(None) };
+    /// What was written down of entries gets their columns.
+    pub(super) fn keep_early(&mut self) -> Result<()> {
+        let Told::Entries(told) = &mut self.told else { return Ok(()) };
         let early = std::mem::take(&mut told.early);
-        if early.is_empty() { Ok(None) } else { self.entries(&early).map(Some) }
+        if early.is_empty() {
+            return Ok(());
+        }
+        let rows = self.entries(&early)?;
+        if let Told::Entries(told) = &mut self.told {
+            told.rows.push(rows);
+        }
+        Ok(())
     }
 
     /// All entries are about to be forgotten, or to get other numbers: what is left of the last cut is put aside. Returns what
@@ -130,16 +136,18 @@ impl Side {
             Told::Entries(told) => told.tracker.rest(),
         };
         entries.into_iter().for_each(|entry| self.put_down(entry));
-        let more = self.early_rows()?;
+        self.keep_early()?;
+        let mut aside = self.aside.tracker.rest();
+        let aside = self.rows_aside(&mut aside)?;
         let Told::Entries(told) = &mut self.told else { unreachable!("as before") };
-        let rows = std::mem::take(&mut told.rows).into_iter().chain(more).collect();
+        let rows = std::mem::take(&mut told.rows).into_iter().chain(aside).collect();
         let mut tracker = Tracker::default();
         // It goes on to track, with nothing to hand out.
         tracker.cut(None);
         Ok(Told::Entries(ToldEntries { tracker, early: Vec::new(), rows, anew: true }))
     }
 
-    fn put_down(&mut self, entry: u32) {
+    pub(super) fn put_down(&mut self, entry: u32) {
         let counts = self.counts_of(entry);
         if let Told::Entries(told) = &mut self.told {
             told.early.push(counts);
@@ -164,7 +172,9 @@ impl Side {
                     Store::Appended(_) => (len as usize, &[][..]),
                     Store::Interned(rows) => (rows.bound(), rows.free()),
                 };
-                (anew, told.tracker.cut(anew.then_some(all)))
+                let mut removed = told.tracker.cut(anew.then_some(all));
+                removed.extend(self.aside.cut(anew));
+                (anew, removed)
             }
         };
         cut_of(self.shape(name), &key, anew, removed)
@@ -192,10 +202,13 @@ impl Side {
             Told::Entries(told) => told.tracker.next(count),
         };
         ids.into_iter().for_each(|entry| self.put_down(entry));
-        let more = self.early_rows()?;
+        self.keep_early()?;
         let Told::Entries(told) = &mut self.told else { unreachable!("as before") };
         let mut rows = std::mem::take(&mut told.rows);
-        rows.extend(more);
+        if rows.is_empty() {
+            let mut aside = self.aside.tracker.next(count);
+            rows.extend(self.rows_aside(&mut aside)?);
+        }
         Ok(replaced(shape, &self.key_of_table(), rows))
     }
 }
