@@ -1,21 +1,31 @@
 //! The seeds of the pipeline's world that CI runs, and what each broken rule of the protocol leads to.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
 use mainstem_sim::{Breach, run_pipeline};
 
 const SEEDS: u64 = 200;
 
 #[test]
 fn seeds_hold() {
-    let mut lives = 0;
-    for seed in 0..SEEDS {
+    let (next, lives) = (AtomicU64::new(0), AtomicU64::new(0));
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let run = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= SEEDS {
+            return;
+        }
         let outcome = run_pipeline(seed, None, false);
         if let Some(violation) = outcome.violation {
             panic!(
                 "seed {seed}: {violation}\n  cargo run -p mainstem-sim -- --pipeline --seed {seed}"
             );
         }
-        lives += u64::from(outcome.lives);
-    }
+        lives.fetch_add(u64::from(outcome.lives), Ordering::Relaxed);
+    };
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(run))));
+    let lives = lives.into_inner();
     assert!(lives > 5 * SEEDS, "{lives} lives");
 }
 

@@ -1,4 +1,4 @@
-//! State that is larger than its memory: a join whose keys are asked for as Zipf's law says, ours and Flink's with RocksDB.
+//! State that is larger than its memory: a join and sums whose keys come as often as Zipf's law says, ours and Flink's with RocksDB.
 //! Invariant: all run the same text over as many rows, and RocksDB belongs to the same Flink as everywhere. Files of
 //! state are in the page cache of the machine, which no bound counts.
 
@@ -16,32 +16,59 @@ const ROCKSDB: JarSet =
 
 /// Of the JVM: more than it needs without state on the heap.
 const HEAP: &str = "6g";
-/// So many events have a MB of memory: a tenth of what they and their users take.
-const EVENTS_A_MB: u64 = 50_000;
+/// What is done with events, of which there are twice as many as users.
+struct Work {
+    file: &'static str,
+    /// What it keeps.
+    text: &'static str,
+    /// So many events have a MB of memory: a tenth of what their state takes.
+    events_a_mb: u64,
+}
+
+const WORKS: [Work; 2] = [
+    Work {
+        file: "state/zipf.sql",
+        text: "are joined with what is known of their user, 200 bytes",
+        events_a_mb: 50_000,
+    },
+    Work {
+        file: "state/sums.sql",
+        text: "are counted and added up for each user, with the least, the greatest and the average",
+        events_a_mb: 200_000,
+    },
+];
+
 /// What RocksDB gets: much more than a tenth, which costs it minutes.
 const ROCKSDB_MB: u64 = 1024;
 
 /// Measures with so many events, twice as many as there are users.
 pub(crate) fn run(engines: &Engines, folder: &Path, events: u64, runs: usize) -> Result<Section> {
     let users = events / 2;
-    let bounded = format!("{} mb", (events / EVENTS_A_MB).max(1));
-    let mut programs = vec![ours(engines, users, "1 tb"), ours(engines, users, &bounded)];
-    if engines.peers.contains(&Peer::Flink) {
-        programs.push(flink(engines, users, folder)?);
-    }
-    let found = measure::rounds(folder, runs, &programs, |_| Ok(()))?;
-    let mut table =
-        Table::new(1, &["engine", "wall s", "CPU s", "peak MB", "of the first's speed"]);
-    for (program, runs) in programs.iter().zip(&found) {
-        table.push(row(&program.label, runs, &found[0]));
-    }
-    let intro = format!(
-        "{users} users of 200 bytes and {events} events, which are joined with what is known of their user; one worker. Behind \
-each name is what its state may take."
+    let mut section = Section::new(
+        "State larger than its memory",
+        format!(
+            "{users} users and {events} events; one worker. Behind each name is what its state may take."
+        ),
     );
-    let mut section = Section::new("State larger than its memory", intro);
-    section.table(&table);
-    section.commands(&programs.iter().map(Program::line).collect::<Vec<_>>());
+    let mut lines = Vec::new();
+    for work in &WORKS {
+        let bounded = format!("{} mb", (events / work.events_a_mb).max(1));
+        let ours = |memory| ours(engines, work, users, memory);
+        let mut programs = vec![ours("1 tb"), ours(&bounded)];
+        if engines.peers.contains(&Peer::Flink) {
+            programs.push(flink(engines, work, users, folder)?);
+        }
+        let found = measure::rounds(folder, runs, &programs, |_| Ok(()))?;
+        let mut table =
+            Table::new(1, &["engine", "wall s", "CPU s", "peak MB", "of the first's speed"]);
+        for (program, runs) in programs.iter().zip(&found) {
+            table.push(row(&program.label, runs, &found[0]));
+        }
+        section.paragraph(&format!("The events {}.", work.text));
+        section.table(&table);
+        lines.extend(programs.iter().map(Program::line));
+    }
+    section.commands(&lines);
     Ok(section)
 }
 
@@ -54,15 +81,15 @@ fn variables(users: u64, memory: &str) -> [(&'static str, String); 4] {
     ]
 }
 
-fn ours(engines: &Engines, users: u64, memory: &str) -> Program {
-    let mut program = engines.ours(1, &["state/zipf.sql"], &variables(users, memory));
+fn ours(engines: &Engines, work: &Work, users: u64, memory: &str) -> Program {
+    let mut program = engines.ours(1, &[work.file], &variables(users, memory));
     program.label = format!("Mainstem, {memory}");
     program
 }
 
-fn flink(engines: &Engines, users: u64, folder: &Path) -> Result<Program> {
+fn flink(engines: &Engines, work: &Work, users: u64, folder: &Path) -> Result<Program> {
     let jars = class_path(&ROCKSDB.fetch()?)?;
-    let mut program = engines.flink(1, HEAP, &["state/zipf.sql"], &variables(users, "1 tb"));
+    let mut program = engines.flink(1, HEAP, &[work.file], &variables(users, "1 tb"));
     program.label = format!("Flink SQL with RocksDB, {ROCKSDB_MB} mb");
     let class_path = program.words.iter_mut().skip_while(|word| *word != "-cp").nth(1);
     class_path.expect("Flink is started with -cp").push_str(&format!(":{jars}"));

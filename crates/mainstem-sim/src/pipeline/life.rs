@@ -9,6 +9,7 @@ use mainstem_core::clock::Rng;
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_engine::checkpoint::Identities;
 use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
+use mainstem_engine::operator::StateMemory;
 use mainstem_engine::plan::Plan;
 use mainstem_log::{FaultyDisk, MemoryDisk};
 use mainstem_state::blocks::StoredBlocks;
@@ -17,6 +18,7 @@ use mainstem_state::coordinator::{Action, Coordinator, Cut, Settings};
 use mainstem_state::manifest::{
     CheckpointId, Manifest, Opaque, OperatorRecord, SinkRecord, SourceRecord, SplitRecord,
 };
+use mainstem_state::row_files::RowSpace;
 use mainstem_state::store::{FolderStore, Store};
 use mainstem_state::stored::{PieceWriter, Stored};
 use mainstem_state::table::Piece;
@@ -25,6 +27,8 @@ use super::Breach;
 use super::plan::{SINKS, batch, lines};
 use super::target::{Rows, Target};
 
+/// Where checkpoints are.
+pub(super) const FOLDER: &str = "state";
 /// How many checkpoints are kept.
 const KEPT: usize = 2;
 const INTERVAL_MS: i64 = 20;
@@ -81,11 +85,17 @@ impl Life {
         rng: &mut Rng,
     ) -> Result<Self> {
         let workers = 1 + rng.below(3) as usize;
-        let store = FolderStore::open(Arc::new(disk.clone()), "state")?;
+        let memory = memory(rng);
+        let empty = || {
+            let mut flow = Dataflow::new(plan, workers)?;
+            memory.iter().for_each(|memory| flow.set_memory(memory));
+            Ok::<_, Error>(flow)
+        };
+        let store = FolderStore::open(Arc::new(disk.clone()), FOLDER)?;
         let catalog = Catalog::new(Arc::new(store));
         let last_id = catalog.ids()?.last().copied().unwrap_or(0);
         let (resumed, damaged) = catalog.newest(|manifest| {
-            let mut flow = Dataflow::new(plan, workers)?;
+            let mut flow = empty()?;
             flow.load(&manifest.operators, &StoredBlocks::of(&catalog, &manifest))?;
             Ok((manifest, flow))
         })?;
@@ -103,10 +113,10 @@ impl Life {
                 at = position(&manifest);
                 flow
             }
-            None => Dataflow::new(plan, workers)?,
+            None => empty()?,
         };
         let sink = |name: &str| SinkRecord { table: name.into(), ..SinkRecord::default() };
-        let sinks = ["totals", "copied"].map(sink);
+        let sinks = SINKS.map(sink);
         let settings = Settings {
             interval_ms: INTERVAL_MS,
             mainstem: "simulated".into(),
@@ -125,7 +135,7 @@ impl Life {
             is_complete: false,
             wanted: None,
             handing_out: Vec::new(),
-            rows: vec![Rows::new(); SINKS],
+            rows: vec![Rows::new(); SINKS.len()],
             work: Vec::new(),
             breach,
             now_ms: 0,
@@ -146,7 +156,7 @@ impl Life {
             3..=5 if !self.handing_out.is_empty() => self.hand_out(rng),
             6..=8 if !self.work.is_empty() => {
                 let work = self.work.remove(rng.below(self.work.len() as u64) as usize);
-                self.carry_out(work, target);
+                self.carry_out(work, target, rng);
                 Ok(())
             }
             _ => {
@@ -230,7 +240,7 @@ impl Life {
         Ok(self.stored.tell(worker, writer.end()?))
     }
 
-    fn carry_out(&mut self, work: Work, target: &mut [Target]) {
+    fn carry_out(&mut self, work: Work, target: &mut [Target], rng: &mut Rng) {
         let actions = match work {
             Work::Store(id, worker, pieces) => {
                 let store = Arc::clone(self.catalog.store());
@@ -263,6 +273,11 @@ impl Life {
             }
             Work::Commit(sink, tokens) => {
                 tokens.iter().for_each(|token| target[sink].commit(&token.0));
+                if rng.below(8) == 0 {
+                    // The answer is lost: it is asked for once more, later.
+                    self.work.push(Work::Commit(sink, tokens));
+                    return;
+                }
                 self.coordinator.committed(sink)
             }
             Work::Collect => self.coordinator.collected(self.catalog.collect(KEPT)),
@@ -291,6 +306,16 @@ impl Life {
             }
         }
     }
+}
+
+/// How much of the state may be in memory: all, some, or nothing between two steps.
+fn memory(rng: &mut Rng) -> Option<StateMemory> {
+    let everything = match rng.below(3) {
+        0 => return None,
+        drawn => drawn == 1,
+    };
+    let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::new()), "rows"));
+    Some(StateMemory { bytes: rng.below(200_000) as usize, space, everything })
 }
 
 /// How many rows were read.

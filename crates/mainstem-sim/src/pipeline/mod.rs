@@ -1,7 +1,8 @@
 //! A pipeline with checkpoints in one seeded world: the engine, its state on a faulty disk, and sinks that stage and commit.
-//! The process is killed and the machine stops between any two operations; writes are torn and lost, fail, or find no space.
-//! Invariant: at the end each target shows what a batch answer shows, and no checkpoint that was complete is damaged. That the
-//! checkers see what they are for is shown by breaking one rule of the protocol at a time ([`Breach`]).
+//! The process is killed and the machine stops between any two operations; writes are torn and lost, fail, or find no space; commits
+//! come late and twice; bits flip in what was stored.
+//! Invariant: at the end each target shows what a batch answer shows, and no checkpoint that was complete is damaged, unless a bit
+//! has flipped: then the start says so, or the bit did not matter. That the checkers see what they are for is shown by breaking one rule of the protocol at a time ([`Breach`]).
 
 mod life;
 mod plan;
@@ -9,11 +10,13 @@ mod target;
 
 use mainstem_core::ErrorKind;
 use mainstem_core::clock::Rng;
+use mainstem_core::disk::Disk as _;
 use mainstem_log::{Faults, FaultyDisk};
 
 use crate::plan::{Outcome, guarded};
 use crate::trace::Trace;
-use life::Life;
+use life::{FOLDER, Life};
+use plan::SINKS;
 use target::Target;
 
 /// A rule of the protocol that is broken.
@@ -49,13 +52,26 @@ fn weather(rng: &mut Rng) -> Faults {
     }
 }
 
+/// Flips a bit of some file of a checkpoint, if there is one.
+fn flip(disk: &FaultyDisk, rng: &mut Rng) -> bool {
+    let names = disk.list(FOLDER).unwrap_or_default();
+    if names.is_empty() {
+        return false;
+    }
+    let path = format!("{FOLDER}/{}", names[rng.below(names.len() as u64) as usize]);
+    let bytes = disk.open(&path, false).and_then(|file| file.size_bytes()).unwrap_or(0);
+    bytes > 0 && disk.flip_bit(&path, rng.below(bytes * 8)).is_ok()
+}
+
 fn simulate(seed: u64, breach: Option<Breach>, watched: bool) -> Outcome {
     let mut rng = Rng::new(seed);
     let mut trace = Trace::new(watched);
     let plan = plan::plan();
     let input = plan::input(&mut rng);
     let disk = FaultyDisk::new(seed);
-    let mut targets = [Target::default(), Target::default()];
+    let mut targets = SINKS.map(|_| Target::default());
+    let flips = rng.below(5) == 0;
+    let mut flipped = false;
     let mut outcome =
         Outcome { seed, trace: 0, steps: 0, lives: 0, records: input.len(), violation: None };
     'lives: loop {
@@ -72,6 +88,11 @@ fn simulate(seed: u64, breach: Option<Breach>, watched: bool) -> Outcome {
             Ok(life) => Some(life),
             // A disk that does not work may keep it from starting.
             Err(error) if wild && error.kind() != ErrorKind::Corrupt => None,
+            Err(error) if flipped && error.kind() == ErrorKind::Corrupt => {
+                trace.say(outcome.steps as i64, format_args!("a bit: {error}"));
+                outcome.trace = trace.hash();
+                return outcome;
+            }
             Err(error) => {
                 outcome.violation = Some(format!("it does not start: {error}"));
                 break;
@@ -96,7 +117,14 @@ fn simulate(seed: u64, breach: Option<Breach>, watched: bool) -> Outcome {
             }
         }
         outcome.steps += 1;
-        if disk.is_stopped() || rng.below(2) == 0 { disk.crash() } else { disk.kill() }
+        if disk.is_stopped() || rng.below(2) == 0 {
+            disk.crash()
+        } else {
+            disk.kill()
+        }
+        if flips && rng.below(3) == 0 {
+            flipped |= flip(&disk, &mut rng);
+        }
     }
     if outcome.violation.is_none() {
         for (sink, (target, wanted)) in targets.iter().zip(plan::expected(&input)).enumerate() {
