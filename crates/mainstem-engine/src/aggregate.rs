@@ -154,7 +154,7 @@ impl AggregateCall {
     pub(crate) fn accumulator(&self, retractable: bool) -> Box<dyn Accumulator> {
         let inner = self.function.accumulator(retractable);
         if self.distinct {
-            Box::new(Distinct::new(vec![inner], self.function.takes_nulls()))
+            Box::new(Distinct::new(vec![inner], self.function.takes_nulls(), retractable))
         } else {
             inner
         }

@@ -16,7 +16,7 @@ use mainstem_core::{Error, Result};
 
 use crate::columns::{integers, is_integer_like, nulls};
 use bytes::ByteKeys;
-use ints::IntKeys;
+use ints::{OneKeys, TwoKeys};
 
 /// The id given by [`KeyTable::lookup`] to a key that is not in the table.
 pub(crate) const ABSENT: u32 = u32::MAX;
@@ -79,8 +79,8 @@ pub(crate) struct KeyTable {
 enum Layout {
     /// No key column: one key.
     Unit,
-    One(IntKeys<1>),
-    Two(IntKeys<2>),
+    One(OneKeys),
+    Two(TwoKeys),
     Text(ByteKeys),
     Rows(RowConverter, ByteKeys),
 }
@@ -96,8 +96,8 @@ impl KeyTable {
     pub(crate) fn new(types: &[ArrowType]) -> Result<Self> {
         let layout = match types {
             [] => Layout::Unit,
-            [a] if is_integer_like(a) => Layout::One(IntKeys::default()),
-            [a, b] if is_integer_like(a) && is_integer_like(b) => Layout::Two(IntKeys::default()),
+            [a] if is_integer_like(a) => Layout::One(OneKeys::default()),
+            [a, b] if is_integer_like(a) && is_integer_like(b) => Layout::Two(TwoKeys::default()),
             [ArrowType::Utf8] => Layout::Text(ByteKeys::default()),
             _ => {
                 let fields: Vec<_> = types.iter().cloned().map(SortField::new).collect();
@@ -150,12 +150,12 @@ impl KeyTable {
             }
             Layout::One(keys) => {
                 let values = integers(&columns[0])?;
-                keys.intern([values.as_ref()], [nulls(&columns[0])], ids, out);
+                keys.intern(values.as_ref(), nulls(&columns[0]), ids, out);
             }
             Layout::Two(keys) => {
                 let (a, b) = (integers(&columns[0])?, integers(&columns[1])?);
-                let masks = [nulls(&columns[0]), nulls(&columns[1])];
-                keys.intern([a.as_ref(), b.as_ref()], masks, ids, out);
+                let columns = [(a.as_ref(), nulls(&columns[0])), (b.as_ref(), nulls(&columns[1]))];
+                keys.intern(&columns, ids, out);
             }
             Layout::Text(keys) => {
                 let values = columns[0].as_string::<i32>();
@@ -185,12 +185,12 @@ impl KeyTable {
             Layout::Unit => out.resize(rows, if self.ids.live() == 0 { ABSENT } else { 0 }),
             Layout::One(keys) => {
                 let values = integers(&columns[0])?;
-                keys.lookup([values.as_ref()], [nulls(&columns[0])], out);
+                keys.lookup(values.as_ref(), nulls(&columns[0]), out);
             }
             Layout::Two(keys) => {
                 let (a, b) = (integers(&columns[0])?, integers(&columns[1])?);
-                let masks = [nulls(&columns[0]), nulls(&columns[1])];
-                keys.lookup([a.as_ref(), b.as_ref()], masks, out);
+                let columns = [(a.as_ref(), nulls(&columns[0])), (b.as_ref(), nulls(&columns[1]))];
+                keys.lookup(&columns, out);
             }
             Layout::Text(keys) => {
                 let values = columns[0].as_string::<i32>();
@@ -211,7 +211,7 @@ impl KeyTable {
     pub(crate) fn emit(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         match &self.layout {
             Layout::Unit => Ok(Vec::new()),
-            Layout::One(keys) => keys.emit(ids, &self.types),
+            Layout::One(keys) => Ok(vec![keys.emit(ids, &self.types[0])?]),
             Layout::Two(keys) => keys.emit(ids, &self.types),
             Layout::Text(keys) => Ok(vec![keys.emit_text(ids)]),
             Layout::Rows(_, _) if ids.is_empty() => {

@@ -4,6 +4,7 @@
 //! differ in function and FILTER, share the values and cost one probe together.
 
 mod saved;
+mod weights;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use mainstem_core::Result;
 use super::rows::selection;
 use super::{Accumulator, SavedGroups};
 use crate::key_table::KeyTable;
+use weights::Weights;
 
 /// The end of a list of values.
 const NONE: u32 = u32::MAX;
@@ -42,7 +44,7 @@ pub(crate) struct Distinct {
     /// By id of the value.
     members: Vec<Member>,
     /// By id of the value, and call.
-    weights: Vec<i64>,
+    weights: Weights,
     /// The first value of each group.
     heads: Vec<u32>,
     ids: Vec<u32>,
@@ -80,13 +82,14 @@ impl Rows<'_> {
 }
 
 impl Distinct {
-    pub(crate) fn new(inner: Vec<Box<dyn Accumulator>>, takes_nulls: bool) -> Self {
+    /// `retracts`: as the inner ones were made.
+    pub(crate) fn new(inner: Vec<Box<dyn Accumulator>>, takes_nulls: bool, retracts: bool) -> Self {
         Self {
             inner,
             takes_nulls,
             values: None,
             members: Vec::new(),
-            weights: Vec::new(),
+            weights: Weights::new(retracts),
             heads: Vec::new(),
             ids: Vec::new(),
         }
@@ -160,11 +163,10 @@ impl Distinct {
         for call in 0..calls {
             let mut changes = Vec::new();
             let passes = BooleanBuffer::collect_bool(count, |row| {
-                let weight = &mut self.weights[ids[row] as usize * calls + call];
-                let before = *weight;
-                *weight += rows.weight(call, row);
-                let change = i64::from(*weight > 0) - i64::from(before > 0);
-                if weighted && *weight == 0 {
+                let at = ids[row] as usize * calls + call;
+                let (before, after) = self.weights.add(at, rows.weight(call, row));
+                let change = i64::from(after > 0) - i64::from(before > 0);
+                if weighted && after == 0 {
                     gone.push((groups[row] as usize, ids[row]));
                 }
                 if change != 0 {
@@ -206,7 +208,7 @@ impl Distinct {
         table.intern(columns, columns[0].len(), ids)?;
         if self.members.len() < table.bound() {
             self.members.resize(table.bound(), STRANGER);
-            self.weights.resize(table.bound() * self.inner.len(), 0);
+            self.weights.resize(table.bound() * self.inner.len());
         }
         let groups = columns[0].as_primitive::<UInt32Type>().values();
         for (&id, &group) in ids.iter().zip(groups) {
@@ -233,7 +235,7 @@ impl Distinct {
         for (call, weights) in weights.iter().enumerate() {
             let weights = weights.as_primitive::<Int64Type>().values();
             for (&id, &weight) in ids.iter().zip(weights) {
-                self.weights[id as usize * calls + call] = weight;
+                self.weights.set(id as usize * calls + call, weight);
             }
         }
         Ok(())
@@ -259,7 +261,7 @@ impl Distinct {
     /// By call, the weights of values.
     fn weights_of(&self, ids: &[u32]) -> Vec<Vec<i64>> {
         let calls = self.inner.len();
-        let weight = |call, &id: &u32| self.weights[id as usize * calls + call];
+        let weight = |call, &id: &u32| self.weights.get(id as usize * calls + call);
         (0..calls).map(|call| ids.iter().map(|id| weight(call, id)).collect()).collect()
     }
 
@@ -295,7 +297,7 @@ impl Distinct {
         for &(group, id) in gone {
             let member = self.members[id as usize];
             let own = id as usize * calls..(id as usize + 1) * calls;
-            if !member.linked || self.weights[own].iter().any(|weight| *weight != 0) {
+            if !member.linked || !self.weights.are_zero(own) {
                 continue;
             }
             match member.previous {
@@ -392,7 +394,7 @@ impl Accumulator for Distinct {
             let mut id = std::mem::replace(head, NONE);
             while id != NONE {
                 released.push(id);
-                self.weights[id as usize * calls..][..calls].fill(0);
+                self.weights.clear(id as usize * calls..(id as usize + 1) * calls);
                 id = std::mem::replace(&mut self.members[id as usize], STRANGER).next;
             }
         }
@@ -405,7 +407,7 @@ impl Accumulator for Distinct {
         self.inner.iter().map(|inner| inner.size_bytes()).sum::<usize>()
             + self.values.as_ref().map_or(0, KeyTable::size_bytes)
             + self.members.capacity() * size_of::<Member>()
-            + self.weights.capacity() * 8
+            + self.weights.size_bytes()
             + self.heads.capacity() * 4
     }
 }

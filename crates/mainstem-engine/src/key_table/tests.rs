@@ -56,6 +56,35 @@ fn equal_keys_have_equal_ids() {
     check(&[text(&[Some("x"), Some("x"), Some("x")]), doubles], &[0, 1, 0]);
 }
 
+/// Two columns are one word until a value comes that has no room in it: ids stay, and so does what they stand for.
+#[test]
+fn keys_that_outgrow_a_word_keep_their_ids() {
+    for wide in [Some(-1), None, Some(1 << 32), Some(i64::MIN)] {
+        for second in [false, true] {
+            let mut table = KeyTable::new(&[ArrowType::Int64, ArrowType::Int64]).unwrap();
+            let first: Vec<_> = (0..1000).map(|i| Some(i * 7)).collect();
+            let other: Vec<_> = (0..1000).map(|i| Some(i64::from(u32::MAX) - i % 3)).collect();
+            let (mut before, mut after) = (Vec::new(), Vec::new());
+            table.intern(&[ints(&first), ints(&other)], 1000, &mut before).unwrap();
+            table.release(&before[..10]);
+            let mut column = vec![Some(5); 2];
+            column[1] = wide;
+            let columns =
+                if second { [vec![Some(0); 2], column] } else { [column, vec![Some(0); 2]] };
+            let columns = columns.map(|values| ints(&values));
+            table.lookup(&columns, 2, &mut after).unwrap();
+            assert_eq!(after, [ABSENT; 2]);
+            table.intern(&columns, 2, &mut after).unwrap();
+            assert_eq!(after, [before[9], before[8]]);
+            assert_eq!(&table.emit(&after).unwrap()[..], &columns);
+            table.lookup(&[ints(&first), ints(&other)], 1000, &mut after).unwrap();
+            assert_eq!((&after[..10], &after[10..]), (&[ABSENT; 10][..], &before[10..]));
+            let emitted = table.emit(&before[10..]).unwrap();
+            assert_eq!(emitted, [ints(&first[10..]), ints(&other[10..])]);
+        }
+    }
+}
+
 #[test]
 fn the_arena_is_rewritten_when_half_of_it_is_dead() {
     let mut table = KeyTable::new(&[ArrowType::Utf8]).unwrap();

@@ -73,7 +73,8 @@ impl Calls {
             _ => {
                 let inner = |&place: &usize| calls[place].function.accumulator(retractable);
                 let nulls = calls[places[0]].function.takes_nulls();
-                let distinct = Distinct::new(places.iter().map(inner).collect(), nulls);
+                let distinct =
+                    Distinct::new(places.iter().map(inner).collect(), nulls, retractable);
                 Part::Distinct(places, Box::new(distinct))
             }
         });
