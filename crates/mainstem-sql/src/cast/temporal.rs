@@ -102,14 +102,14 @@ pub(crate) fn untyped(array: &ArrayRef, precision: u8) -> PrimitiveArray<Int64Ty
 
 /// The wall clock of an instant.
 pub(crate) fn utc_to_local(zone: Tz, ms: i64) -> i64 {
-    if zone == chrono_tz::UTC {
-        return ms;
-    }
     ms + offset_of_instant(zone, ms)
 }
 
 /// Milliseconds that the zone's clocks are ahead of UTC at an instant.
 pub(crate) fn offset_of_instant(zone: Tz, ms: i64) -> i64 {
+    if zone == chrono_tz::UTC {
+        return 0;
+    }
     let Some(utc) = DateTime::from_timestamp_millis(ms) else { return 0 };
     i64::from(zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc()) * 1000
 }
