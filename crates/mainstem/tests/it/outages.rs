@@ -50,7 +50,7 @@ fn topics_of_a_cluster_that_is_killed_hold_every_row_once() {
     let Some((server, servers)) = started else { return };
     let place = Place::with(&[("job.sql", transactions::JOB)]);
     let at = format!("SERVERS={servers}");
-    let variables = ["LAST=100000000", "RATE=5000", "TOPIC=log", &at];
+    let variables = ["LAST=100000000", "RATE=2000", "TOPIC=log", &at];
     let variables = variables.iter().flat_map(|variable| ["--var", variable]);
     let arguments: Vec<&str> =
         ["run", "job.sql", "--state", "state"].into_iter().chain(variables).collect();
