@@ -16,7 +16,7 @@ use mainstem_state::table::{TableChange, TableRows};
 use super::calls::Calls;
 use super::idle::Idle;
 use super::keys_aside::KeysAside;
-use super::recency::{Recency, in_use};
+use super::recency::Recency;
 use super::tracker::Tracker;
 use crate::aggregate::AggregateCall;
 use crate::key_table::KeyTable;
@@ -176,19 +176,32 @@ impl Aggregate {
         let until_ms = now_ms.saturating_sub(idle.ttl_ms());
         self.expire_aside(until_ms)?;
         self.touch(&expired)?;
-        for &group in &expired {
-            self.emitted[group as usize] = false;
-            if let Some(counts) = &mut self.group_rows {
-                counts[group as usize] = 0;
-            }
-        }
         self.release(&expired)
     }
 
     /// Forgets groups.
     fn release(&mut self, groups: &[u32]) -> Result<()> {
-        self.calls.clear(groups);
+        self.clear(groups);
         self.tracker.release(&mut self.keys, groups)
+    }
+
+    /// Empties the places of groups, but for their keys.
+    fn clear(&mut self, groups: &[u32]) {
+        for &group in groups {
+            // Not every role emits, and not every input takes rows back.
+            if let Some(emitted) = self.emitted.get_mut(group as usize) {
+                *emitted = false;
+            }
+            if let Some(count) =
+                self.group_rows.as_mut().and_then(|rows| rows.get_mut(group as usize))
+            {
+                *count = 0;
+            }
+            if let Some(idle) = &mut self.idle {
+                idle.forget(group);
+            }
+        }
+        self.calls.clear(groups);
     }
 
     fn lives(&self, group: u32) -> bool {
@@ -264,9 +277,6 @@ impl Aggregate {
         // A group with a negative count was taken back before it came; it is kept until it is even.
         dead.retain(|&g| self.group_rows.as_ref().is_some_and(|counts| counts[g as usize] == 0));
         self.release(&dead)?;
-        if let Some(idle) = &mut self.idle {
-            dead.iter().for_each(|&group| idle.forget(group));
-        }
         Ok(output)
     }
 
@@ -394,6 +404,6 @@ impl Operator for Aggregate {
     }
 
     fn state_bytes(&self) -> usize {
-        in_use(self.groups_bytes(), self.keys.len(), self.keys.bound()) + self.aside.size_bytes()
+        self.bytes_in_use() + self.aside.size_bytes()
     }
 }

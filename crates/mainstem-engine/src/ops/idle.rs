@@ -99,8 +99,8 @@ impl Idle {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        let timers = self.due.values().map(|keys| keys.capacity() * 4 + 32).sum::<usize>();
-        (self.written.capacity() + self.timers.capacity()) * 8 + timers
+        let due = self.all * size_of::<u32>() + self.due.len() * size_of::<(i64, Vec<u32>)>();
+        (self.written.capacity() + self.timers.capacity()) * 8 + due
     }
 }
 

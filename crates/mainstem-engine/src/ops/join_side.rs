@@ -212,7 +212,7 @@ impl Side {
     pub(super) fn first_partners(&mut self, keys: &Batch) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         self.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
-        self.used(&ids);
+        self.note_used(&ids);
         for id in &mut ids {
             *id = if *id == ABSENT { NONE } else { self.heads[*id as usize] };
         }
@@ -220,7 +220,7 @@ impl Side {
     }
 
     /// Keys are used, if they are there.
-    fn used(&mut self, keys: &[u32]) {
+    fn note_used(&mut self, keys: &[u32]) {
         if matches!(self.store, Store::Interned(_)) {
             let there = keys.iter().filter(|key| **key != ABSENT);
             there.for_each(|&key| self.recency.note(key));
@@ -264,7 +264,7 @@ impl Side {
         let keys = batch.project(&self.key_columns);
         let mut ids = Vec::new();
         self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
-        self.used(&ids);
+        self.note_used(&ids);
         self.heads.resize(self.heads.len().max(self.keys.bound()), NONE);
         match &mut self.store {
             Store::Appended(rows) => {

@@ -1,6 +1,8 @@
 //! Which ids of an operator's state were not used for long: a hand goes round, and whoever was used since it last came by is spared once.
 
 use super::id_set::IdSet;
+use crate::key_table::KeyTable;
+use crate::operator::PutAside;
 
 /// Follows the use of ids.
 #[derive(Debug, Default)]
@@ -16,8 +18,26 @@ impl Recency {
         self.used.insert(id);
     }
 
+    /// The keys of a table that are to go, all of which together take so many bytes, and how many bytes each takes.
+    pub(super) fn going(
+        &mut self,
+        keys: &KeyTable,
+        bytes: usize,
+        wanted: &PutAside<'_>,
+    ) -> (Vec<u32>, usize) {
+        let each = (bytes / keys.len().max(1)).max(1);
+        let going = match wanted.memory.everything {
+            true => keys.used(),
+            false => {
+                let most = wanted.bytes.div_ceil(each);
+                self.longest_unused(keys.bound(), keys.free(), most)
+            }
+        };
+        (going, each)
+    }
+
     /// About so many of the ids below `bound` but `free`: those that were not used for longest.
-    pub(super) fn longest_unused(&mut self, bound: usize, free: &[u32], most: usize) -> Vec<u32> {
+    fn longest_unused(&mut self, bound: usize, free: &[u32], most: usize) -> Vec<u32> {
         let live = IdSet::all_but(bound, free);
         let (words, mut found) = (bound.div_ceil(64), Vec::new());
         // Once around, and once more for those that were spared.

@@ -88,7 +88,9 @@ impl Life {
         let memory = memory(rng);
         let empty = || {
             let mut flow = Dataflow::new(plan, workers)?;
-            memory.iter().for_each(|memory| flow.set_memory(memory));
+            if let Some(memory) = &memory {
+                flow.set_memory(memory);
+            }
             Ok::<_, Error>(flow)
         };
         let store = FolderStore::open(Arc::new(disk.clone()), FOLDER)?;

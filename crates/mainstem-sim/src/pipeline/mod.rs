@@ -2,7 +2,8 @@
 //! The process is killed and the machine stops between any two operations; writes are torn and lost, fail, or find no space; commits
 //! come late and twice; bits flip in what was stored.
 //! Invariant: at the end each target shows what a batch answer shows, and no checkpoint that was complete is damaged, unless a bit
-//! has flipped: then the start says so, or the bit did not matter. That the checkers see what they are for is shown by breaking one rule of the protocol at a time ([`Breach`]).
+//! has flipped: then the start says so, or the bit did not matter. That the checkers see what they are for is shown by breaking one
+//! rule of the protocol at a time ([`Breach`]).
 
 mod life;
 mod plan;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::super::books::{Books, TICKS_PER_SECOND};
+use crate::bench::books::{Books, TICKS_PER_SECOND};
 use crate::error::{Context, Error, Result};
 use crate::services::{Instance, Service, State};
 use crate::{layout, process};

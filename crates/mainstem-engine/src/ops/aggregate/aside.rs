@@ -11,22 +11,24 @@ use crate::hash::hash_columns;
 use crate::operator::{Arrivals, PutAside};
 use crate::ops::idle::Idle;
 use crate::ops::keys_aside::Leaving;
+use crate::ops::recency::in_use;
 
 /// So many groups go together.
 const BLOCK_GROUPS: usize = 1024;
 
 impl Aggregate {
-    /// Memory of all groups, and of the places that groups have left.
-    pub(super) fn groups_bytes(&self) -> usize {
+    /// Memory of groups. Of places that groups have left it does not count the memory: the next ones take it.
+    pub(super) fn bytes_in_use(&self) -> usize {
         let counts = self.group_rows.as_ref().map_or(0, |counts| counts.capacity() * 8);
-        self.keys.size_bytes()
+        let all = self.keys.size_bytes()
             + self.calls.size_bytes()
             + counts
             + self.emitted.capacity()
             + self.touched.capacity()
             + self.idle.as_ref().map_or(0, Idle::size_bytes)
             + self.recency.size_bytes()
-            + self.tracker.size_bytes()
+            + self.tracker.size_bytes();
+        in_use(all, self.keys.len(), self.keys.bound())
     }
 
     pub(super) fn put_groups_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
@@ -34,12 +36,8 @@ impl Aggregate {
         if self.key_columns.is_empty() || self.role == Role::Partials {
             return Ok(());
         }
-        let each = (self.groups_bytes() / self.keys.bound().max(1)).max(1);
-        let (most, bound) = (wanted.bytes.div_ceil(each), self.keys.bound());
-        let going = match wanted.memory.everything {
-            true => self.keys.used(),
-            false => self.recency.longest_unused(bound, self.keys.free(), most),
-        };
+        let bytes = self.bytes_in_use();
+        let (going, each) = self.recency.going(&self.keys, bytes, wanted);
         for groups in going.chunks(BLOCK_GROUPS) {
             self.put_block_aside(groups, wanted)?;
             wanted.bytes = wanted.bytes.saturating_sub(each * groups.len());
@@ -59,18 +57,7 @@ impl Aggregate {
         let marks = groups.iter().map(|&group| self.tracker.take_marks(group)).collect();
         let leaving = Leaving { hashes, marks, tables, newest_ms };
         self.aside.put(leaving, &wanted.memory.space)?;
-        for &group in groups {
-            if let Some(emitted) = self.emitted.get_mut(group as usize) {
-                *emitted = false;
-            }
-            if let Some(counts) = &mut self.group_rows {
-                counts[group as usize] = 0;
-            }
-            if let Some(idle) = &mut self.idle {
-                idle.forget(group);
-            }
-        }
-        self.calls.clear(groups);
+        self.clear(groups);
         self.keys.release(groups);
         Ok(())
     }

@@ -19,15 +19,8 @@ const BLOCK_ROWS: usize = 1024;
 impl Side {
     /// Puts keys aside that were not used for longest, each with all its rows.
     pub(super) fn put_keys_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        let bound = self.keys.bound();
-        let each = (self.bytes_in_use() / self.keys.len().max(1)).max(1);
-        let going = match wanted.memory.everything {
-            true => self.keys.used(),
-            false => {
-                let most = wanted.bytes.div_ceil(each);
-                self.recency.longest_unused(bound, self.keys.free(), most)
-            }
-        };
+        let bytes = self.bytes_in_use();
+        let (going, each) = self.recency.going(&self.keys, bytes, wanted);
         let (mut keys, mut entries) = (Vec::new(), Vec::new());
         for key in going {
             let start = entries.len();
