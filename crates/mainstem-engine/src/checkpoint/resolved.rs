@@ -1,10 +1,10 @@
 //! The rows of a table at a cut, from those of a whole cut and what changed since.
-//! Invariant: of each key only the rows of the last change that names it are left; a table without keys has all its rows, in
-//! order.
+//! Invariant: of each key only the rows of the last change that names it are left, also where changes have keys of other columns;
+//! a table without keys has all its rows, in order.
 
 use arrow_array::BooleanArray;
 use arrow_buffer::BooleanBuffer;
-use mainstem_core::{Batch, Error, Result};
+use mainstem_core::{Batch, Result};
 use mainstem_state::manifest::TableRecord;
 
 use crate::key_table::{ABSENT, KeyTable};
@@ -25,7 +25,7 @@ pub(super) fn resolved<B>(
     mut load: impl FnMut(&Batch) -> Result<()>,
 ) -> Result<()> {
     let mut later: Vec<Vec<Batch>> = Vec::with_capacity(table.changes.len());
-    let mut named: Option<Named> = None;
+    let mut named: Vec<Named> = Vec::new();
     for change in table.changes.iter().rev() {
         let rows = change.rows.iter().filter_map(|block| own(block).transpose());
         let rows = rows.collect::<Result<Vec<_>>>()?;
@@ -33,11 +33,13 @@ pub(super) fn resolved<B>(
             later.push(rows);
             continue;
         };
-        let named = named.get_or_insert_with(|| Named::by(columns));
-        if named.columns != *columns {
-            return Err(Error::internal("changes of a table with other keys"));
-        }
-        let left = rows.iter().map(|rows| named.others(rows)).collect::<Result<Vec<_>>>()?;
+        let left = rows.iter().map(|rows| others(&mut named, rows)).collect::<Result<Vec<_>>>()?;
+        let known = named.iter().position(|named| named.columns == *columns);
+        let at = known.unwrap_or_else(|| {
+            named.push(Named::by(columns));
+            named.len() - 1
+        });
+        let named = &mut named[at];
         for rows in &rows {
             named.name(&rows.project(columns))?;
         }
@@ -48,12 +50,14 @@ pub(super) fn resolved<B>(
     }
     let mut load = |rows: &Batch| if rows.is_empty() { Ok(()) } else { load(rows) };
     for rows in table.blocks.iter().filter_map(|block| own(block).transpose()) {
-        match &mut named {
-            None => load(&rows?)?,
-            Some(named) => load(&named.others(&rows?)?)?,
-        }
+        load(&others(&mut named, &rows?)?)?;
     }
     later.into_iter().rev().flatten().try_for_each(|rows| load(&rows))
+}
+
+/// The rows none of whose keys was named.
+fn others(named: &mut [Named], rows: &Batch) -> Result<Batch> {
+    named.iter_mut().try_fold(rows.clone(), |rows, named| named.others(&rows))
 }
 
 impl Named {
@@ -130,6 +134,25 @@ mod tests {
         assert_eq!(read(&table), [[4, 1], [2, 10], [5, 10]]);
         table.changes.push(change(rows(&[]), &[2, 4, 5]));
         assert_eq!(read(&table), [[0; 2]; 0]);
+    }
+
+    #[test]
+    fn rows_of_many_keys_go_together() {
+        let change = |key: usize, rows: Batch, removed: &[i64]| ChangeRecord {
+            key: Some(vec![key]),
+            rows: vec![rows],
+            removed: vec![keys(removed)],
+        };
+        let table = TableRecord {
+            name: "t".into(),
+            blocks: vec![rows(&[[1, 7], [2, 7], [3, 8], [4, 9]])],
+            changes: vec![
+                change(0, rows(&[[2, 8], [5, 7]]), &[]),
+                change(1, rows(&[]), &[7]),
+                change(0, rows(&[[6, 7], [3, 9]]), &[4]),
+            ],
+        };
+        assert_eq!(read(&table), [[2, 8], [6, 7], [3, 9]]);
     }
 
     #[test]

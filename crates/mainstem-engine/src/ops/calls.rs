@@ -157,14 +157,18 @@ impl Calls {
         Ok(rows.map(table).collect())
     }
 
-    /// What [`Calls::saved`] gave as a change of each of those tables: the rows replace those of the same `names`, all of whose
-    /// columns are the owner's.
-    pub(super) fn changes(names: &Batch, saved: Vec<SavedGroups>) -> Result<Vec<TableChange>> {
-        let owner = names.columns().len();
-        let key: Vec<usize> = (0..owner).collect();
+    /// What [`Calls::saved`] gave as a change of each of those tables: the rows replace those with the same values in the first
+    /// `key` of the `names`.
+    pub(super) fn changes(
+        names: &Batch,
+        key: usize,
+        owner: usize,
+        saved: Vec<SavedGroups>,
+    ) -> Result<Vec<TableChange>> {
+        let key: Vec<usize> = (0..key).collect();
         let rows = named(names, saved)?.into_iter().enumerate();
         let change = |(number, (each, rows)): (usize, (bool, Batch))| {
-            let removed = if each { Vec::new() } else { vec![names.clone()] };
+            let removed = if each { Vec::new() } else { vec![names.project(&key)] };
             let change = Change::Replaced { key: key.clone(), rows: vec![rows], removed };
             Self::shape(number, owner).changed(change)
         };

@@ -4,7 +4,8 @@
 //! has changed, or is still to be handed out, goes with it and comes back with it. A key is read alone, neighbours together. Files
 //! are written from front to back, and no more than half of them is what nobody wants any more.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use arrow_array::{Array, ArrayRef};
 use hashbrown::HashTable;
@@ -20,6 +21,10 @@ use crate::key_table::Ids;
 const BLOCK_BYTES: usize = 256 << 10;
 /// So much may be unwanted before anybody looks.
 const UNWANTED_BYTES_MIN: u64 = 1 << 20;
+/// The time of a key that time does not change.
+const NEVER: i64 = i64::MAX;
+/// So many times of keys that have left are left alone.
+const STALE_MAX: usize = 1024;
 /// The block of an id that is free.
 const NOWHERE: KeyPlace = KeyPlace { block: u32::MAX, offset: 0, bytes: 0, rows: 0 };
 
@@ -29,8 +34,12 @@ pub(super) struct Leaving {
     pub(super) hashes: Vec<u64>,
     pub(super) marks: Vec<Marks>,
     pub(super) tables: Vec<SavedGroups>,
+    /// How many rows each key counts as.
+    pub(super) rows: Vec<u32>,
     /// When one of them was last written, in ms, if somebody will ask.
     pub(super) newest_ms: i64,
+    /// When time changes each, in ms; none if nobody will ask.
+    pub(super) wakes: Vec<i64>,
 }
 
 /// Where the rows of a key are.
@@ -39,7 +48,6 @@ struct KeyPlace {
     block: u32,
     offset: u32,
     bytes: u32,
-    /// Of the first table.
     rows: u32,
 }
 
@@ -68,11 +76,13 @@ pub(super) struct KeysAside {
     /// Of all blocks, and of the keys in them that have not left.
     written_bytes: u64,
     live_bytes: u64,
-    /// Of the first table.
     rows: usize,
     /// By table; there once a table had rows.
     codecs: Vec<Option<RowCodec>>,
     space: Option<RowSpace>,
+    /// When time changes keys, by id, and those times in order; some are of keys that have left.
+    wakes: Vec<i64>,
+    waking: BinaryHeap<Reverse<(i64, u32)>>,
     /// For checkpoints.
     pub(super) tracker: Tracker,
 }
@@ -82,7 +92,7 @@ impl KeysAside {
         self.index.is_empty()
     }
 
-    /// Rows of the first table.
+    /// How many rows all keys count as.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -94,7 +104,7 @@ impl KeysAside {
 
     /// Puts keys aside.
     pub(super) fn put(&mut self, leaving: Leaving, space: &RowSpace) -> Result<()> {
-        let Leaving { hashes, marks, tables, newest_ms } = leaving;
+        let Leaving { hashes, marks, tables, rows, newest_ms, wakes } = leaving;
         let ids: Vec<u32> = hashes.iter().map(|_| self.ids.allocate()).collect();
         let (bytes, ends) = self.encode(&tables, hashes.len())?;
         self.hashes.resize(self.ids.bound(), 0);
@@ -105,9 +115,12 @@ impl KeysAside {
             self.index.insert_unique(hash, id, |&id| all[id as usize]);
             self.tracker.set_marks(id, marks);
         }
-        for &key in tables.first().map_or(&[][..], |first| &first.places) {
-            self.places[ids[key as usize] as usize].rows += 1;
-            self.rows += 1;
+        for (&id, wake) in ids.iter().zip(wakes) {
+            self.set_wake(id, wake);
+        }
+        for (&id, &rows) in ids.iter().zip(&rows) {
+            self.places[id as usize].rows = rows;
+            self.rows += rows as usize;
         }
         self.live_bytes += bytes.len() as u64;
         self.write(&bytes, &ends, ids, newest_ms, space)?;
@@ -115,6 +128,38 @@ impl KeysAside {
             self.rewrite_oldest(space)?;
         }
         Ok(())
+    }
+
+    fn set_wake(&mut self, id: u32, wake_ms: i64) {
+        self.wakes.resize(self.ids.bound().max(self.wakes.len()), NEVER);
+        self.wakes[id as usize] = wake_ms;
+        if wake_ms != NEVER {
+            self.waking.push(Reverse((wake_ms, id)));
+        }
+        if self.waking.len() > 2 * self.wakes.len() + STALE_MAX {
+            let wakes = &self.wakes;
+            self.waking.retain(|Reverse((wake, id))| wakes[*id as usize] == *wake);
+        }
+    }
+
+    /// The keys that time has changed.
+    pub(super) fn due(&mut self, time_ms: i64) -> Vec<u32> {
+        let mut due = Vec::new();
+        while let Some(&Reverse((wake_ms, id))) = self.waking.peek()
+            && wake_ms <= time_ms
+        {
+            self.waking.pop();
+            if self.wakes[id as usize] == wake_ms {
+                self.wakes[id as usize] = NEVER;
+                due.push(id);
+            }
+        }
+        due
+    }
+
+    /// When time changes the first of them, at the earliest.
+    pub(super) fn next_wake_ms(&self) -> Option<i64> {
+        self.waking.peek().map(|Reverse((wake_ms, _))| *wake_ms)
     }
 
     /// Writes a block of keys, of each of which it is known where its bytes end.
@@ -227,6 +272,9 @@ impl KeysAside {
             let entry = self.index.find_entry(self.hashes[id as usize], |&other| other == id);
             entry.expect("a key that is here is found").remove();
             let place = std::mem::replace(&mut self.places[id as usize], NOWHERE);
+            if let Some(wake) = self.wakes.get_mut(id as usize) {
+                *wake = NEVER;
+            }
             self.live_bytes -= u64::from(place.bytes);
             self.rows -= place.rows as usize;
             let at = (place.block - self.first_block) as usize;
@@ -344,6 +392,8 @@ impl KeysAside {
             + self.places.capacity() * size_of::<KeyPlace>()
             + self.blocks.capacity() * size_of::<Option<Block>>()
             + ids * size_of::<u32>()
+            + self.wakes.capacity() * size_of::<i64>()
+            + self.waking.capacity() * size_of::<(i64, u32)>()
             + self.tracker.size_bytes()
     }
 }
@@ -389,7 +439,9 @@ mod tests {
                 SavedGroups { places: twice(&odd), columns: vec![texts] },
                 SavedGroups::default(),
             ],
+            rows: vec![1; keys.len()],
             newest_ms: keys.iter().map(|&key| key as i64).max().unwrap_or(0),
+            wakes: Vec::new(),
         }
     }
 

@@ -23,7 +23,7 @@ use arrow_array::BooleanArray;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use self::arena::{Arena, Around, Item};
 use self::automaton::Automaton;
@@ -31,6 +31,7 @@ use self::kept::{Kept, NEVER};
 use self::matcher::{Found, Matcher};
 use self::running::Running;
 use self::slots::{Held, View, evaluate};
+use super::by_key::{ByKey, KeyLedger};
 use super::rows::Rows;
 use super::time_queue::TimeQueue;
 use super::window_table::check_times;
@@ -58,6 +59,7 @@ pub(crate) struct MatchRecognize {
     store: Rows,
     running: Running,
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    ledger: KeyLedger,
 }
 
 /// New rows of a key: a part of `Due::rows`, and how far it is.
@@ -90,6 +92,7 @@ impl MatchRecognize {
             store: Rows::new(input),
             running: Running::new(spec),
             deadlines: BinaryHeap::new(),
+            ledger: KeyLedger::default(),
         })
     }
 
@@ -118,6 +121,7 @@ impl MatchRecognize {
     fn arrange(&mut self, batch: &Batch, now_ms: i64) -> Result<Due> {
         let mut ids = Vec::new();
         let keys = batch.project(&self.spec.keys);
+        self.bring_back(&keys)?;
         self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
         let times = match self.spec.time {
             TimeSource::EventTime { column } => times_ms(batch.column(column))?.into_owned(),
@@ -249,7 +253,7 @@ impl MatchRecognize {
                 released.push(item.key);
             }
         }
-        self.keys.release(&released);
+        self.ledger.release(&mut self.keys, &released)?;
         self.running.end_pass(&groups);
         Ok((output, dropped))
     }
@@ -315,7 +319,9 @@ impl Operator for MatchRecognize {
             Some(batch) => self.arrange(&batch, cx.now_ms)?,
             None => Due::default(),
         };
+        self.bring_back_due(until)?;
         self.add_overdue(until, &mut due);
+        self.touch(&due.shares.iter().map(|share| share.key).collect::<Vec<_>>())?;
         let (mut output, mut dropped) = (Vec::new(), 0);
         while !due.shares.is_empty() {
             let items = self.next_pass(&mut due);
@@ -328,35 +334,47 @@ impl Operator for MatchRecognize {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.tables().map(Some)
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         self.take_saved(table, rows)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {
         match self.spec.time {
-            TimeSource::ProcessingTime => self.deadlines.peek().map(|Reverse((time, _))| *time),
+            TimeSource::ProcessingTime => {
+                let here = self.deadlines.peek().map(|Reverse((time, _))| *time);
+                here.into_iter().chain(self.ledger.next_wake_ms()).min()
+            }
             TimeSource::EventTime { .. } => None,
         }
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.store.put_aside(wanted)
+        self.store.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::len)
             + self.kept.iter().map(|kept| kept.rows.len()).sum::<usize>()
+            + self.ledger.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::size_bytes)
-            + self.store.size_bytes()
-            + self.running.size_bytes()
+            + self.key_bytes()
             + self.keys.size_bytes()
-            + self.deadlines.len() * size_of::<(i64, u32)>()
-            + self.kept.iter().map(|kept| size_of::<Kept>() + kept.size_bytes()).sum::<usize>()
+            + self.ledger.size_bytes()
     }
 }

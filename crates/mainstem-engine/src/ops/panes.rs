@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use mainstem_core::Result;
 
 use super::calls::Calls;
-use super::slices::{Allocator, Slice};
-use crate::key_table::Ids;
+use super::slices::{Allocator, Groups, Slice};
 use crate::window::Span;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Panes {
     front: BTreeMap<Span, Slice>,
     back: Slice,
@@ -24,7 +23,7 @@ pub(super) struct Panes {
 pub(super) struct Parts<'a> {
     pub(super) slices: &'a BTreeMap<Span, Slice>,
     pub(super) calls: &'a mut Calls,
-    pub(super) groups: &'a mut Ids,
+    pub(super) groups: &'a mut Groups,
     pub(super) references: &'a mut Vec<u32>,
     pub(super) key_bound: usize,
 }
@@ -49,6 +48,12 @@ pub(super) fn slices_of(window: Span) -> std::ops::RangeInclusive<Span> {
     Span { end: window.start + 1, start: i64::MIN }..=Span { end: window.end, start: i64::MAX }
 }
 
+impl Default for Panes {
+    fn default() -> Self {
+        Self { front: BTreeMap::new(), back: Slice::pane(), covered: None }
+    }
+}
+
 impl Panes {
     /// True if a row of `slice` comes too late for what is merged already.
     pub(super) fn covers(&self, slice: Span) -> bool {
@@ -59,7 +64,7 @@ impl Panes {
     pub(super) fn reset(&mut self, gone: &mut Vec<Slice>) {
         self.covered = None;
         gone.extend(std::mem::take(&mut self.front).into_values());
-        gone.push(std::mem::take(&mut self.back));
+        gone.push(std::mem::replace(&mut self.back, Slice::pane()));
     }
 
     /// Makes the panes ready for `window`, which starts and ends no earlier than the one before.
@@ -95,7 +100,7 @@ impl Panes {
         let slices = parts.slices;
         let mut after: Option<Span> = None;
         for (&span, slice) in slices.range(slices_of(window)).rev() {
-            let mut suffix = Slice::default();
+            let mut suffix = Slice::pane();
             parts.fold(slice, &mut suffix)?;
             if let Some(after) = after.and_then(|after| self.front.get(&after)) {
                 parts.fold(after, &mut suffix)?;

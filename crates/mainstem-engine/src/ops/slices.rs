@@ -1,4 +1,4 @@
-//! Rows to slices, and (slice, key) to groups.
+//! Rows to slices, and (slice, key) to groups and back.
 //! Invariant: the groups of a slice stand in the order in which their keys were first seen in it. A key is kept while
 //! a slice holds it.
 
@@ -110,17 +110,83 @@ fn key_hash(key: u32) -> u64 {
 }
 
 /// The groups of one slice.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slice {
+    /// By which its groups name it; [`PANE`]: they are of no slice.
+    number: u32,
     map: GroupMap,
     /// Key ids in the order in which they were first seen, and the group of each.
     pub(super) keys: Vec<u32>,
     pub(super) groups: Vec<u32>,
 }
 
+/// The number of what is put together from slices.
+const PANE: u32 = u32::MAX;
+
+/// The ids of groups, and what each is a group of.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    ids: Ids,
+    /// By group: the number of its slice, and its key.
+    of: Vec<(u32, u32)>,
+    numbers: Ids,
+    /// By number.
+    slices: Vec<Span>,
+}
+
+impl Groups {
+    /// A slice without groups.
+    pub(super) fn slice(&mut self, span: Span) -> Slice {
+        let number = self.numbers.allocate();
+        self.slices.resize(self.numbers.bound().max(self.slices.len()), span);
+        self.slices[number as usize] = span;
+        Slice { number, ..Slice::pane() }
+    }
+
+    /// Frees a slice, and its groups.
+    pub(super) fn release(&mut self, slice: &Slice) {
+        self.ids.release(&slice.groups);
+        if slice.number != PANE {
+            self.numbers.release(&[slice.number]);
+        }
+    }
+
+    #[inline]
+    fn allocate(&mut self, slice: u32, key: u32) -> u32 {
+        let group = self.ids.allocate();
+        match self.of.get_mut(group as usize) {
+            Some(of) => *of = (slice, key),
+            None => self.of.push((slice, key)),
+        }
+        group
+    }
+
+    /// The slice of a group and its key; `None`: it is of a pane.
+    pub(super) fn of(&self, group: u32) -> Option<(Span, u32)> {
+        let (slice, key) = self.of[group as usize];
+        (slice != PANE).then(|| (self.slices[slice as usize], key))
+    }
+
+    pub(super) fn bound(&self) -> usize {
+        self.ids.bound()
+    }
+
+    pub(super) fn free(&self) -> &[u32] {
+        self.ids.free()
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.ids.live()
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        self.of.capacity() * size_of::<(u32, u32)>() + self.slices.capacity() * size_of::<Span>()
+    }
+}
+
 /// What a new group in a slice needs.
 pub(super) struct Allocator<'a> {
-    pub(super) groups: &'a mut Ids,
+    pub(super) groups: &'a mut Groups,
     /// For each key id, how many slices hold it.
     pub(super) references: &'a mut Vec<u32>,
     /// One more than the greatest key id in use.
@@ -128,6 +194,11 @@ pub(super) struct Allocator<'a> {
 }
 
 impl Slice {
+    /// What slices are put together in: its groups are told to no checkpoint.
+    pub(super) fn pane() -> Self {
+        Self { number: PANE, map: GroupMap::default(), keys: Vec::new(), groups: Vec::new() }
+    }
+
     /// Appends the group of each key to `out`, new groups for new keys.
     pub(super) fn assign(
         &mut self,
@@ -141,11 +212,11 @@ impl Slice {
                 map.resize(allocator.key_bound, ABSENT);
             }
             let (own_keys, own_groups) = (&mut self.keys, &mut self.groups);
-            let map = map.as_mut_slice();
+            let (number, map) = (self.number, map.as_mut_slice());
             out.extend(keys.iter().map(|&key| {
                 let group = &mut map[key as usize];
                 if *group == ABSENT {
-                    *group = add(key, own_keys, own_groups, allocator);
+                    *group = add((number, key), own_keys, own_groups, allocator);
                 }
                 *group
             }));
@@ -160,7 +231,7 @@ impl Slice {
         if let Some(entry) = map.find(hash, |entry| entry.0 == key) {
             return entry.1;
         }
-        let group = add(key, &mut self.keys, &mut self.groups, allocator);
+        let group = add((self.number, key), &mut self.keys, &mut self.groups, allocator);
         map.insert_unique(hash, (key, group), |entry| key_hash(entry.0));
         group
     }
@@ -198,8 +269,13 @@ impl Slice {
 }
 
 #[inline(never)]
-fn add(key: u32, keys: &mut Vec<u32>, groups: &mut Vec<u32>, allocator: &mut Allocator<'_>) -> u32 {
-    let group = allocator.groups.allocate();
+fn add(
+    (slice, key): (u32, u32),
+    keys: &mut Vec<u32>,
+    groups: &mut Vec<u32>,
+    allocator: &mut Allocator<'_>,
+) -> u32 {
+    let group = allocator.groups.allocate(slice, key);
     keys.push(key);
     groups.push(group);
     if allocator.references.len() <= key as usize {

@@ -57,10 +57,16 @@ impl Tracker {
     /// `ids`, which were touched in this step, are no more, and neither are their keys.
     pub(super) fn forget(&mut self, ids: &[u32], keys: Batch) {
         if self.tracks && !ids.is_empty() {
-            for &id in ids {
-                self.changed.remove(id);
-            }
+            self.let_go(ids);
             self.keys_went(keys);
+        }
+    }
+
+    /// `ids` are no more; their owner has told what there was to tell.
+    pub(super) fn let_go(&mut self, ids: &[u32]) {
+        for &id in ids {
+            self.changed.remove(id);
+            self.left.remove(id);
         }
     }
 

@@ -13,16 +13,17 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use super::calls::Calls;
 use super::panes::{Panes, Parts, slices_of};
-use super::slices::{Allocator, Run, Runs, Slice};
+use super::slices::{Allocator, Groups, Run, Runs, Slice};
+use super::tracker::Tracker;
 use super::window_table::{WindowTable, check_times, local_times, window_columns};
 use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::{times_ms, timestamps};
-use crate::key_table::{Ids, KeyTable};
+use crate::key_table::KeyTable;
 use crate::operator::{Arrivals, Inputs, Operator, StepContext, Watermark};
 use crate::plan::{TimeSource, WindowInput};
 use crate::window::{LocalTime, Span, WindowKind, WindowSpec, to_utc};
@@ -57,7 +58,7 @@ pub(crate) struct WindowAggregate {
     key_columns: Vec<usize>,
     keys: KeyTable,
     references: Vec<u32>,
-    groups: Ids,
+    groups: Groups,
     calls: Calls,
     /// For HOP: windows put together from slices, and the panes that make that cheap.
     combined: Option<Calls>,
@@ -66,6 +67,10 @@ pub(crate) struct WindowAggregate {
     group_rows: Option<Vec<i64>>,
     slices: BTreeMap<Span, Slice>,
     time_type: ArrowType,
+    /// For checkpoints: groups, slices that went since the last cut, and what it handed out before it changed.
+    tracker: Tracker,
+    gone: Vec<Span>,
+    early: Vec<TableChange>,
     scratch: Scratch,
 }
 
@@ -141,13 +146,16 @@ impl WindowAggregate {
             key_columns: plan.keys.clone(),
             keys: KeyTable::new(&types)?,
             references: Vec::new(),
-            groups: Ids::default(),
+            groups: Groups::default(),
             calls: Calls::new(&plan.aggregates, plan.changelog),
             combined: combines.then(|| Calls::new(&plan.aggregates, false)),
             panes: Panes::default(),
             group_rows: plan.changelog.then(Vec::new),
             slices: BTreeMap::new(),
             time_type: plan.time_type.clone(),
+            tracker: Tracker::default(),
+            gone: Vec::new(),
+            early: Vec::new(),
             scratch: Scratch::default(),
         })
     }
@@ -272,6 +280,7 @@ impl WindowAggregate {
             let keys: Vec<ArrayRef> =
                 self.key_columns.iter().map(|&i| Arc::clone(batch.column(i))).collect();
             self.assign(&keys, batch.rows(), before, &mut scratch)?;
+            self.touch(&scratch.groups)?;
             let bound = self.groups.bound();
             self.calls.update(&batch, &scratch.groups, bound)?;
             self.count_rows(&batch, &scratch.groups);
@@ -294,6 +303,7 @@ impl WindowAggregate {
         let mut scratch = std::mem::take(&mut self.scratch);
         attached_runs(batch, width, width + 1, &mut scratch.runs)?;
         self.assign(&batch.columns()[..width], batch.rows(), before, &mut scratch)?;
+        self.touch(&scratch.groups)?;
         let bound = self.groups.bound();
         self.calls.merge(&batch.columns()[width + 2..], &scratch.groups, bound)?;
         self.scratch = scratch;
@@ -327,7 +337,8 @@ impl WindowAggregate {
         let (keys, groups) = (&scratch.keys, &mut scratch.groups);
         if homes.len() > TAKEN_SLICES_MAX {
             for (run, from) in each_run(&scratch.runs.runs) {
-                let slice = self.slices.entry(homes[run.slot as usize]).or_default();
+                let home = homes[run.slot as usize];
+                let slice = self.slices.entry(home).or_insert_with(|| allocator.groups.slice(home));
                 slice.assign(&keys[from..run.end as usize], &mut allocator, groups);
             }
             return Ok(());
@@ -336,7 +347,8 @@ impl WindowAggregate {
         let mut place = Vec::with_capacity(homes.len());
         for &home in &homes {
             let at = taken.iter().position(|(span, _)| *span == home).unwrap_or_else(|| {
-                let slice = self.slices.get_mut(&home).map(std::mem::take).unwrap_or_default();
+                let known = self.slices.remove(&home);
+                let slice = known.unwrap_or_else(|| allocator.groups.slice(home));
                 taken.push((home, slice));
                 taken.len() - 1
             });
@@ -377,10 +389,10 @@ impl WindowAggregate {
             && let Some((_, slice)) = self.slices.pop_first()
         {
             closed.push(span, &slice.keys, &slice.groups);
-            gone.push(slice);
+            gone.push((span, slice));
         }
         let output = self.emit(&closed, &self.calls)?;
-        gone.into_iter().for_each(|slice| self.forget(slice));
+        gone.into_iter().try_for_each(|(span, slice)| self.end_slice(span, slice))?;
         Ok(output)
     }
 
@@ -394,12 +406,12 @@ impl WindowAggregate {
         let Some(mut combined) = self.combined.take() else { return Ok(Vec::new()) };
         let mut closed = Closed::default();
         let mut place = Vec::new();
-        let mut gone = Vec::new();
+        let (mut gone, mut ended) = (Vec::new(), Vec::new());
         let mut next_end = i64::MIN;
         while let Some((&first, _)) = self.slices.first_key_value() {
             let open = |w: &Span| w.end >= next_end && !self.due(w.end, before);
             let Some(span) = window.windows(first).find(open) else {
-                gone.extend(self.slices.pop_first().map(|(_, slice)| slice));
+                ended.extend(self.slices.pop_first());
                 continue;
             };
             if !self.due(span.end, progress) {
@@ -439,7 +451,8 @@ impl WindowAggregate {
         let output = self.emit(&closed, &combined)?;
         combined.clear(&closed.groups);
         self.combined = Some(combined);
-        gone.into_iter().for_each(|slice| self.forget(slice));
+        gone.into_iter().for_each(|pane| self.forget(pane));
+        ended.into_iter().try_for_each(|(span, slice)| self.end_slice(span, slice))?;
         Ok(output)
     }
 
@@ -454,8 +467,8 @@ impl WindowAggregate {
         while let Some((&first, _)) = self.slices.first_key_value() {
             let open = |w: &Span| w.end >= next_end && !self.due(w.end, before);
             let Some(span) = window.windows(first).find(open) else {
-                let (_, slice) = self.slices.pop_first().expect("it was just looked at");
-                self.forget(slice);
+                let (span, slice) = self.slices.pop_first().expect("it was just looked at");
+                self.end_slice(span, slice)?;
                 continue;
             };
             if !self.due(span.end, progress) {
@@ -474,7 +487,8 @@ impl WindowAggregate {
 
     /// Moves the rows of all slices of a window into its first slice.
     fn gather(&mut self, home: Span, window: Span) -> Result<()> {
-        let mut base = self.slices.remove(&home).unwrap_or_default();
+        let base = self.slices.remove(&home);
+        let mut base = base.unwrap_or_else(|| self.groups.slice(home));
         let spans: Vec<Span> =
             self.slices.range(slices_of(window)).map(|(&span, _)| span).collect();
         for span in spans {
@@ -486,11 +500,19 @@ impl WindowAggregate {
                 key_bound: self.keys.bound(),
             };
             base.assign(&slice.keys, &mut allocator, &mut to);
+            self.touch(&to)?;
             let bound = self.groups.bound();
             self.calls.fold(&slice.groups, &to, bound)?;
-            self.forget(slice);
+            self.end_slice(span, slice)?;
         }
         self.slices.insert(home, base);
+        Ok(())
+    }
+
+    /// A slice is no more.
+    fn end_slice(&mut self, span: Span, slice: Slice) -> Result<()> {
+        self.tell_end(span, &slice)?;
+        self.forget(slice);
         Ok(())
     }
 
@@ -500,7 +522,10 @@ impl WindowAggregate {
         if let Some(counts) = &mut self.group_rows {
             slice.groups.iter().for_each(|&group| counts[group as usize] = 0);
         }
-        self.groups.release(&slice.groups);
+        if self.tracker.tracks() {
+            self.tracker.let_go(&slice.groups);
+        }
+        self.groups.release(&slice);
         let mut unused = slice.keys;
         unused.retain(|&key| {
             let references = &mut self.references[key as usize];
@@ -547,7 +572,7 @@ impl WindowAggregate {
         self.slices.clear();
         self.keys.clear();
         self.references.clear();
-        self.groups = Ids::default();
+        self.groups = Groups::default();
         Ok(vec![Batch::new(columns, rows)])
     }
 }
@@ -571,6 +596,14 @@ impl Operator for WindowAggregate {
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         self.tables().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        Ok(Some(self.cut_slices(whole)))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_groups(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
@@ -601,6 +634,8 @@ impl Operator for WindowAggregate {
             + self.combined.as_ref().map_or(0, Calls::size_bytes)
             + self.panes.size_bytes()
             + self.references.capacity() * 4
+            + self.groups.size_bytes()
+            + self.tracker.size_bytes()
             + self.slices.values().map(Slice::size_bytes).sum::<usize>()
     }
 }

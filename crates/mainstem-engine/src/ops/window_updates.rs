@@ -14,8 +14,9 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
+use super::by_key::{ByKey, KeyLedger};
 use super::calls::Calls;
 use super::rows::Rows;
 use super::window_table::{check_times, window_columns};
@@ -23,7 +24,7 @@ use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::window::{EmitSpec, LocalTime, Span, to_utc};
 
 const OUTPUT_ROWS: usize = 16_384;
@@ -58,10 +59,18 @@ struct Group {
     dirty: bool,
     /// Tells it from groups that had its number before.
     born: u32,
+    /// How many of the timers are its own.
+    timers: u32,
 }
 
-const EMPTY: Group =
-    Group { window: Span { end: 0, start: 0 }, shown: ABSENT, rows: 0, dirty: false, born: 0 };
+const EMPTY: Group = Group {
+    window: Span { end: 0, start: 0 },
+    shown: ABSENT,
+    rows: 0,
+    dirty: false,
+    born: 0,
+    timers: 0,
+};
 
 pub(crate) struct WindowUpdates {
     plan: WindowUpdatesPlan,
@@ -78,6 +87,7 @@ pub(crate) struct WindowUpdates {
     /// How many groups there were; never 0 for a group.
     born: u32,
     time: WindowTime,
+    ledger: KeyLedger,
 }
 
 impl WindowUpdates {
@@ -94,6 +104,7 @@ impl WindowUpdates {
             timers: BTreeMap::new(),
             born: 0,
             time: WindowTime::new(plan.processing_time),
+            ledger: KeyLedger::default(),
             plan,
         })
     }
@@ -120,10 +131,13 @@ impl WindowUpdates {
         let batch = if late > 0 { batch.filter(&kept)? } else { batch };
         let columns = self.plan.keys.iter().chain([&self.plan.start, &self.plan.end]);
         let columns: Vec<ArrayRef> = columns.map(|&i| Arc::clone(batch.column(i))).collect();
+        let columns = Batch::new(columns, batch.rows());
+        self.bring_back(&columns)?;
         let mut groups = Vec::new();
-        self.keys.intern(&columns, batch.rows(), &mut groups)?;
+        self.keys.intern(columns.columns(), batch.rows(), &mut groups)?;
         let bound = self.keys.bound();
         self.groups.resize(self.groups.len().max(bound), EMPTY);
+        self.touch(&groups)?;
         let starts = times_ms(batch.column(self.plan.start))?;
         let ends = times_ms(batch.column(self.plan.end))?;
         let mut touched = Vec::new();
@@ -158,8 +172,7 @@ impl WindowUpdates {
             match delay {
                 Some(..=0) => ready.push(id),
                 Some(delay) => {
-                    let timers = self.timers.entry(now_ms.saturating_add(delay)).or_default();
-                    timers.push((id, self.groups[id as usize].born));
+                    self.set_timer(id, now_ms.saturating_add(delay));
                 }
                 None => {}
             }
@@ -168,10 +181,32 @@ impl WindowUpdates {
             && timer <= now_ms
             && let Some((_, timers)) = self.timers.pop_first()
         {
-            let lives = |&(id, born): &(u32, u32)| self.groups[id as usize].born == born;
-            ready.extend(timers.into_iter().filter(lives).map(|(id, _)| id));
+            for (id, born) in timers {
+                let group = &mut self.groups[id as usize];
+                if group.born == born {
+                    group.timers -= 1;
+                    ready.push(id);
+                }
+            }
         }
         ready
+    }
+
+    fn set_timer(&mut self, id: u32, at_ms: i64) {
+        let group = &mut self.groups[id as usize];
+        group.timers += 1;
+        self.timers.entry(at_ms).or_default().push((id, group.born));
+    }
+
+    /// The groups that time changes: that are shown now, or whose windows `progress` closes or lets go.
+    fn passing(&self, progress: Watermark, now_ms: i64) -> Vec<u32> {
+        let lateness = self.plan.emit.allow_lateness_ms;
+        let closes = self.open.iter().take_while(|(end, _)| self.due(**end, 0, progress));
+        let goes = self.kept.iter().take_while(|(end, _)| self.due(**end, lateness, progress));
+        let timers = self.timers.range(..=now_ms).flat_map(|(_, timers)| timers);
+        let lives = |&&(id, born): &&(u32, u32)| self.groups[id as usize].born == born;
+        let shown = timers.filter(lives).map(|(id, _)| *id);
+        shown.chain(closes.chain(goes).flat_map(|(_, ids)| ids).copied()).collect()
     }
 
     /// Takes the groups of windows that `progress` closes, and of those that it lets go.
@@ -242,10 +277,15 @@ impl WindowUpdates {
     }
 
     fn forget(&mut self, gone: &[u32]) -> Result<()> {
-        let shown = gone.iter().filter(|&&id| self.groups[id as usize].shown != ABSENT).count();
-        gone.iter().for_each(|&id| self.groups[id as usize] = EMPTY);
-        self.calls.clear(gone);
-        self.keys.release(gone);
+        self.empty(gone)?;
+        self.ledger.release(&mut self.keys, gone)
+    }
+
+    /// Has the places of groups empty.
+    fn empty(&mut self, ids: &[u32]) -> Result<()> {
+        let shown = ids.iter().filter(|&&id| self.groups[id as usize].shown != ABSENT).count();
+        ids.iter().for_each(|&id| self.groups[id as usize] = EMPTY);
+        self.calls.clear(ids);
         self.release(shown)
     }
 }
@@ -257,6 +297,10 @@ impl Operator for WindowUpdates {
         for batch in inputs.into_iter().flat_map(|arrivals| arrivals.batches) {
             touched.extend(self.absorb(batch, before, &mut cx.metrics.late_rows)?);
         }
+        if let Some(progress) = progress {
+            self.bring_back_due(progress)?;
+        }
+        self.touch(&self.passing(progress, cx.now_ms))?;
         let mut ready = self.ready(touched, before, cx.now_ms);
         let (closed, gone) = self.passed(progress);
         ready.extend(closed);
@@ -267,7 +311,15 @@ impl Operator for WindowUpdates {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.tables().map(Some)
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
@@ -276,22 +328,21 @@ impl Operator for WindowUpdates {
 
     fn next_timer_ms(&self) -> Option<i64> {
         let shows = self.timers.keys().next().copied();
-        let end = self.open.keys().next().filter(|_| self.plan.processing_time);
-        let closes = end.map(|end| to_utc(self.plan.zone.as_ref(), end - 1) + 1);
+        let here = self.open.keys().next().map(|end| to_utc(self.plan.zone.as_ref(), end - 1));
+        let closes = here.into_iter().chain(self.ledger.next_wake_ms()).min();
+        let closes = closes.filter(|_| self.plan.processing_time).map(|closes| closes + 1);
         shows.into_iter().chain(closes).min()
     }
 
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_keys_aside(wanted)
+    }
+
     fn state_rows(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.ledger.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        let lists = [&self.open, &self.kept].into_iter().flat_map(BTreeMap::values);
-        let timers = self.timers.values().map(|timers| timers.capacity() * 8 + 32);
-        self.keys.size_bytes()
-            + self.calls.size_bytes()
-            + self.shown.size_bytes()
-            + self.groups.capacity() * size_of::<Group>()
-            + lists.map(|ids| ids.capacity() * 4 + 32).chain(timers).sum::<usize>()
+        self.keys.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
     }
 }

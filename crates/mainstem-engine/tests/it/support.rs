@@ -314,7 +314,7 @@ pub(crate) fn restarts_change_nothing(plan: &Plan, steps: Vec<StepInput>) {
             assert_eq!(other.late_rows(), one.late_rows(), "step {number}");
             // What has outlived its time is forgotten on disk when somebody asks for it, or all around it has gone.
             let same = other.state_rows() == one.state_rows();
-            assert!(same || forgets, "step {number}");
+            assert!(same || forgets, "step {number}: {} {}", other.state_rows(), one.state_rows());
         }
     }
 }

@@ -55,7 +55,8 @@ impl Aggregate {
         let written = groups.iter().filter_map(|&g| self.idle.as_ref()?.written_ms(g));
         let newest_ms = written.max().unwrap_or(i64::MAX);
         let marks = groups.iter().map(|&group| self.tracker.take_marks(group)).collect();
-        let leaving = Leaving { hashes, marks, tables, newest_ms };
+        let rows = vec![1; groups.len()];
+        let leaving = Leaving { hashes, marks, tables, rows, newest_ms, wakes: Vec::new() };
         self.aside.put(leaving, &wanted.memory.space)?;
         self.clear(groups);
         self.keys.release(groups);

@@ -66,7 +66,8 @@ impl Aggregate {
         let key = (0..self.key_columns.len()).collect();
         let change = Change::Replaced { key, rows: vec![rows], removed: Vec::new() };
         let mut changes = vec![self.shape().changed(change)];
-        changes.extend(Calls::changes(keys, calls)?);
+        let width = self.key_columns.len();
+        changes.extend(Calls::changes(keys, width, width, calls)?);
         Ok(changes)
     }
 

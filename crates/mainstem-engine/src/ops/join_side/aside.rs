@@ -65,12 +65,16 @@ impl Side {
         }
         self.keep_early()?;
         let newest_ms = counts.iter().filter_map(|counts| counts.written_ms).max();
-        let places = entries.iter().map(|&(key, _)| key).collect();
+        let places: Vec<u32> = entries.iter().map(|&(key, _)| key).collect();
+        let mut rows = vec![0; keys.len()];
+        places.iter().for_each(|&key| rows[key as usize] += 1);
         let leaving = Leaving {
             hashes,
             marks,
             tables: vec![SavedGroups { places, columns }],
+            rows,
             newest_ms: newest_ms.unwrap_or(i64::MAX),
+            wakes: Vec::new(),
         };
         self.aside.put(leaving, &wanted.memory.space)?;
         let entries: Vec<u32> = entries.iter().map(|&(_, entry)| entry).collect();

@@ -107,6 +107,15 @@ impl Running {
         }
     }
 
+    /// Forgets groups (variable and group).
+    pub(super) fn release(&mut self, groups: &[(u16, u32)]) {
+        for &(variable, group) in groups {
+            let own = &mut self.0[usize::from(variable)];
+            own.calls.iter_mut().for_each(|call| call.accumulator.clear(&[group]));
+            own.groups.release(&[group]);
+        }
+    }
+
     /// How many aggregates a variable has.
     pub(super) fn calls(&self, variable: u16) -> usize {
         self.0[usize::from(variable)].calls.len()

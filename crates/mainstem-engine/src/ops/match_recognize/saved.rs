@@ -12,29 +12,46 @@ use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
+use super::super::by_key::{ByKey, KeyLedger};
 use super::super::saved::{SAVED_ROWS, apart, as_int64s, as_uint32s, beside, int64s, uint32s};
 use super::MatchRecognize;
 use super::arena::NOBODY;
 use super::kept::{Kept, Run};
 use super::slots::{Held, UNSET};
+use crate::key_table::KeyTable;
 
+/// So many deadlines of keys that are not here are left alone.
+const STALE_MAX: usize = 1024;
 const WAITING: &str = "waiting";
 const ROWS: &str = "rows";
 const RUNS: &str = "runs";
 const MATCHES: &str = "matches";
 const AGGREGATE: &str = "aggregate";
 
-impl MatchRecognize {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let ids = self.keys.used();
+impl ByKey for MatchRecognize {
+    fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, ids: &[u32]) -> Result<Vec<TableRows>> {
         let kept: Vec<&Kept> = ids.iter().map(|&id| &self.kept[id as usize]).collect();
-        let keys = Batch::new(self.keys.emit(&ids)?, ids.len());
+        let keys = Batch::new(self.keys.emit(ids)?, ids.len());
         let by_row = |name| TableShape::keyed(name, self.spec.keys.clone());
         let by_key =
             |name: &str| TableShape::keyed(name.to_owned(), (0..keys.columns().len()).collect());
-        let waiting = self.waiting.iter().flat_map(|queue| queue.batches()).cloned();
         let mut tables = vec![
-            by_row(WAITING).with_rows(waiting.collect()),
             by_row(ROWS).with_rows(self.save_rows(&kept)?),
             by_key(RUNS).with_rows(vec![self.save_runs(&kept, &keys)?]),
             by_key(MATCHES).with_rows(vec![self.save_matches(&kept, &keys)?]),
@@ -59,6 +76,46 @@ impl MatchRecognize {
         Ok(tables)
     }
 
+    /// Rows seldom wait for long.
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        let waiting = self.waiting.iter().flat_map(|queue| queue.batches()).cloned();
+        let shape = TableShape::keyed(WAITING, self.spec.keys.clone());
+        Ok(vec![shape.with_rows(waiting.collect())])
+    }
+
+    fn key_bytes(&self) -> usize {
+        self.store.size_bytes()
+            + self.running.size_bytes()
+            + self.deadlines.len() * size_of::<(i64, u32)>()
+            + self.kept.iter().map(|kept| size_of::<Kept>() + kept.size_bytes()).sum::<usize>()
+    }
+
+    fn key_rows(&self, key: u32) -> usize {
+        self.kept[key as usize].rows.len()
+    }
+
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()> {
+        let (mut rows, mut groups) = (0, Vec::new());
+        for &key in keys {
+            let kept = std::mem::take(&mut self.kept[key as usize]);
+            rows += kept.rows.len();
+            let runs = kept.each_run(self.width()).filter(|run| run.group != UNSET);
+            groups.extend(runs.map(|run| (run.made_by, run.group)));
+        }
+        self.running.release(&groups);
+        if self.deadlines.len() > 2 * self.kept.len() + STALE_MAX {
+            let kept = &self.kept;
+            self.deadlines.retain(|Reverse((time, key))| kept[*key as usize].armed == *time);
+        }
+        self.forget(rows)
+    }
+
+    fn wakes_ms(&self, key: u32) -> i64 {
+        self.kept[key as usize].armed
+    }
+}
+
+impl MatchRecognize {
     fn save_rows(&self, kept: &[&Kept]) -> Result<Vec<Batch>> {
         let held: Vec<Held> = kept.iter().flat_map(|kept| &kept.rows).copied().collect();
         let mut batches = Vec::with_capacity(held.len().div_ceil(SAVED_ROWS));

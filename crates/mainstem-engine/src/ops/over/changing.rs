@@ -14,7 +14,7 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use super::OverPlan;
 use super::order_keys::OrderKeys;
@@ -23,6 +23,7 @@ use super::recompute::{Calls, Work};
 use super::sequence::Sequence;
 use crate::key_table::{Ids, KeyTable};
 use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
+use crate::ops::by_key::{ByKey, KeyLedger};
 use crate::ops::rows::Rows;
 
 /// FIRST_VALUE and LAST_VALUE calls that one node can have.
@@ -90,6 +91,7 @@ pub(crate) struct ChangingOver {
     held: Held,
     calls: Calls,
     results: Rows,
+    ledger: KeyLedger,
 }
 
 /// What a step did to a partition.
@@ -131,6 +133,7 @@ impl ChangingOver {
             },
             calls,
             results: Rows::new(&result_types),
+            ledger: KeyLedger::default(),
         })
     }
 
@@ -152,7 +155,10 @@ impl ChangingOver {
     fn absorb(&mut self, all: &Batch) -> Result<BTreeMap<u32, Change>> {
         let (mut contents, mut partitions) = (Vec::new(), Vec::new());
         self.intern_contents(all, &mut contents)?;
-        self.intern_keys(&all.project(&self.partition_columns), &mut partitions)?;
+        let keys = all.project(&self.partition_columns);
+        self.bring_back(&keys)?;
+        self.intern_keys(&keys, &mut partitions)?;
+        self.touch(&partitions)?;
         let (mut came, mut rows) = (Vec::new(), Vec::new());
         let mut changes: BTreeMap<u32, Change> = BTreeMap::new();
         for (row, (&content, &partition)) in contents.iter().zip(&partitions).enumerate() {
@@ -349,15 +355,20 @@ impl ChangingOver {
             columns.extend(fresh.into_columns());
             output.extend(cut(&Batch::new(columns, plus.len()), OUTPUT_ROWS));
         }
-        let rewrite = self.results.release(minus_results.len());
-        if rewrite {
-            for &(entry, _) in &work.gone {
-                self.held.entries[entry as usize].result = NONE;
-            }
+        for &(entry, _) in &work.gone {
+            self.held.entries[entry as usize].result = NONE;
+        }
+        self.release_results(minus_results.len())?;
+        Ok(output)
+    }
+
+    /// Gives the memory of results back that no entry has.
+    fn release_results(&mut self, count: usize) -> Result<()> {
+        if self.results.release(count) {
             let live = self.held.entries.iter_mut().filter(|entry| entry.result != NONE);
             self.results.rewrite(live.map(|entry| &mut entry.result))?;
         }
-        Ok(output)
+        Ok(())
     }
 
     /// Frees what has gone.
@@ -375,8 +386,7 @@ impl ChangingOver {
             }
         }
         self.calls.forget(&empty);
-        self.keys.release(&empty);
-        Ok(())
+        self.ledger.release(&mut self.keys, &empty)
     }
 }
 
@@ -407,30 +417,32 @@ impl Operator for ChangingOver {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.tables().map(Some)
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         self.take_rows(table, rows)
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.results.put_aside(wanted)
+        self.results.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
-        self.held.ids.live()
+        self.held.ids.live() + self.ledger.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.size_bytes()
-            + self.held.contents.size_bytes()
-            + self.held.order.size_bytes()
-            + self.held.sequences.iter().map(Sequence::size_bytes).sum::<usize>()
-            + self.held.sequences.capacity() * size_of::<Sequence>()
-            + self.held.entries.capacity() * size_of::<Entry>()
-            + self.held.copies.capacity() * size_of::<Copies>()
-            + self.calls.size_bytes()
-            + self.results.size_bytes()
+        self.keys.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
     }
 }

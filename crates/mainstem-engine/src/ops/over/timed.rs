@@ -16,7 +16,7 @@ use arrow_schema::{DataType as ArrowType, SortOptions};
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
 use super::OverPlan;
 use super::frame_rows::{FrameRows, NONE};
@@ -26,6 +26,7 @@ use super::waiting::Waiting;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
 use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
+use crate::ops::by_key::{ByKey, KeyLedger};
 use crate::ops::window_table::check_times;
 use crate::plan::TimeSource;
 
@@ -61,6 +62,7 @@ pub(crate) struct TimedOver {
     expiring: BinaryHeap<Reverse<(i64, u32)>>,
     /// Scratch, by partition: its place among those of the step, or [`NONE`].
     run_of: Vec<u32>,
+    ledger: KeyLedger,
 }
 
 /// Rows that are computed in this step.
@@ -97,6 +99,7 @@ impl TimedOver {
             layout,
             expiring: BinaryHeap::new(),
             run_of: Vec::new(),
+            ledger: KeyLedger::default(),
         })
     }
 
@@ -143,6 +146,9 @@ impl TimedOver {
             }));
         };
         for batch in batches {
+            if self.layout.late_by_partition {
+                self.bring_back(&batch.project(&self.partition_columns))?;
+            }
             let late_rows = &mut cx.metrics.late_rows;
             let (batch, times) = self.on_time(batch, cx.watermark_before, late_rows, column)?;
             if !batch.is_empty() {
@@ -183,9 +189,11 @@ impl TimedOver {
             batch = batch.take(&UInt32Array::from(order))?;
         }
         let keys = batch.project(&self.partition_columns);
+        self.bring_back(&keys)?;
         let mut partitions = Vec::new();
         self.keys.intern(keys.columns(), keys.rows(), &mut partitions)?;
         self.make_room();
+        self.touch(&partitions)?;
         let order = by_partition(&partitions, &mut self.run_of);
         let mut equal = vec![false; batch.rows()];
         // By row: how many rows up to it differ from the one before.
@@ -365,23 +373,40 @@ impl TimedOver {
                 self.expiring.push(Reverse((at, partition)));
             }
         }
-        let (mut freed, mut gone) = (0, Vec::new());
+        self.bring_back_due(progress - 1)?;
+        let mut gone = Vec::new();
         while let Some(&Reverse((at, partition))) = self.expiring.peek()
             && at < progress
         {
             self.expiring.pop();
+            if !self.partitions[partition as usize].expires {
+                // Its place was left, or it stands here twice.
+                continue;
+            }
             let expires = self.partitions[partition as usize].last.saturating_add(reach);
             if expires >= progress {
                 self.expiring.push(Reverse((expires, partition)));
                 continue;
             }
-            self.store.clear(partition, &mut freed);
-            self.partitions[partition as usize] = NEW;
+            self.partitions[partition as usize].expires = false;
             gone.push(partition);
         }
-        self.layout.frames.iter_mut().for_each(|frame| frame.calls.forget(&gone));
-        self.keys.release(&gone);
+        self.touch(&gone)?;
+        let freed = self.clear(&gone);
+        self.ledger.release(&mut self.keys, &gone)?;
         Ok(freed)
+    }
+
+    /// Has the places of partitions empty; returns how many rows that frees.
+    fn clear(&mut self, partitions: &[u32]) -> usize {
+        let mut freed = 0;
+        for &partition in partitions {
+            self.store.clear(partition, &mut freed);
+            self.partitions[partition as usize] = NEW;
+        }
+        self.layout.frames.iter_mut().for_each(|frame| frame.calls.forget(partitions));
+        self.layout.running.iter_mut().for_each(|frame| frame.calls.forget(partitions));
+        freed
     }
 }
 
@@ -463,27 +488,35 @@ impl Operator for TimedOver {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.tables().map(Some)
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         self.take_rows(table, rows)
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.store.put_aside(wanted)
+        self.store.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
-        self.waiting.len() + self.store.len() + self.keys.len()
+        self.waiting.len() + self.store.len() + self.keys.len() + self.ledger.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
         self.waiting.size_bytes()
-            + self.store.size_bytes()
+            + self.key_bytes()
             + self.keys.size_bytes()
-            + self.layout.size_bytes()
-            + self.partitions.capacity() * size_of::<Partition>()
-            + self.expiring.capacity() * size_of::<Reverse<(i64, u32)>>()
+            + self.ledger.size_bytes()
     }
 }

@@ -3,20 +3,20 @@
 //! into the earlier one. A row that is taken back leaves the session as long as it was; a session without rows is not
 //! emitted.
 
-use std::sync::Arc;
-
-use arrow_array::Int64Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
+use super::super::by_key::{ByKey, KeyLedger};
 use super::super::calls::Calls;
+use super::super::saved::{beside, int64s};
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
 use crate::aggregate::AggregateCall;
-use crate::operator::{Inputs, Operator, StepContext, Watermark};
+use crate::key_table::KeyTable;
+use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
 /// The table of [`SessionAggregate::rows`]: keys, start, weight.
@@ -47,7 +47,13 @@ impl SessionAggregate {
         before: Watermark,
         cx: &mut StepContext,
     ) -> Result<()> {
-        let (assigned, merged) = self.sessions.assign(batches, before, cx)?;
+        let batches: Vec<Batch> = batches.into_iter().filter(|batch| !batch.is_empty()).collect();
+        for batch in &batches {
+            self.bring_back(&batch.project(self.sessions.key_places()))?;
+        }
+        let keyed = self.sessions.keyed(batches, cx)?;
+        keyed.iter().try_for_each(|rows| self.touch(&rows.keys))?;
+        let (assigned, merged) = self.sessions.assign(keyed, before, cx)?;
         let bound = self.sessions.bound();
         if let Some(rows) = &mut self.rows {
             rows.resize(rows.len().max(bound), 0);
@@ -76,7 +82,11 @@ impl SessionAggregate {
 
     /// Emits the sessions that `progress` closes.
     fn close(&mut self, progress: Watermark) -> Result<Vec<Batch>> {
+        if let Some(progress) = progress {
+            self.bring_back_due(progress)?;
+        }
         let closed = self.sessions.close(progress);
+        self.touch(&self.sessions.keys_of(&closed))?;
         let mut shown = closed.clone();
         if let Some(rows) = &self.rows {
             shown.retain(|&session| rows[session as usize] > 0);
@@ -92,8 +102,65 @@ impl SessionAggregate {
         if let Some(rows) = &mut self.rows {
             closed.iter().for_each(|&session| rows[session as usize] = 0);
         }
-        self.sessions.forget(&closed);
+        self.sessions.forget(&closed)?;
         Ok(output)
+    }
+}
+
+impl ByKey for SessionAggregate {
+    fn keys(&self) -> &KeyTable {
+        &self.sessions.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.sessions.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.sessions.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.sessions.ledger
+    }
+
+    fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {
+        let sessions = self.sessions.of_keys(keys);
+        let (names, width) = (self.sessions.names(&sessions)?, self.sessions.key_width());
+        let mut tables = vec![self.sessions.table(&sessions)?];
+        if let Some(rows) = &self.rows {
+            let counts = sessions.iter().map(|&session| Some(rows[session as usize]));
+            let shape = TableShape::keyed(COUNTS, (0..width).collect());
+            tables.push(shape.with_rows(vec![beside(names.clone(), [int64s(counts)])]));
+        }
+        tables.extend(self.calls.save(&sessions, &names, width)?);
+        Ok(tables)
+    }
+
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(vec![self.sessions.time()])
+    }
+
+    fn key_bytes(&self) -> usize {
+        let rows = self.rows.as_ref().map_or(0, |rows| rows.capacity() * 8);
+        self.sessions.size_bytes() + self.calls.size_bytes() + rows
+    }
+
+    fn key_rows(&self, key: u32) -> usize {
+        self.sessions.of_keys(&[key]).len()
+    }
+
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()> {
+        let sessions = self.sessions.clear(keys);
+        self.calls.clear(&sessions);
+        if let Some(rows) = &mut self.rows {
+            sessions.iter().for_each(|&session| rows[session as usize] = 0);
+        }
+        Ok(())
+    }
+
+    fn wakes_ms(&self, key: u32) -> i64 {
+        self.sessions.first_close_ms(key)
     }
 }
 
@@ -106,21 +173,19 @@ impl Operator for SessionAggregate {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let open = self.sessions.open_sessions();
-        let (names, width) = (self.sessions.names(&open)?, self.sessions.key_width());
-        let mut tables = self.sessions.save(&open)?;
-        if let Some(rows) = &self.rows {
-            let mut columns = names.columns().to_vec();
-            let counts = open.iter().map(|&session| rows[session as usize]);
-            columns.push(Arc::new(Int64Array::from_iter_values(counts)));
-            let shape = TableShape::keyed(COUNTS, (0..width).collect());
-            tables.push(shape.with_rows(vec![Batch::new(columns, open.len())]));
-        }
-        tables.extend(self.calls.save(&open, &names, width)?);
-        Ok(Some(tables))
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         if self.sessions.load(table, rows)? {
             return Ok(());
         }
@@ -142,12 +207,15 @@ impl Operator for SessionAggregate {
         self.sessions.next_timer_ms()
     }
 
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_keys_aside(wanted)
+    }
+
     fn state_rows(&self) -> usize {
-        self.sessions.live()
+        self.sessions.live() + self.ledger().rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        let rows = self.rows.as_ref().map_or(0, |rows| rows.capacity() * 8);
-        self.sessions.size_bytes() + self.calls.size_bytes() + rows
+        self.key_bytes() + self.ledger().size_bytes()
     }
 }

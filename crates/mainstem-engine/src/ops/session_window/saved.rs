@@ -10,20 +10,38 @@ use arrow_array::{ArrayRef, UInt64Array};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
-use super::sessions::{Sessions, Slot};
+use super::sessions::{NO_TIMER, Sessions, Slot};
 use crate::columns::{times_ms, timestamps};
 use crate::key_table::ABSENT;
 use crate::window::Span;
 
+/// So many timers of sessions that are not here are left alone.
+const STALE_MAX: usize = 1024;
 /// Keys, start, end, number.
 const SESSIONS: &str = "sessions";
 
 impl Sessions {
-    /// The open sessions, in the order in which they were opened.
-    pub(super) fn open_sessions(&self) -> Vec<u32> {
-        let mut sessions = self.ids.used();
-        sessions.sort_unstable_by_key(|&session| self.slots[session as usize].number);
+    /// Has the places of keys and of their sessions empty, but for those in the table of keys. Returns the sessions.
+    pub(super) fn clear(&mut self, keys: &[u32]) -> Vec<u32> {
+        let sessions = self.of_keys(keys);
+        for &session in &sessions {
+            let Slot { span, key, .. } = self.slots[session as usize];
+            self.slots[session as usize].timer = NO_TIMER;
+            self.older.remove(&(key, span.start));
+            self.latest[key as usize] = ABSENT;
+        }
+        self.ids.release(&sessions);
+        if self.timers.len() > 2 * self.slots.len() + STALE_MAX {
+            let slots = &self.slots;
+            self.timers.retain(|Reverse((timer, id))| slots[*id as usize].timer == *timer);
+        }
         sessions
+    }
+
+    /// When time closes the first session of a key.
+    pub(super) fn first_close_ms(&self, key: u32) -> i64 {
+        let ends = self.of_keys(&[key]).into_iter().map(|s| self.slots[s as usize].span.end);
+        ends.min().map_or(i64::MAX, |end| self.closes_ms(end))
     }
 
     /// What names `sessions`: the columns of their keys, and their starts.
@@ -48,15 +66,29 @@ impl Sessions {
         &self.key_columns
     }
 
-    /// The tables of `sessions`, which are all that are open.
-    pub(super) fn save(&self, sessions: &[u32]) -> Result<Vec<TableRows>> {
+    /// The open sessions of keys, in the order of their starts.
+    pub(super) fn of_keys(&self, keys: &[u32]) -> Vec<u32> {
+        let of = |&key: &u32| {
+            let older = self.older.range((key, i64::MIN)..=(key, i64::MAX));
+            let latest = self.latest[key as usize];
+            older.map(|(_, &session)| session).chain((latest != ABSENT).then_some(latest))
+        };
+        keys.iter().flat_map(of).collect()
+    }
+
+    /// The table of sessions that are open.
+    pub(super) fn table(&self, sessions: &[u32]) -> Result<TableRows> {
         let slots = sessions.iter().map(|&session| &self.slots[session as usize]);
         let mut columns = self.names(sessions)?.into_columns();
         columns.push(timestamps(slots.clone().map(|slot| slot.span.end).collect()));
         columns.push(Arc::new(UInt64Array::from_iter_values(slots.map(|slot| slot.number))));
         let shape = TableShape::keyed(SESSIONS, (0..self.key_width()).collect());
-        let rows = Batch::new(columns, sessions.len());
-        Ok(vec![self.passed.save(), shape.with_rows(vec![rows])])
+        Ok(shape.with_rows(vec![Batch::new(columns, sessions.len())]))
+    }
+
+    /// How far time is.
+    pub(super) fn time(&self) -> TableRows {
+        self.passed.save()
     }
 
     /// Takes rows of these tables; false if `table` is another.

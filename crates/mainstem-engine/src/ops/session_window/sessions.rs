@@ -6,12 +6,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
+use super::super::by_key::KeyLedger;
 use super::super::window_table::{local_times, window_columns};
 use super::super::window_time::WindowTime;
 use super::SessionPlan;
@@ -34,7 +34,7 @@ pub(super) struct Slot {
     pub(super) number: u64,
 }
 
-const NO_TIMER: i64 = i64::MIN;
+pub(super) const NO_TIMER: i64 = i64::MIN;
 
 /// A row that touches no session and whose own is closed already, unless other rows of the step help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,13 @@ struct Straggler {
     time: Reverse<i64>,
     batch: usize,
     row: usize,
+}
+
+/// Rows of a step with the time and the key of each.
+pub(super) struct Keyed {
+    batch: Batch,
+    times: Vec<i64>,
+    pub(super) keys: Vec<u32>,
 }
 
 /// The rows of one step with the session of each; [`ABSENT`]: late.
@@ -72,6 +79,7 @@ pub(super) struct Sessions {
     pub(super) passed: WindowTime,
     /// How many sessions were opened.
     pub(super) opened: u64,
+    pub(super) ledger: KeyLedger,
     /// Of this step: slots that were merged away, rows that may be late.
     merged: Vec<u32>,
     stragglers: Vec<Straggler>,
@@ -93,6 +101,7 @@ impl Sessions {
             timers: BinaryHeap::new(),
             passed: WindowTime::new(plan.time == TimeSource::ProcessingTime),
             opened: 0,
+            ledger: KeyLedger::default(),
             merged: Vec::new(),
             stragglers: Vec::new(),
         })
@@ -108,22 +117,30 @@ impl Sessions {
         self.ids.bound()
     }
 
+    /// Finds the keys of rows; [`Sessions::assign`] goes on from there.
+    pub(super) fn keyed(&mut self, batches: Vec<Batch>, cx: &StepContext) -> Result<Vec<Keyed>> {
+        let mut keyed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let times = local_times(&batch, self.time, self.spec.zone.as_ref(), cx.now_ms)?;
+            let columns = batch.project(&self.key_columns);
+            let mut keys = Vec::new();
+            self.keys.intern(columns.columns(), batch.rows(), &mut keys)?;
+            keyed.push(Keyed { batch, times, keys });
+        }
+        self.latest.resize(self.latest.len().max(self.keys.bound()), ABSENT);
+        Ok(keyed)
+    }
+
     /// Puts all rows of a step into sessions, and says which sessions became one. The numbers of absorbed sessions
     /// stay taken until [`Sessions::end_step`].
     pub(super) fn assign(
         &mut self,
-        batches: Vec<Batch>,
+        rows: Vec<Keyed>,
         before: Watermark,
         cx: &mut StepContext,
     ) -> Result<(Assigned, Merged)> {
-        let mut assigned = Assigned::with_capacity(batches.len());
-        let mut keys = Vec::new();
-        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-            let times = local_times(&batch, self.time, self.spec.zone.as_ref(), cx.now_ms)?;
-            let columns: Vec<ArrayRef> =
-                self.key_columns.iter().map(|&i| Arc::clone(batch.column(i))).collect();
-            self.keys.intern(&columns, batch.rows(), &mut keys)?;
-            self.latest.resize(self.latest.len().max(self.keys.bound()), ABSENT);
+        let mut assigned = Assigned::with_capacity(rows.len());
+        for Keyed { batch, times, keys } in rows {
             let mut sessions = Vec::with_capacity(keys.len());
             for (row, (&key, &time)) in keys.iter().zip(&times).enumerate() {
                 let session = self.place(key, time, before).unwrap_or_else(|| {
@@ -135,13 +152,13 @@ impl Sessions {
             }
             assigned.push((batch, sessions));
         }
-        cx.metrics.late_rows += self.retry(&mut assigned, before);
+        cx.metrics.late_rows += self.retry(&mut assigned, before)?;
         let merged = self.settle(&mut assigned);
         Ok((assigned, merged))
     }
 
     /// Asks once more for the rows that touched no session. Returns how many still do not.
-    fn retry(&mut self, assigned: &mut Assigned, before: Watermark) -> u64 {
+    fn retry(&mut self, assigned: &mut Assigned, before: Watermark) -> Result<u64> {
         let mut stragglers = std::mem::take(&mut self.stragglers);
         stragglers.sort_unstable();
         let mut unused = Vec::new();
@@ -157,8 +174,8 @@ impl Sessions {
                 }
             }
         }
-        self.keys.release(&unused);
-        late_rows
+        self.ledger.release(&mut self.keys, &unused)?;
+        Ok(late_rows)
     }
 
     /// Names the session that has each row after all merging.
@@ -273,11 +290,11 @@ impl Sessions {
 
     /// True if a session that ends at the local time `end` is closed by `progress`.
     fn due(&self, end: i64, progress: Watermark) -> bool {
-        progress.is_some_and(|p| p == i64::MAX || p >= to_utc(self.spec.zone.as_ref(), end - 1))
+        progress.is_some_and(|p| p == i64::MAX || p >= self.closes_ms(end))
     }
 
-    /// Takes the sessions that `progress` closes out of the index: earliest end first, of one end in the order in which
-    /// they were opened.
+    /// The sessions that `progress` closes, which are to be forgotten: earliest end first, of one end in the order in which they
+    /// were opened.
     pub(super) fn close(&mut self, progress: Watermark) -> Vec<u32> {
         let mut closed = Vec::new();
         while let Some(&Reverse((timer, session))) = self.timers.peek() {
@@ -289,18 +306,13 @@ impl Sessions {
             if slot.timer != timer {
                 continue;
             }
-            let Slot { span, key, .. } = *slot;
-            if span.end > timer {
-                slot.timer = span.end;
-                self.timers.push(Reverse((span.end, session)));
+            let end = slot.span.end;
+            if end > timer {
+                slot.timer = end;
+                self.timers.push(Reverse((end, session)));
                 continue;
             }
             slot.timer = NO_TIMER;
-            if self.latest[key as usize] == session {
-                self.latest[key as usize] = ABSENT;
-            } else {
-                self.older.remove(&(key, span.start));
-            }
             closed.push(session);
         }
         closed.sort_unstable_by_key(|&session| {
@@ -312,8 +324,7 @@ impl Sessions {
 
     /// The key columns of sessions.
     pub(super) fn key_columns(&self, sessions: &[u32]) -> Result<Vec<ArrayRef>> {
-        let keys: Vec<u32> = sessions.iter().map(|&s| self.slots[s as usize].key).collect();
-        self.keys.emit(&keys)
+        self.keys.emit(&self.keys_of(sessions))
     }
 
     /// `window_start`, `window_end`, `window_time` of sessions.
@@ -326,14 +337,28 @@ impl Sessions {
         window_columns(spans, self.spec.zone.as_ref(), time_type)
     }
 
+    /// The key of each session.
+    pub(super) fn keys_of(&self, sessions: &[u32]) -> Vec<u32> {
+        sessions.iter().map(|&session| self.slots[session as usize].key).collect()
+    }
+
     /// Frees sessions that [`Sessions::close`] gave, and the keys that have none left.
-    pub(super) fn forget(&mut self, closed: &[u32]) {
-        let mut keys: Vec<u32> = closed.iter().map(|&s| self.slots[s as usize].key).collect();
+    pub(super) fn forget(&mut self, closed: &[u32]) -> Result<()> {
+        for &session in closed {
+            let Slot { span, key, .. } = self.slots[session as usize];
+            if self.latest[key as usize] == session {
+                self.latest[key as usize] = ABSENT;
+            } else {
+                self.older.remove(&(key, span.start));
+            }
+        }
+        let mut keys = self.keys_of(closed);
         keys.sort_unstable();
         keys.dedup();
         keys.retain(|&key| self.latest[key as usize] == ABSENT);
-        self.keys.release(&keys);
+        self.ledger.release(&mut self.keys, &keys)?;
         self.ids.release(closed);
+        Ok(())
     }
 
     /// When processing time closes the next session.
@@ -341,8 +366,14 @@ impl Sessions {
         if self.time != TimeSource::ProcessingTime {
             return None;
         }
-        let Reverse((end, _)) = self.timers.peek()?;
-        Some(to_utc(self.spec.zone.as_ref(), end - 1) + 1)
+        let here = self.timers.peek().map(|Reverse((end, _))| self.closes_ms(*end));
+        let next = here.into_iter().chain(self.ledger.next_wake_ms()).min();
+        next.map(|closes_ms| closes_ms + 1)
+    }
+
+    /// The time that closes a session which ends at the local time `end`.
+    pub(super) fn closes_ms(&self, end: i64) -> i64 {
+        to_utc(self.spec.zone.as_ref(), end - 1)
     }
 
     pub(super) fn live(&self) -> usize {

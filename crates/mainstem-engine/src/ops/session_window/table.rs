@@ -9,11 +9,13 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
+use super::super::by_key::{ByKey, KeyLedger};
 use super::super::rows::Rows;
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
+use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
@@ -44,7 +46,13 @@ impl SessionTable {
     }
 
     fn keep(&mut self, batches: Vec<Batch>, before: Watermark, cx: &mut StepContext) -> Result<()> {
-        let (assigned, merged) = self.sessions.assign(batches, before, cx)?;
+        let batches: Vec<Batch> = batches.into_iter().filter(|batch| !batch.is_empty()).collect();
+        for batch in &batches {
+            self.bring_back(&batch.project(self.sessions.key_places()))?;
+        }
+        let keyed = self.sessions.keyed(batches, cx)?;
+        keyed.iter().try_for_each(|rows| self.touch(&rows.keys))?;
+        let (assigned, merged) = self.sessions.assign(keyed, before, cx)?;
         let bound = self.sessions.bound();
         self.members.resize_with(self.members.len().max(bound), Vec::new);
         for (&from, &to) in merged.from.iter().zip(&merged.to) {
@@ -78,10 +86,14 @@ impl SessionTable {
 
     /// Emits the rows of the sessions that `progress` closes.
     fn close(&mut self, progress: Watermark) -> Result<Vec<Batch>> {
+        if let Some(progress) = progress {
+            self.bring_back_due(progress)?;
+        }
         let closed = self.sessions.close(progress);
         if closed.is_empty() {
             return Ok(Vec::new());
         }
+        self.touch(&self.sessions.keys_of(&closed))?;
         let (mut rows, mut sessions) = (Vec::new(), Vec::new());
         for &session in &closed {
             let own = std::mem::take(&mut self.members[session as usize]);
@@ -96,11 +108,84 @@ impl SessionTable {
             let weights = weights.map(|w| w.as_primitive::<Int64Type>().values().clone());
             output.push(Batch::with_weights(columns, rows.len(), weights));
         }
-        self.sessions.forget(&closed);
-        if self.rows.release(rows.len()) {
+        self.sessions.forget(&closed)?;
+        self.release(rows.len())?;
+        Ok(output)
+    }
+
+    /// Gives the memory of rows back that no session has.
+    fn release(&mut self, rows: usize) -> Result<()> {
+        if self.rows.release(rows) {
             self.rows.rewrite(self.members.iter_mut().flatten())?;
         }
-        Ok(output)
+        Ok(())
+    }
+
+    /// The rows of sessions: the columns of [`SessionTable::rows`], and the start of the session.
+    fn rows_of(&self, of: &[u32]) -> Result<Vec<Batch>> {
+        let (mut rows, mut sessions) = (Vec::new(), Vec::new());
+        for &session in of {
+            let own = &self.members[session as usize];
+            sessions.extend(std::iter::repeat_n(session, own.len()));
+            rows.extend_from_slice(own);
+        }
+        let mut batches = Vec::with_capacity(rows.len().div_ceil(OUTPUT_ROWS));
+        for (rows, sessions) in rows.chunks(OUTPUT_ROWS).zip(sessions.chunks(OUTPUT_ROWS)) {
+            let mut columns = self.rows.gather(rows)?;
+            columns.push(self.sessions.starts(sessions));
+            batches.push(Batch::new(columns, rows.len()));
+        }
+        Ok(batches)
+    }
+}
+
+impl ByKey for SessionTable {
+    fn keys(&self) -> &KeyTable {
+        &self.sessions.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.sessions.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.sessions.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.sessions.ledger
+    }
+
+    fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {
+        let sessions = self.sessions.of_keys(keys);
+        let shape = TableShape::keyed(ROWS, self.sessions.key_places().to_vec());
+        let rows = shape.with_rows(self.rows_of(&sessions)?);
+        Ok(vec![self.sessions.table(&sessions)?, rows])
+    }
+
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(vec![self.sessions.time()])
+    }
+
+    fn key_bytes(&self) -> usize {
+        let members = self.members.iter().map(|rows| rows.capacity() * 4 + 24).sum::<usize>();
+        self.sessions.size_bytes() + self.rows.size_bytes() + members
+    }
+
+    fn key_rows(&self, key: u32) -> usize {
+        let sessions = self.sessions.of_keys(&[key]);
+        sessions.iter().map(|&session| self.members[session as usize].len()).sum()
+    }
+
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()> {
+        let sessions = self.sessions.clear(keys);
+        let gone = sessions.iter().map(|&s| std::mem::take(&mut self.members[s as usize]).len());
+        let gone = gone.sum();
+        self.release(gone)
+    }
+
+    fn wakes_ms(&self, key: u32) -> i64 {
+        self.sessions.first_close_ms(key)
     }
 }
 
@@ -112,28 +197,20 @@ impl Operator for SessionTable {
         self.close(progress)
     }
 
-    /// `rows`: the columns of [`SessionTable::rows`], and the start of the session.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let open = self.sessions.open_sessions();
-        let (mut rows, mut sessions) = (Vec::new(), Vec::new());
-        for &session in &open {
-            let own = &self.members[session as usize];
-            sessions.extend(std::iter::repeat_n(session, own.len()));
-            rows.extend_from_slice(own);
-        }
-        let mut batches = Vec::with_capacity(rows.len().div_ceil(OUTPUT_ROWS));
-        for (rows, sessions) in rows.chunks(OUTPUT_ROWS).zip(sessions.chunks(OUTPUT_ROWS)) {
-            let mut columns = self.rows.gather(rows)?;
-            columns.push(self.sessions.starts(sessions));
-            batches.push(Batch::new(columns, rows.len()));
-        }
-        let mut tables = self.sessions.save(&open)?;
-        let shape = TableShape::keyed(ROWS, self.sessions.key_places().to_vec());
-        tables.push(shape.with_rows(batches));
-        Ok(Some(tables))
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         if self.sessions.load(table, rows)? || rows.is_empty() {
             return Ok(());
         }
@@ -157,15 +234,15 @@ impl Operator for SessionTable {
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.rows.put_aside(wanted)
+        self.rows.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
-        self.members.iter().map(Vec::len).sum()
+        self.members.iter().map(Vec::len).sum::<usize>() + self.ledger().rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        let members = self.members.iter().map(|rows| rows.capacity() * 4 + 24).sum::<usize>();
-        self.sessions.size_bytes() + self.rows.size_bytes() + members
+        self.key_bytes() + self.ledger().size_bytes()
     }
 }

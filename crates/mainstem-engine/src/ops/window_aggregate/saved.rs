@@ -1,6 +1,6 @@
 //! The state of window aggregates as rows: the groups of all slices, and what the accumulators know of them.
-//! Invariant: groups stand in the order of their slices, and in a slice in the order of their keys' first rows, as results
-//! do. Panes are not handed out: they say nothing that the slices do not say.
+//! Invariant: a group that is about to change while a cut is handed out goes out first. A slice that ends takes all its groups with
+//! it: one row says so. Panes are not handed out: they say nothing that the slices do not say.
 
 use std::sync::Arc;
 
@@ -8,32 +8,100 @@ use arrow_array::Int64Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::super::calls::Calls;
-use super::{Closed, WindowAggregate, attached_runs};
+use super::super::saved::{cut_of, replaced};
+use super::{Slice, WindowAggregate, attached_runs};
 use crate::columns::timestamps;
+use crate::window::Span;
 
 /// Keys, start and end of the slice, the weight of all rows.
 const SLICES: &str = "slices";
 
 impl WindowAggregate {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let mut all = Closed::default();
-        for (&span, slice) in &self.slices {
-            all.push(span, &slice.keys, &slice.groups);
-        }
-        let (rows, width) = (all.keys.len(), self.key_columns.len());
-        let mut names = self.keys.emit(&all.keys)?;
-        names.push(timestamps(all.windows.iter().map(|slice| slice.start).collect()));
-        names.push(timestamps(all.windows.iter().map(|slice| slice.end).collect()));
+    fn shape(&self) -> TableShape {
+        TableShape::keyed(SLICES, (0..self.key_columns.len()).collect())
+    }
+
+    /// What names groups of slices: their keys, start and end; and their rows of the first table.
+    fn names(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
+        let of = groups.iter().filter_map(|&group| self.groups.of(group));
+        let (slices, keys): (Vec<Span>, Vec<u32>) = of.unzip();
+        let mut names = self.keys.emit(&keys)?;
+        names.push(timestamps(slices.iter().map(|slice| slice.start).collect()));
+        names.push(timestamps(slices.iter().map(|slice| slice.end).collect()));
         let count = |&group: &u32| self.group_rows.as_ref().map_or(0, |rows| rows[group as usize]);
         let mut columns = names.clone();
-        columns.push(Arc::new(Int64Array::from_iter_values(all.groups.iter().map(count))));
-        let slices = TableShape::keyed(SLICES, (0..width).collect());
-        let mut tables = vec![self.time.save(), slices.with_rows(vec![Batch::new(columns, rows)])];
-        tables.extend(self.calls.save(&all.groups, &Batch::new(names, rows), width)?);
+        columns.push(Arc::new(Int64Array::from_iter_values(groups.iter().map(count))));
+        Ok((Batch::new(names, groups.len()), Batch::new(columns, groups.len())))
+    }
+
+    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
+        let groups: Vec<u32> =
+            self.slices.values().flat_map(|slice| &slice.groups).copied().collect();
+        let (names, rows) = self.names(&groups)?;
+        let mut tables = vec![self.time.save(), self.shape().with_rows(vec![rows])];
+        tables.extend(self.calls.save(&groups, &names, self.key_columns.len())?);
         Ok(tables)
+    }
+
+    fn changes_of(&self, groups: &[u32]) -> Result<Vec<TableChange>> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (names, rows) = self.names(groups)?;
+        let key: Vec<usize> = (0..names.columns().len()).collect();
+        let mut changes = replaced(self.shape(), &key, vec![rows]);
+        let (owner, calls) = (self.key_columns.len(), self.calls.saved(groups)?);
+        changes.extend(Calls::changes(&names, key.len(), owner, calls)?);
+        Ok(changes)
+    }
+
+    /// Groups of slices are about to change: what the last cut has of them goes out now.
+    pub(super) fn touch(&mut self, groups: &[u32]) -> Result<()> {
+        let left = self.tracker.touch(groups.iter().copied());
+        let changes = self.changes_of(&left)?;
+        self.early.extend(changes);
+        Ok(())
+    }
+
+    /// A slice is about to go.
+    pub(super) fn tell_end(&mut self, span: Span, slice: &Slice) -> Result<()> {
+        self.touch(&slice.groups)?;
+        if self.tracker.tracks() {
+            self.gone.push(span);
+        }
+        Ok(())
+    }
+
+    pub(super) fn cut_slices(&mut self, whole: bool) -> Vec<TableChange> {
+        self.tracker.cut(whole.then(|| (self.groups.bound(), self.groups.free())));
+        let gone = std::mem::take(&mut self.gone);
+        let removed = (!gone.is_empty()).then(|| {
+            let starts = timestamps(gone.iter().map(|slice| slice.start).collect());
+            let ends = timestamps(gone.iter().map(|slice| slice.end).collect());
+            Batch::new(vec![starts, ends], gone.len())
+        });
+        let removed: Vec<Batch> = removed.into_iter().collect();
+        let owner = self.key_columns.len();
+        let shapes = std::iter::once(self.shape()).chain(self.calls.shapes(owner));
+        let changes =
+            shapes.flat_map(|shape| cut_of(shape, &[owner, owner + 1], whole, removed.clone()));
+        std::iter::once(self.time.save().into()).chain(changes).collect()
+    }
+
+    pub(super) fn hand_out_groups(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let mut changes = std::mem::take(&mut self.early);
+        while changes.is_empty() {
+            let mut groups = self.tracker.next(rows);
+            if groups.is_empty() {
+                break;
+            }
+            groups.retain(|&group| self.groups.of(group).is_some());
+            changes = self.changes_of(&groups)?;
+        }
+        Ok(changes)
     }
 
     pub(super) fn load_rows(&mut self, table: &str, rows: &Batch) -> Result<()> {

@@ -1,5 +1,5 @@
 //! The state of windows that show updates as rows of tables; all rows name their group by its key and window.
-//! Invariant: groups come in the order in which their windows close, and of one window in the order in which they came.
+//! Invariant: timers are told behind the groups they belong to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,13 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
+use super::super::by_key::{ByKey, KeyLedger};
 use super::super::calls::Calls;
+use super::super::saved::{beside, int64s};
 use super::{ABSENT, EMPTY, Group, WindowUpdates};
 use crate::columns::times_ms;
-use crate::window::Span;
+use crate::key_table::KeyTable;
+use crate::window::{Span, to_utc};
 
 /// Behind the name: the weight of all rows; whether it changed since it was shown; whether its window is closed.
 const GROUPS: &str = "groups";
@@ -23,50 +26,120 @@ const SHOWN: &str = "shown";
 const TIMERS: &str = "timers";
 
 impl WindowUpdates {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let closed: usize = self.kept.values().map(Vec::len).sum();
-        let ids: Vec<u32> =
-            self.kept.values().chain(self.open.values()).flatten().copied().collect();
-        let width = self.plan.keys.len();
-        let names = Batch::new(self.keys.emit(&ids)?, ids.len());
-        let table = |name, batch: Batch, columns: Vec<ArrayRef>| {
-            let rows = batch.rows();
-            let columns = batch.into_columns().into_iter().chain(columns).collect();
-            let shape = TableShape::keyed(name, (0..width).collect());
-            shape.with_rows(vec![Batch::new(columns, rows)])
-        };
+    fn shape(&self, name: &'static str) -> TableShape {
+        TableShape::keyed(name, (0..self.plan.keys.len()).collect())
+    }
+
+    fn names(&self, ids: &[u32]) -> Result<Batch> {
+        Ok(Batch::new(self.keys.emit(ids)?, ids.len()))
+    }
+}
+
+impl ByKey for WindowUpdates {
+    fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, ids: &[u32]) -> Result<Vec<TableRows>> {
+        let names = self.names(ids)?;
         let groups = || ids.iter().map(|&id| &self.groups[id as usize]);
-        let is_closed = (0..ids.len()).map(|place| Some(place < closed));
-        let of_groups: Vec<ArrayRef> = vec![
+        let closed = groups().map(|group| Some(self.kept.contains_key(&group.window.end)));
+        let of_groups: [ArrayRef; 3] = [
             Arc::new(Int64Array::from_iter_values(groups().map(|group| group.rows))),
             Arc::new(groups().map(|group| Some(group.dirty)).collect::<BooleanArray>()),
-            Arc::new(is_closed.collect::<BooleanArray>()),
+            Arc::new(closed.collect::<BooleanArray>()),
         ];
         let with_result: Vec<u32> =
             ids.iter().copied().filter(|&id| self.groups[id as usize].shown != ABSENT).collect();
         let rows: Vec<u32> = with_result.iter().map(|&id| self.groups[id as usize].shown).collect();
-        let shown = Batch::new(self.keys.emit(&with_result)?, rows.len());
+        let shown = beside(self.names(&with_result)?, self.shown.gather(&rows)?);
+        let mut tables = vec![
+            self.shape(GROUPS).with_rows(vec![beside(names.clone(), of_groups)]),
+            self.shape(SHOWN).with_rows(vec![shown]),
+        ];
+        tables.extend(self.calls.save(ids, &names, self.plan.keys.len())?);
+        Ok(tables)
+    }
+
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
         let lives = |&(_, (id, born)): &(i64, (u32, u32))| self.groups[id as usize].born == born;
         let timers = self.timers.iter().flat_map(|(&at, ids)| ids.iter().map(move |&id| (at, id)));
         let (times, timers): (Vec<i64>, Vec<u32>) =
             timers.filter(lives).map(|(at, (id, _))| (at, id)).unzip();
-        let waiting = Batch::new(self.keys.emit(&timers)?, timers.len());
-        let mut tables = vec![
-            self.time.save(),
-            table(GROUPS, names.clone(), of_groups),
-            table(SHOWN, shown, self.shown.gather(&rows)?),
-            table(TIMERS, waiting, vec![Arc::new(Int64Array::from(times))]),
-        ];
-        tables.extend(self.calls.save(&ids, &names, width)?);
-        Ok(tables)
+        let timers = beside(self.names(&timers)?, [int64s(times.into_iter().map(Some))]);
+        Ok(vec![self.time.save(), self.shape(TIMERS).with_rows(vec![timers])])
     }
 
+    fn key_bytes(&self) -> usize {
+        let lists = [&self.open, &self.kept].into_iter().flat_map(BTreeMap::values);
+        let timers = self.timers.values().map(|timers| timers.capacity() * 8 + 32);
+        self.calls.size_bytes()
+            + self.shown.size_bytes()
+            + self.groups.capacity() * size_of::<Group>()
+            + lists.map(|ids| ids.capacity() * 4 + 32).chain(timers).sum::<usize>()
+    }
+
+    fn key_rows(&self, _id: u32) -> usize {
+        1
+    }
+
+    fn clear_keys(&mut self, ids: &[u32]) -> Result<()> {
+        let mut ends: Vec<i64> =
+            ids.iter().map(|&id| self.groups[id as usize].window.end).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        for end in ends {
+            for lists in [&mut self.open, &mut self.kept] {
+                let Some(list) = lists.get_mut(&end) else { continue };
+                list.retain(|id| ids.binary_search(id).is_err());
+                if list.is_empty() {
+                    lists.remove(&end);
+                }
+            }
+        }
+        self.empty(ids)
+    }
+
+    fn wakes_ms(&self, id: u32) -> i64 {
+        let end = self.groups[id as usize].window.end;
+        let is_closed = self.kept.contains_key(&end);
+        let lateness = if is_closed { self.plan.emit.allow_lateness_ms } else { 0 };
+        to_utc(self.plan.zone.as_ref(), end - 1).saturating_add(lateness)
+    }
+
+    /// What waits to be shown stays: the clock may show it.
+    fn may_go(&self, id: u32) -> bool {
+        let Group { dirty, timers, .. } = self.groups[id as usize];
+        !dirty && timers == 0
+    }
+
+    /// Key and window.
+    fn key_columns(&self, _shape: &TableShape) -> Vec<usize> {
+        (0..self.plan.keys.len() + 2).collect()
+    }
+}
+
+impl WindowUpdates {
     pub(super) fn load_rows(&mut self, table: &str, rows: &Batch) -> Result<()> {
         if self.time.load(table, rows) {
             return Ok(());
         }
         // The key's columns, start and end.
         let (names, columns) = rows.columns().split_at(self.plan.keys.len() + 2);
+        // Another table of them may have come before.
+        self.bring_back(&Batch::new(names.to_vec(), rows.rows()))?;
         let mut ids = Vec::new();
         self.keys.intern(names, rows.rows(), &mut ids)?;
         let bound = self.keys.bound();
@@ -82,10 +155,7 @@ impl WindowUpdates {
             }
             TIMERS => {
                 let times = columns[0].as_primitive::<Int64Type>().values();
-                for (&id, &at) in ids.iter().zip(times) {
-                    let timer = (id, self.groups[id as usize].born);
-                    self.timers.entry(at).or_default().push(timer);
-                }
+                ids.iter().zip(times).for_each(|(&id, &at)| self.set_timer(id, at));
             }
             _ => {
                 debug_assert!(Calls::has_table(table), "a table of this operator");
@@ -108,6 +178,7 @@ impl WindowUpdates {
                 rows: weights[row],
                 dirty: dirty.value(row),
                 born: self.born,
+                timers: 0,
             };
             let lists: &mut BTreeMap<i64, Vec<u32>> =
                 if closed.value(row) { &mut self.kept } else { &mut self.open };

@@ -7,23 +7,79 @@
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
-use super::{ChangingOver, Copies};
+use super::{ChangingOver, Copies, Entry, NONE, Sequence};
+use crate::key_table::KeyTable;
+use crate::ops::by_key::{ByKey, KeyLedger};
 use crate::ops::saved::{SAVED_ROWS, apart, as_int64s, beside, int64s};
 
 const ROWS: &str = "rows";
 const OWED: &str = "owed";
 
-impl ChangingOver {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let partitions = self.keys.used();
-        let keys = Batch::new(self.keys.emit(&partitions)?, partitions.len());
-        let keyed = |name| TableShape::keyed(name, self.partition_columns.clone());
-        let mut tables = vec![
-            keyed(ROWS).with_rows(self.save_rows(&partitions)?),
-            keyed(OWED).with_rows(vec![self.save_owed()?]),
-        ];
-        tables.extend(self.calls.save(&partitions, &keys)?);
+impl ByKey for ChangingOver {
+    fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
+        let keys = Batch::new(self.keys.emit(partitions)?, partitions.len());
+        let mut tables = vec![self.keyed(ROWS).with_rows(self.save_rows(partitions)?)];
+        tables.extend(self.calls.save(partitions, &keys)?);
         Ok(tables)
+    }
+
+    /// Rows seldom go before they came.
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(vec![self.keyed(OWED).with_rows(vec![self.save_owed()?])])
+    }
+
+    fn key_bytes(&self) -> usize {
+        self.held.contents.size_bytes()
+            + self.held.order.size_bytes()
+            + self.held.sequences.iter().map(Sequence::size_bytes).sum::<usize>()
+            + self.held.sequences.capacity() * size_of::<Sequence>()
+            + self.held.entries.capacity() * size_of::<Entry>()
+            + self.held.copies.capacity() * size_of::<Copies>()
+            + self.calls.size_bytes()
+            + self.results.size_bytes()
+    }
+
+    fn key_rows(&self, partition: u32) -> usize {
+        self.held.sequences[partition as usize].len()
+    }
+
+    fn clear_keys(&mut self, partitions: &[u32]) -> Result<()> {
+        let mut entries = Vec::new();
+        for &partition in partitions {
+            let sequence = std::mem::take(&mut self.held.sequences[partition as usize]);
+            entries.extend(sequence.range(0..sequence.len()));
+        }
+        for &entry in &entries {
+            let Entry { content, .. } = self.held.entries[entry as usize];
+            self.held.entries[entry as usize].result = NONE;
+            let copies = &mut self.held.copies[content as usize];
+            (copies.first, copies.last) = (NONE, NONE);
+        }
+        self.release(&entries);
+        self.calls.forget(partitions);
+        self.release_results(entries.len())
+    }
+}
+
+impl ChangingOver {
+    fn keyed(&self, name: &'static str) -> TableShape {
+        TableShape::keyed(name, self.partition_columns.clone())
     }
 
     fn save_rows(&self, partitions: &[u32]) -> Result<Vec<Batch>> {

@@ -10,40 +10,93 @@ use mainstem_state::table::{TableRows, TableShape};
 
 use super::{Partition, TimedOver};
 use crate::columns::times_ms;
+use crate::key_table::KeyTable;
+use crate::ops::by_key::{ByKey, KeyLedger};
 use crate::ops::saved::{apart, as_int64s, as_uint32s, as_uint64s, beside, int64s, uint32s};
 use crate::plan::TimeSource;
 
+/// So many places in the list of partitions to be forgotten may be of others.
+const STALE_MAX: usize = 1024;
 const WAITING: &str = "waiting";
 const ROWS: &str = "rows";
 const PARTITIONS: &str = "partitions";
 const FRAME: &str = "frame";
 const RUNNING: &str = "running";
 
-impl TimedOver {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let partitions = self.keys.used();
-        let keys = Batch::new(self.keys.emit(&partitions)?, partitions.len());
+impl ByKey for TimedOver {
+    fn keys(&self) -> &KeyTable {
+        &self.keys
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
+        let keys = Batch::new(self.keys.emit(partitions)?, partitions.len());
         let keyed = |name| TableShape::keyed(name, (0..keys.columns().len()).collect());
-        let waiting = TableShape::keyed(WAITING, self.partition_columns.clone());
         let mut rows = Vec::new();
-        for (places, batch) in self.store.save(&partitions)? {
+        for (places, batch) in self.store.save(partitions)? {
             let own = keys.take(&places.into())?;
             rows.push(beside(own, batch.into_columns()));
         }
         let mut tables = vec![
-            waiting.with_rows(self.waiting.batches()?),
             keyed(ROWS).with_rows(rows),
-            keyed(PARTITIONS).with_rows(vec![self.save_partitions(&partitions, &keys)]),
+            keyed(PARTITIONS).with_rows(vec![self.save_partitions(partitions, &keys)]),
         ];
         for (number, frame) in self.layout.frames.iter().enumerate() {
-            tables.extend(frame.calls.save(FRAME, number, &partitions, &keys)?);
+            tables.extend(frame.calls.save(FRAME, number, partitions, &keys)?);
         }
         for (number, frame) in self.layout.running.iter().enumerate() {
-            tables.extend(frame.calls.save(RUNNING, number, &partitions, &keys)?);
+            tables.extend(frame.calls.save(RUNNING, number, partitions, &keys)?);
         }
         Ok(tables)
     }
 
+    /// Rows seldom wait for long.
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        let waiting = TableShape::keyed(WAITING, self.partition_columns.clone());
+        Ok(vec![waiting.with_rows(self.waiting.batches()?)])
+    }
+
+    fn key_bytes(&self) -> usize {
+        self.store.size_bytes()
+            + self.layout.size_bytes()
+            + self.partitions.capacity() * size_of::<Partition>()
+            + self.expiring.capacity() * size_of::<Reverse<(i64, u32)>>()
+    }
+
+    /// Its rows, and itself.
+    fn key_rows(&self, partition: u32) -> usize {
+        let frames = 0..self.layout.frames.len();
+        let longest = frames.map(|frame| self.store.length(partition, frame)).max();
+        longest.unwrap_or(0) as usize + 1
+    }
+
+    fn clear_keys(&mut self, partitions: &[u32]) -> Result<()> {
+        let freed = self.clear(partitions);
+        if self.expiring.len() > 2 * self.partitions.len() + STALE_MAX {
+            let partitions = &self.partitions;
+            self.expiring.retain(|Reverse((_, partition))| partitions[*partition as usize].expires);
+        }
+        self.store.release(freed)
+    }
+
+    fn wakes_ms(&self, partition: u32) -> i64 {
+        let last = self.partitions[partition as usize].last;
+        self.layout.reach_ms.map_or(i64::MAX, |reach| last.saturating_add(reach))
+    }
+}
+
+impl TimedOver {
     fn save_partitions(&self, partitions: &[u32], keys: &Batch) -> Batch {
         let numbers = |of: fn(&Partition) -> i64| {
             int64s(partitions.iter().map(|&id| Some(of(&self.partitions[id as usize]))))

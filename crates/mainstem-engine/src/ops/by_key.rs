@@ -1,0 +1,202 @@
+//! State that is what is known of keys: cuts tell only of keys that have changed, and keys that were not used for long leave memory.
+//! Invariant: a change tells all that is known of its keys. A key that is about to change while a cut is handed out goes out first.
+
+mod aside;
+
+use mainstem_core::{Batch, Result};
+use mainstem_state::table::{Change, Owner, TableChange, TableRows, TableShape};
+
+use super::keys_aside::KeysAside;
+use super::recency::Recency;
+use super::saved::cut_of;
+use super::tracker::Tracker;
+use crate::key_table::KeyTable;
+use crate::operator::{Operator, PutAside};
+
+/// What happens to the keys of an operator.
+#[derive(Debug, Default)]
+pub(super) struct KeyLedger {
+    /// For checkpoints: which have changed, and what the last cut handed out before it changed.
+    tracker: Tracker,
+    early: Vec<TableChange>,
+    /// Those that have no place in memory, and which of the others are the next to go.
+    aside: KeysAside,
+    recency: Recency,
+}
+
+impl KeyLedger {
+    /// Has a table forget keys, which were touched in this step.
+    pub(super) fn release(&mut self, keys: &mut KeyTable, ids: &[u32]) -> Result<()> {
+        self.tracker.release(keys, ids)
+    }
+
+    /// How many rows the keys count as that are aside.
+    pub(super) fn rows_aside(&self) -> usize {
+        self.aside.rows()
+    }
+
+    /// When time changes the next key that is aside.
+    pub(super) fn next_wake_ms(&self) -> Option<i64> {
+        self.aside.next_wake_ms()
+    }
+
+    /// Memory kept, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.tracker.size_bytes() + self.recency.size_bytes() + self.aside.size_bytes()
+    }
+}
+
+/// An operator that knows something of each of its keys.
+pub(super) trait ByKey: Operator {
+    fn keys(&self) -> &KeyTable;
+
+    fn keys_mut(&mut self) -> &mut KeyTable;
+
+    fn ledger(&self) -> &KeyLedger;
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger;
+
+    /// All that is known of keys, by the ids of their table.
+    fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>>;
+
+    /// What is known besides, behind those tables; every cut tells it anew.
+    fn other_tables(&self) -> Result<Vec<TableRows>>;
+
+    /// The columns of one of those tables that are the key's.
+    fn key_columns(&self, shape: &TableShape) -> Vec<usize> {
+        match &shape.owner {
+            Owner::Columns(columns) => columns.clone(),
+            Owner::Every => Vec::new(),
+        }
+    }
+
+    /// All tables.
+    fn save_keys(&self) -> Result<Vec<TableRows>> {
+        let mut tables = self.tables_of(&self.keys().used())?;
+        let mut aside = self.ledger().aside.used();
+        for (table, more) in tables.iter_mut().zip(self.read_aside(&mut aside)?.1) {
+            table.batches.extend(more.batches);
+        }
+        tables.extend(self.other_tables()?);
+        Ok(tables)
+    }
+
+    /// Keys are used, and about to change.
+    fn touch(&mut self, keys: &[u32]) -> Result<()> {
+        let ledger = self.ledger_mut();
+        keys.iter().for_each(|&key| ledger.recency.note(key));
+        let left = ledger.tracker.touch(keys.iter().copied());
+        let changes = self.changes_of(&left)?;
+        self.ledger_mut().early.extend(changes);
+        Ok(())
+    }
+
+    /// Begins to hand out what changed, or everything.
+    fn cut_keys(&mut self, whole: bool) -> Result<Vec<TableChange>> {
+        let all = whole.then(|| (self.keys().bound(), self.keys().free().to_vec()));
+        let all = all.as_ref().map(|(bound, free)| (*bound, &free[..]));
+        let ledger = self.ledger_mut();
+        let mut gone = ledger.tracker.cut(all);
+        gone.extend(ledger.aside.cut(whole));
+        let mut changes = Vec::new();
+        for TableRows { shape, .. } in self.tables_of(&[])? {
+            let key = self.key_columns(&shape);
+            changes.extend(cut_of(shape, &key, whole, gone.clone()));
+        }
+        changes.extend(self.other_tables()?.into_iter().map(TableChange::from));
+        Ok(changes)
+    }
+
+    /// What the last cut has of about `count` keys more.
+    fn hand_out_keys(&mut self, count: usize) -> Result<Vec<TableChange>> {
+        let mut changes = std::mem::take(&mut self.ledger_mut().early);
+        let keys = self.ledger_mut().tracker.next(count);
+        changes.extend(self.changes_of(&keys)?);
+        if changes.is_empty() {
+            let mut aside = self.ledger_mut().aside.tracker.next(count);
+            if !aside.is_empty() {
+                let (names, tables) = self.read_aside(&mut aside)?;
+                changes = self.replaced(&names, tables);
+            }
+        }
+        Ok(changes)
+    }
+
+    fn changes_of(&self, keys: &[u32]) -> Result<Vec<TableChange>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.replaced(&self.names(keys)?, self.tables_of(keys)?))
+    }
+
+    /// All rows of the keys `names`, which replace those of before.
+    fn replaced(&self, names: &Batch, tables: Vec<TableRows>) -> Vec<TableChange> {
+        let change = |TableRows { shape, batches }: TableRows| {
+            let key = self.key_columns(&shape);
+            let each = matches!(&batches[..], [rows] if same(&rows.project(&key), names));
+            let removed = if each { Vec::new() } else { vec![names.clone()] };
+            shape.changed(Change::Replaced { key, rows: batches, removed })
+        };
+        tables.into_iter().map(change).collect()
+    }
+
+    fn names(&self, keys: &[u32]) -> Result<Batch> {
+        Ok(Batch::new(self.keys().emit(keys)?, keys.len()))
+    }
+
+    /// Memory of what is known of the keys that are in memory, and of places that others have left.
+    fn key_bytes(&self) -> usize;
+
+    /// How many rows a key counts as.
+    fn key_rows(&self, key: u32) -> usize;
+
+    /// Has the places of keys empty, but for those in their table.
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()>;
+
+    /// When time changes a key of which no row comes.
+    fn wakes_ms(&self, _key: u32) -> i64 {
+        i64::MAX
+    }
+
+    /// Whether a key can be put aside.
+    fn may_go(&self, _key: u32) -> bool {
+        true
+    }
+
+    /// Puts keys aside that were not used for longest.
+    fn put_keys_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        aside::put(self, wanted)
+    }
+
+    /// Brings back those of these keys that are aside.
+    fn bring_back(&mut self, keys: &Batch) -> Result<()> {
+        aside::bring_back(self, keys)
+    }
+
+    /// Brings back keys that time has changed.
+    fn bring_back_due(&mut self, time_ms: i64) -> Result<()> {
+        let due = self.ledger_mut().aside.due(time_ms);
+        aside::take_back(self, due)
+    }
+
+    /// Brings back the keys of rows of a table that are about to be loaded: other tables of them may have come before.
+    fn bring_back_of(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if self.ledger().aside.is_empty() {
+            return Ok(());
+        }
+        let shapes = self.tables_of(&[])?.into_iter().map(|table| table.shape);
+        let Some(shape) = shapes.into_iter().find(|shape| shape.name == table) else {
+            return Ok(());
+        };
+        self.bring_back(&rows.project(&self.key_columns(&shape)))
+    }
+
+    /// The names of keys that are aside, and their tables.
+    fn read_aside(&self, aside: &mut [u32]) -> Result<(Batch, Vec<TableRows>)> {
+        aside::read(self, aside)
+    }
+}
+
+fn same(a: &Batch, b: &Batch) -> bool {
+    a.rows() == b.rows() && a.columns() == b.columns()
+}

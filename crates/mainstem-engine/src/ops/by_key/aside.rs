@@ -1,0 +1,119 @@
+//! Keys that have no place in memory: how they go with all that is known of them, and come back.
+//! Invariant: before an operator looks at a key that a row or the time names it has brought it back. What is known of a key goes
+//! as rows of tables, and comes back as after a restart.
+
+use mainstem_core::{Batch, Error, Result};
+use mainstem_state::table::TableRows;
+
+use super::ByKey;
+use crate::aggregate::SavedGroups;
+use crate::hash::hash_columns;
+use crate::operator::PutAside;
+use crate::ops::keys_aside::Leaving;
+use crate::ops::recency::in_use;
+
+/// So many keys go together.
+const BLOCK_KEYS: usize = 1024;
+
+pub(super) fn put<T: ByKey + ?Sized>(of: &mut T, wanted: &mut PutAside<'_>) -> Result<()> {
+    let keys = of.keys();
+    let bytes = in_use(of.key_bytes() + keys.size_bytes(), keys.len(), keys.bound());
+    let mut recency = std::mem::take(&mut of.ledger_mut().recency);
+    let (mut going, each) = recency.going(of.keys(), bytes, wanted);
+    of.ledger_mut().recency = recency;
+    going.retain(|&key| of.may_go(key));
+    for keys in going.chunks(BLOCK_KEYS) {
+        put_block(of, keys, wanted)?;
+        wanted.bytes = wanted.bytes.saturating_sub(each * keys.len());
+    }
+    Ok(())
+}
+
+/// Puts keys aside, whose ids ascend.
+fn put_block<T: ByKey + ?Sized>(of: &mut T, keys: &[u32], wanted: &PutAside<'_>) -> Result<()> {
+    let names = of.names(keys)?;
+    let mut hashes = Vec::new();
+    hash_columns(names.columns(), names.rows(), &mut hashes)?;
+    let places = (0..keys.len() as u32).collect();
+    let mut tables = vec![SavedGroups { places, columns: names.into_columns() }];
+    for table in of.tables_of(keys)? {
+        tables.push(with_places(of, table, keys)?);
+    }
+    let rows = keys.iter().map(|&key| of.key_rows(key) as u32).collect();
+    let wakes = keys.iter().map(|&key| of.wakes_ms(key)).collect();
+    let ledger = of.ledger_mut();
+    let marks = keys.iter().map(|&key| ledger.tracker.take_marks(key)).collect();
+    let leaving = Leaving { hashes, marks, tables, rows, newest_ms: i64::MAX, wakes };
+    ledger.aside.put(leaving, &wanted.memory.space)?;
+    of.clear_keys(keys)?;
+    of.keys_mut().release(keys);
+    Ok(())
+}
+
+/// The rows of a table, each with the place of its key in a list of ids that ascend.
+fn with_places<T: ByKey + ?Sized>(of: &T, table: TableRows, keys: &[u32]) -> Result<SavedGroups> {
+    let Some(rows) = Batch::concat(&table.batches)?.filter(|rows| !rows.is_empty()) else {
+        return Ok(SavedGroups::default());
+    };
+    let mut ids = Vec::new();
+    let names = rows.project(&of.key_columns(&table.shape));
+    of.keys().lookup(names.columns(), names.rows(), &mut ids)?;
+    let place = |id: &u32| keys.binary_search(id).ok().map(|place| place as u32);
+    let places = ids.iter().map(place).collect::<Option<Vec<u32>>>();
+    let places = places.ok_or_else(|| Error::internal("rows of a key that was not asked for"))?;
+    Ok(SavedGroups { places, columns: rows.into_columns() })
+}
+
+pub(super) fn bring_back<T: ByKey + ?Sized>(of: &mut T, keys: &Batch) -> Result<()> {
+    if of.ledger().aside.is_empty() {
+        return Ok(());
+    }
+    let mut hashes = Vec::new();
+    hash_columns(keys.columns(), keys.rows(), &mut hashes)?;
+    let found = of.ledger().aside.find(&hashes);
+    take_back(of, found)
+}
+
+/// Brings back keys by their numbers there.
+pub(super) fn take_back<T: ByKey + ?Sized>(of: &mut T, mut aside: Vec<u32>) -> Result<()> {
+    if aside.is_empty() {
+        return Ok(());
+    }
+    let (tables, marks) = of.ledger_mut().aside.take(&mut aside)?;
+    let (names, tables) = apart(of, tables)?;
+    for table in tables {
+        for rows in &table.batches {
+            of.load(&table.shape.name, rows)?;
+        }
+    }
+    let mut ids = Vec::new();
+    of.keys_mut().intern(names.columns(), names.rows(), &mut ids)?;
+    let ledger = of.ledger_mut();
+    for (&id, marks) in ids.iter().zip(marks) {
+        ledger.tracker.set_marks(id, marks);
+        ledger.recency.note(id);
+    }
+    Ok(())
+}
+
+pub(super) fn read<T: ByKey + ?Sized>(
+    of: &T,
+    aside: &mut [u32],
+) -> Result<(Batch, Vec<TableRows>)> {
+    if aside.is_empty() {
+        return Ok((Batch::new(Vec::new(), 0), Vec::new()));
+    }
+    apart(of, of.ledger().aside.read(aside)?)
+}
+
+/// The names of keys, which stand first, and the tables that have rows of them.
+fn apart<T: ByKey + ?Sized>(of: &T, tables: Vec<SavedGroups>) -> Result<(Batch, Vec<TableRows>)> {
+    let mut tables = tables.into_iter();
+    let names = tables.next().unwrap_or_default();
+    let shapes = of.tables_of(&[])?.into_iter().map(|table| table.shape);
+    let with_rows = |SavedGroups { places, columns }: SavedGroups| {
+        if places.is_empty() { Vec::new() } else { vec![Batch::new(columns, places.len())] }
+    };
+    let rows = shapes.zip(tables.map(with_rows)).map(|(shape, rows)| shape.with_rows(rows));
+    Ok((Batch::new(names.columns, names.places.len()), rows.collect()))
+}
