@@ -11,7 +11,7 @@ use super::recency::Recency;
 use super::saved::cut_of;
 use super::tracker::Tracker;
 use crate::key_table::KeyTable;
-use crate::operator::{Operator, PutAside};
+use crate::operator::PutAside;
 
 /// What happens to the keys of an operator.
 #[derive(Debug, Default)]
@@ -30,6 +30,22 @@ impl KeyLedger {
         self.tracker.release(keys, ids)
     }
 
+    /// A key is used.
+    pub(super) fn note(&mut self, key: u32) {
+        self.recency.note(key);
+    }
+
+    /// A key is about to change: true if it has to be handed out before.
+    #[inline]
+    pub(super) fn touch_one(&mut self, key: u32) -> bool {
+        self.tracker.touch_one(key)
+    }
+
+    /// What the last cut has of keys that are about to change.
+    pub(super) fn keep_early(&mut self, changes: Vec<TableChange>) {
+        self.early.extend(changes);
+    }
+
     /// How many rows the keys count as that are aside.
     pub(super) fn rows_aside(&self) -> usize {
         self.aside.rows()
@@ -46,8 +62,8 @@ impl KeyLedger {
     }
 }
 
-/// An operator that knows something of each of its keys.
-pub(super) trait ByKey: Operator {
+/// State of an operator that knows something of each of its keys.
+pub(super) trait ByKey {
     fn keys(&self) -> &KeyTable;
 
     fn keys_mut(&mut self) -> &mut KeyTable;
@@ -58,6 +74,9 @@ pub(super) trait ByKey: Operator {
 
     /// All that is known of keys, by the ids of their table.
     fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>>;
+
+    /// Takes rows of those tables.
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()>;
 
     /// What is known besides, behind those tables; every cut tells it anew.
     fn other_tables(&self) -> Result<Vec<TableRows>>;
@@ -87,7 +106,7 @@ pub(super) trait ByKey: Operator {
         keys.iter().for_each(|&key| ledger.recency.note(key));
         let left = ledger.tracker.touch(keys.iter().copied());
         let changes = self.changes_of(&left)?;
-        self.ledger_mut().early.extend(changes);
+        self.ledger_mut().keep_early(changes);
         Ok(())
     }
 

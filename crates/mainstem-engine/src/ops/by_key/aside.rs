@@ -83,7 +83,7 @@ pub(super) fn take_back<T: ByKey + ?Sized>(of: &mut T, mut aside: Vec<u32>) -> R
     let (names, tables) = apart(of, tables)?;
     for table in tables {
         for rows in &table.batches {
-            of.load(&table.shape.name, rows)?;
+            of.load_table(&table.shape.name, rows)?;
         }
     }
     let mut ids = Vec::new();

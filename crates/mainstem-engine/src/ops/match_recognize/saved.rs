@@ -76,6 +76,10 @@ impl ByKey for MatchRecognize {
         Ok(tables)
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_saved(table, rows)
+    }
+
     /// Rows seldom wait for long.
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         let waiting = self.waiting.iter().flat_map(|queue| queue.batches()).cloned();

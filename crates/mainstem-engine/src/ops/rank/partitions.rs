@@ -4,7 +4,7 @@
 
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows, TableShape};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::order::{Encoded, Entry, Prefix, SortKeys};
@@ -12,15 +12,16 @@ use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
 use crate::key_table::KeyTable;
-use crate::ops::saved::{apart, as_uint64s, beside, cut_of, replaced, uint64s};
-use crate::ops::tracker::Tracker;
+use crate::operator::PutAside;
+use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::saved::{apart, as_uint64s, beside, uint64s};
 use crate::rank::{RankEnd, RankFunction};
 
 /// So many entries are looked at for each row that came, to find those that died in their batch.
 const LOOKED_AT_MAX: usize = 8;
 
 /// The tables of their state: rows with their arrivals, and the last ranks that are wanted where they are a column.
-const ROWS: &str = "rows";
+pub(super) const ROWS: &str = "rows";
 const ENDS: &str = "ends";
 
 /// Sees what happens to partitions.
@@ -60,21 +61,17 @@ pub(super) struct Partitions {
     arrivals: u64,
     /// Partitions that lost a row in this step.
     shrunk: Vec<u32>,
-    /// For checkpoints: which partitions have changed.
-    tracker: Tracker,
+    ledger: KeyLedger,
     early: Early,
 }
 
-/// What the last cut has of partitions that changed since.
+/// What the last cut has of partitions that changed in this step.
 #[derive(Debug, Default)]
 struct Early {
-    /// Rows and arrivals, of partitions that changed in this step, in the order in which they are saved.
+    /// Rows and arrivals, in the order in which they are saved.
     held: Vec<(u32, u64)>,
-    /// The last ranks that are wanted of those.
+    /// The last ranks that are wanted.
     ends: Vec<(u32, usize)>,
-    /// Of partitions that changed before: of both tables.
-    rows: Vec<Batch>,
-    end_rows: Vec<Batch>,
 }
 
 /// A batch of changes: by row, its partition, its number and its sort key.
@@ -102,7 +99,7 @@ impl Partitions {
             store: Store::new(&plan.input, plan.changelog)?,
             arrivals: 0,
             shrunk: Vec::new(),
-            tracker: Tracker::default(),
+            ledger: KeyLedger::default(),
             early: Early::default(),
         })
     }
@@ -110,6 +107,7 @@ impl Partitions {
     /// The partition of each row.
     pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
         self.intern_keys(&batch.project(&self.columns), out)?;
+        out.iter().for_each(|&partition| self.ledger.note(partition));
         if let RankEnd::Column(column) = self.to {
             let column = batch.column(column);
             let (values, nulls) = (integers(column)?, nulls(column));
@@ -139,14 +137,9 @@ impl Partitions {
         Ok(())
     }
 
-    /// The keys of partitions.
-    pub(super) fn keys(&self, partitions: &[u32]) -> Result<Batch> {
-        Ok(Batch::new(self.table.emit(partitions)?, partitions.len()))
-    }
-
-    /// How many columns a key has.
-    pub(super) fn key_width(&self) -> usize {
-        self.columns.len()
+    /// The columns of rows that are their partition's key.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
     }
 
     /// The last rank that is wanted of a partition.
@@ -250,7 +243,7 @@ impl Partitions {
     /// A partition is about to change: what the last cut has of it is written down.
     #[inline]
     fn touch(&mut self, partition: u32) {
-        if self.tracker.touch_one(partition) && self.len(partition) > 0 {
+        if self.ledger.touch_one(partition) && self.len(partition) > 0 {
             let held = self.store.in_order(self.held(&[partition]));
             self.early.held.extend(held);
             self.early.ends.push((partition, self.end(partition)));
@@ -259,6 +252,10 @@ impl Partitions {
 
     fn insert(&mut self, partition: u32, entry: Entry, watch: &mut impl Watch) {
         self.touch(partition);
+        self.put(partition, entry, watch);
+    }
+
+    fn put(&mut self, partition: u32, entry: Entry, watch: &mut impl Watch) {
         let keys = &self.keys;
         let list = &mut self.lists[partition as usize];
         let at = self.memory.insert(list, entry, &|a, b| keys.compare(a, b));
@@ -398,43 +395,47 @@ impl Partitions {
         });
     }
 
-    /// Forgets all rows of partitions of append-only input, and the partitions.
+    /// Forgets all rows of partitions, and the partitions.
     pub(super) fn forget(&mut self, partitions: &[u32]) -> Result<()> {
+        partitions.iter().for_each(|&partition| self.touch(partition));
+        self.keep_early()?;
+        self.empty(partitions);
+        self.ledger.release(&mut self.table, partitions)
+    }
+
+    /// Has the places of partitions empty; their rows die in this step.
+    fn empty(&mut self, partitions: &[u32]) {
         for &partition in partitions {
-            self.touch(partition);
-            let mut rows = Vec::new();
-            let list = self.lists[partition as usize];
-            self.memory.visit(&list, 0..usize::MAX, &mut |entry| {
-                rows.push(entry.row());
-                true
-            });
+            let held = self.held(&[partition]);
             self.memory.clear(&mut self.lists[partition as usize]);
-            for row in rows {
-                self.keys.forget(row);
-                if let Store::Appended(store) = &mut self.store {
-                    store.drop_row(row);
+            for (row, _) in held {
+                match &mut self.store {
+                    Store::Appended(store) => {
+                        self.keys.forget(row);
+                        store.drop_row(row);
+                    }
+                    Store::Interned(store) => drop(store.remove(row)),
                 }
             }
             if let Some(distinct) = self.distinct.get_mut(partition as usize) {
                 *distinct = 0;
             }
         }
-        self.release(partitions)
     }
 
     /// Forgets partitions without rows, which were touched in this step.
     fn release(&mut self, partitions: &[u32]) -> Result<()> {
-        self.put_aside()?;
-        self.tracker.release(&mut self.table, partitions)
+        self.keep_early()?;
+        self.ledger.release(&mut self.table, partitions)
     }
 
     /// What was written down becomes columns, while its rows are there.
-    fn put_aside(&mut self) -> Result<()> {
-        let Early { held, ends, .. } = &mut self.early;
-        let (held, ends) = (std::mem::take(held), std::mem::take(ends));
+    fn keep_early(&mut self) -> Result<()> {
+        let Early { held, ends } = std::mem::take(&mut self.early);
         if !held.is_empty() {
-            self.early.rows.extend(self.store.save(held)?);
-            self.early.end_rows.extend(self.saved_ends(&ends)?);
+            let partitions: Vec<u32> = ends.iter().map(|&(partition, _)| partition).collect();
+            let changes = self.replaced(&self.names(&partitions)?, self.tables(held, &ends)?);
+            self.ledger.keep_early(changes);
         }
         Ok(())
     }
@@ -451,54 +452,18 @@ impl Partitions {
         held
     }
 
-    /// The rows of the second table, where the last rank that is wanted is a column.
-    fn saved_ends(&self, ends: &[(u32, usize)]) -> Result<Option<Batch>> {
-        if !matches!(self.to, RankEnd::Column(_)) {
-            return Ok(None);
+    /// Both tables.
+    fn tables(&self, held: Vec<(u32, u64)>, ends: &[(u32, usize)]) -> Result<Vec<TableRows>> {
+        let rows = TableShape::keyed(ROWS, self.columns.clone());
+        let mut tables = vec![rows.with_rows(self.store.save(held)?)];
+        if let RankEnd::Column(_) = self.to {
+            let partitions: Vec<u32> = ends.iter().map(|&(partition, _)| partition).collect();
+            let ends = uint64s(ends.iter().map(|&(_, end)| end as u64));
+            let rows = beside(self.names(&partitions)?, [ends]);
+            let shape = TableShape::keyed(ENDS, (0..self.columns.len()).collect());
+            tables.push(shape.with_rows(vec![rows]));
         }
-        let partitions: Vec<u32> = ends.iter().map(|&(partition, _)| partition).collect();
-        let ends = uint64s(ends.iter().map(|&(_, end)| end as u64));
-        Ok(Some(beside(self.keys(&partitions)?, [ends])))
-    }
-
-    /// The shapes of the tables, and their keys.
-    fn shapes(&self) -> Vec<(TableShape, Vec<usize>)> {
-        let key: Vec<usize> = (0..self.columns.len()).collect();
-        let rows = (TableShape::keyed(ROWS, self.columns.clone()), self.columns.clone());
-        let ends = (TableShape::keyed(ENDS, key.clone()), key);
-        match self.to {
-            RankEnd::Constant(_) => vec![rows],
-            RankEnd::Column(_) => vec![rows, ends],
-        }
-    }
-
-    /// Begins to hand out what changed, or everything.
-    pub(super) fn cut(&mut self, whole: bool) -> Vec<TableChange> {
-        let removed = self.tracker.cut_table(whole, &self.table);
-        let shapes = self.shapes().into_iter();
-        shapes.flat_map(|(shape, key)| cut_of(shape, &key, whole, removed.clone())).collect()
-    }
-
-    /// What the last cut has of about `count` partitions more.
-    pub(super) fn hand_out(&mut self, count: usize) -> Result<Vec<TableChange>> {
-        let mut partitions = Vec::new();
-        // Some have no rows that are wanted; nothing at all would mean the end.
-        while partitions.is_empty() {
-            partitions = self.tracker.next(count);
-            if partitions.is_empty() {
-                break;
-            }
-            partitions.retain(|&partition| self.len(partition) > 0);
-        }
-        let mut rows = std::mem::take(&mut self.early.rows);
-        rows.extend(self.store.save(self.store.in_order(self.held(&partitions)))?);
-        let mut end_rows = std::mem::take(&mut self.early.end_rows);
-        if !partitions.is_empty() {
-            let ends = partitions.iter().map(|&partition| (partition, self.end(partition)));
-            end_rows.extend(self.saved_ends(&ends.collect::<Vec<_>>())?);
-        }
-        let tables = self.shapes().into_iter().zip([rows, end_rows]);
-        Ok(tables.flat_map(|((shape, key), rows)| replaced(shape, &key, rows)).collect())
+        Ok(tables)
     }
 
     /// Ends a step: frees what died in it. Row numbers may change.
@@ -508,6 +473,11 @@ impl Partitions {
         empty.dedup();
         empty.retain(|&partition| self.len(partition) == 0);
         self.release(&empty)?;
+        self.free_dead()
+    }
+
+    /// Frees rows that died. Row numbers may change.
+    fn free_dead(&mut self) -> Result<()> {
         match &mut self.store {
             Store::Interned(store) => {
                 store.end_step().into_iter().for_each(|row| self.keys.forget(row));
@@ -537,19 +507,9 @@ impl Partitions {
         }
     }
 
-    /// What is known between two steps.
-    pub(super) fn save(&self) -> Result<Vec<TableRows>> {
-        let mut partitions = self.table.used();
-        partitions.retain(|&partition| self.len(partition) > 0);
-        let rows = self.store.save(self.store.in_order(self.held(&partitions)))?;
-        let ends: Vec<_> = partitions.iter().map(|&p| (p, self.end(p))).collect();
-        let tables = [rows, self.saved_ends(&ends)?.into_iter().collect()];
-        let shapes = self.shapes().into_iter().zip(tables);
-        Ok(shapes.map(|((shape, _), rows)| shape.with_rows(rows)).collect())
-    }
-
-    /// Takes rows of a table of [`Partitions::save`].
+    /// Takes rows of a table; partitions that are aside come back.
     pub(super) fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -586,7 +546,7 @@ impl Partitions {
             };
             self.keys.keep(number, &encoded, row);
             let entry = Entry::new(encoded.prefixes[row], arrival, number);
-            self.insert(partition, entry, &mut Unwatched);
+            self.put(partition, entry, &mut Unwatched);
             let came = if self.latest_first { u64::MAX - arrival } else { arrival };
             self.arrivals = self.arrivals.max(came);
         }
@@ -596,17 +556,73 @@ impl Partitions {
         Ok(())
     }
 
+    /// Brings back the partitions of rows that a step is going to rank.
+    pub(super) fn bring_back_for(&mut self, batches: &[Batch]) -> Result<()> {
+        batches.iter().try_for_each(|batch| self.bring_back(&batch.project(&self.columns)))
+    }
+
+    /// Puts partitions aside that were not used for longest.
+    pub(super) fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.store.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
+    }
+
     pub(super) fn state_rows(&self) -> usize {
-        self.store.len()
+        self.store.len() + self.ledger.rows_aside()
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        self.table.size_bytes()
-            + self.store.size_bytes()
+        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+    }
+}
+
+impl ByKey for Partitions {
+    fn keys(&self) -> &KeyTable {
+        &self.table
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.table
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
+        let partitions = partitions.iter().copied().filter(|&partition| self.len(partition) > 0);
+        let partitions: Vec<u32> = partitions.collect();
+        let ends: Vec<_> = partitions.iter().map(|&p| (p, self.end(p))).collect();
+        self.tables(self.store.in_order(self.held(&partitions)), &ends)
+    }
+
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load(table, rows)
+    }
+
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(Vec::new())
+    }
+
+    fn key_bytes(&self) -> usize {
+        self.store.size_bytes()
             + self.memory.size_bytes()
             + self.keys.size_bytes()
             + self.lists.capacity() * size_of::<List>()
             + self.ends.capacity() * 8
             + self.distinct.capacity() * 4
+    }
+
+    fn key_rows(&self, partition: u32) -> usize {
+        self.len(partition)
+    }
+
+    fn clear_keys(&mut self, partitions: &[u32]) -> Result<()> {
+        self.empty(partitions);
+        self.free_dead()
     }
 }

@@ -16,6 +16,7 @@ use super::order::Entry;
 use super::partitions::{Partitions, Prepared, Watch};
 use super::store::DEAD;
 use crate::operator::{Inputs, Operator, PutAside, StepContext};
+use crate::ops::by_key::ByKey;
 use crate::rank::RankFunction;
 
 /// Output batches have at most this many rows.
@@ -75,6 +76,7 @@ impl Top {
     }
 
     fn absorb(&mut self, batches: &[Batch]) -> Result<()> {
+        self.partitions.bring_back_for(batches)?;
         if !self.changelog {
             for batch in batches {
                 self.partitions.intern(batch, &mut self.ids)?;
@@ -238,15 +240,15 @@ impl Operator for Top {
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.partitions.save().map(Some)
+        self.partitions.save_keys().map(Some)
     }
 
     fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        Ok(Some(self.partitions.cut(whole)))
+        self.partitions.cut_keys(whole).map(Some)
     }
 
     fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.partitions.hand_out(rows)
+        self.partitions.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
@@ -254,7 +256,7 @@ impl Operator for Top {
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.partitions.store.put_aside(wanted)
+        self.partitions.put_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {

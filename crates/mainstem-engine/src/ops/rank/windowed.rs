@@ -7,22 +7,22 @@ use std::sync::Arc;
 
 use arrow_array::BooleanArray;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::RankPlan;
-use super::partitions::{Partitions, Unwatched};
+use super::partitions::{Partitions, ROWS, Unwatched};
 use super::top::rank_column;
 use crate::columns::times_ms;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
-use crate::ops::saved::{apart, as_int64s, beside, int64s};
+use crate::ops::by_key::ByKey;
+use crate::ops::saved::{as_int64s, int64s};
 use crate::ops::window_table::check_times;
 use crate::window::{LocalTime, to_utc};
 
 /// Output batches have at most this many rows.
 const OUTPUT_ROWS: usize = 16_384;
 
-/// The tables of its state, besides those of its partitions.
-const OPEN: &str = "open";
+/// The table of its state besides those of its partitions.
 const CLOCK: &str = "clock";
 
 #[derive(Debug)]
@@ -80,6 +80,12 @@ impl Windowed {
 
     fn absorb(&mut self, batch: &Batch) -> Result<()> {
         self.partitions.intern(batch, &mut self.ids)?;
+        self.open_windows(batch)?;
+        self.partitions.append(batch, &self.ids, &mut Unwatched)
+    }
+
+    /// Opens the windows of rows, whose partitions are `ids`.
+    fn open_windows(&mut self, batch: &Batch) -> Result<()> {
         let bound = self.partitions.table.bound();
         self.is_open.resize(self.is_open.len().max(bound), false);
         let ends = times_ms(batch.column(self.end))?;
@@ -89,7 +95,7 @@ impl Windowed {
                 self.open.entry(end).or_default().push(partition);
             }
         }
-        self.partitions.append(batch, &self.ids, &mut Unwatched)
+        Ok(())
     }
 
     /// Emits and frees the windows that `progress` closes.
@@ -120,6 +126,11 @@ impl Windowed {
         Ok(output)
     }
 
+    fn clock(&self) -> TableRows {
+        let clock = Batch::new(vec![int64s([self.progress])], 1);
+        TableShape::common(CLOCK).with_rows(vec![clock])
+    }
+
     /// The progress of time before and after this step.
     fn bounds(&mut self, cx: &StepContext) -> (Watermark, Watermark) {
         if !self.processing_time {
@@ -146,36 +157,32 @@ impl Operator for Windowed {
         Ok(output)
     }
 
-    /// `open`: the partitions of the open windows, in the order in which they came, with the ends; `clock`: how far
-    /// processing time is; and the rows.
+    /// The rows, which name their windows; and `clock`: how far processing time is.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let open = self.open.iter();
-        let open = open.flat_map(|(&end, partitions)| partitions.iter().map(move |&p| (p, end)));
-        let (partitions, ends): (Vec<u32>, Vec<i64>) = open.unzip();
-        let open = beside(self.partitions.keys(&partitions)?, [int64s(ends.into_iter().map(Some))]);
-        let shape = TableShape::keyed(OPEN, (0..self.partitions.key_width()).collect());
-        let clock = Batch::new(vec![int64s([self.progress])], 1);
-        let mut tables = vec![shape.with_rows(vec![open])];
-        tables.push(TableShape::common(CLOCK).with_rows(vec![clock]));
-        tables.extend(self.partitions.save()?);
+        let mut tables = self.partitions.save_keys()?;
+        tables.push(self.clock());
         Ok(Some(tables))
     }
 
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let mut changes = self.partitions.cut_keys(whole)?;
+        changes.push(self.clock().into());
+        Ok(Some(changes))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.partitions.hand_out_keys(rows)
+    }
+
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        match table {
-            CLOCK => self.progress = as_int64s(rows.column(0)).flatten().next(),
-            OPEN if rows.is_empty() => {}
-            OPEN => {
-                let (keys, more) = apart(rows, self.partitions.key_width());
-                self.partitions.intern_keys(&keys, &mut self.ids)?;
-                let bound = self.partitions.table.bound();
-                self.is_open.resize(self.is_open.len().max(bound), false);
-                for (&partition, end) in self.ids.iter().zip(as_int64s(&more[0]).flatten()) {
-                    self.is_open[partition as usize] = true;
-                    self.open.entry(end).or_default().push(partition);
-                }
-            }
-            _ => self.partitions.load(table, rows)?,
+        if table == CLOCK {
+            self.progress = as_int64s(rows.column(0)).flatten().next();
+            return Ok(());
+        }
+        self.partitions.load(table, rows)?;
+        if table == ROWS && !rows.is_empty() {
+            self.partitions.intern_keys(&rows.project(self.partitions.columns()), &mut self.ids)?;
+            self.open_windows(rows)?;
         }
         Ok(())
     }

@@ -137,6 +137,10 @@ impl ByKey for SessionAggregate {
         Ok(tables)
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load(table, rows)
+    }
+
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         Ok(vec![self.sessions.time()])
     }

@@ -163,6 +163,10 @@ impl ByKey for SessionTable {
         Ok(vec![self.sessions.table(&sessions)?, rows])
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load(table, rows)
+    }
+
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         Ok(vec![self.sessions.time()])
     }

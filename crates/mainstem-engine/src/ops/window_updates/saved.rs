@@ -73,6 +73,10 @@ impl ByKey for WindowUpdates {
         Ok(tables)
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.load_rows(table, rows)
+    }
+
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         let lives = |&(_, (id, born)): &(i64, (u32, u32))| self.groups[id as usize].born == born;
         let timers = self.timers.iter().flat_map(|(&at, ids)| ids.iter().map(move |&id| (at, id)));

@@ -39,6 +39,10 @@ impl ByKey for ChangingOver {
         Ok(tables)
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_rows(table, rows)
+    }
+
     /// Rows seldom go before they came.
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         Ok(vec![self.keyed(OWED).with_rows(vec![self.save_owed()?])])

@@ -61,6 +61,10 @@ impl ByKey for TimedOver {
         Ok(tables)
     }
 
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.take_rows(table, rows)
+    }
+
     /// Rows seldom wait for long.
     fn other_tables(&self) -> Result<Vec<TableRows>> {
         let waiting = TableShape::keyed(WAITING, self.partition_columns.clone());
