@@ -111,6 +111,11 @@ impl KeyTable {
         Ok(Self { ids: Ids::default(), layout, types: types.to_vec() })
     }
 
+    /// The ids of the keys.
+    pub(crate) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
     /// How many keys are in the table.
     pub(crate) fn len(&self) -> usize {
         self.ids.live()

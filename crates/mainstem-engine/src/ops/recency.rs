@@ -1,7 +1,7 @@
 //! Which ids of an operator's state were not used for long: a hand goes round, and whoever was used since it last came by is spared once.
 
 use super::id_set::IdSet;
-use crate::key_table::KeyTable;
+use crate::key_table::Ids;
 use crate::operator::PutAside;
 
 /// Follows the use of ids.
@@ -18,19 +18,19 @@ impl Recency {
         self.used.insert(id);
     }
 
-    /// The keys of a table that are to go, all of which together take so many bytes, and how many bytes each takes.
+    /// The ids that are to go, ascending, all of which together take so many bytes, and how many bytes each takes.
     pub(super) fn going(
         &mut self,
-        keys: &KeyTable,
+        ids: &Ids,
         bytes: usize,
         wanted: &PutAside<'_>,
     ) -> (Vec<u32>, usize) {
-        let each = (bytes / keys.len().max(1)).max(1);
+        let each = (bytes / ids.live().max(1)).max(1);
         let going = match wanted.memory.everything {
-            true => keys.used(),
+            true => ids.used(),
             false => {
                 let most = wanted.bytes.div_ceil(each);
-                self.longest_unused(keys.bound(), keys.free(), most)
+                self.longest_unused(ids.bound(), ids.free(), most)
             }
         };
         (going, each)

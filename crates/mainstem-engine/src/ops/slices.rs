@@ -143,9 +143,14 @@ impl Groups {
         Slice { number, ..Slice::pane() }
     }
 
+    /// Frees groups of a slice.
+    pub(super) fn free(&mut self, groups: &[u32]) {
+        self.ids.release(groups);
+    }
+
     /// Frees a slice, and its groups.
     pub(super) fn release(&mut self, slice: &Slice) {
-        self.ids.release(&slice.groups);
+        self.free(&slice.groups);
         if slice.number != PANE {
             self.numbers.release(&[slice.number]);
         }
@@ -167,16 +172,12 @@ impl Groups {
         (slice != PANE).then(|| (self.slices[slice as usize], key))
     }
 
+    pub(super) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
     pub(super) fn bound(&self) -> usize {
         self.ids.bound()
-    }
-
-    pub(super) fn free(&self) -> &[u32] {
-        self.ids.free()
-    }
-
-    pub(super) fn live(&self) -> usize {
-        self.ids.live()
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -257,6 +258,30 @@ impl Slice {
             }
             _ => {}
         }
+    }
+
+    /// Takes groups out, which are some of its own and ascend; returns them and their keys.
+    pub(super) fn take(&mut self, going: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let (mut gone, mut keys_gone) = (Vec::new(), Vec::new());
+        let (keys, groups) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.groups));
+        for (key, group) in keys.into_iter().zip(groups) {
+            if going.binary_search(&group).is_err() {
+                self.keys.push(key);
+                self.groups.push(group);
+                continue;
+            }
+            match &mut self.map {
+                GroupMap::Dense(map) => map[key as usize] = ABSENT,
+                GroupMap::Sparse(map) => {
+                    if let Ok(entry) = map.find_entry(key_hash(key), |entry| entry.0 == key) {
+                        entry.remove();
+                    }
+                }
+            }
+            gone.push(group);
+            keys_gone.push(key);
+        }
+        (gone, keys_gone)
     }
 
     pub(super) fn size_bytes(&self) -> usize {

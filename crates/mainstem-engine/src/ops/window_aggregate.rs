@@ -4,6 +4,7 @@
 //! closed before the step are dropped and counted. One set of accumulators serves all slices: a group is a slice and
 //! a key, so a batch that spans slices is still one pass over its columns.
 
+mod aside;
 mod saved;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,9 @@ use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableChange, TableRows};
 
 use super::calls::Calls;
+use super::keys_aside::KeysAside;
 use super::panes::{Panes, Parts, slices_of};
+use super::recency::Recency;
 use super::slices::{Allocator, Groups, Run, Runs, Slice};
 use super::tracker::Tracker;
 use super::window_table::{WindowTable, check_times, local_times, window_columns};
@@ -24,7 +27,7 @@ use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::{times_ms, timestamps};
 use crate::key_table::KeyTable;
-use crate::operator::{Arrivals, Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::{TimeSource, WindowInput};
 use crate::window::{LocalTime, Span, WindowKind, WindowSpec, to_utc};
 
@@ -67,6 +70,10 @@ pub(crate) struct WindowAggregate {
     group_rows: Option<Vec<i64>>,
     slices: BTreeMap<Span, Slice>,
     time_type: ArrowType,
+    /// Groups that have no place in memory, which of the others are the next to go, and how far time is.
+    aside: KeysAside,
+    recency: Recency,
+    passed: Watermark,
     /// For checkpoints: groups, slices that went since the last cut, and what it handed out before it changed.
     tracker: Tracker,
     gone: Vec<Span>,
@@ -153,6 +160,9 @@ impl WindowAggregate {
             group_rows: plan.changelog.then(Vec::new),
             slices: BTreeMap::new(),
             time_type: plan.time_type.clone(),
+            aside: KeysAside::default(),
+            recency: Recency::default(),
+            passed: None,
             tracker: Tracker::default(),
             gone: Vec::new(),
             early: Vec::new(),
@@ -178,6 +188,17 @@ impl WindowAggregate {
             SliceSource::Assign { window, .. } => window.last_end(slice),
             SliceSource::Attached { .. } => Some(slice.end),
         }
+    }
+
+    /// When the first window closes that a slice is in and that `passed` has not closed; `None`: there is none.
+    fn next_close_ms(&self, slice: Span, passed: Watermark) -> Option<i64> {
+        let end = match &self.source {
+            SliceSource::Assign { window, .. } => {
+                window.windows(slice).find(|window| !self.due(window.end, passed))?.end
+            }
+            SliceSource::Attached { .. } => slice.end,
+        };
+        Some(to_utc(self.zone(), end - 1))
     }
 
     /// Where the rows of a slice are kept: for CUMULATE, slices of windows that were emitted lie together in the
@@ -310,7 +331,7 @@ impl WindowAggregate {
         Ok(())
     }
 
-    /// From keys and runs to groups.
+    /// From keys and runs to groups, all of which are in memory then.
     fn assign(
         &mut self,
         keys: &[ArrayRef],
@@ -318,16 +339,28 @@ impl WindowAggregate {
         before: Watermark,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        scratch.groups.clear();
-        scratch.groups.reserve(rows);
         let homes: Vec<Span> =
             scratch.runs.slots.iter().map(|&slice| self.home(slice, before)).collect();
+        self.bring_back_for(keys, rows, &homes, &scratch.runs)?;
         if homes.iter().any(|&home| self.panes.covers(home)) {
             // Before keys are interned: what is forgotten here may free keys that no slice holds.
             let mut gone = Vec::new();
             self.panes.reset(&mut gone);
             gone.into_iter().for_each(|slice| self.forget(slice));
         }
+        self.place(keys, rows, &homes, scratch)
+    }
+
+    /// From keys and runs of slices, whose rows are kept in `homes`, to groups.
+    fn place(
+        &mut self,
+        keys: &[ArrayRef],
+        rows: usize,
+        homes: &[Span],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        scratch.groups.clear();
+        scratch.groups.reserve(rows);
         self.keys.intern(keys, rows, &mut scratch.keys)?;
         let mut allocator = Allocator {
             groups: &mut self.groups,
@@ -345,7 +378,7 @@ impl WindowAggregate {
         }
         let mut taken: Vec<(Span, Slice)> = Vec::with_capacity(homes.len());
         let mut place = Vec::with_capacity(homes.len());
-        for &home in &homes {
+        for &home in homes {
             let at = taken.iter().position(|(span, _)| *span == home).unwrap_or_else(|| {
                 let known = self.slices.remove(&home);
                 let slice = known.unwrap_or_else(|| allocator.groups.slice(home));
@@ -526,7 +559,11 @@ impl WindowAggregate {
             self.tracker.let_go(&slice.groups);
         }
         self.groups.release(&slice);
-        let mut unused = slice.keys;
+        self.unhold(slice.keys);
+    }
+
+    /// Slices hold these keys no more, each once: frees those that no other holds.
+    fn unhold(&mut self, mut unused: Vec<u32>) {
         unused.retain(|&key| {
             let references = &mut self.references[key as usize];
             *references -= 1;
@@ -580,6 +617,7 @@ impl WindowAggregate {
 impl Operator for WindowAggregate {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.time.bounds(cx);
+        self.passed = before;
         for Arrivals { batches, partials, .. } in inputs {
             for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
                 self.absorb(batch, before, cx)?;
@@ -588,8 +626,12 @@ impl Operator for WindowAggregate {
                 self.merge(&partial, before)?;
             }
         }
+        self.passed = progress;
         match self.role {
-            Role::Windows => self.close(before, progress),
+            Role::Windows => {
+                self.bring_back_due(progress)?;
+                self.close(before, progress)
+            }
             Role::Partials => self.give_away(),
         }
     }
@@ -614,29 +656,22 @@ impl Operator for WindowAggregate {
         if !self.time.is_by_clock() || self.role == Role::Partials {
             return None;
         }
-        let (&first, _) = self.slices.first_key_value()?;
-        let end = match &self.source {
-            SliceSource::Assign { window, .. } => {
-                window.windows(first).find(|w| !self.due(w.end, self.time.clock()))?.end
-            }
-            SliceSource::Attached { .. } => first.end,
-        };
-        Some(to_utc(self.zone(), end - 1) + 1)
+        let first = self.slices.first_key_value();
+        let here = first.and_then(|(&first, _)| self.next_close_ms(first, self.time.clock()));
+        let next = here.into_iter().chain(self.aside.next_wake_ms()).min();
+        next.map(|closes_ms| closes_ms + 1)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_groups_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
-        self.groups.live()
+        self.groups.ids().live() + self.aside.rows()
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.size_bytes()
-            + self.calls.size_bytes()
-            + self.combined.as_ref().map_or(0, Calls::size_bytes)
-            + self.panes.size_bytes()
-            + self.references.capacity() * 4
-            + self.groups.size_bytes()
-            + self.tracker.size_bytes()
-            + self.slices.values().map(Slice::size_bytes).sum::<usize>()
+        self.bytes_in_use() + self.aside.size_bytes()
     }
 }
 

@@ -37,7 +37,7 @@ impl Aggregate {
             return Ok(());
         }
         let bytes = self.bytes_in_use();
-        let (going, each) = self.recency.going(&self.keys, bytes, wanted);
+        let (going, each) = self.recency.going(self.keys.ids(), bytes, wanted);
         for groups in going.chunks(BLOCK_GROUPS) {
             self.put_block_aside(groups, wanted)?;
             wanted.bytes = wanted.bytes.saturating_sub(each * groups.len());

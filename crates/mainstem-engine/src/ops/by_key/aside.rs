@@ -19,7 +19,7 @@ pub(super) fn put<T: ByKey + ?Sized>(of: &mut T, wanted: &mut PutAside<'_>) -> R
     let keys = of.keys();
     let bytes = in_use(of.key_bytes() + keys.size_bytes(), keys.len(), keys.bound());
     let mut recency = std::mem::take(&mut of.ledger_mut().recency);
-    let (mut going, each) = recency.going(of.keys(), bytes, wanted);
+    let (mut going, each) = recency.going(of.keys().ids(), bytes, wanted);
     of.ledger_mut().recency = recency;
     going.retain(|&key| of.may_go(key));
     for keys in going.chunks(BLOCK_KEYS) {

@@ -20,7 +20,7 @@ impl Side {
     /// Puts keys aside that were not used for longest, each with all its rows.
     pub(super) fn put_keys_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
         let bytes = self.bytes_in_use();
-        let (going, each) = self.recency.going(&self.keys, bytes, wanted);
+        let (going, each) = self.recency.going(self.keys.ids(), bytes, wanted);
         let (mut keys, mut entries) = (Vec::new(), Vec::new());
         for key in going {
             let start = entries.len();

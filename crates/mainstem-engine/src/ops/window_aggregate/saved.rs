@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::Int64Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array};
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::super::calls::Calls;
 use super::super::saved::{cut_of, replaced};
 use super::{Slice, WindowAggregate, attached_runs};
+use crate::aggregate::SavedGroups;
 use crate::columns::timestamps;
 use crate::window::Span;
 
@@ -25,7 +26,7 @@ impl WindowAggregate {
     }
 
     /// What names groups of slices: their keys, start and end; and their rows of the first table.
-    fn names(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
+    pub(super) fn names(&self, groups: &[u32]) -> Result<(Batch, Batch)> {
         let of = groups.iter().filter_map(|&group| self.groups.of(group));
         let (slices, keys): (Vec<Span>, Vec<u32>) = of.unzip();
         let mut names = self.keys.emit(&keys)?;
@@ -43,6 +44,10 @@ impl WindowAggregate {
         let (names, rows) = self.names(&groups)?;
         let mut tables = vec![self.time.save(), self.shape().with_rows(vec![rows])];
         tables.extend(self.calls.save(&groups, &names, self.key_columns.len())?);
+        let mut aside = self.aside.used();
+        for (table, more) in tables[1..].iter_mut().zip(self.changes_aside(&mut aside)?) {
+            table.batches.extend(more.change.into_rows());
+        }
         Ok(tables)
     }
 
@@ -51,15 +56,25 @@ impl WindowAggregate {
             return Ok(Vec::new());
         }
         let (names, rows) = self.names(groups)?;
-        let key: Vec<usize> = (0..names.columns().len()).collect();
-        let mut changes = replaced(self.shape(), &key, vec![rows]);
-        let (owner, calls) = (self.key_columns.len(), self.calls.saved(groups)?);
-        changes.extend(Calls::changes(&names, key.len(), owner, calls)?);
+        self.replaced(&names, rows, self.calls.saved(groups)?)
+    }
+
+    /// The rows of groups, of the first table and of each call, replace those with these names.
+    pub(super) fn replaced(
+        &self,
+        names: &Batch,
+        rows: Batch,
+        calls: Vec<SavedGroups>,
+    ) -> Result<Vec<TableChange>> {
+        let (width, owner) = (names.columns().len(), self.key_columns.len());
+        let mut changes = replaced(self.shape(), &(0..width).collect::<Vec<_>>(), vec![rows]);
+        changes.extend(Calls::changes(names, width, owner, calls)?);
         Ok(changes)
     }
 
     /// Groups of slices are about to change: what the last cut has of them goes out now.
     pub(super) fn touch(&mut self, groups: &[u32]) -> Result<()> {
+        groups.iter().for_each(|&group| self.recency.note(group));
         let left = self.tracker.touch(groups.iter().copied());
         let changes = self.changes_of(&left)?;
         self.early.extend(changes);
@@ -76,7 +91,8 @@ impl WindowAggregate {
     }
 
     pub(super) fn cut_slices(&mut self, whole: bool) -> Vec<TableChange> {
-        self.tracker.cut(whole.then(|| (self.groups.bound(), self.groups.free())));
+        self.tracker.cut(whole.then(|| (self.groups.bound(), self.groups.ids().free())));
+        self.aside.cut(whole);
         let gone = std::mem::take(&mut self.gone);
         let removed = (!gone.is_empty()).then(|| {
             let starts = timestamps(gone.iter().map(|slice| slice.start).collect());
@@ -101,6 +117,10 @@ impl WindowAggregate {
             groups.retain(|&group| self.groups.of(group).is_some());
             changes = self.changes_of(&groups)?;
         }
+        if changes.is_empty() {
+            let mut aside = self.aside.tracker.next(rows);
+            changes = self.changes_aside(&mut aside)?;
+        }
         Ok(changes)
     }
 
@@ -117,12 +137,20 @@ impl WindowAggregate {
         let columns = &rows.columns()[width + 2..];
         if Calls::has_table(table) {
             self.calls.load(table, columns, groups, bound)?;
-        } else if let Some(counts) = &mut self.group_rows {
-            let saved = columns[0].as_primitive::<Int64Type>().values();
-            counts.resize(counts.len().max(bound), 0);
-            groups.iter().zip(saved).for_each(|(&group, &count)| counts[group as usize] = count);
+        } else {
+            let groups = std::mem::take(&mut scratch.groups);
+            self.set_counts(&groups, &columns[0]);
         }
         self.scratch = scratch;
         Ok(())
+    }
+
+    /// Takes the weights of all rows of groups.
+    pub(super) fn set_counts(&mut self, groups: &[u32], saved: &ArrayRef) {
+        let bound = self.groups.bound();
+        let Some(counts) = &mut self.group_rows else { return };
+        counts.resize(counts.len().max(bound), 0);
+        let saved = saved.as_primitive::<Int64Type>().values();
+        groups.iter().zip(saved).for_each(|(&group, &count)| counts[group as usize] = count);
     }
 }
