@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use arrow_array::Array;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::TableRows;
+use mainstem_state::table::{TableChange, TableRows};
 
+use super::by_key::{ByKey, KeyLedger};
 use super::join::pad;
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
@@ -78,20 +79,21 @@ impl History {
         })
     }
 
-    fn absorb(&mut self, batch: &Batch) -> Result<()> {
-        let (batch, _) = split_nulls(batch, &self.key_columns)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
+    /// The ids of keys.
+    fn intern(&mut self, keys: &Batch) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
+        self.versions.resize(self.versions.len().max(self.keys.bound()), Vec::new());
+        Ok(ids)
+    }
+
+    /// Takes versions in, whose keys are `ids`. Returns the keys that have none.
+    fn absorb(&mut self, batch: &Batch, ids: Vec<u32>) -> Result<Vec<u32>> {
         let column = batch.column(self.time_column);
         if (0..batch.rows()).any(|row| column.is_null(row) && batch.weight(row) > 0) {
             check_times(column)?;
         }
         let times = times_ms(column)?;
-        let mut ids = Vec::new();
-        let keys = batch.project(&self.key_columns);
-        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
-        self.versions.resize(self.versions.len().max(self.keys.bound()), Vec::new());
         let first = self.rows.push(&Batch::new(batch.columns().to_vec(), batch.rows()))?;
         let mut unused = 0;
         for (row, &id) in ids.iter().enumerate() {
@@ -118,8 +120,8 @@ impl History {
             ids.into_iter().filter(|&id| self.versions[id as usize].is_empty()).collect();
         empty.sort_unstable();
         empty.dedup();
-        self.keys.release(&empty);
-        self.forget(unused)
+        self.forget(unused)?;
+        Ok(empty)
     }
 
     /// Adds a version; true if it took the place of a row.
@@ -148,35 +150,43 @@ impl History {
         }
     }
 
-    /// Frees the versions that no row after `watermark` can ask for.
-    fn pass(&mut self, watermark: i64) -> Result<()> {
-        let mut unused = 0;
-        let mut gone = Vec::new();
-        while let Some(entry) = self.prune.first_entry() {
-            if last_time(*entry.key(), PRUNE_MS) > watermark {
-                break;
-            }
-            for id in entry.remove() {
-                let list = &mut self.versions[id as usize];
-                if list.is_empty() {
-                    continue;
-                }
-                let passed = list.partition_point(|version| version.from <= watermark);
-                let valid = passed.checked_sub(1).map(|last| list[last].row);
-                let old = passed - usize::from(valid.is_some_and(|row| row != NOTHING));
-                unused += list[..old].iter().filter(|version| version.row != NOTHING).count();
-                list.drain(..old);
-                self.len -= old;
-                if list.is_empty() {
-                    *list = Vec::new();
-                    gone.push(id);
-                }
-            }
+    /// Keys with versions that no row after `watermark` may ask for.
+    fn old(&mut self, watermark: i64) -> Vec<u32> {
+        let mut old = Vec::new();
+        while let Some(entry) = self.prune.first_entry()
+            && last_time(*entry.key(), PRUNE_MS) <= watermark
+        {
+            old.extend(entry.remove());
         }
-        self.keys.release(&gone);
-        self.forget(unused)
+        old.retain(|&id| !self.versions[id as usize].is_empty());
+        old
     }
 
+    /// Frees the versions of keys that no row after `watermark` can ask for. Returns the keys that have none left.
+    fn pass(&mut self, old: &[u32], watermark: i64) -> Result<Vec<u32>> {
+        let mut unused = 0;
+        let mut gone = Vec::new();
+        for &id in old {
+            let list = &mut self.versions[id as usize];
+            if list.is_empty() {
+                continue;
+            }
+            let passed = list.partition_point(|version| version.from <= watermark);
+            let valid = passed.checked_sub(1).map(|last| list[last].row);
+            let old = passed - usize::from(valid.is_some_and(|row| row != NOTHING));
+            unused += list[..old].iter().filter(|version| version.row != NOTHING).count();
+            list.drain(..old);
+            self.len -= old;
+            if list.is_empty() {
+                *list = Vec::new();
+                gone.push(id);
+            }
+        }
+        self.forget(unused)?;
+        Ok(gone)
+    }
+
+    /// Gives the memory of rows back that no version has.
     fn forget(&mut self, rows: usize) -> Result<()> {
         if self.rows.release(rows) {
             let versions = self.versions.iter_mut().flatten();
@@ -203,6 +213,7 @@ pub(crate) struct TemporalJoin {
     residual: Option<ExprRef>,
     waiting: TimeQueue,
     history: History,
+    ledger: KeyLedger,
 }
 
 impl TemporalJoin {
@@ -214,10 +225,33 @@ impl TemporalJoin {
             residual: plan.residual.clone(),
             waiting: TimeQueue::new(plan.times[0]),
             history: History::new(plan)?,
+            ledger: KeyLedger::default(),
         })
     }
 
-    fn ask(&self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
+    fn absorb(&mut self, batch: &Batch) -> Result<()> {
+        let (batch, _) = split_nulls(batch, &self.history.key_columns)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let keys = batch.project(&self.history.key_columns);
+        self.bring_back(&keys)?;
+        let ids = self.history.intern(&keys)?;
+        self.touch(&ids)?;
+        let empty = self.history.absorb(&batch, ids)?;
+        self.ledger.release(&mut self.history.keys, &empty)
+    }
+
+    /// Frees the versions that no row after `watermark` can ask for.
+    fn pass(&mut self, watermark: i64) -> Result<()> {
+        self.bring_back_due(watermark)?;
+        let old = self.history.old(watermark);
+        self.touch(&old)?;
+        let gone = self.history.pass(&old, watermark)?;
+        self.ledger.release(&mut self.history.keys, &gone)
+    }
+
+    fn ask(&mut self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
         let (batch, without) = split_nulls(batch, &self.left_keys)?;
         if let Some(without) = without {
             self.pad(&without, output);
@@ -226,6 +260,7 @@ impl TemporalJoin {
             return Ok(());
         }
         let keys = batch.project(&self.left_keys);
+        self.bring_back(&keys)?;
         let mut ids = Vec::new();
         self.history.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
         let times = times_ms(batch.column(self.left_time))?;
@@ -262,7 +297,7 @@ impl Operator for TemporalJoin {
             for batch in input.batches {
                 match at {
                     0 => self.waiting.push(batch)?,
-                    _ => self.history.absorb(&batch)?,
+                    _ => self.absorb(&batch)?,
                 }
             }
         }
@@ -271,34 +306,40 @@ impl Operator for TemporalJoin {
         for batch in self.waiting.take_until(watermark)? {
             self.ask(&batch, cx, &mut output)?;
         }
-        self.history.pass(watermark)?;
+        self.pass(watermark)?;
         Ok(output)
     }
 
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.tables().map(Some)
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.load_rows(table, rows)
+        self.bring_back_of(table, rows)?;
+        self.load_table(table, rows)
     }
 
     fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.history.rows.put_aside(wanted)
+        self.history.rows.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
     }
 
     fn state_rows(&self) -> usize {
-        self.waiting.len() + self.history.len
+        self.waiting.len() + self.history.len + self.ledger.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        let history = &self.history;
-        let lists = history.versions.iter().map(Vec::capacity).sum::<usize>();
         self.waiting.size_bytes()
-            + history.keys.size_bytes()
-            + history.rows.size_bytes()
-            + lists * size_of::<Version>()
-            + history.versions.capacity() * size_of::<Vec<Version>>()
-            + history.prune.values().map(Vec::capacity).sum::<usize>() * 4
+            + self.history.keys.size_bytes()
+            + self.key_bytes()
+            + self.ledger.size_bytes()
     }
 }

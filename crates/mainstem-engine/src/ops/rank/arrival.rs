@@ -5,13 +5,14 @@
 
 use arrow_array::BooleanArray;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::RankPlan;
 use super::top::rank_column;
 use crate::key_table::KeyTable;
-use crate::operator::{Inputs, Operator, StepContext};
-use crate::ops::saved::{apart, as_uint32s, uint32s};
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
+use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::saved::{apart, as_uint32s, beside, uint32s};
 
 #[derive(Debug)]
 pub(super) struct Arrival {
@@ -23,6 +24,7 @@ pub(super) struct Arrival {
     /// By partition: how many rows came, up to `to`.
     counts: Vec<u32>,
     ids: Vec<u32>,
+    ledger: KeyLedger,
 }
 
 impl Arrival {
@@ -37,13 +39,18 @@ impl Arrival {
             with_rank: plan.with_rank,
             counts: Vec::new(),
             ids: Vec::new(),
+            ledger: KeyLedger::default(),
         })
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Batch> {
         let keys = batch.project(&self.columns);
+        self.bring_back(&keys)?;
         self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
         self.counts.resize(self.counts.len().max(self.table.bound()), 0);
+        let grows = |partition: &u32| self.counts[*partition as usize] < self.to;
+        let growing: Vec<u32> = self.ids.iter().copied().filter(grows).collect();
+        self.touch(&growing)?;
         let mut ranks = Vec::new();
         let mut wanted = |&partition: &u32| {
             let count = &mut self.counts[partition as usize];
@@ -80,16 +87,61 @@ impl Operator for Arrival {
         Ok(output)
     }
 
-    /// `counts`: how many rows of each partition came.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let partitions = self.table.used();
-        let mut columns = self.table.emit(&partitions)?;
-        columns.push(uint32s(partitions.iter().map(|&id| self.counts[id as usize])));
-        let shape = TableShape::keyed("counts", (0..self.columns.len()).collect());
-        Ok(Some(vec![shape.with_rows(vec![Batch::new(columns, partitions.len())])]))
+        self.save_keys().map(Some)
     }
 
-    fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
+        self.load_table(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_keys_aside(wanted)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.table.len() + self.ledger.rows_aside()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+    }
+}
+
+impl ByKey for Arrival {
+    fn keys(&self) -> &KeyTable {
+        &self.table
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.table
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    /// `counts`: how many rows of each partition came.
+    fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
+        let counts = uint32s(partitions.iter().map(|&id| self.counts[id as usize]));
+        let shape = TableShape::keyed("counts", (0..self.columns.len()).collect());
+        Ok(vec![shape.with_rows(vec![beside(self.names(partitions)?, [counts])])])
+    }
+
+    fn load_table(&mut self, _table: &str, rows: &Batch) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -102,11 +154,20 @@ impl Operator for Arrival {
         Ok(())
     }
 
-    fn state_rows(&self) -> usize {
-        self.table.len()
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(Vec::new())
     }
 
-    fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.counts.capacity() * 4
+    fn key_bytes(&self) -> usize {
+        self.counts.capacity() * 4
+    }
+
+    fn key_rows(&self, _partition: u32) -> usize {
+        1
+    }
+
+    fn clear_keys(&mut self, partitions: &[u32]) -> Result<()> {
+        partitions.iter().for_each(|&partition| self.counts[partition as usize] = 0);
+        Ok(())
     }
 }

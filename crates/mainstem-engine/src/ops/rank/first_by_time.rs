@@ -6,10 +6,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use arrow_array::BooleanArray;
 use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::RankPlan;
 use super::store::Store;
@@ -17,9 +17,12 @@ use super::top::rank_column;
 use crate::columns::times_ms;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
-use crate::ops::saved::apart;
+use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::saved::{apart, beside};
 use crate::ops::window_table::check_times;
 
+/// So many times of rows that do not wait here are left alone.
+const STALE_MAX: usize = 1024;
 /// The tables of its state.
 const KEYS: &str = "keys";
 const ROWS: &str = "rows";
@@ -39,10 +42,11 @@ pub(super) struct FirstByTime {
     table: KeyTable,
     /// By key.
     slots: Vec<Slot>,
-    /// Time and key of rows that wait; also of such as were replaced by an earlier one.
+    /// Time and key of rows that wait, some twice; also of such as were replaced by an earlier one.
     waiting: BinaryHeap<Reverse<(i64, u32)>>,
     rows: Store,
     ids: Vec<u32>,
+    ledger: KeyLedger,
 }
 
 impl FirstByTime {
@@ -57,6 +61,7 @@ impl FirstByTime {
             waiting: BinaryHeap::new(),
             rows: Store::new(&plan.input, false)?,
             ids: Vec::new(),
+            ledger: KeyLedger::default(),
         })
     }
 
@@ -68,14 +73,23 @@ impl FirstByTime {
         let mask: BooleanArray = times_ms(column)?.iter().map(is_late).collect();
         let batch = batch.filter(&mask)?;
         cx.metrics.late_rows += (mask.len() - batch.rows()) as u64;
+        self.bring_back(&batch.project(&self.columns))?;
+        self.intern(&batch.project(&self.columns))?;
+        let waits = |key: &u32| self.slots[*key as usize] != Slot::Done;
+        let waiting: Vec<u32> = self.ids.iter().copied().filter(waits).collect();
+        self.touch(&waiting)?;
         self.keep(&batch)
     }
 
-    /// Rows that are not late.
-    fn keep(&mut self, batch: &Batch) -> Result<()> {
-        let keys = batch.project(&self.columns);
+    /// The ids of keys.
+    fn intern(&mut self, keys: &Batch) -> Result<()> {
         self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
         self.slots.resize(self.slots.len().max(self.table.bound()), Slot::Empty);
+        Ok(())
+    }
+
+    /// Rows that are not late, whose keys are `ids`.
+    fn keep(&mut self, batch: &Batch) -> Result<()> {
         let times = times_ms(batch.column(self.time))?;
         let Store::Appended(rows) = &mut self.rows else {
             unreachable!("made for append-only input")
@@ -98,21 +112,25 @@ impl FirstByTime {
 
     /// The rows whose time the watermark has passed.
     fn due(&mut self, watermark: Watermark) -> Result<Option<Batch>> {
-        let mut due = Vec::new();
+        self.bring_back_due(watermark.unwrap_or(i64::MIN))?;
+        let (mut due, mut keys) = (Vec::new(), Vec::new());
         while let Some(&Reverse((at, key))) = self.waiting.peek()
             && watermark.is_some_and(|watermark| at <= watermark)
         {
             self.waiting.pop();
             if let Slot::Waits { time, row } = self.slots[key as usize]
                 && time == at
+                && keys.last() != Some(&key)
             {
-                self.slots[key as usize] = Slot::Done;
                 due.push(row);
+                keys.push(key);
             }
         }
         if due.is_empty() {
             return Ok(None);
         }
+        self.touch(&keys)?;
+        keys.iter().for_each(|&key| self.slots[key as usize] = Slot::Done);
         let mut columns = self.rows.gather(&due)?;
         if self.with_rank {
             columns.push(rank_column(std::iter::repeat_n(1, due.len())));
@@ -151,54 +169,125 @@ impl Operator for FirstByTime {
         Ok(output.into_iter().collect())
     }
 
-    /// `keys`: all, in their order, and which of them are done; `rows`: those that wait.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let Store::Appended(store) = &self.rows else { return Ok(None) };
-        let keys = self.table.used();
-        let done = keys.iter().map(|&key| Some(self.slots[key as usize] == Slot::Done));
-        let mut columns = self.table.emit(&keys)?;
-        columns.push(Arc::new(done.collect::<BooleanArray>()));
-        let shape = TableShape::keyed(KEYS, (0..self.columns.len()).collect());
-        let keys = shape.with_rows(vec![Batch::new(columns, keys.len())]);
-        let row = |slot: &Slot| match slot {
-            Slot::Waits { row, .. } => Some(*row),
-            Slot::Empty | Slot::Done => None,
-        };
-        let mut waiting: Vec<u32> = self.slots.iter().filter_map(row).collect();
-        waiting.sort_unstable();
-        let rows = store.batches(waiting.into_iter())?.into_iter().map(|(_, batch)| batch);
-        let rows = TableShape::keyed(ROWS, self.columns.clone()).with_rows(rows.collect());
-        Ok(Some(vec![keys, rows]))
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
+        self.load_table(table, rows)
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)?;
+        self.put_keys_aside(wanted)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.table.len() + self.ledger.rows_aside()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+    }
+}
+
+impl ByKey for FirstByTime {
+    fn keys(&self) -> &KeyTable {
+        &self.table
+    }
+
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.table
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    /// `keys`: all, and which of them are done; `rows`: those that wait.
+    fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {
+        let slots = || keys.iter().map(|&key| self.slots[key as usize]);
+        let done = slots().map(|slot| Some(slot == Slot::Done)).collect::<BooleanArray>();
+        let done = beside(self.names(keys)?, [Arc::new(done) as ArrayRef]);
+        let row = |slot| match slot {
+            Slot::Waits { row, .. } => Some(row),
+            Slot::Empty | Slot::Done => None,
+        };
+        let mut waiting: Vec<u32> = slots().filter_map(row).collect();
+        waiting.sort_unstable();
+        let rows = match &self.rows {
+            Store::Appended(store) => store.batches(waiting.into_iter())?,
+            Store::Interned(_) => Vec::new(),
+        };
+        let rows = rows.into_iter().map(|(_, batch)| batch).collect();
+        let shape = TableShape::keyed(KEYS, (0..self.columns.len()).collect());
+        let keys = shape.with_rows(vec![done]);
+        Ok(vec![keys, TableShape::keyed(ROWS, self.columns.clone()).with_rows(rows)])
+    }
+
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         if table == KEYS {
             let (keys, more) = apart(rows, self.columns.len());
-            self.table.intern(keys.columns(), keys.rows(), &mut self.ids)?;
-            self.slots.resize(self.slots.len().max(self.table.bound()), Slot::Empty);
+            self.intern(&keys)?;
             for (&key, done) in self.ids.iter().zip(more[0].as_boolean().values()) {
                 self.slots[key as usize] = if done { Slot::Done } else { Slot::Empty };
             }
             return Ok(());
         }
+        self.intern(&rows.project(&self.columns))?;
         self.keep(rows)
     }
 
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.rows.put_aside(wanted)
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(Vec::new())
     }
 
-    fn state_rows(&self) -> usize {
-        self.table.len()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.table.size_bytes()
-            + self.rows.size_bytes()
+    fn key_bytes(&self) -> usize {
+        self.rows.size_bytes()
             + self.slots.capacity() * size_of::<Slot>()
             + self.waiting.capacity() * size_of::<(i64, u32)>()
+    }
+
+    fn key_rows(&self, _key: u32) -> usize {
+        1
+    }
+
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()> {
+        for &key in keys {
+            let slot = std::mem::replace(&mut self.slots[key as usize], Slot::Empty);
+            if let (Slot::Waits { row, .. }, Store::Appended(rows)) = (slot, &mut self.rows) {
+                rows.drop_row(row);
+            }
+        }
+        if self.waiting.len() > 2 * self.slots.len() + STALE_MAX {
+            let slots = &self.slots;
+            self.waiting.retain(|&Reverse((at, key))| {
+                matches!(slots[key as usize], Slot::Waits { time, .. } if time == at)
+            });
+        }
+        self.end_step()
+    }
+
+    fn wakes_ms(&self, key: u32) -> i64 {
+        match self.slots[key as usize] {
+            Slot::Waits { time, .. } => time,
+            Slot::Empty | Slot::Done => i64::MAX,
+        }
     }
 }

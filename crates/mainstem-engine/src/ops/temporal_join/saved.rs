@@ -11,7 +11,9 @@ use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
 use super::super::rows::{weighted_again, with_weights};
-use super::{History, NOTHING, TemporalJoin, Version};
+use super::{History, NOTHING, PRUNE_MS, TemporalJoin, Version, last_time};
+use crate::key_table::KeyTable;
+use crate::ops::by_key::{ByKey, KeyLedger};
 
 /// Left rows, with their weights.
 const WAITING: &str = "waiting";
@@ -22,27 +24,81 @@ const ENDS: &str = "ends";
 /// So many versions are copied at a time.
 const ROWS_MAX: usize = 1 << 16;
 
-impl TemporalJoin {
-    pub(super) fn tables(&self) -> Result<Vec<TableRows>> {
-        let waiting = TableShape::keyed(WAITING, self.left_keys.clone());
-        let waiting = waiting.with_rows(self.waiting.batches().map(with_weights).collect());
-        let [versions, ends] = self.history.save()?;
-        Ok(vec![waiting, versions, ends])
+impl ByKey for TemporalJoin {
+    fn keys(&self) -> &KeyTable {
+        &self.history.keys
     }
 
-    pub(super) fn load_rows(&mut self, table: &str, rows: &Batch) -> Result<()> {
+    fn keys_mut(&mut self) -> &mut KeyTable {
+        &mut self.history.keys
+    }
+
+    fn ledger(&self) -> &KeyLedger {
+        &self.ledger
+    }
+
+    fn ledger_mut(&mut self) -> &mut KeyLedger {
+        &mut self.ledger
+    }
+
+    fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {
+        self.history.save(keys).map(Vec::from)
+    }
+
+    fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
         match table {
             _ if rows.is_empty() => Ok(()),
             WAITING => self.waiting.push(weighted_again(rows)),
             _ => self.history.load(rows, table == VERSIONS),
         }
     }
+
+    /// Rows seldom wait for long.
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        let waiting = TableShape::keyed(WAITING, self.left_keys.clone());
+        Ok(vec![waiting.with_rows(self.waiting.batches().map(with_weights).collect())])
+    }
+
+    fn key_bytes(&self) -> usize {
+        let history = &self.history;
+        let lists = history.versions.iter().map(Vec::capacity).sum::<usize>();
+        history.rows.size_bytes()
+            + lists * size_of::<Version>()
+            + history.versions.capacity() * size_of::<Vec<Version>>()
+            + history.prune.values().map(Vec::capacity).sum::<usize>() * 4
+    }
+
+    fn key_rows(&self, key: u32) -> usize {
+        self.history.versions[key as usize].len()
+    }
+
+    fn clear_keys(&mut self, keys: &[u32]) -> Result<()> {
+        let mut rows = 0;
+        for &key in keys {
+            let versions = std::mem::take(&mut self.history.versions[key as usize]);
+            rows += versions.iter().filter(|version| version.row != NOTHING).count();
+            self.history.len -= versions.len();
+        }
+        self.history.forget(rows)
+    }
+
+    fn wakes_ms(&self, key: u32) -> i64 {
+        let old = self.history.first_old(key);
+        old.map_or(i64::MAX, |time| last_time(time.div_euclid(PRUNE_MS), PRUNE_MS))
+    }
 }
 
 impl History {
-    fn save(&self) -> Result<[TableRows; 2]> {
+    /// When the first version of a key is old.
+    fn first_old(&self, key: u32) -> Option<i64> {
+        let list = &self.versions[key as usize];
+        let first = list.first()?;
+        if first.row == NOTHING { Some(first.from) } else { list.get(1).map(|next| next.from) }
+    }
+
+    fn save(&self, keys: &[u32]) -> Result<[TableRows; 2]> {
         let (mut valid, mut ended) = (Vec::new(), Vec::new());
-        for key in self.keys.used() {
+        for &key in keys {
             for &Version { from, row } in &self.versions[key as usize] {
                 match row {
                     NOTHING => ended.push((key, from)),
@@ -76,9 +132,7 @@ impl History {
             .ok_or_else(|| Error::internal("versions without their times"))?;
         let batch = Batch::new(columns.to_vec(), rows.rows());
         let keys = if with_rows { batch.project(&self.key_columns) } else { batch.clone() };
-        let mut ids = Vec::new();
-        self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
-        self.versions.resize(self.versions.len().max(self.keys.bound()), Vec::new());
+        let ids = self.intern(&keys)?;
         let first = if with_rows { self.rows.push(&batch)? } else { NOTHING };
         let times = times.as_primitive::<Int64Type>().values();
         for ((place, &id), &from) in (0..).zip(&ids).zip(times) {
