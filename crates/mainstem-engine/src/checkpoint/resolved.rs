@@ -1,6 +1,6 @@
 //! The rows of a table at a cut, from those of a whole cut and what changed since.
-//! Invariant: of each key only the rows of the last change that names it are left, also where changes have keys of other columns;
-//! a table without keys has all its rows, in order.
+//! Invariant: of each key only the rows of the last change that names it are left, also where changes have keys of other columns
+//! or none; a table without keys has all its rows, in order.
 
 use arrow_array::BooleanArray;
 use arrow_buffer::BooleanBuffer;
@@ -29,11 +29,11 @@ pub(super) fn resolved<B>(
     for change in table.changes.iter().rev() {
         let rows = change.rows.iter().filter_map(|block| own(block).transpose());
         let rows = rows.collect::<Result<Vec<_>>>()?;
+        let left = rows.iter().map(|rows| others(&mut named, rows)).collect::<Result<Vec<_>>>()?;
         let Some(columns) = &change.key else {
-            later.push(rows);
+            later.push(left);
             continue;
         };
-        let left = rows.iter().map(|rows| others(&mut named, rows)).collect::<Result<Vec<_>>>()?;
         let known = named.iter().position(|named| named.columns == *columns);
         let at = known.unwrap_or_else(|| {
             named.push(Named::by(columns));
@@ -153,6 +153,25 @@ mod tests {
             ],
         };
         assert_eq!(read(&table), [[2, 8], [6, 7], [3, 9]]);
+    }
+
+    #[test]
+    fn rows_without_a_key_go_with_a_key_that_goes() {
+        let change = |key: Option<usize>, rows: Batch, removed: &[i64]| ChangeRecord {
+            key: key.map(|key| vec![key]),
+            rows: vec![rows],
+            removed: vec![keys(removed)],
+        };
+        let table = TableRecord {
+            name: "t".into(),
+            blocks: vec![rows(&[[1, 7], [2, 8]])],
+            changes: vec![
+                change(None, rows(&[[3, 7], [4, 8]]), &[]),
+                change(Some(1), rows(&[]), &[7]),
+                change(None, rows(&[[5, 9]]), &[]),
+            ],
+        };
+        assert_eq!(read(&table), [[2, 8], [4, 8], [5, 9]]);
     }
 
     #[test]

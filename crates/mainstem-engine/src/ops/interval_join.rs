@@ -4,6 +4,7 @@
 //! row of an outer side that never had a partner comes out with NULLs when its bucket goes, or at once if it is late.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -11,11 +12,13 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
+use super::buckets_told::BucketsTold;
 use super::join::{LEFT, RIGHT, pad};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
+use super::saved::cut_of;
 use super::time_queue::{by_bucket, last_time};
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
@@ -67,6 +70,9 @@ struct Side {
     outer: bool,
     width_ms: i64,
     buckets: BTreeMap<i64, Bucket>,
+    /// For checkpoints, where rows do not change; and rows of buckets that went before they were handed out.
+    told: BucketsTold,
+    early: Vec<Batch>,
 }
 
 /// Rows of one side that came in a step, all of them with keys and times.
@@ -162,29 +168,70 @@ impl Side {
         Ok(())
     }
 
-    /// The rows of all buckets; behind their columns the time, if that is none of them, and whether they had a partner, where
-    /// that matters.
+    fn shape(&self, name: &'static str) -> TableShape {
+        TableShape::keyed(name, self.key_columns.clone())
+    }
+
+    /// The rows of all buckets.
     fn save(&self, name: &'static str) -> Result<TableRows> {
         let mut batches = Vec::new();
-        for bucket in self.buckets.values() {
-            let mut first = 0;
-            for chunk in bucket.rows.chunks() {
-                let chunk = chunk?;
-                let rows = first..first + chunk.rows();
-                first = rows.end;
-                let mut columns = chunk.into_columns();
-                if self.time == TimeSource::ProcessingTime {
-                    let times = bucket.times[rows.clone()].iter().copied();
-                    columns.push(Arc::new(Int64Array::from_iter_values(times)));
-                }
-                if self.outer {
-                    let matched = bucket.matched[rows.clone()].iter().map(|&matched| Some(matched));
-                    columns.push(Arc::new(matched.collect::<BooleanArray>()));
-                }
-                batches.push(Batch::new(columns, rows.len()));
-            }
+        for (&bucket, kept) in &self.buckets {
+            batches.extend(self.rows_of(bucket, kept, 0..kept.times.len() as u32)?);
         }
-        Ok(TableShape::keyed(name, self.key_columns.clone()).with_rows(batches))
+        Ok(self.shape(name).with_rows(batches))
+    }
+
+    /// Rows of a bucket; behind their columns the time, if that is none of them, whether they had a partner, where that matters,
+    /// and the bucket.
+    fn rows_of(&self, bucket: i64, kept: &Bucket, range: Range<u32>) -> Result<Vec<Batch>> {
+        let (mut batches, mut first) = (Vec::new(), range.start as usize);
+        for chunk in kept.rows.range(range) {
+            let chunk = chunk?;
+            let rows = first..first + chunk.rows();
+            first = rows.end;
+            let mut columns = chunk.into_columns();
+            if self.time == TimeSource::ProcessingTime {
+                let times = kept.times[rows.clone()].iter().copied();
+                columns.push(Arc::new(Int64Array::from_iter_values(times)));
+            }
+            if self.outer {
+                let matched = kept.matched[rows.clone()].iter().map(|&matched| Some(matched));
+                columns.push(Arc::new(matched.collect::<BooleanArray>()));
+            }
+            columns.push(Arc::new(Int64Array::from(vec![bucket; rows.len()])));
+            batches.push(Batch::new(columns, rows.len()));
+        }
+        Ok(batches)
+    }
+
+    /// The column of those that has the bucket.
+    fn bucket_column(&self) -> usize {
+        let time = usize::from(self.time == TimeSource::ProcessingTime);
+        self.types.len() + time + usize::from(self.outer)
+    }
+
+    /// Begins to hand out what came and went, or everything. Rows that note their partners change, and come whole.
+    fn cut(&mut self, name: &'static str, whole: bool) -> Result<Vec<TableChange>> {
+        if self.outer {
+            return Ok(vec![self.save(name)?.into()]);
+        }
+        let sizes = self.buckets.iter().map(|(&bucket, kept)| (bucket, kept.times.len() as u32));
+        let gone = self.told.cut(whole, sizes);
+        let rows = gone.len();
+        let gone = Batch::new(vec![Arc::new(Int64Array::from(gone))], rows);
+        let gone = if rows == 0 { Vec::new() } else { vec![gone] };
+        Ok(cut_of(self.shape(name), &[self.bucket_column()], whole, gone))
+    }
+
+    fn hand_out(&mut self, name: &'static str, rows: usize) -> Result<Option<TableChange>> {
+        let mut batches = std::mem::take(&mut self.early);
+        if batches.is_empty() {
+            let Some((bucket, range)) = self.told.next(rows) else { return Ok(None) };
+            let kept = self.buckets.get(&bucket);
+            let kept = kept.ok_or_else(|| Error::internal("rows of a bucket that went"))?;
+            batches = self.rows_of(bucket, kept, range)?;
+        }
+        Ok(Some(self.shape(name).changed(Change::Added(batches))))
     }
 
     fn load(&mut self, rows: &Batch) -> Result<()> {
@@ -209,14 +256,19 @@ impl Side {
     }
 
     /// Takes out the buckets that nobody in time can ask for any more.
-    fn expired(&mut self, passed: i64) -> Vec<Bucket> {
+    fn expired(&mut self, passed: i64) -> Result<Vec<Bucket>> {
         let mut out = Vec::new();
         while let Some((&first, _)) = self.buckets.first_key_value()
             && self.gone_at(first) <= passed
+            && let Some(bucket) = self.buckets.remove(&first)
         {
-            out.extend(self.buckets.remove(&first));
+            if let Some(left) = self.told.goes(first) {
+                let rows = self.rows_of(first, &bucket, left)?;
+                self.early.extend(rows);
+            }
+            out.push(bucket);
         }
-        out
+        Ok(out)
     }
 
     /// The least time of a partner of a row of time `time`.
@@ -273,6 +325,8 @@ impl IntervalJoin {
             outer,
             width_ms,
             buckets: BTreeMap::new(),
+            told: BucketsTold::default(),
+            early: Vec::new(),
         };
         let left_outer = matches!(plan.kind, JoinKind::Left | JoinKind::Full);
         let right_outer = matches!(plan.kind, JoinKind::Right | JoinKind::Full);
@@ -373,7 +427,7 @@ impl IntervalJoin {
     /// Frees what has passed; rows of it that never had a partner come out.
     fn expire(&mut self, passed: i64, output: &mut Vec<Batch>) -> Result<()> {
         for at in 0..2 {
-            for bucket in self.sides[at].expired(passed) {
+            for bucket in self.sides[at].expired(passed)? {
                 let alone: Vec<u32> = (0u32..)
                     .zip(&bucket.matched)
                     .filter(|(_, m)| !**m)
@@ -440,6 +494,22 @@ impl Operator for IntervalJoin {
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
         let [left, right] = &self.sides;
         Ok(Some(vec![left.save(LEFT)?, right.save(RIGHT)?]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let [left, right] = &mut self.sides;
+        let mut changes = left.cut(LEFT, whole)?;
+        changes.extend(right.cut(RIGHT, whole)?);
+        Ok(Some(changes))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let [left, right] = &mut self.sides;
+        let change = match left.hand_out(LEFT, rows)? {
+            None => right.hand_out(RIGHT, rows)?,
+            change => change,
+        };
+        Ok(change.into_iter().collect())
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {

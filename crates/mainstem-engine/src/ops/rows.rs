@@ -98,6 +98,11 @@ impl Rows {
         }
     }
 
+    /// How many rows there are, the dead ones too.
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
     /// Adds all rows of a batch, and returns the number of the first.
     pub(super) fn push(&mut self, batch: &Batch) -> Result<u32> {
         let first = u32::try_from(self.rows).ok().filter(|_| self.rows + batch.rows() < ABSENT);

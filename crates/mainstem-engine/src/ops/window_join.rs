@@ -3,20 +3,23 @@
 //! rows are freed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, UInt32Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
+use super::buckets_told::BucketsTold;
 use super::join::{Join, JoinPlan, LEFT, RIGHT};
 use super::probe::split_nulls;
-use super::rows::{weighted_again, with_weights};
+use super::rows::{Rows, weighted_again, with_weights};
+use super::saved::{apart, beside, cut_of};
 use super::window_time::WindowTime;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
-use crate::operator::{Arrivals, Inputs, Operator, StepContext, Watermark};
+use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::{JoinKind, Residual};
 use crate::window::{LocalTime, to_utc};
 
@@ -41,9 +44,12 @@ pub(crate) struct WindowJoin {
     /// The columns by which rows reach their worker.
     owners: [Vec<usize>; 2],
     zone: Option<Arc<dyn LocalTime>>,
-    /// By the last time of the window, in UTC: rows of both inputs.
-    open: BTreeMap<i64, [Vec<Batch>; 2]>,
+    /// By the last time of the window, in UTC: rows of both inputs, with their weights.
+    open: BTreeMap<i64, [Rows; 2]>,
     time: WindowTime,
+    /// For checkpoints, by input; and rows of windows that closed before they were handed out.
+    told: [BucketsTold; 2],
+    early: [Vec<Batch>; 2],
 }
 
 impl WindowJoin {
@@ -74,7 +80,17 @@ impl WindowJoin {
             zone: plan.zone.clone(),
             open: BTreeMap::new(),
             time: WindowTime::new(plan.processing_time),
+            told: Default::default(),
+            early: Default::default(),
         }
+    }
+
+    /// Room for the rows of a window.
+    fn rows(&self) -> [Rows; 2] {
+        [0, 1].map(|at| {
+            let types = self.join.inputs[at].iter().cloned().chain([ArrowType::Int64]);
+            Rows::new(&types.collect::<Vec<_>>())
+        })
     }
 
     fn absorb(
@@ -104,16 +120,43 @@ impl WindowJoin {
             }
             let whole = rows.len() == batch.rows();
             let part = if whole { batch.clone() } else { batch.take(&UInt32Array::from(rows))? };
-            self.open.entry(last).or_default()[at].push(part);
+            if !self.open.contains_key(&last) {
+                let rows = self.rows();
+                self.open.insert(last, rows);
+            }
+            if let Some(sides) = self.open.get_mut(&last) {
+                sides[at].push(&with_weights(&part))?;
+            }
         }
         Ok(())
+    }
+
+    fn shape(&self, at: usize) -> TableShape {
+        TableShape::keyed([LEFT, RIGHT][at], self.owners[at].clone())
+    }
+
+    /// Rows of a window; behind their columns the weight, and the last time of the window.
+    fn rows_of(last: i64, rows: &Rows, range: Range<u32>) -> Result<Vec<Batch>> {
+        let named = |chunk: Result<Batch>| {
+            let chunk = chunk?;
+            let lasts = Arc::new(Int64Array::from(vec![last; chunk.rows()]));
+            Ok(beside(chunk, [lasts as ArrayRef]))
+        };
+        rows.range(range).map(named).collect()
     }
 
     fn close(&mut self, passed: i64, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let mut inputs: Inputs = vec![Arrivals::default(), Arrivals::default()];
         while let Some(entry) = self.open.first_entry().filter(|entry| *entry.key() <= passed) {
-            for (input, batches) in inputs.iter_mut().zip(entry.remove()) {
-                input.batches.extend(batches);
+            let (last, sides) = entry.remove_entry();
+            for (at, rows) in sides.iter().enumerate() {
+                if let Some(left) = self.told[at].goes(last) {
+                    let rows = Self::rows_of(last, rows, left)?;
+                    self.early[at].extend(rows);
+                }
+                for chunk in rows.chunks() {
+                    inputs[at].batches.push(weighted_again(&chunk?));
+                }
             }
         }
         if inputs.iter().all(|input| input.batches.is_empty()) {
@@ -153,20 +196,56 @@ impl Operator for WindowJoin {
 
     /// The rows of both inputs, window by window.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let side = |at: usize, name| {
-            let batches = self.open.values().flat_map(|sides| &sides[at]);
-            let shape = TableShape::keyed(name, self.owners[at].clone());
-            shape.with_rows(batches.map(with_weights).collect())
-        };
-        Ok(Some(vec![self.time.save(), side(0, LEFT), side(1, RIGHT)]))
+        let mut tables = vec![self.time.save()];
+        for at in 0..2 {
+            let mut batches = Vec::new();
+            for (&last, sides) in &self.open {
+                let rows = &sides[at];
+                batches.extend(Self::rows_of(last, rows, 0..rows.len() as u32)?);
+            }
+            tables.push(self.shape(at).with_rows(batches));
+        }
+        Ok(Some(tables))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let mut changes = vec![self.time.save().into()];
+        for at in 0..2 {
+            let sizes = self.open.iter().map(|(&last, sides)| (last, sides[at].len() as u32));
+            let gone = self.told[at].cut(whole, sizes);
+            let rows = gone.len();
+            let gone = Batch::new(vec![Arc::new(Int64Array::from(gone))], rows);
+            let gone = if rows == 0 { Vec::new() } else { vec![gone] };
+            // Behind the columns and the weight.
+            let last = self.join.inputs[at].len() + 1;
+            changes.extend(cut_of(self.shape(at), &[last], whole, gone));
+        }
+        Ok(Some(changes))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        for at in 0..2 {
+            let mut batches = std::mem::take(&mut self.early[at]);
+            if batches.is_empty()
+                && let Some((last, range)) = self.told[at].next(rows)
+                && let Some(sides) = self.open.get(&last)
+            {
+                batches = Self::rows_of(last, &sides[at], range)?;
+            }
+            if !batches.is_empty() {
+                return Ok(vec![self.shape(at).changed(Change::Added(batches))]);
+            }
+        }
+        Ok(Vec::new())
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         if self.time.load(table, rows) || rows.is_empty() {
             return Ok(());
         }
+        let (own, _) = apart(rows, rows.columns().len() - 1);
         // Nothing has passed yet: no row is late.
-        self.absorb(usize::from(table == RIGHT), &weighted_again(rows), None, &mut 0)
+        self.absorb(usize::from(table == RIGHT), &weighted_again(&own), None, &mut 0)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {
@@ -174,11 +253,15 @@ impl Operator for WindowJoin {
         Some(first.saturating_add(1))
     }
 
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.open.values_mut().flatten().try_for_each(|rows| rows.put_aside(wanted))
+    }
+
     fn state_rows(&self) -> usize {
-        self.open.values().flatten().flatten().map(Batch::rows).sum()
+        self.open.values().flatten().map(Rows::len).sum()
     }
 
     fn state_bytes(&self) -> usize {
-        self.open.values().flatten().flatten().map(Batch::size_bytes).sum()
+        self.open.values().flatten().map(Rows::size_bytes).sum()
     }
 }

@@ -136,9 +136,11 @@ impl ByKey for Arrival {
 
     /// `counts`: how many rows of each partition came.
     fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
-        let counts = uint32s(partitions.iter().map(|&id| self.counts[id as usize]));
+        let counted = partitions.iter().copied().filter(|&id| self.counts[id as usize] > 0);
+        let counted: Vec<u32> = counted.collect();
+        let counts = uint32s(counted.iter().map(|&id| self.counts[id as usize]));
         let shape = TableShape::keyed("counts", (0..self.columns.len()).collect());
-        Ok(vec![shape.with_rows(vec![beside(self.names(partitions)?, [counts])])])
+        Ok(vec![shape.with_rows(vec![beside(self.names(&counted)?, [counts])])])
     }
 
     fn load_table(&mut self, _table: &str, rows: &Batch) -> Result<()> {

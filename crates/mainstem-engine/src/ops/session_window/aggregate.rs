@@ -190,17 +190,20 @@ impl Operator for SessionAggregate {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.bring_back_of(table, rows)?;
-        if self.sessions.load(table, rows)? {
+        let of_sessions = self.sessions.load(table, rows)?;
+        let bound = self.sessions.bound();
+        if let Some(counts) = &mut self.rows {
+            counts.resize(counts.len().max(bound), 0);
+        }
+        if of_sessions {
             return Ok(());
         }
         let (keys, columns) = rows.columns().split_at(self.sessions.key_width());
         let sessions = self.sessions.named(keys, &columns[0])?;
-        let bound = self.sessions.bound();
         if Calls::has_table(table) {
             return self.calls.load(table, &columns[1..], &sessions, bound);
         }
         if let Some(counts) = &mut self.rows {
-            counts.resize(counts.len().max(bound), 0);
             let saved = columns[1].as_primitive::<Int64Type>().values();
             sessions.iter().zip(saved).for_each(|(&session, &n)| counts[session as usize] = n);
         }

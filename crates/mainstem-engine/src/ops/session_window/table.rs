@@ -215,7 +215,10 @@ impl Operator for SessionTable {
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         self.bring_back_of(table, rows)?;
-        if self.sessions.load(table, rows)? || rows.is_empty() {
+        let of_sessions = self.sessions.load(table, rows)?;
+        let bound = self.sessions.bound();
+        self.members.resize_with(self.members.len().max(bound), Vec::new);
+        if of_sessions || rows.is_empty() {
             return Ok(());
         }
         let mut columns = rows.columns().to_vec();
@@ -224,8 +227,6 @@ impl Operator for SessionTable {
         let keys: Vec<ArrayRef> =
             self.sessions.key_places().iter().map(|&key| Arc::clone(&columns[key])).collect();
         let sessions = self.sessions.named(&keys, &starts)?;
-        let bound = self.sessions.bound();
-        self.members.resize_with(self.members.len().max(bound), Vec::new);
         let first = self.rows.push(&Batch::new(columns, rows.rows()))?;
         for (row, &session) in (first..).zip(&sessions) {
             self.members[session as usize].push(row);
