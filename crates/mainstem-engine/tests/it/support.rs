@@ -239,9 +239,10 @@ impl Driver {
         if restarts.is_none() {
             flow.check_cuts();
         }
-        // One worker puts everything aside, several what takes more than the little that they have.
+        // One worker and those that are restarted put everything aside, two what takes more than the little that they have.
         let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
-        flow.set_memory(&StateMemory { bytes: 4_096, space, everything: workers == 1 });
+        let everything = workers == 1 || restarts.is_some();
+        flow.set_memory(&StateMemory { bytes: 4_096, space, everything });
         Self {
             restarts,
             flow,
