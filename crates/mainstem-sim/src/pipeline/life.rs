@@ -24,7 +24,7 @@ use mainstem_state::stored::{PieceWriter, Stored};
 use mainstem_state::table::Piece;
 
 use super::Breach;
-use super::plan::{SINKS, batch, lines};
+use super::plan::{Row, SINKS, batch, lines};
 use super::target::{Rows, Target};
 
 /// Where checkpoints are.
@@ -149,7 +149,7 @@ impl Life {
     /// Something happens.
     pub(super) fn turn(
         &mut self,
-        input: &[(i64, i64)],
+        input: &[Row],
         target: &mut [Target],
         rng: &mut Rng,
     ) -> Result<()> {
@@ -171,11 +171,11 @@ impl Life {
     }
 
     /// Everything was read, and is safe.
-    pub(super) fn is_done(&self, input: &[(i64, i64)]) -> bool {
+    pub(super) fn is_done(&self, input: &[Row]) -> bool {
         self.safe == input.len() && self.work.is_empty() && self.coordinator.due_ms().is_some()
     }
 
-    fn step(&mut self, input: &[(i64, i64)], rng: &mut Rng) -> Result<()> {
+    fn step(&mut self, input: &[Row], rng: &mut Rng) -> Result<()> {
         let end = input.len().min(self.at + rng.below(12) as usize);
         let rows = batch(&input[self.at..end]);
         let source = SourceInput {

@@ -88,6 +88,21 @@ fn what_a_crash_left_half_written_is_cleared() {
     }
 }
 
+/// A put that failed behind its rename had left a name that was gone on from, and lost by the next crash.
+#[test]
+fn a_name_that_is_found_at_a_start_is_durable() {
+    for seed in 0..50 {
+        let disk = FaultyDisk::new(seed);
+        let open = || FolderStore::open(Arc::new(disk.clone()), "job");
+        publish(&Catalog::new(Arc::new(open().unwrap())), 1);
+        disk.open("job/new", true).unwrap().sync().unwrap();
+        disk.rename("job/new", "job/found").unwrap();
+        let found = open().unwrap().list().unwrap();
+        disk.crash();
+        assert_eq!(open().unwrap().list().unwrap(), found, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_full_disk_is_not_kept_full_by_what_could_not_be_stored() {
     let disk = FaultyDisk::new(1);
