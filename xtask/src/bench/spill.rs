@@ -1,4 +1,5 @@
-//! State that is larger than its memory: a join and sums whose keys come as often as Zipf's law says, ours and Flink's with RocksDB.
+//! State that is larger than its memory: a join, sums, windows and OVER whose keys come as often as Zipf's law says, ours and Flink's
+//! with RocksDB.
 //! Invariant: all run the same text over as many rows, and RocksDB belongs to the same Flink as everywhere. Files of
 //! state are in the page cache of the machine, which no bound counts.
 
@@ -25,7 +26,7 @@ struct Work {
     events_a_mb: u64,
 }
 
-const WORKS: [Work; 2] = [
+const WORKS: [Work; 4] = [
     Work {
         file: "state/zipf.sql",
         text: "are joined with what is known of their user, 200 bytes",
@@ -35,6 +36,16 @@ const WORKS: [Work; 2] = [
         file: "state/sums.sql",
         text: "are counted and added up for each user, with the least, the greatest and the average",
         events_a_mb: 200_000,
+    },
+    Work {
+        file: "state/windows.sql",
+        text: "are counted and added up in the same way in a window that stays open to the end",
+        events_a_mb: 150_000,
+    },
+    Work {
+        file: "state/over.sql",
+        text: "come out with the sum of the last five of their user",
+        events_a_mb: 60_000,
     },
 ];
 

@@ -194,7 +194,7 @@ pub(super) trait ByKey {
 
     /// Brings back keys that time has changed.
     fn bring_back_due(&mut self, time_ms: i64) -> Result<()> {
-        let due = self.ledger_mut().aside.due(time_ms);
+        let due = self.ledger_mut().aside.due(time_ms, usize::MAX);
         aside::take_back(self, due)
     }
 

@@ -30,6 +30,11 @@ impl IdSet {
         all
     }
 
+    pub(super) fn contains(&self, id: u32) -> bool {
+        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
     /// True if it was there.
     pub(super) fn remove(&mut self, id: u32) -> bool {
         let (word, bit) = (id as usize / 64, 1 << (id % 64));

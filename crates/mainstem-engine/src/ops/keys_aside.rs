@@ -142,10 +142,11 @@ impl KeysAside {
         }
     }
 
-    /// The keys that time has changed.
-    pub(super) fn due(&mut self, time_ms: i64) -> Vec<u32> {
+    /// The keys that time has changed, the first so many; each is given once.
+    pub(super) fn due(&mut self, time_ms: i64, most: usize) -> Vec<u32> {
         let mut due = Vec::new();
-        while let Some(&Reverse((wake_ms, id))) = self.waking.peek()
+        while due.len() < most
+            && let Some(&Reverse((wake_ms, id))) = self.waking.peek()
             && wake_ms <= time_ms
         {
             self.waking.pop();

@@ -4,6 +4,7 @@
 
 use hashbrown::HashTable;
 
+use super::id_set::IdSet;
 use crate::hash::{START, mix};
 use crate::key_table::{ABSENT, Ids};
 use crate::window::Span;
@@ -260,12 +261,12 @@ impl Slice {
         }
     }
 
-    /// Takes groups out, which are some of its own and ascend; returns them and their keys.
-    pub(super) fn take(&mut self, going: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    /// Takes those of some groups out that are its own; returns them and their keys.
+    pub(super) fn take(&mut self, going: &IdSet) -> (Vec<u32>, Vec<u32>) {
         let (mut gone, mut keys_gone) = (Vec::new(), Vec::new());
         let (keys, groups) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.groups));
         for (key, group) in keys.into_iter().zip(groups) {
-            if going.binary_search(&group).is_err() {
+            if !going.contains(group) {
                 self.keys.push(key);
                 self.groups.push(group);
                 continue;

@@ -413,6 +413,13 @@ impl WindowAggregate {
         }
     }
 
+    fn slices_are_windows(&self) -> bool {
+        match &self.source {
+            SliceSource::Assign { window, .. } => matches!(window.kind, WindowKind::Tumble { .. }),
+            SliceSource::Attached { .. } => true,
+        }
+    }
+
     /// Each slice is a window.
     fn close_slices(&mut self, progress: Watermark) -> Result<Vec<Batch>> {
         let mut closed = Closed::default();
@@ -629,8 +636,14 @@ impl Operator for WindowAggregate {
         self.passed = progress;
         match self.role {
             Role::Windows => {
-                self.bring_back_due(progress)?;
-                self.close(before, progress)
+                let mut output = Vec::new();
+                loop {
+                    let more = self.bring_back_due(progress)?;
+                    output.extend(self.close(before, progress)?);
+                    if !more || !self.slices_are_windows() {
+                        return Ok(output);
+                    }
+                }
             }
             Role::Partials => self.give_away(),
         }

@@ -11,12 +11,15 @@ use crate::aggregate::SavedGroups;
 use crate::columns::timestamps;
 use crate::hash::hash_columns;
 use crate::operator::{PutAside, Watermark};
+use crate::ops::id_set::IdSet;
 use crate::ops::keys_aside::Leaving;
 use crate::ops::recency::in_use;
 use crate::window::Span;
 
 /// So many groups go together.
 const BLOCK_GROUPS: usize = 1024;
+/// So many come back together to be closed.
+const CLOSED_GROUPS: usize = 1 << 16;
 
 impl WindowAggregate {
     /// Memory of groups and keys. Of places that they have left it does not count the memory: the next ones take it.
@@ -72,12 +75,14 @@ impl WindowAggregate {
         self.aside.put(leaving, &wanted.memory.space)
     }
 
-    /// Has the places of groups, which ascend, empty.
+    /// Has the places of groups empty.
     fn leave(&mut self, going: &[u32]) {
+        let mut ids = IdSet::default();
+        going.iter().for_each(|&group| ids.insert(group));
         let slices: Vec<Span> = self.slices.keys().copied().collect();
         for span in slices {
             let Some(slice) = self.slices.get_mut(&span) else { continue };
-            let (groups, keys) = slice.take(going);
+            let (groups, keys) = slice.take(&ids);
             let is_empty = slice.groups.is_empty();
             self.calls.clear(&groups);
             if let Some(counts) = &mut self.group_rows {
@@ -116,11 +121,15 @@ impl WindowAggregate {
         self.take_back(found)
     }
 
-    /// Brings back the groups of slices that are in windows which `progress` closes.
-    pub(super) fn bring_back_due(&mut self, progress: Watermark) -> Result<()> {
-        let Some(progress) = progress else { return Ok(()) };
-        let due = self.aside.due(progress);
-        self.take_back(due)
+    /// Brings back groups of slices that are in windows which `progress` closes: all if windows are put together from slices, else
+    /// some, whose windows are to be closed before others come back. False: there was none.
+    pub(super) fn bring_back_due(&mut self, progress: Watermark) -> Result<bool> {
+        let Some(progress) = progress else { return Ok(false) };
+        let most = if self.slices_are_windows() { CLOSED_GROUPS } else { usize::MAX };
+        let due = self.aside.due(progress, most);
+        let is_any = !due.is_empty();
+        self.take_back(due)?;
+        Ok(is_any)
     }
 
     fn take_back(&mut self, mut aside: Vec<u32>) -> Result<()> {
