@@ -13,8 +13,8 @@ use crate::run::BlockRef;
 /// The number of a checkpoint: ascending within a store, never given twice.
 pub type CheckpointId = u64;
 
-/// The format that this version writes.
-pub const FORMAT: u32 = 2;
+/// The format that this version writes. 2: tables have changes. 3: the changes of a table may have keys of different columns.
+pub const FORMAT: u32 = 3;
 
 /// A complete checkpoint: all that a pipeline knows at one cut between two steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,11 +263,14 @@ pub(crate) mod tests {
         assert_eq!(Manifest::decode(fixture).unwrap(), wanted);
     }
 
+    fn block(file: &str) -> BlockRef {
+        BlockRef { file: file.into(), offset: 8, bytes: 50, rows: 2 }
+    }
+
     /// Format 2, in which tables have changes.
     #[test]
     fn format_2_is_read() {
-        let block = |file: &str| BlockRef { file: file.into(), offset: 8, bytes: 50, rows: 2 };
-        let mut wanted = manifest(8, &["7-0-0.run"]);
+        let mut wanted = Manifest { format: 2, ..manifest(8, &["7-0-0.run"]) };
         wanted.operators[0].tables[0].changes = vec![
             ChangeRecord {
                 key: Some(vec![0]),
@@ -278,8 +281,21 @@ pub(crate) mod tests {
         ];
         let fixture = include_bytes!("../testdata/format-2.json");
         assert_eq!(Manifest::decode(fixture).unwrap(), wanted);
-        assert_eq!(wanted.encode(), fixture);
         assert_eq!((wanted.rows(), wanted.bytes()), (9, 250));
+    }
+
+    /// Format 3, in which changes of a table have keys of different columns.
+    #[test]
+    fn format_3_is_read() {
+        let mut wanted = manifest(9, &["7-0-0.run"]);
+        let (rows, removed) = (vec![block("9-0-0.run")], vec![block("9-0-1.run")]);
+        wanted.operators[0].tables[0].changes = vec![
+            ChangeRecord { key: Some(vec![1, 2]), rows: Vec::new(), removed },
+            ChangeRecord { key: Some(vec![0, 1, 2]), rows, removed: Vec::new() },
+        ];
+        let fixture = include_bytes!("../testdata/format-3.json");
+        assert_eq!(Manifest::decode(fixture).unwrap(), wanted);
+        assert_eq!(wanted.encode(), fixture);
     }
 
     #[test]
@@ -304,6 +320,6 @@ pub(crate) mod tests {
         let newer = Manifest { format: FORMAT + 1, ..manifest(7, &[]) };
         let error = Manifest::decode(&newer.encode()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
-        assert_eq!(error.to_string(), "the checkpoint has format 3, this version reads 2");
+        assert_eq!(error.to_string(), "the checkpoint has format 4, this version reads 3");
     }
 }

@@ -12,7 +12,7 @@ use mainstem_core::{Batch, Result};
 use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
 use super::buckets_told::BucketsTold;
-use super::join::{Join, JoinPlan, LEFT, RIGHT};
+use super::join::{Join, JoinPlan};
 use super::probe::split_nulls;
 use super::rows::{Rows, weighted_again, with_weights};
 use super::saved::{apart, beside, cut_of};
@@ -22,6 +22,9 @@ use crate::expr::ExprRef;
 use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::{JoinKind, Residual};
 use crate::window::{LocalTime, to_utc};
+
+/// The rows of each input.
+const TABLES: [&str; 2] = ["left by window", "right by window"];
 
 /// What the plan says of a window join.
 #[derive(Debug, Clone)]
@@ -132,7 +135,7 @@ impl WindowJoin {
     }
 
     fn shape(&self, at: usize) -> TableShape {
-        TableShape::keyed([LEFT, RIGHT][at], self.owners[at].clone())
+        TableShape::keyed(TABLES[at], self.owners[at].clone())
     }
 
     /// Rows of a window; behind their columns the weight, and the last time of the window.
@@ -245,7 +248,7 @@ impl Operator for WindowJoin {
         }
         let (own, _) = apart(rows, rows.columns().len() - 1);
         // Nothing has passed yet: no row is late.
-        self.absorb(usize::from(table == RIGHT), &weighted_again(&own), None, &mut 0)
+        self.absorb(usize::from(table == TABLES[1]), &weighted_again(&own), None, &mut 0)
     }
 
     fn next_timer_ms(&self) -> Option<i64> {
