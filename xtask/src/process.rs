@@ -86,6 +86,11 @@ fn is_gone(pid: u32) -> bool {
     })
 }
 
+/// Ctrl-C, as a terminal sends it.
+pub(crate) fn interrupt(pid: u32) -> Result<()> {
+    signal("INT", pid)
+}
+
 /// Asks the process to end and waits until it has; after the grace it is killed.
 pub(crate) fn terminate(pid: u32, marker: &str, grace: Duration) -> Result<()> {
     if !is_alive(pid, marker) {

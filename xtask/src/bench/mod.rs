@@ -8,6 +8,7 @@ mod engines;
 mod growth;
 mod json;
 mod kafka;
+mod life;
 mod measure;
 mod nexmark;
 mod recovery;
@@ -52,6 +53,9 @@ pub(crate) struct BenchArgs {
     /// How many events the growth of costs is measured at, the fewest first
     #[arg(long, value_delimiter = ',', default_values_t = LENGTHS)]
     lengths: Vec<u64>,
+    /// How long a life is
+    #[arg(long, default_value_t = 120)]
+    minutes: u64,
     /// Who is measured
     #[arg(long, value_delimiter = ',', default_value = "ours,duckdb,flink")]
     peers: Vec<Peer>,
@@ -80,6 +84,8 @@ enum Part {
     Recovery,
     /// State that is larger than its memory, beside Flink with RocksDB
     Spill,
+    /// Tables that change all the time, at full speed for two hours: memory, disk, latency; only when it is named
+    Life,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
     Kafka,
     /// The embedded broker beside Apache Kafka: throughput, latency, memory, start, and its topics read from inside
@@ -115,7 +121,8 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
     for (name, value) in &facts {
         eprintln!("{name}: {value}");
     }
-    let named = |part: &Part| args.parts.is_empty() || args.parts.contains(part);
+    let usual = |part: &Part| args.parts.is_empty() && *part != Part::Life;
+    let named = |part: &Part| usual(part) || args.parts.contains(part);
     let (parts, absent): (Vec<Part>, Vec<Part>) =
         Part::value_variants().iter().copied().partition(named);
     let mut sections = Vec::new();
@@ -148,6 +155,7 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
             }
             Part::Recovery => recovery::run(&engines, &folder, STATE_BYTES, args.runs)?,
             Part::Spill => spill::run(&engines, &folder, events(4_000_000), args.runs)?,
+            Part::Life => life::run(&engines, &folder, args.minutes)?,
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,
         };
@@ -180,6 +188,9 @@ fn command_line(args: &BenchArgs) -> String {
     if args.lengths != LENGTHS {
         let lengths: Vec<String> = args.lengths.iter().map(u64::to_string).collect();
         words.push(format!("--lengths {}", lengths.join(",")));
+    }
+    if args.parts.contains(&Part::Life) {
+        words.push(format!("--minutes {}", args.minutes));
     }
     let peers = args.peers.iter().filter_map(|peer| peer.to_possible_value());
     let peers: Vec<String> = peers.map(|peer| peer.get_name().to_owned()).collect();
