@@ -4,6 +4,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::Int64Array;
+use mainstem_core::Batch;
 
 /// Rows of a bucket, by their places.
 pub(super) type Part = (i64, Range<u32>);
@@ -20,12 +24,12 @@ pub(super) struct BucketsTold {
 }
 
 impl BucketsTold {
-    /// Cuts; `sizes` are the buckets that are there and how many rows each has. Returns those that went.
+    /// Cuts; `sizes` are the buckets that are there and how many rows each has. Returns those that went, as rows, if there are any.
     pub(super) fn cut(
         &mut self,
         whole: bool,
         sizes: impl IntoIterator<Item = (i64, u32)>,
-    ) -> Vec<i64> {
+    ) -> Vec<Batch> {
         debug_assert!(self.left.is_empty(), "the cut before was handed out");
         if whole {
             self.told.clear();
@@ -37,7 +41,10 @@ impl BucketsTold {
                 *told = rows;
             }
         }
-        std::mem::take(&mut self.gone)
+        let gone = std::mem::take(&mut self.gone);
+        let rows = gone.len();
+        let gone = (rows > 0).then(|| Batch::new(vec![Arc::new(Int64Array::from(gone))], rows));
+        gone.into_iter().collect()
     }
 
     /// The next rows of the last cut, at most so many; `None`: that was all.
@@ -62,19 +69,27 @@ impl BucketsTold {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
     use super::*;
+
+    fn buckets(gone: &[Batch]) -> Vec<i64> {
+        let values = |batch: &Batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+        gone.iter().flat_map(values).collect()
+    }
 
     #[test]
     fn rows_are_told_once() {
         let mut told = BucketsTold::default();
         assert_eq!(told.goes(1), None);
-        assert_eq!(told.cut(true, [(2, 3), (3, 0), (4, 1)]), [0; 0]);
+        assert!(told.cut(true, [(2, 3), (3, 0), (4, 1)]).is_empty());
         assert_eq!(told.next(2), Some((2, 0..2)));
         assert_eq!(told.goes(2), Some(2..3));
         assert_eq!((told.next(9), told.next(9)), (Some((4, 0..1)), None));
-        assert_eq!(told.cut(false, [(3, 5), (4, 1)]), [2]);
+        assert_eq!(buckets(&told.cut(false, [(3, 5), (4, 1)])), [2]);
         assert_eq!((told.next(9), told.next(9)), (Some((3, 0..5)), None));
-        assert_eq!(told.cut(true, [(4, 1)]), [0; 0]);
+        assert!(told.cut(true, [(4, 1)]).is_empty());
         assert_eq!((told.next(9), told.next(9)), (Some((4, 0..1)), None));
     }
 }

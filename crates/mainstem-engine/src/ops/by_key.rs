@@ -3,6 +3,9 @@
 
 mod aside;
 
+use std::ops::{Deref, DerefMut};
+
+use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{Change, Owner, TableChange, TableRows, TableShape};
 
@@ -13,9 +16,9 @@ use super::tracker::Tracker;
 use crate::key_table::KeyTable;
 use crate::operator::PutAside;
 
-/// What happens to the keys of an operator.
-#[derive(Debug, Default)]
-pub(super) struct KeyLedger {
+/// The keys of an operator, and what happens to them.
+pub(super) struct Keys {
+    table: KeyTable,
     /// For checkpoints: which have changed, and what the last cut handed out before it changed.
     tracker: Tracker,
     early: Vec<TableChange>,
@@ -24,10 +27,20 @@ pub(super) struct KeyLedger {
     recency: Recency,
 }
 
-impl KeyLedger {
-    /// Has a table forget keys, which were touched in this step.
-    pub(super) fn release(&mut self, keys: &mut KeyTable, ids: &[u32]) -> Result<()> {
-        self.tracker.release(keys, ids)
+impl Keys {
+    pub(super) fn new(types: &[ArrowType]) -> Result<Self> {
+        Ok(Self {
+            table: KeyTable::new(types)?,
+            tracker: Tracker::default(),
+            early: Vec::new(),
+            aside: KeysAside::default(),
+            recency: Recency::default(),
+        })
+    }
+
+    /// Forgets keys, which were touched in this step.
+    pub(super) fn release(&mut self, ids: &[u32]) -> Result<()> {
+        self.tracker.release(&mut self.table, ids)
     }
 
     /// A key is used.
@@ -58,19 +71,38 @@ impl KeyLedger {
 
     /// Memory kept, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
-        self.tracker.size_bytes() + self.recency.size_bytes() + self.aside.size_bytes()
+        self.table.size_bytes()
+            + self.tracker.size_bytes()
+            + self.recency.size_bytes()
+            + self.aside.size_bytes()
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keys").field("len", &self.table.len()).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Keys {
+    type Target = KeyTable;
+
+    fn deref(&self) -> &KeyTable {
+        &self.table
+    }
+}
+
+impl DerefMut for Keys {
+    fn deref_mut(&mut self) -> &mut KeyTable {
+        &mut self.table
     }
 }
 
 /// State of an operator that knows something of each of its keys.
 pub(super) trait ByKey {
-    fn keys(&self) -> &KeyTable;
+    fn keys(&self) -> &Keys;
 
-    fn keys_mut(&mut self) -> &mut KeyTable;
-
-    fn ledger(&self) -> &KeyLedger;
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger;
+    fn keys_mut(&mut self) -> &mut Keys;
 
     /// All that is known of keys, by the ids of their table.
     fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>>;
@@ -92,7 +124,7 @@ pub(super) trait ByKey {
     /// All tables.
     fn save_keys(&self) -> Result<Vec<TableRows>> {
         let mut tables = self.tables_of(&self.keys().used())?;
-        let mut aside = self.ledger().aside.used();
+        let mut aside = self.keys().aside.used();
         for (table, more) in tables.iter_mut().zip(self.read_aside(&mut aside)?.1) {
             table.batches.extend(more.batches);
         }
@@ -102,11 +134,11 @@ pub(super) trait ByKey {
 
     /// Keys are used, and about to change.
     fn touch(&mut self, keys: &[u32]) -> Result<()> {
-        let ledger = self.ledger_mut();
-        keys.iter().for_each(|&key| ledger.recency.note(key));
-        let left = ledger.tracker.touch(keys.iter().copied());
+        let own = self.keys_mut();
+        keys.iter().for_each(|&key| own.recency.note(key));
+        let left = own.tracker.touch(keys.iter().copied());
         let changes = self.changes_of(&left)?;
-        self.ledger_mut().keep_early(changes);
+        self.keys_mut().keep_early(changes);
         Ok(())
     }
 
@@ -114,9 +146,9 @@ pub(super) trait ByKey {
     fn cut_keys(&mut self, whole: bool) -> Result<Vec<TableChange>> {
         let all = whole.then(|| (self.keys().bound(), self.keys().free().to_vec()));
         let all = all.as_ref().map(|(bound, free)| (*bound, &free[..]));
-        let ledger = self.ledger_mut();
-        let mut gone = ledger.tracker.cut(all);
-        gone.extend(ledger.aside.cut(whole));
+        let own = self.keys_mut();
+        let mut gone = own.tracker.cut(all);
+        gone.extend(own.aside.cut(whole));
         let mut changes = Vec::new();
         for TableRows { shape, .. } in self.tables_of(&[])? {
             let key = self.key_columns(&shape);
@@ -128,11 +160,11 @@ pub(super) trait ByKey {
 
     /// What the last cut has of about `count` keys more.
     fn hand_out_keys(&mut self, count: usize) -> Result<Vec<TableChange>> {
-        let mut changes = std::mem::take(&mut self.ledger_mut().early);
-        let keys = self.ledger_mut().tracker.next(count);
+        let mut changes = std::mem::take(&mut self.keys_mut().early);
+        let keys = self.keys_mut().tracker.next(count);
         changes.extend(self.changes_of(&keys)?);
         if changes.is_empty() {
-            let mut aside = self.ledger_mut().aside.tracker.next(count);
+            let mut aside = self.keys_mut().aside.tracker.next(count);
             if !aside.is_empty() {
                 let (names, tables) = self.read_aside(&mut aside)?;
                 changes = self.replaced(&names, tables);
@@ -194,13 +226,13 @@ pub(super) trait ByKey {
 
     /// Brings back keys that time has changed.
     fn bring_back_due(&mut self, time_ms: i64) -> Result<()> {
-        let due = self.ledger_mut().aside.due(time_ms, usize::MAX);
+        let due = self.keys_mut().aside.due(time_ms, usize::MAX);
         aside::take_back(self, due)
     }
 
     /// Brings back the keys of rows of a table that are about to be loaded: other tables of them may have come before.
     fn bring_back_of(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        if self.ledger().aside.is_empty() {
+        if self.keys().aside.is_empty() {
             return Ok(());
         }
         let shapes = self.tables_of(&[])?.into_iter().map(|table| table.shape);

@@ -217,9 +217,6 @@ impl Side {
         }
         let sizes = self.buckets.iter().map(|(&bucket, kept)| (bucket, kept.times.len() as u32));
         let gone = self.told.cut(whole, sizes);
-        let rows = gone.len();
-        let gone = Batch::new(vec![Arc::new(Int64Array::from(gone))], rows);
-        let gone = if rows == 0 { Vec::new() } else { vec![gone] };
         Ok(cut_of(self.shape(name), &[self.bucket_column()], whole, gone))
     }
 

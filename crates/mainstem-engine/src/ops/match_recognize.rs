@@ -31,7 +31,7 @@ use self::kept::{Kept, NEVER};
 use self::matcher::{Found, Matcher};
 use self::running::Running;
 use self::slots::{Held, View, evaluate};
-use super::by_key::{ByKey, KeyLedger};
+use super::by_key::{ByKey, Keys};
 use super::rows::Rows;
 use super::time_queue::TimeQueue;
 use super::window_table::check_times;
@@ -53,13 +53,12 @@ pub(crate) struct MatchRecognize {
     automaton: Automaton,
     /// Rows that the watermark has not passed.
     waiting: Option<TimeQueue>,
-    keys: KeyTable,
+    keys: Keys,
     /// By key.
     kept: Vec<Kept>,
     store: Rows,
     running: Running,
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
-    ledger: KeyLedger,
 }
 
 /// New rows of a key: a part of `Due::rows`, and how far it is.
@@ -87,12 +86,11 @@ impl MatchRecognize {
             spec: Arc::clone(spec),
             automaton: Automaton::new(&spec.variables),
             waiting,
-            keys: KeyTable::new(&key_types)?,
+            keys: Keys::new(&key_types)?,
             kept: Vec::new(),
             store: Rows::new(input),
             running: Running::new(spec),
             deadlines: BinaryHeap::new(),
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -253,7 +251,7 @@ impl MatchRecognize {
                 released.push(item.key);
             }
         }
-        self.ledger.release(&mut self.keys, &released)?;
+        self.keys.release(&released)?;
         self.running.end_pass(&groups);
         Ok((output, dropped))
     }
@@ -354,7 +352,7 @@ impl Operator for MatchRecognize {
         match self.spec.time {
             TimeSource::ProcessingTime => {
                 let here = self.deadlines.peek().map(|Reverse((time, _))| *time);
-                here.into_iter().chain(self.ledger.next_wake_ms()).min()
+                here.into_iter().chain(self.keys.next_wake_ms()).min()
             }
             TimeSource::EventTime { .. } => None,
         }
@@ -368,13 +366,12 @@ impl Operator for MatchRecognize {
     fn state_rows(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::len)
             + self.kept.iter().map(|kept| kept.rows.len()).sum::<usize>()
-            + self.ledger.rows_aside()
+            + self.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::size_bytes)
             + self.key_bytes()
             + self.keys.size_bytes()
-            + self.ledger.size_bytes()
     }
 }

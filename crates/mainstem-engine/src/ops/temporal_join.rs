@@ -12,7 +12,7 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableChange, TableRows};
 
-use super::by_key::{ByKey, KeyLedger};
+use super::by_key::{ByKey, Keys};
 use super::join::pad;
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
@@ -20,7 +20,7 @@ use super::time_queue::{TimeQueue, last_time};
 use super::window_table::check_times;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
-use crate::key_table::{ABSENT, KeyTable};
+use crate::key_table::ABSENT;
 use crate::operator::{Inputs, Operator, PutAside, StepContext};
 use crate::plan::{JoinKind, Versions};
 
@@ -54,7 +54,7 @@ struct History {
     time_column: usize,
     kind: Versions,
     types: Vec<ArrowType>,
-    keys: KeyTable,
+    keys: Keys,
     /// By key id, in order of time.
     versions: Vec<Vec<Version>>,
     rows: Rows,
@@ -71,7 +71,7 @@ impl History {
             time_column: plan.times[1],
             kind: plan.versions,
             types: plan.right.clone(),
-            keys: KeyTable::new(&key_types)?,
+            keys: Keys::new(&key_types)?,
             versions: Vec::new(),
             rows: Rows::new(&plan.right),
             prune: BTreeMap::new(),
@@ -213,7 +213,6 @@ pub(crate) struct TemporalJoin {
     residual: Option<ExprRef>,
     waiting: TimeQueue,
     history: History,
-    ledger: KeyLedger,
 }
 
 impl TemporalJoin {
@@ -225,7 +224,6 @@ impl TemporalJoin {
             residual: plan.residual.clone(),
             waiting: TimeQueue::new(plan.times[0]),
             history: History::new(plan)?,
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -239,7 +237,7 @@ impl TemporalJoin {
         let ids = self.history.intern(&keys)?;
         self.touch(&ids)?;
         let empty = self.history.absorb(&batch, ids)?;
-        self.ledger.release(&mut self.history.keys, &empty)
+        self.history.keys.release(&empty)
     }
 
     /// Frees the versions that no row after `watermark` can ask for.
@@ -248,7 +246,7 @@ impl TemporalJoin {
         let old = self.history.old(watermark);
         self.touch(&old)?;
         let gone = self.history.pass(&old, watermark)?;
-        self.ledger.release(&mut self.history.keys, &gone)
+        self.history.keys.release(&gone)
     }
 
     fn ask(&mut self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
@@ -333,13 +331,10 @@ impl Operator for TemporalJoin {
     }
 
     fn state_rows(&self) -> usize {
-        self.waiting.len() + self.history.len + self.ledger.rows_aside()
+        self.waiting.len() + self.history.len + self.history.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.waiting.size_bytes()
-            + self.history.keys.size_bytes()
-            + self.key_bytes()
-            + self.ledger.size_bytes()
+        self.waiting.size_bytes() + self.key_bytes() + self.history.keys.size_bytes()
     }
 }

@@ -216,9 +216,6 @@ impl Operator for WindowJoin {
         for at in 0..2 {
             let sizes = self.open.iter().map(|(&last, sides)| (last, sides[at].len() as u32));
             let gone = self.told[at].cut(whole, sizes);
-            let rows = gone.len();
-            let gone = Batch::new(vec![Arc::new(Int64Array::from(gone))], rows);
-            let gone = if rows == 0 { Vec::new() } else { vec![gone] };
             // Behind the columns and the weight.
             let last = self.join.inputs[at].len() + 1;
             changes.extend(cut_of(self.shape(at), &[last], whole, gone));

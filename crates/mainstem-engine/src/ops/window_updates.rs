@@ -16,14 +16,14 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableChange, TableRows};
 
-use super::by_key::{ByKey, KeyLedger};
+use super::by_key::{ByKey, Keys};
 use super::calls::Calls;
 use super::rows::Rows;
 use super::window_table::{check_times, window_columns};
 use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::times_ms;
-use crate::key_table::{ABSENT, KeyTable};
+use crate::key_table::ABSENT;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::window::{EmitSpec, LocalTime, Span, to_utc};
 
@@ -75,7 +75,7 @@ const EMPTY: Group = Group {
 pub(crate) struct WindowUpdates {
     plan: WindowUpdatesPlan,
     /// Keys, then start and end.
-    keys: KeyTable,
+    keys: Keys,
     calls: Calls,
     groups: Vec<Group>,
     shown: Rows,
@@ -87,7 +87,6 @@ pub(crate) struct WindowUpdates {
     /// How many groups there were; never 0 for a group.
     born: u32,
     time: WindowTime,
-    ledger: KeyLedger,
 }
 
 impl WindowUpdates {
@@ -95,7 +94,7 @@ impl WindowUpdates {
         let columns = plan.keys.iter().chain([&plan.start, &plan.end]);
         let types: Vec<_> = columns.map(|&i| plan.input[i].clone()).collect();
         Ok(Self {
-            keys: KeyTable::new(&types)?,
+            keys: Keys::new(&types)?,
             calls: Calls::new(&plan.aggregates, plan.changelog),
             groups: Vec::new(),
             shown: Rows::new(&plan.results),
@@ -104,7 +103,6 @@ impl WindowUpdates {
             timers: BTreeMap::new(),
             born: 0,
             time: WindowTime::new(plan.processing_time),
-            ledger: KeyLedger::default(),
             plan,
         })
     }
@@ -278,7 +276,7 @@ impl WindowUpdates {
 
     fn forget(&mut self, gone: &[u32]) -> Result<()> {
         self.empty(gone)?;
-        self.ledger.release(&mut self.keys, gone)
+        self.keys.release(gone)
     }
 
     /// Has the places of groups empty.
@@ -329,7 +327,7 @@ impl Operator for WindowUpdates {
     fn next_timer_ms(&self) -> Option<i64> {
         let shows = self.timers.keys().next().copied();
         let here = self.open.keys().next().map(|end| to_utc(self.plan.zone.as_ref(), end - 1));
-        let closes = here.into_iter().chain(self.ledger.next_wake_ms()).min();
+        let closes = here.into_iter().chain(self.keys.next_wake_ms()).min();
         let closes = closes.filter(|_| self.plan.processing_time).map(|closes| closes + 1);
         shows.into_iter().chain(closes).min()
     }
@@ -339,10 +337,10 @@ impl Operator for WindowUpdates {
     }
 
     fn state_rows(&self) -> usize {
-        self.keys.len() + self.ledger.rows_aside()
+        self.keys.len() + self.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+        self.keys.size_bytes() + self.key_bytes()
     }
 }

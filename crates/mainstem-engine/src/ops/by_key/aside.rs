@@ -17,10 +17,9 @@ const BLOCK_KEYS: usize = 1024;
 
 pub(super) fn put<T: ByKey + ?Sized>(of: &mut T, wanted: &mut PutAside<'_>) -> Result<()> {
     let keys = of.keys();
-    let bytes = in_use(of.key_bytes() + keys.size_bytes(), keys.len(), keys.bound());
-    let mut recency = std::mem::take(&mut of.ledger_mut().recency);
-    let (mut going, each) = recency.going(of.keys().ids(), bytes, wanted);
-    of.ledger_mut().recency = recency;
+    let bytes = in_use(of.key_bytes() + keys.table.size_bytes(), keys.len(), keys.bound());
+    let keys = of.keys_mut();
+    let (mut going, each) = keys.recency.going(keys.table.ids(), bytes, wanted);
     going.retain(|&key| of.may_go(key));
     for keys in going.chunks(BLOCK_KEYS) {
         put_block(of, keys, wanted)?;
@@ -41,12 +40,12 @@ fn put_block<T: ByKey + ?Sized>(of: &mut T, keys: &[u32], wanted: &PutAside<'_>)
     }
     let rows = keys.iter().map(|&key| of.key_rows(key) as u32).collect();
     let wakes = keys.iter().map(|&key| of.wakes_ms(key)).collect();
-    let ledger = of.ledger_mut();
-    let marks = keys.iter().map(|&key| ledger.tracker.take_marks(key)).collect();
+    let own = of.keys_mut();
+    let marks = keys.iter().map(|&key| own.tracker.take_marks(key)).collect();
     let leaving = Leaving { hashes, marks, tables, rows, newest_ms: i64::MAX, wakes };
-    ledger.aside.put(leaving, &wanted.memory.space)?;
+    own.aside.put(leaving, &wanted.memory.space)?;
     of.clear_keys(keys)?;
-    of.keys_mut().release(keys);
+    of.keys_mut().table.release(keys);
     Ok(())
 }
 
@@ -65,12 +64,12 @@ fn with_places<T: ByKey + ?Sized>(of: &T, table: TableRows, keys: &[u32]) -> Res
 }
 
 pub(super) fn bring_back<T: ByKey + ?Sized>(of: &mut T, keys: &Batch) -> Result<()> {
-    if of.ledger().aside.is_empty() {
+    if of.keys().aside.is_empty() {
         return Ok(());
     }
     let mut hashes = Vec::new();
     hash_columns(keys.columns(), keys.rows(), &mut hashes)?;
-    let found = of.ledger().aside.find(&hashes);
+    let found = of.keys().aside.find(&hashes);
     take_back(of, found)
 }
 
@@ -79,7 +78,7 @@ pub(super) fn take_back<T: ByKey + ?Sized>(of: &mut T, mut aside: Vec<u32>) -> R
     if aside.is_empty() {
         return Ok(());
     }
-    let (tables, marks) = of.ledger_mut().aside.take(&mut aside)?;
+    let (tables, marks) = of.keys_mut().aside.take(&mut aside)?;
     let (names, tables) = apart(of, tables)?;
     for table in tables {
         for rows in &table.batches {
@@ -88,10 +87,10 @@ pub(super) fn take_back<T: ByKey + ?Sized>(of: &mut T, mut aside: Vec<u32>) -> R
     }
     let mut ids = Vec::new();
     of.keys_mut().intern(names.columns(), names.rows(), &mut ids)?;
-    let ledger = of.ledger_mut();
+    let own = of.keys_mut();
     for (&id, marks) in ids.iter().zip(marks) {
-        ledger.tracker.set_marks(id, marks);
-        ledger.recency.note(id);
+        own.tracker.set_marks(id, marks);
+        own.recency.note(id);
     }
     Ok(())
 }
@@ -103,7 +102,7 @@ pub(super) fn read<T: ByKey + ?Sized>(
     if aside.is_empty() {
         return Ok((Batch::new(Vec::new(), 0), Vec::new()));
     }
-    apart(of, of.ledger().aside.read(aside)?)
+    apart(of, of.keys().aside.read(aside)?)
 }
 
 /// The names of keys, which stand first, and the tables that have rows of them.

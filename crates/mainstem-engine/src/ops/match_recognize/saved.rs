@@ -12,13 +12,12 @@ use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
-use super::super::by_key::{ByKey, KeyLedger};
+use super::super::by_key::{ByKey, Keys};
 use super::super::saved::{SAVED_ROWS, apart, as_int64s, as_uint32s, beside, int64s, uint32s};
 use super::MatchRecognize;
 use super::arena::NOBODY;
 use super::kept::{Kept, Run};
 use super::slots::{Held, UNSET};
-use crate::key_table::KeyTable;
 
 /// So many deadlines of keys that are not here are left alone.
 const STALE_MAX: usize = 1024;
@@ -29,20 +28,12 @@ const MATCHES: &str = "matches";
 const AGGREGATE: &str = "aggregate";
 
 impl ByKey for MatchRecognize {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, ids: &[u32]) -> Result<Vec<TableRows>> {

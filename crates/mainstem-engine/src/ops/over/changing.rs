@@ -23,7 +23,7 @@ use super::recompute::{Calls, Work};
 use super::sequence::Sequence;
 use crate::key_table::{Ids, KeyTable};
 use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::rows::Rows;
 
 /// FIRST_VALUE and LAST_VALUE calls that one node can have.
@@ -87,11 +87,10 @@ pub(crate) struct ChangingOver {
     partition_columns: Vec<usize>,
     /// How many columns the input has.
     width: usize,
-    keys: KeyTable,
+    keys: Keys,
     held: Held,
     calls: Calls,
     results: Rows,
-    ledger: KeyLedger,
 }
 
 /// What a step did to a partition.
@@ -117,7 +116,7 @@ impl ChangingOver {
         Ok(Self {
             partition_columns: plan.partition.clone(),
             width: plan.input.len(),
-            keys: KeyTable::new(&key_types)?,
+            keys: Keys::new(&key_types)?,
             held: Held {
                 contents: KeyTable::new(&plan.input)?,
                 copies: Vec::new(),
@@ -133,7 +132,6 @@ impl ChangingOver {
             },
             calls,
             results: Rows::new(&result_types),
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -386,7 +384,7 @@ impl ChangingOver {
             }
         }
         self.calls.forget(&empty);
-        self.ledger.release(&mut self.keys, &empty)
+        self.keys.release(&empty)
     }
 }
 
@@ -439,10 +437,10 @@ impl Operator for ChangingOver {
     }
 
     fn state_rows(&self) -> usize {
-        self.held.ids.live() + self.ledger.rows_aside()
+        self.held.ids.live() + self.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+        self.keys.size_bytes() + self.key_bytes()
     }
 }

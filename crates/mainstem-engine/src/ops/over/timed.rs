@@ -24,9 +24,9 @@ use super::layout::{Layout, Output, Pick, PickKind, RankKind, RowsFrame};
 use super::script::boolean;
 use super::waiting::Waiting;
 use crate::columns::times_ms;
-use crate::key_table::{ABSENT, KeyTable};
+use crate::key_table::ABSENT;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::window_table::check_times;
 use crate::plan::TimeSource;
 
@@ -53,7 +53,7 @@ pub(crate) struct TimedOver {
     time: TimeSource,
     /// Orders rows of equal time by the other order columns.
     sorter: Option<(Vec<usize>, RowConverter)>,
-    keys: KeyTable,
+    keys: Keys,
     partitions: Vec<Partition>,
     waiting: Waiting,
     store: FrameRows,
@@ -62,7 +62,6 @@ pub(crate) struct TimedOver {
     expiring: BinaryHeap<Reverse<(i64, u32)>>,
     /// Scratch, by partition: its place among those of the step, or [`NONE`].
     run_of: Vec<u32>,
-    ledger: KeyLedger,
 }
 
 /// Rows that are computed in this step.
@@ -92,14 +91,13 @@ impl TimedOver {
             partition_columns: plan.partition.clone(),
             time,
             sorter,
-            keys: KeyTable::new(&key_types)?,
+            keys: Keys::new(&key_types)?,
             partitions: Vec::new(),
             waiting: Waiting::new(&plan.input),
             store: FrameRows::new(&kept, layout.frames.len(), edges),
             layout,
             expiring: BinaryHeap::new(),
             run_of: Vec::new(),
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -393,7 +391,7 @@ impl TimedOver {
         }
         self.touch(&gone)?;
         let freed = self.clear(&gone);
-        self.ledger.release(&mut self.keys, &gone)?;
+        self.keys.release(&gone)?;
         Ok(freed)
     }
 
@@ -510,13 +508,10 @@ impl Operator for TimedOver {
     }
 
     fn state_rows(&self) -> usize {
-        self.waiting.len() + self.store.len() + self.keys.len() + self.ledger.rows_aside()
+        self.waiting.len() + self.store.len() + self.keys.len() + self.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.waiting.size_bytes()
-            + self.key_bytes()
-            + self.keys.size_bytes()
-            + self.ledger.size_bytes()
+        self.waiting.size_bytes() + self.key_bytes() + self.keys.size_bytes()
     }
 }

@@ -9,22 +9,20 @@ use mainstem_state::table::{TableChange, TableRows, TableShape};
 
 use super::RankPlan;
 use super::top::rank_column;
-use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext};
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::saved::{apart, as_uint32s, beside, uint32s};
 
 #[derive(Debug)]
 pub(super) struct Arrival {
     columns: Vec<usize>,
-    table: KeyTable,
+    table: Keys,
     from: u32,
     to: u32,
     with_rank: bool,
     /// By partition: how many rows came, up to `to`.
     counts: Vec<u32>,
     ids: Vec<u32>,
-    ledger: KeyLedger,
 }
 
 impl Arrival {
@@ -33,13 +31,12 @@ impl Arrival {
         let types: Vec<_> = plan.partition.iter().map(|&i| plan.input[i].clone()).collect();
         Ok(Self {
             columns: plan.partition.clone(),
-            table: KeyTable::new(&types)?,
+            table: Keys::new(&types)?,
             from: u32::try_from(plan.first_rank()).unwrap_or(u32::MAX),
             to: u32::try_from(to).unwrap_or(u32::MAX - 1),
             with_rank: plan.with_rank,
             counts: Vec::new(),
             ids: Vec::new(),
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -109,29 +106,21 @@ impl Operator for Arrival {
     }
 
     fn state_rows(&self) -> usize {
-        self.table.len() + self.ledger.rows_aside()
+        self.table.len() + self.table.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+        self.table.size_bytes() + self.key_bytes()
     }
 }
 
 impl ByKey for Arrival {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.table
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.table
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     /// `counts`: how many rows of each partition came.

@@ -15,9 +15,8 @@ use super::RankPlan;
 use super::store::Store;
 use super::top::rank_column;
 use crate::columns::times_ms;
-use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::saved::{apart, beside};
 use crate::ops::window_table::check_times;
 
@@ -39,14 +38,13 @@ pub(super) struct FirstByTime {
     columns: Vec<usize>,
     time: usize,
     with_rank: bool,
-    table: KeyTable,
+    table: Keys,
     /// By key.
     slots: Vec<Slot>,
     /// Time and key of rows that wait, some twice; also of such as were replaced by an earlier one.
     waiting: BinaryHeap<Reverse<(i64, u32)>>,
     rows: Store,
     ids: Vec<u32>,
-    ledger: KeyLedger,
 }
 
 impl FirstByTime {
@@ -56,12 +54,11 @@ impl FirstByTime {
             columns: plan.partition.clone(),
             time,
             with_rank: plan.with_rank,
-            table: KeyTable::new(&types)?,
+            table: Keys::new(&types)?,
             slots: Vec::new(),
             waiting: BinaryHeap::new(),
             rows: Store::new(&plan.input, false)?,
             ids: Vec::new(),
-            ledger: KeyLedger::default(),
         })
     }
 
@@ -192,29 +189,21 @@ impl Operator for FirstByTime {
     }
 
     fn state_rows(&self) -> usize {
-        self.table.len() + self.ledger.rows_aside()
+        self.table.len() + self.table.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+        self.table.size_bytes() + self.key_bytes()
     }
 }
 
 impl ByKey for FirstByTime {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.table
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.table
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     /// `keys`: all, and which of them are done; `rows`: those that wait.

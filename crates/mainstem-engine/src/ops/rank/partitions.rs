@@ -11,9 +11,8 @@ use super::order::{Encoded, Entry, Prefix, SortKeys};
 use super::ordered::{List, Lists};
 use super::store::Store;
 use crate::columns::{integers, nulls};
-use crate::key_table::KeyTable;
 use crate::operator::PutAside;
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::saved::{apart, as_uint64s, beside, uint64s};
 use crate::rank::{RankEnd, RankFunction};
 
@@ -48,7 +47,7 @@ pub(super) struct Partitions {
     pub(super) from: usize,
     to: RankEnd,
     latest_first: bool,
-    pub(super) table: KeyTable,
+    pub(super) table: Keys,
     /// By partition.
     lists: Vec<List>,
     /// By partition, the last rank that is wanted; empty if it is a constant.
@@ -61,7 +60,6 @@ pub(super) struct Partitions {
     arrivals: u64,
     /// Partitions that lost a row in this step.
     shrunk: Vec<u32>,
-    ledger: KeyLedger,
     early: Early,
 }
 
@@ -90,7 +88,7 @@ impl Partitions {
             from: plan.first_rank(),
             to: plan.to,
             latest_first: plan.latest_first,
-            table: KeyTable::new(&types)?,
+            table: Keys::new(&types)?,
             lists: Vec::new(),
             ends: Vec::new(),
             distinct: Vec::new(),
@@ -99,7 +97,6 @@ impl Partitions {
             store: Store::new(&plan.input, plan.changelog)?,
             arrivals: 0,
             shrunk: Vec::new(),
-            ledger: KeyLedger::default(),
             early: Early::default(),
         })
     }
@@ -107,7 +104,7 @@ impl Partitions {
     /// The partition of each row.
     pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
         self.intern_keys(&batch.project(&self.columns), out)?;
-        out.iter().for_each(|&partition| self.ledger.note(partition));
+        out.iter().for_each(|&partition| self.table.note(partition));
         if let RankEnd::Column(column) = self.to {
             let column = batch.column(column);
             let (values, nulls) = (integers(column)?, nulls(column));
@@ -243,7 +240,7 @@ impl Partitions {
     /// A partition is about to change: what the last cut has of it is written down.
     #[inline]
     fn touch(&mut self, partition: u32) {
-        if self.ledger.touch_one(partition) && self.len(partition) > 0 {
+        if self.table.touch_one(partition) && self.len(partition) > 0 {
             let held = self.store.in_order(self.held(&[partition]));
             self.early.held.extend(held);
             self.early.ends.push((partition, self.end(partition)));
@@ -400,7 +397,7 @@ impl Partitions {
         partitions.iter().for_each(|&partition| self.touch(partition));
         self.keep_early()?;
         self.empty(partitions);
-        self.ledger.release(&mut self.table, partitions)
+        self.table.release(partitions)
     }
 
     /// Has the places of partitions empty; their rows die in this step.
@@ -426,7 +423,7 @@ impl Partitions {
     /// Forgets partitions without rows, which were touched in this step.
     fn release(&mut self, partitions: &[u32]) -> Result<()> {
         self.keep_early()?;
-        self.ledger.release(&mut self.table, partitions)
+        self.table.release(partitions)
     }
 
     /// What was written down becomes columns, while its rows are there.
@@ -435,7 +432,7 @@ impl Partitions {
         if !held.is_empty() {
             let partitions: Vec<u32> = ends.iter().map(|&(partition, _)| partition).collect();
             let changes = self.replaced(&self.names(&partitions)?, self.tables(held, &ends)?);
-            self.ledger.keep_early(changes);
+            self.table.keep_early(changes);
         }
         Ok(())
     }
@@ -568,29 +565,21 @@ impl Partitions {
     }
 
     pub(super) fn state_rows(&self) -> usize {
-        self.store.len() + self.ledger.rows_aside()
+        self.store.len() + self.table.rows_aside()
     }
 
     pub(super) fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.key_bytes() + self.ledger.size_bytes()
+        self.table.size_bytes() + self.key_bytes()
     }
 }
 
 impl ByKey for Partitions {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.table
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.table
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {

@@ -11,11 +11,11 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
 
-use super::super::by_key::KeyLedger;
+use super::super::by_key::Keys;
 use super::super::window_table::{local_times, window_columns};
 use super::super::window_time::WindowTime;
 use super::SessionPlan;
-use crate::key_table::{ABSENT, Ids, KeyTable};
+use crate::key_table::{ABSENT, Ids};
 use crate::operator::{StepContext, Watermark};
 use crate::plan::TimeSource;
 use crate::window::{SessionSpec, Span, to_utc};
@@ -67,7 +67,7 @@ pub(super) struct Sessions {
     spec: SessionSpec,
     time: TimeSource,
     pub(super) key_columns: Vec<usize>,
-    pub(super) keys: KeyTable,
+    pub(super) keys: Keys,
     /// For each key, its latest session: where nearly every row belongs.
     pub(super) latest: Vec<u32>,
     /// The other open sessions by key and start.
@@ -79,7 +79,6 @@ pub(super) struct Sessions {
     pub(super) passed: WindowTime,
     /// How many sessions were opened.
     pub(super) opened: u64,
-    pub(super) ledger: KeyLedger,
     /// Of this step: slots that were merged away, rows that may be late.
     merged: Vec<u32>,
     stragglers: Vec<Straggler>,
@@ -93,7 +92,7 @@ impl Sessions {
             spec: plan.session.clone(),
             time: plan.time,
             key_columns: plan.keys.clone(),
-            keys: KeyTable::new(&types)?,
+            keys: Keys::new(&types)?,
             latest: Vec::new(),
             older: BTreeMap::new(),
             slots: Vec::new(),
@@ -101,7 +100,6 @@ impl Sessions {
             timers: BinaryHeap::new(),
             passed: WindowTime::new(plan.time == TimeSource::ProcessingTime),
             opened: 0,
-            ledger: KeyLedger::default(),
             merged: Vec::new(),
             stragglers: Vec::new(),
         })
@@ -174,7 +172,7 @@ impl Sessions {
                 }
             }
         }
-        self.ledger.release(&mut self.keys, &unused)?;
+        self.keys.release(&unused)?;
         Ok(late_rows)
     }
 
@@ -356,7 +354,7 @@ impl Sessions {
         keys.sort_unstable();
         keys.dedup();
         keys.retain(|&key| self.latest[key as usize] == ABSENT);
-        self.ledger.release(&mut self.keys, &keys)?;
+        self.keys.release(&keys)?;
         self.ids.release(closed);
         Ok(())
     }
@@ -367,7 +365,7 @@ impl Sessions {
             return None;
         }
         let here = self.timers.peek().map(|Reverse((end, _))| self.closes_ms(*end));
-        let next = here.into_iter().chain(self.ledger.next_wake_ms()).min();
+        let next = here.into_iter().chain(self.keys.next_wake_ms()).min();
         next.map(|closes_ms| closes_ms + 1)
     }
 
@@ -380,9 +378,9 @@ impl Sessions {
         self.ids.live()
     }
 
+    /// Memory kept besides the keys, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
-        self.keys.size_bytes()
-            + self.latest.capacity() * 4
+        self.latest.capacity() * 4
             + self.older.len() * 40
             + self.slots.capacity() * size_of::<Slot>()
             + self.timers.capacity() * 16

@@ -11,11 +11,10 @@ use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableChange, TableRows, TableShape};
 
-use super::super::by_key::{ByKey, KeyLedger};
+use super::super::by_key::{ByKey, Keys};
 use super::super::rows::Rows;
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
-use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
@@ -140,20 +139,12 @@ impl SessionTable {
 }
 
 impl ByKey for SessionTable {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.sessions.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.sessions.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.sessions.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.sessions.ledger
     }
 
     fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {
@@ -244,10 +235,10 @@ impl Operator for SessionTable {
     }
 
     fn state_rows(&self) -> usize {
-        self.members.iter().map(Vec::len).sum::<usize>() + self.ledger().rows_aside()
+        self.members.iter().map(Vec::len).sum::<usize>() + self.sessions.keys.rows_aside()
     }
 
     fn state_bytes(&self) -> usize {
-        self.key_bytes() + self.ledger().size_bytes()
+        self.key_bytes() + self.sessions.keys.size_bytes()
     }
 }

@@ -12,8 +12,7 @@ use mainstem_state::table::{TableRows, TableShape};
 
 use super::super::rows::{weighted_again, with_weights};
 use super::{History, NOTHING, PRUNE_MS, TemporalJoin, Version, last_time};
-use crate::key_table::KeyTable;
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 
 /// Left rows, with their weights.
 const WAITING: &str = "waiting";
@@ -25,20 +24,12 @@ const ENDS: &str = "ends";
 const ROWS_MAX: usize = 1 << 16;
 
 impl ByKey for TemporalJoin {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.history.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.history.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, keys: &[u32]) -> Result<Vec<TableRows>> {

@@ -10,12 +10,11 @@ use arrow_array::{ArrayRef, BooleanArray, Int64Array};
 use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
-use super::super::by_key::{ByKey, KeyLedger};
+use super::super::by_key::{ByKey, Keys};
 use super::super::calls::Calls;
 use super::super::saved::{beside, int64s};
 use super::{ABSENT, EMPTY, Group, WindowUpdates};
 use crate::columns::times_ms;
-use crate::key_table::KeyTable;
 use crate::window::{Span, to_utc};
 
 /// Behind the name: the weight of all rows; whether it changed since it was shown; whether its window is closed.
@@ -36,20 +35,12 @@ impl WindowUpdates {
 }
 
 impl ByKey for WindowUpdates {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, ids: &[u32]) -> Result<Vec<TableRows>> {

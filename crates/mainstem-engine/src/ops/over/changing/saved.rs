@@ -8,28 +8,19 @@ use mainstem_core::{Batch, Result};
 use mainstem_state::table::{TableRows, TableShape};
 
 use super::{ChangingOver, Copies, Entry, NONE, Sequence};
-use crate::key_table::KeyTable;
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::saved::{SAVED_ROWS, apart, as_int64s, beside, int64s};
 
 const ROWS: &str = "rows";
 const OWED: &str = "owed";
 
 impl ByKey for ChangingOver {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {

@@ -10,8 +10,7 @@ use mainstem_state::table::{TableRows, TableShape};
 
 use super::{Partition, TimedOver};
 use crate::columns::times_ms;
-use crate::key_table::KeyTable;
-use crate::ops::by_key::{ByKey, KeyLedger};
+use crate::ops::by_key::{ByKey, Keys};
 use crate::ops::saved::{apart, as_int64s, as_uint32s, as_uint64s, beside, int64s, uint32s};
 use crate::plan::TimeSource;
 
@@ -24,20 +23,12 @@ const FRAME: &str = "frame";
 const RUNNING: &str = "running";
 
 impl ByKey for TimedOver {
-    fn keys(&self) -> &KeyTable {
+    fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    fn keys_mut(&mut self) -> &mut KeyTable {
+    fn keys_mut(&mut self) -> &mut Keys {
         &mut self.keys
-    }
-
-    fn ledger(&self) -> &KeyLedger {
-        &self.ledger
-    }
-
-    fn ledger_mut(&mut self) -> &mut KeyLedger {
-        &mut self.ledger
     }
 
     fn tables_of(&self, partitions: &[u32]) -> Result<Vec<TableRows>> {
