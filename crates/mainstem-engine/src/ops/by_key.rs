@@ -43,9 +43,9 @@ impl Keys {
         self.tracker.release(&mut self.table, ids)
     }
 
-    /// A key is used.
-    pub(super) fn note(&mut self, key: u32) {
-        self.recency.note(key);
+    /// Keys are used.
+    pub(super) fn note(&mut self, keys: &[u32]) {
+        self.recency.note_all(keys);
     }
 
     /// A key is about to change: true if it has to be handed out before.
@@ -135,7 +135,7 @@ pub(super) trait ByKey {
     /// Keys are used, and about to change.
     fn touch(&mut self, keys: &[u32]) -> Result<()> {
         let own = self.keys_mut();
-        keys.iter().for_each(|&key| own.recency.note(key));
+        own.recency.note_all(keys);
         let left = own.tracker.touch(keys.iter().copied());
         let changes = self.changes_of(&left)?;
         self.keys_mut().keep_early(changes);
@@ -144,10 +144,8 @@ pub(super) trait ByKey {
 
     /// Begins to hand out what changed, or everything.
     fn cut_keys(&mut self, whole: bool) -> Result<Vec<TableChange>> {
-        let all = whole.then(|| (self.keys().bound(), self.keys().free().to_vec()));
-        let all = all.as_ref().map(|(bound, free)| (*bound, &free[..]));
         let own = self.keys_mut();
-        let mut gone = own.tracker.cut(all);
+        let mut gone = own.tracker.cut_table(whole, &own.table);
         gone.extend(own.aside.cut(whole));
         let mut changes = Vec::new();
         for TableRows { shape, .. } in self.tables_of(&[])? {

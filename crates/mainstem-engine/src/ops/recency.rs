@@ -1,4 +1,5 @@
 //! Which ids of an operator's state were not used for long: a hand goes round, and whoever was used since it last came by is spared once.
+//! Invariant: nothing is written down before somebody asks for the first time.
 
 use super::id_set::IdSet;
 use crate::key_table::Ids;
@@ -7,6 +8,8 @@ use crate::operator::PutAside;
 /// Follows the use of ids.
 #[derive(Debug, Default)]
 pub(super) struct Recency {
+    /// Somebody has asked what is to go.
+    follows: bool,
     used: IdSet,
     /// The 64 ids that are looked at next, as all others together.
     hand: usize,
@@ -14,8 +17,18 @@ pub(super) struct Recency {
 
 impl Recency {
     /// An id is used.
+    #[inline]
     pub(super) fn note(&mut self, id: u32) {
-        self.used.insert(id);
+        if self.follows {
+            self.used.insert(id);
+        }
+    }
+
+    /// Ids are used.
+    pub(super) fn note_all(&mut self, ids: &[u32]) {
+        if self.follows {
+            ids.iter().for_each(|&id| self.used.insert(id));
+        }
     }
 
     /// The ids that are to go, ascending, all of which together take so many bytes, and how many bytes each takes.
@@ -25,6 +38,7 @@ impl Recency {
         bytes: usize,
         wanted: &PutAside<'_>,
     ) -> (Vec<u32>, usize) {
+        self.follows = true;
         let each = (bytes / ids.live().max(1)).max(1);
         let going = match wanted.memory.everything {
             true => ids.used(),
@@ -75,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_was_used_is_spared_once() {
-        let mut recency = Recency::default();
+        let mut recency = Recency { follows: true, ..Recency::default() };
         [0, 1, 200].into_iter().for_each(|id| recency.note(id));
         let found = recency.longest_unused(300, &[3], 62);
         assert_eq!((found.len(), found[0], found[60]), (61 + 64, 2, 63));

@@ -104,7 +104,7 @@ impl Partitions {
     /// The partition of each row.
     pub(super) fn intern(&mut self, batch: &Batch, out: &mut Vec<u32>) -> Result<()> {
         self.intern_keys(&batch.project(&self.columns), out)?;
-        out.iter().for_each(|&partition| self.table.note(partition));
+        self.table.note(out);
         if let RankEnd::Column(column) = self.to {
             let column = batch.column(column);
             let (values, nulls) = (integers(column)?, nulls(column));

@@ -74,7 +74,7 @@ impl WindowAggregate {
 
     /// Groups of slices are about to change: what the last cut has of them goes out now.
     pub(super) fn touch(&mut self, groups: &[u32]) -> Result<()> {
-        groups.iter().for_each(|&group| self.recency.note(group));
+        self.recency.note_all(groups);
         let left = self.tracker.touch(groups.iter().copied());
         let changes = self.changes_of(&left)?;
         self.early.extend(changes);
