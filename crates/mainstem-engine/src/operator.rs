@@ -77,6 +77,13 @@ pub struct PutAside<'a> {
     pub bytes: usize,
 }
 
+impl PutAside<'_> {
+    /// Whether there is nothing more to put aside.
+    pub fn is_met(&self) -> bool {
+        self.bytes == 0 && !self.memory.everything
+    }
+}
+
 /// One operator instance.
 pub trait Operator: Send {
     /// Handles all that a step brought. Stateless operators give exactly one batch for each batch, so that a batch

@@ -12,18 +12,32 @@ use crate::operator::PutAside;
 use crate::ops::keys_aside::Leaving;
 use crate::ops::recency::in_use;
 
-/// So many keys go together.
-const BLOCK_KEYS: usize = 1024;
+/// Keys go together that have about so many rows, themselves counted.
+const BLOCK_ROWS: usize = 4096;
+/// A key with more rows stays: it would be read and written with all of them.
+const KEY_ROWS_MAX: usize = 1 << 20;
 
 pub(super) fn put<T: ByKey + ?Sized>(of: &mut T, wanted: &mut PutAside<'_>) -> Result<()> {
+    if wanted.is_met() {
+        return Ok(());
+    }
     let keys = of.keys();
     let bytes = in_use(of.key_bytes() + keys.table.size_bytes(), keys.len(), keys.bound());
     let keys = of.keys_mut();
     let (mut going, each) = keys.recency.going(keys.table.ids(), bytes, wanted);
-    going.retain(|&key| of.may_go(key));
-    for keys in going.chunks(BLOCK_KEYS) {
+    going.retain(|&key| of.may_go(key) && of.key_rows(key) <= KEY_ROWS_MAX);
+    let mut going = &going[..];
+    while !going.is_empty() {
+        let mut rows = 0;
+        let few = |key: &&u32| {
+            let is_first = rows == 0;
+            rows += 1 + of.key_rows(**key);
+            is_first || rows <= BLOCK_ROWS
+        };
+        let (keys, rest) = going.split_at(going.iter().take_while(few).count());
         put_block(of, keys, wanted)?;
         wanted.bytes = wanted.bytes.saturating_sub(each * keys.len());
+        going = rest;
     }
     Ok(())
 }

@@ -371,7 +371,7 @@ impl TimedOver {
                 self.expiring.push(Reverse((at, partition)));
             }
         }
-        self.bring_back_due(progress - 1)?;
+        self.bring_back_due(progress.saturating_sub(1))?;
         let mut gone = Vec::new();
         while let Some(&Reverse((at, partition))) = self.expiring.peek()
             && at < progress

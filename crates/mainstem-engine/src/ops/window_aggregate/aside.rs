@@ -40,7 +40,7 @@ impl WindowAggregate {
 
     pub(super) fn put_groups_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
         // Groups without keys are few, and partial states are given away in each step.
-        if self.key_columns.is_empty() || self.role == Role::Partials {
+        if self.key_columns.is_empty() || self.role == Role::Partials || wanted.is_met() {
             return Ok(());
         }
         let mut panes = Vec::new();
