@@ -14,7 +14,7 @@ use super::recency::Recency;
 use super::saved::cut_of;
 use super::tracker::Tracker;
 use crate::key_table::KeyTable;
-use crate::operator::PutAside;
+use crate::operator::{Inputs, Operator, PutAside, StepContext};
 
 /// The keys of an operator, and what happens to them.
 pub(super) struct Keys {
@@ -111,7 +111,9 @@ pub(super) trait ByKey {
     fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()>;
 
     /// What is known besides, behind those tables; every cut tells it anew.
-    fn other_tables(&self) -> Result<Vec<TableRows>>;
+    fn other_tables(&self) -> Result<Vec<TableRows>> {
+        Ok(Vec::new())
+    }
 
     /// The columns of one of those tables that are the key's.
     fn key_columns(&self, shape: &TableShape) -> Vec<usize> {
@@ -243,6 +245,70 @@ pub(super) trait ByKey {
     /// The names of keys that are aside, and their tables.
     fn read_aside(&self, aside: &mut [u32]) -> Result<(Batch, Vec<TableRows>)> {
         aside::read(self, aside)
+    }
+}
+
+/// An operator whose state is by key, but for what waits.
+pub(super) trait KeyedOperator: ByKey + Send {
+    /// As [`Operator::step`].
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>>;
+
+    /// As [`Operator::next_timer_ms`].
+    fn next_due_ms(&self) -> Option<i64> {
+        None
+    }
+
+    /// Puts rows aside of keys that stay.
+    fn put_rows_aside(&mut self, _wanted: &mut PutAside<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many rows are in memory.
+    fn rows_here(&self) -> usize;
+
+    /// Memory of what waits.
+    fn waiting_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl<T: KeyedOperator> Operator for T {
+    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+        self.run_step(inputs, cx)
+    }
+
+    fn save(&self) -> Result<Option<Vec<TableRows>>> {
+        self.save_keys().map(Some)
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        self.cut_keys(whole).map(Some)
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        self.hand_out_keys(rows)
+    }
+
+    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        self.bring_back_of(table, rows)?;
+        self.load_table(table, rows)
+    }
+
+    fn next_timer_ms(&self) -> Option<i64> {
+        self.next_due_ms()
+    }
+
+    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.put_rows_aside(wanted)?;
+        self.put_keys_aside(wanted)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.rows_here() + self.keys().rows_aside()
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.waiting_bytes() + self.key_bytes() + self.keys().size_bytes()
     }
 }
 

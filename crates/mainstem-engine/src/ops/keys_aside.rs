@@ -131,6 +131,9 @@ impl KeysAside {
     }
 
     fn set_wake(&mut self, id: u32, wake_ms: i64) {
+        if wake_ms == NEVER && self.wakes.len() <= id as usize {
+            return;
+        }
         self.wakes.resize(self.ids.bound().max(self.wakes.len()), NEVER);
         self.wakes[id as usize] = wake_ms;
         if wake_ms != NEVER {

@@ -23,7 +23,6 @@ use arrow_array::BooleanArray;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows};
 
 use self::arena::{Arena, Around, Item};
 use self::automaton::Automaton;
@@ -31,14 +30,14 @@ use self::kept::{Kept, NEVER};
 use self::matcher::{Found, Matcher};
 use self::running::Running;
 use self::slots::{Held, View, evaluate};
-use super::by_key::{ByKey, Keys};
+use super::by_key::{ByKey, KeyedOperator, Keys};
 use super::rows::Rows;
 use super::time_queue::TimeQueue;
 use super::window_table::check_times;
 use crate::columns::times_ms;
 use crate::key_table::KeyTable;
 use crate::match_recognize::MatchSpec;
-use crate::operator::{Inputs, Operator, PutAside, StepContext};
+use crate::operator::{Inputs, PutAside, StepContext};
 use crate::plan::TimeSource;
 
 /// New rows of a pass.
@@ -309,8 +308,8 @@ fn in_time(batch: Batch, column: usize, cx: &mut StepContext) -> Result<Batch> {
     batch.filter(&keep)
 }
 
-impl Operator for MatchRecognize {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for MatchRecognize {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (batches, until) = self.due(inputs, cx)?;
         let Some(until) = until else { return Ok(Vec::new()) };
         let mut due = match Batch::concat(&batches)? {
@@ -331,24 +330,7 @@ impl Operator for MatchRecognize {
         Ok(output)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
-    }
-
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.take_saved(table, rows)
-    }
-
-    fn next_timer_ms(&self) -> Option<i64> {
+    fn next_due_ms(&self) -> Option<i64> {
         match self.spec.time {
             TimeSource::ProcessingTime => {
                 let here = self.deadlines.peek().map(|Reverse((time, _))| *time);
@@ -358,20 +340,16 @@ impl Operator for MatchRecognize {
         }
     }
 
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.store.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.store.put_aside(wanted)
     }
 
-    fn state_rows(&self) -> usize {
+    fn rows_here(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::len)
             + self.kept.iter().map(|kept| kept.rows.len()).sum::<usize>()
-            + self.keys.rows_aside()
     }
 
-    fn state_bytes(&self) -> usize {
+    fn waiting_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, TimeQueue::size_bytes)
-            + self.key_bytes()
-            + self.keys.size_bytes()
     }
 }

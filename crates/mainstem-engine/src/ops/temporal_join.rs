@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use arrow_array::Array;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows};
 
-use super::by_key::{ByKey, Keys};
+use super::by_key::{ByKey, KeyedOperator, Keys};
 use super::join::pad;
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
@@ -21,7 +20,7 @@ use super::window_table::check_times;
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::key_table::ABSENT;
-use crate::operator::{Inputs, Operator, PutAside, StepContext};
+use crate::operator::{Inputs, PutAside, StepContext};
 use crate::plan::{JoinKind, Versions};
 
 /// Keys are looked through for old versions when time has passed as much.
@@ -289,8 +288,8 @@ impl TemporalJoin {
     }
 }
 
-impl Operator for TemporalJoin {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for TemporalJoin {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         for (at, input) in inputs.into_iter().enumerate() {
             for batch in input.batches {
                 match at {
@@ -308,33 +307,15 @@ impl Operator for TemporalJoin {
         Ok(output)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.history.rows.put_aside(wanted)
     }
 
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
+    fn rows_here(&self) -> usize {
+        self.waiting.len() + self.history.len
     }
 
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.load_table(table, rows)
-    }
-
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.history.rows.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.waiting.len() + self.history.len + self.history.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.waiting.size_bytes() + self.key_bytes() + self.history.keys.size_bytes()
+    fn waiting_bytes(&self) -> usize {
+        self.waiting.size_bytes()
     }
 }

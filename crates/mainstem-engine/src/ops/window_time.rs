@@ -53,6 +53,11 @@ impl WindowTime {
         TableShape::common(CLOCK).with_rows(vec![clock])
     }
 
+    /// True for its table.
+    pub(super) fn has_table(table: &str) -> bool {
+        table == CLOCK
+    }
+
     /// Takes the rows of its table; false if it is another.
     pub(super) fn load(&mut self, table: &str, rows: &Batch) -> bool {
         if table == CLOCK {

@@ -14,9 +14,8 @@ use arrow_array::{ArrayRef, BooleanArray};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows};
 
-use super::by_key::{ByKey, Keys};
+use super::by_key::{ByKey, KeyedOperator, Keys};
 use super::calls::Calls;
 use super::rows::Rows;
 use super::window_table::{check_times, window_columns};
@@ -24,7 +23,7 @@ use super::window_time::WindowTime;
 use crate::aggregate::AggregateCall;
 use crate::columns::times_ms;
 use crate::key_table::ABSENT;
-use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
+use crate::operator::{Inputs, StepContext, Watermark};
 use crate::window::{EmitSpec, LocalTime, Span, to_utc};
 
 const OUTPUT_ROWS: usize = 16_384;
@@ -288,8 +287,8 @@ impl WindowUpdates {
     }
 }
 
-impl Operator for WindowUpdates {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for WindowUpdates {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.time.bounds(cx);
         let mut touched = Vec::new();
         for batch in inputs.into_iter().flat_map(|arrivals| arrivals.batches) {
@@ -308,23 +307,7 @@ impl Operator for WindowUpdates {
         Ok(output)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
-    }
-
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.load_rows(table, rows)
-    }
-
-    fn next_timer_ms(&self) -> Option<i64> {
+    fn next_due_ms(&self) -> Option<i64> {
         let shows = self.timers.keys().next().copied();
         let here = self.open.keys().next().map(|end| to_utc(self.plan.zone.as_ref(), end - 1));
         let closes = here.into_iter().chain(self.keys.next_wake_ms()).min();
@@ -332,15 +315,7 @@ impl Operator for WindowUpdates {
         shows.into_iter().chain(closes).min()
     }
 
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.keys.len() + self.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.keys.size_bytes() + self.key_bytes()
+    fn rows_here(&self) -> usize {
+        self.keys.len()
     }
 }

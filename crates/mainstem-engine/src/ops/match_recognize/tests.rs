@@ -8,14 +8,14 @@ use arrow_array::types::{Int64Type, TimestampMillisecondType};
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, TimestampMillisecondArray};
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 use mainstem_core::{DataType, TypeKind};
-use mainstem_state::table::Owner;
+use mainstem_state::table::{Owner, TableRows};
 use proptest::prelude::*;
 
 use super::*;
 use crate::aggregate::builtin;
 use crate::expr::{EvalContext, Expr, ExprRef, Value};
 use crate::match_recognize::{AfterMatch, MatchExpr, MatchVariable, Quantifier, Slot};
-use crate::operator::{Arrivals, OperatorMetrics};
+use crate::operator::{Arrivals, Operator, OperatorMetrics};
 
 const KEY: usize = 0;
 const TIME: usize = 1;

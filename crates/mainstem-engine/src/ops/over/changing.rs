@@ -14,7 +14,6 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_ord::cmp::distinct;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableChange, TableRows};
 
 use super::OverPlan;
 use super::order_keys::OrderKeys;
@@ -22,8 +21,8 @@ use super::reach::Reach;
 use super::recompute::{Calls, Work};
 use super::sequence::Sequence;
 use crate::key_table::{Ids, KeyTable};
-use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
-use crate::ops::by_key::{ByKey, Keys};
+use crate::operator::{Inputs, PutAside, StepContext, cut};
+use crate::ops::by_key::{ByKey, KeyedOperator, Keys};
 use crate::ops::rows::Rows;
 
 /// FIRST_VALUE and LAST_VALUE calls that one node can have.
@@ -404,8 +403,8 @@ fn differs(old: &[ArrayRef], new: &[ArrayRef], rows: usize) -> Result<BooleanBuf
     Ok(differs)
 }
 
-impl Operator for ChangingOver {
-    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for ChangingOver {
+    fn run_step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches: Vec<Batch> =
             inputs.into_iter().flat_map(|i| i.batches).filter(|b| !b.is_empty()).collect();
         match Batch::concat(&batches)? {
@@ -414,33 +413,11 @@ impl Operator for ChangingOver {
         }
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.results.put_aside(wanted)
     }
 
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.take_rows(table, rows)
-    }
-
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.results.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.held.ids.live() + self.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.keys.size_bytes() + self.key_bytes()
+    fn rows_here(&self) -> usize {
+        self.held.ids.live()
     }
 }

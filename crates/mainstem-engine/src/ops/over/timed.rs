@@ -16,7 +16,6 @@ use arrow_schema::{DataType as ArrowType, SortOptions};
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows};
 
 use super::OverPlan;
 use super::frame_rows::{FrameRows, NONE};
@@ -25,8 +24,8 @@ use super::script::boolean;
 use super::waiting::Waiting;
 use crate::columns::times_ms;
 use crate::key_table::ABSENT;
-use crate::operator::{Inputs, Operator, PutAside, StepContext, cut};
-use crate::ops::by_key::{ByKey, Keys};
+use crate::operator::{Inputs, PutAside, StepContext, cut};
+use crate::ops::by_key::{ByKey, KeyedOperator, Keys};
 use crate::ops::window_table::check_times;
 use crate::plan::TimeSource;
 
@@ -463,8 +462,8 @@ fn by_partition(partitions: &[u32], run_of: &mut [u32]) -> Vec<u32> {
     order
 }
 
-impl Operator for TimedOver {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for TimedOver {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let due = self.due(inputs, cx)?;
         let progress = match self.time {
             TimeSource::EventTime { .. } => cx.watermark,
@@ -485,33 +484,15 @@ impl Operator for TimedOver {
         Ok(cut(&Batch::new(columns, rows), OUTPUT_ROWS).collect())
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.store.put_aside(wanted)
     }
 
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
+    fn rows_here(&self) -> usize {
+        self.waiting.len() + self.store.len() + self.keys.len()
     }
 
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.take_rows(table, rows)
-    }
-
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.store.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.waiting.len() + self.store.len() + self.keys.len() + self.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.waiting.size_bytes() + self.key_bytes() + self.keys.size_bytes()
+    fn waiting_bytes(&self) -> usize {
+        self.waiting.size_bytes()
     }
 }

@@ -5,12 +5,12 @@
 
 use arrow_array::BooleanArray;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows, TableShape};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::top::rank_column;
-use crate::operator::{Inputs, Operator, PutAside, StepContext};
-use crate::ops::by_key::{ByKey, Keys};
+use crate::operator::{Inputs, StepContext};
+use crate::ops::by_key::{ByKey, KeyedOperator, Keys};
 use crate::ops::saved::{apart, as_uint32s, beside, uint32s};
 
 #[derive(Debug)]
@@ -71,8 +71,8 @@ impl Arrival {
     }
 }
 
-impl Operator for Arrival {
-    fn step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for Arrival {
+    fn run_step(&mut self, inputs: Inputs, _cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         let mut output = Vec::new();
         for batch in batches.filter(|batch| !batch.is_empty()) {
@@ -84,33 +84,8 @@ impl Operator for Arrival {
         Ok(output)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
-    }
-
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.load_table(table, rows)
-    }
-
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.table.len() + self.table.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.key_bytes()
+    fn rows_here(&self) -> usize {
+        self.table.len()
     }
 }
 
@@ -143,10 +118,6 @@ impl ByKey for Arrival {
             self.counts[id as usize] = count;
         }
         Ok(())
-    }
-
-    fn other_tables(&self) -> Result<Vec<TableRows>> {
-        Ok(Vec::new())
     }
 
     fn key_bytes(&self) -> usize {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, BooleanArray};
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows, TableShape};
+use mainstem_state::table::{TableRows, TableShape};
 
 use super::RankPlan;
 use super::store::Store;
 use super::top::rank_column;
 use crate::columns::times_ms;
-use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
-use crate::ops::by_key::{ByKey, Keys};
+use crate::operator::{Inputs, PutAside, StepContext, Watermark};
+use crate::ops::by_key::{ByKey, KeyedOperator, Keys};
 use crate::ops::saved::{apart, beside};
 use crate::ops::window_table::check_times;
 
@@ -70,8 +70,9 @@ impl FirstByTime {
         let mask: BooleanArray = times_ms(column)?.iter().map(is_late).collect();
         let batch = batch.filter(&mask)?;
         cx.metrics.late_rows += (mask.len() - batch.rows()) as u64;
-        self.bring_back(&batch.project(&self.columns))?;
-        self.intern(&batch.project(&self.columns))?;
+        let keys = batch.project(&self.columns);
+        self.bring_back(&keys)?;
+        self.intern(&keys)?;
         let waits = |key: &u32| self.slots[*key as usize] != Slot::Done;
         let waiting: Vec<u32> = self.ids.iter().copied().filter(waits).collect();
         self.touch(&waiting)?;
@@ -154,8 +155,8 @@ impl FirstByTime {
     }
 }
 
-impl Operator for FirstByTime {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for FirstByTime {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let batches = inputs.into_iter().flat_map(|input| input.batches);
         for batch in batches.filter(|batch| !batch.is_empty()) {
             self.absorb(&batch, cx)?;
@@ -166,34 +167,12 @@ impl Operator for FirstByTime {
         Ok(output.into_iter().collect())
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        self.load_table(table, rows)
-    }
-
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.rows.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.table.len() + self.table.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.key_bytes()
+    fn rows_here(&self) -> usize {
+        self.table.len()
     }
 }
 
@@ -241,10 +220,6 @@ impl ByKey for FirstByTime {
         }
         self.intern(&rows.project(&self.columns))?;
         self.keep(rows)
-    }
-
-    fn other_tables(&self) -> Result<Vec<TableRows>> {
-        Ok(Vec::new())
     }
 
     fn key_bytes(&self) -> usize {

@@ -593,10 +593,6 @@ impl ByKey for Partitions {
         self.load(table, rows)
     }
 
-    fn other_tables(&self) -> Result<Vec<TableRows>> {
-        Ok(Vec::new())
-    }
-
     fn key_bytes(&self) -> usize {
         self.store.size_bytes()
             + self.memory.size_bytes()

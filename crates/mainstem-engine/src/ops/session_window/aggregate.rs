@@ -7,15 +7,15 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableChange, TableRows, TableShape};
+use mainstem_state::table::{TableRows, TableShape};
 
-use super::super::by_key::{ByKey, Keys};
+use super::super::by_key::{ByKey, KeyedOperator, Keys};
 use super::super::calls::Calls;
 use super::super::saved::{beside, int64s};
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
 use crate::aggregate::AggregateCall;
-use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
+use crate::operator::{Inputs, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
 /// The table of [`SessionAggregate::rows`]: keys, start, weight.
@@ -129,7 +129,24 @@ impl ByKey for SessionAggregate {
     }
 
     fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.load(table, rows)
+        let of_sessions = self.sessions.load(table, rows)?;
+        let bound = self.sessions.bound();
+        if let Some(counts) = &mut self.rows {
+            counts.resize(counts.len().max(bound), 0);
+        }
+        if of_sessions {
+            return Ok(());
+        }
+        let (keys, columns) = rows.columns().split_at(self.sessions.key_width());
+        let sessions = self.sessions.named(keys, &columns[0])?;
+        if Calls::has_table(table) {
+            return self.calls.load(table, &columns[1..], &sessions, bound);
+        }
+        if let Some(counts) = &mut self.rows {
+            let saved = columns[1].as_primitive::<Int64Type>().values();
+            sessions.iter().zip(saved).for_each(|(&session, &n)| counts[session as usize] = n);
+        }
+        Ok(())
     }
 
     fn other_tables(&self) -> Result<Vec<TableRows>> {
@@ -159,61 +176,19 @@ impl ByKey for SessionAggregate {
     }
 }
 
-impl Operator for SessionAggregate {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for SessionAggregate {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.sessions.bounds(cx);
         let batches = inputs.into_iter().flat_map(|arrivals| arrivals.batches).collect();
         self.absorb(batches, before, cx)?;
         self.close(progress)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
-    }
-
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        let of_sessions = self.sessions.load(table, rows)?;
-        let bound = self.sessions.bound();
-        if let Some(counts) = &mut self.rows {
-            counts.resize(counts.len().max(bound), 0);
-        }
-        if of_sessions {
-            return Ok(());
-        }
-        let (keys, columns) = rows.columns().split_at(self.sessions.key_width());
-        let sessions = self.sessions.named(keys, &columns[0])?;
-        if Calls::has_table(table) {
-            return self.calls.load(table, &columns[1..], &sessions, bound);
-        }
-        if let Some(counts) = &mut self.rows {
-            let saved = columns[1].as_primitive::<Int64Type>().values();
-            sessions.iter().zip(saved).for_each(|(&session, &n)| counts[session as usize] = n);
-        }
-        Ok(())
-    }
-
-    fn next_timer_ms(&self) -> Option<i64> {
+    fn next_due_ms(&self) -> Option<i64> {
         self.sessions.next_timer_ms()
     }
 
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.put_keys_aside(wanted)
-    }
-
-    fn state_rows(&self) -> usize {
-        self.sessions.live() + self.sessions.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.key_bytes() + self.sessions.keys.size_bytes()
+    fn rows_here(&self) -> usize {
+        self.sessions.live()
     }
 }

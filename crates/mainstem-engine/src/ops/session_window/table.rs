@@ -9,13 +9,13 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array};
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableChange, TableRows, TableShape};
+use mainstem_state::table::{TableRows, TableShape};
 
-use super::super::by_key::{ByKey, Keys};
+use super::super::by_key::{ByKey, KeyedOperator, Keys};
 use super::super::rows::Rows;
 use super::SessionPlan;
 use super::sessions::{Sessions, without_late};
-use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
+use crate::operator::{Inputs, PutAside, StepContext, Watermark};
 
 const OUTPUT_ROWS: usize = 16_384;
 /// The table of the rows.
@@ -155,7 +155,23 @@ impl ByKey for SessionTable {
     }
 
     fn load_table(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.load(table, rows)
+        let of_sessions = self.sessions.load(table, rows)?;
+        let bound = self.sessions.bound();
+        self.members.resize_with(self.members.len().max(bound), Vec::new);
+        if of_sessions || rows.is_empty() {
+            return Ok(());
+        }
+        let mut columns = rows.columns().to_vec();
+        let starts = columns.pop();
+        let starts = starts.ok_or_else(|| Error::internal("rows without their session"))?;
+        let keys: Vec<ArrayRef> =
+            self.sessions.key_places().iter().map(|&key| Arc::clone(&columns[key])).collect();
+        let sessions = self.sessions.named(&keys, &starts)?;
+        let first = self.rows.push(&Batch::new(columns, rows.rows()))?;
+        for (row, &session) in (first..).zip(&sessions) {
+            self.members[session as usize].push(row);
+        }
+        Ok(())
     }
 
     fn other_tables(&self) -> Result<Vec<TableRows>> {
@@ -184,61 +200,23 @@ impl ByKey for SessionTable {
     }
 }
 
-impl Operator for SessionTable {
-    fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
+impl KeyedOperator for SessionTable {
+    fn run_step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
         let (before, progress) = self.sessions.bounds(cx);
         let batches = inputs.into_iter().flat_map(|arrivals| arrivals.batches).collect();
         self.keep(batches, before, cx)?;
         self.close(progress)
     }
 
-    fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        self.save_keys().map(Some)
-    }
-
-    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
-        self.cut_keys(whole).map(Some)
-    }
-
-    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
-        self.hand_out_keys(rows)
-    }
-
-    fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
-        self.bring_back_of(table, rows)?;
-        let of_sessions = self.sessions.load(table, rows)?;
-        let bound = self.sessions.bound();
-        self.members.resize_with(self.members.len().max(bound), Vec::new);
-        if of_sessions || rows.is_empty() {
-            return Ok(());
-        }
-        let mut columns = rows.columns().to_vec();
-        let starts = columns.pop();
-        let starts = starts.ok_or_else(|| Error::internal("rows without their session"))?;
-        let keys: Vec<ArrayRef> =
-            self.sessions.key_places().iter().map(|&key| Arc::clone(&columns[key])).collect();
-        let sessions = self.sessions.named(&keys, &starts)?;
-        let first = self.rows.push(&Batch::new(columns, rows.rows()))?;
-        for (row, &session) in (first..).zip(&sessions) {
-            self.members[session as usize].push(row);
-        }
-        Ok(())
-    }
-
-    fn next_timer_ms(&self) -> Option<i64> {
+    fn next_due_ms(&self) -> Option<i64> {
         self.sessions.next_timer_ms()
     }
 
-    fn put_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
-        self.rows.put_aside(wanted)?;
-        self.put_keys_aside(wanted)
+    fn put_rows_aside(&mut self, wanted: &mut PutAside<'_>) -> Result<()> {
+        self.rows.put_aside(wanted)
     }
 
-    fn state_rows(&self) -> usize {
-        self.members.iter().map(Vec::len).sum::<usize>() + self.sessions.keys.rows_aside()
-    }
-
-    fn state_bytes(&self) -> usize {
-        self.key_bytes() + self.sessions.keys.size_bytes()
+    fn rows_here(&self) -> usize {
+        self.members.iter().map(Vec::len).sum::<usize>()
     }
 }

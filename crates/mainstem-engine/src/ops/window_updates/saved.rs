@@ -13,6 +13,7 @@ use mainstem_state::table::{TableRows, TableShape};
 use super::super::by_key::{ByKey, Keys};
 use super::super::calls::Calls;
 use super::super::saved::{beside, int64s};
+use super::super::window_time::WindowTime;
 use super::{ABSENT, EMPTY, Group, WindowUpdates};
 use crate::columns::times_ms;
 use crate::window::{Span, to_utc};
@@ -120,6 +121,14 @@ impl ByKey for WindowUpdates {
         !dirty && timers == 0
     }
 
+    /// Timers, too, are of groups that may be aside.
+    fn bring_back_of(&mut self, table: &str, rows: &Batch) -> Result<()> {
+        if WindowTime::has_table(table) {
+            return Ok(());
+        }
+        self.bring_back(&rows.project(&(0..self.plan.keys.len() + 2).collect::<Vec<_>>()))
+    }
+
     /// Key and window.
     fn key_columns(&self, _shape: &TableShape) -> Vec<usize> {
         (0..self.plan.keys.len() + 2).collect()
@@ -133,8 +142,6 @@ impl WindowUpdates {
         }
         // The key's columns, start and end.
         let (names, columns) = rows.columns().split_at(self.plan.keys.len() + 2);
-        // Another table of them may have come before.
-        self.bring_back(&Batch::new(names.to_vec(), rows.rows()))?;
         let mut ids = Vec::new();
         self.keys.intern(names, rows.rows(), &mut ids)?;
         let bound = self.keys.bound();
