@@ -1,19 +1,5 @@
--- Sums of users in a window that stays open, each user as often as Zipf's law with exponent 1 says. Flink reads the same text.
-SET 'parallelism.default' = '${WORKERS}';
--- Flink has no such setting and leaves it alone; it is told its own.
-SET 'state.memory' = '${MEMORY}';
-
-CREATE TABLE events (
-  n BIGINT, u DOUBLE, v BIGINT, at AS TO_TIMESTAMP_LTZ(n, 3), WATERMARK FOR at AS at
-) WITH (
-  'connector' = 'datagen', 'rows-per-second' = '1000000000',
-  'fields.n.kind' = 'sequence', 'fields.n.start' = '1', 'fields.n.end' = '${EVENTS}', 'fields.u.min' = '0', 'fields.u.max' = '1'
-);
+-- Sums of the visits of users in a window that stays open; behind visits.sql.
 CREATE TABLE summed (id STRING, n BIGINT, s BIGINT, lo BIGINT, hi BIGINT, a BIGINT) WITH ('connector' = 'blackhole');
-
--- The exponential of evenly spread numbers has the density 1/x. The factor puts users that come often far from each other.
-CREATE VIEW visits AS
-SELECT 'user ' || CAST(MOD(CAST(EXP(u * LN(${USERS})) AS BIGINT) * 2654435761, ${USERS}) AS STRING) AS id, v, at FROM events;
 
 INSERT INTO summed
 SELECT id, COUNT(*), SUM(v), MIN(v), MAX(v), AVG(v)

@@ -11,6 +11,12 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().expect("the crate is a folder of the workspace").to_path_buf()
 }
 
+/// What cargo has built, by its path in cargo's folder.
+pub(crate) fn built(path: &str) -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+    root().join(folder).join(path)
+}
+
 /// The folder of fetched jars, shared by all instances of the services.
 pub(crate) fn jars() -> PathBuf {
     root().join(".services/jars")

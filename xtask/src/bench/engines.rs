@@ -61,7 +61,7 @@ impl Engines {
             versions: Vec::new(),
             binary: match binary {
                 Some(path) => std::path::absolute(path).context("no path of the binary")?,
-                None => layout::root().join("target/release/mainstem"),
+                None => layout::built("release/mainstem"),
             },
             python: folder.join(format!("duckdb-{DUCKDB}/bin/python")),
             flink: Vec::new(),

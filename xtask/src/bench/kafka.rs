@@ -104,7 +104,7 @@ fn build_bare_loop() -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "-p", "mainstem-connectors", "--example", "kafka_bare"]);
     process::run(cargo.current_dir(layout::root()).stdin(Stdio::null()))?;
-    Ok(layout::root().join("target/release/examples/kafka_bare"))
+    Ok(layout::built("release/examples/kafka_bare"))
 }
 
 fn bare_loop(binary: &Path, places: [&str; 3], [keep, of, bytes]: [u64; 3]) -> Program {

@@ -18,7 +18,7 @@ pub(super) fn build() -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--package", "mainstem"]).current_dir(layout::root());
     process::run(cargo.stdin(Stdio::null()))?;
-    Ok(layout::root().join("target/debug/mainstem"))
+    Ok(layout::built("debug/mainstem"))
 }
 
 /// A broker of ours that runs.

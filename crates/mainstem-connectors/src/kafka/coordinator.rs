@@ -1,7 +1,7 @@
 //! The coordinator of transactional ids, asked over a socket: librdkafka has no call that tells who the producer of an id is, or
 //! that ends the transaction of a producer that is gone.
 //! Invariant: a question is asked until it is answered, by value or by an error that waiting cannot mend; all of them may be asked
-//! again. Each has a connection of its own: they are few, at the start of a pipeline.
+//! again. A transaction that is said to have ended has ended in every partition (`hanging`).
 //! Not here: TLS and SASL. A broker has to know DescribeTransactions (Kafka 3.0).
 
 use std::io;
@@ -9,20 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use kafka_wire::describe_transactions_response::TransactionState;
 use kafka_wire::{
     DescribeTransactionsRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
-    OutboundFrameLimits, RequestResponsePair, ResponseHeader, encode_request,
-    response_header_version,
+    RequestResponsePair,
 };
-use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder, KafkaDecode as _, StrBytes};
+use kafka_wire_core::StrBytes;
 use mainstem_core::{Error, Result};
 use rdkafka::ClientConfig;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::link::{Link, REQUEST_TIMEOUT};
+use super::exchange::{Server, Servers};
+use super::hanging::Partitions;
+use super::link::Link;
 use super::transactions::{Coordinator, Ended, PREFIX, Producer, TIMEOUT};
 
 const FIND_COORDINATOR: i16 = 2;
@@ -31,12 +30,11 @@ const END_TXN: i16 = 3;
 const DESCRIBE_TRANSACTIONS: i16 = 0;
 /// In FindCoordinator.
 const TRANSACTION: i8 = 1;
-const PORT: u16 = 9092;
-/// An answer is a few hundred bytes.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The end of a transaction takes a moment.
 const ENDING_PAUSE: Duration = Duration::from_millis(20);
+/// So many of those moments are worth a word.
+const LONG_ENDING: usize = 500;
 
 /// Kafka's error codes that mean something here.
 mod code {
@@ -55,20 +53,20 @@ mod code {
     pub(super) const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
 }
 
-/// A cluster whose brokers are asked without encryption.
+/// A cluster whose brokers are asked without encryption, for the transactions of one topic.
 pub(super) struct Cluster {
-    servers: Vec<(String, u16)>,
-    link: Arc<Link>,
+    servers: Servers,
+    partitions: Partitions,
 }
 
 impl Cluster {
     /// The cluster of a table; `None` if its brokers cannot be asked from here, because they want TLS or SASL.
-    pub(super) fn new(config: &ClientConfig, link: &Arc<Link>) -> Option<Self> {
+    pub(super) fn new(config: &ClientConfig, link: &Arc<Link>, topic: &str) -> Option<Self> {
         let protocol = config.get("security.protocol").unwrap_or("plaintext");
-        let servers = link.servers().split(',').map(str::trim).filter(|server| !server.is_empty());
+        let servers = Servers::of(link);
         protocol
             .eq_ignore_ascii_case("plaintext")
-            .then(|| Self { servers: servers.map(address).collect(), link: Arc::clone(link) })
+            .then(|| Self { partitions: Partitions::new(servers.clone(), topic), servers })
     }
 
     /// Asks the coordinator of `id` until it answers something else than that it cannot now.
@@ -84,23 +82,15 @@ impl Cluster {
     {
         let mut failures = 0;
         loop {
-            let pause = match self.attempt(id, version, request).await {
-                Ok(response) => {
-                    self.link.up();
-                    match code_of(&response) {
-                        code::CONCURRENT_TRANSACTIONS => ENDING_PAUSE,
-                        found if is_transient(found) => RETRY_PAUSE,
-                        _ => return Ok(response),
-                    }
-                }
-                Err(_) => {
-                    failures += 1;
-                    // A name with two addresses fails once where only one of them listens.
-                    if failures > self.servers.len() {
-                        self.link.down();
-                    }
-                    RETRY_PAUSE
-                }
+            let answer = self.attempt(id, version, request).await;
+            self.servers.tell(&answer, &mut failures);
+            let pause = match answer {
+                Ok(response) => match code_of(&response) {
+                    code::CONCURRENT_TRANSACTIONS => ENDING_PAUSE,
+                    found if is_transient(found) => RETRY_PAUSE,
+                    _ => return Ok(response),
+                },
+                Err(_) => RETRY_PAUSE,
             };
             sleep(pause).await;
         }
@@ -115,8 +105,8 @@ impl Cluster {
         let mut find = FindCoordinatorRequest::default();
         (find.key, find.key_type) = (StrBytes::from(id), TRANSACTION);
         let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for server in &self.servers {
-            let found = match exchange(server, FIND_COORDINATOR, &find).await {
+        for server in &self.servers.all {
+            let found = match server.ask(FIND_COORDINATOR, &find).await {
                 Ok(found) if found.error_code == code::NONE => found,
                 Ok(found) => {
                     last = io::Error::other(format!("error {}", found.error_code));
@@ -127,50 +117,46 @@ impl Cluster {
                     continue;
                 }
             };
-            let port = u16::try_from(found.port).map_err(io::Error::other)?;
-            return exchange(&(found.host.to_string(), port), version, request).await;
+            return Server::told(&found.host, found.port)?.ask(version, request).await;
         }
         Err(last)
     }
-}
 
-/// `host:port`, or one of them in brackets; Java's clients take a protocol before it.
-fn address(server: &str) -> (String, u16) {
-    let plain = server.rsplit_once("://").map_or(server, |(_, plain)| plain);
-    let (host, port) = match plain.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().unwrap_or(PORT)),
-        None => (plain, PORT),
-    };
-    (host.trim_matches(['[', ']']).to_owned(), port)
-}
-
-/// One question on a connection of its own.
-async fn exchange<R: RequestResponsePair>(
-    (host, port): &(String, u16),
-    version: i16,
-    request: &R,
-) -> io::Result<R::Response> {
-    let version = ApiVersion::new(version);
-    let mut frame = BytesMut::new();
-    let limits = OutboundFrameLimits::new(ANSWER_BYTES_MAX);
-    let client = Some(StrBytes::from("mainstem"));
-    encode_request(&mut frame, 0, client, request, version, limits).map_err(io::Error::other)?;
-    let exchanged = timeout(REQUEST_TIMEOUT, async {
-        let mut stream = TcpStream::connect((host.as_str(), *port)).await?;
-        stream.write_all(&frame).await?;
-        let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
-        if length > ANSWER_BYTES_MAX {
-            return Err(io::Error::other("an answer is too long"));
+    /// Where the transaction of an id stands; `None` if the id was never used.
+    async fn state(&self, id: &str) -> Result<Option<TransactionState>> {
+        let mut request = DescribeTransactionsRequest::default();
+        request.transactional_ids = vec![StrBytes::from(id)];
+        let code_of =
+            |response: &<DescribeTransactionsRequest as RequestResponsePair>::Response| {
+                response.transaction_states.first().map_or(code::NONE, |state| state.error_code)
+            };
+        let answer = self.ask(id, DESCRIBE_TRANSACTIONS, &request, code_of).await?;
+        let Some(state) = answer.transaction_states.into_iter().next() else { return Ok(None) };
+        if state.error_code == code::TRANSACTIONAL_ID_NOT_FOUND {
+            return Ok(None);
         }
-        let mut answer = vec![0; length];
-        stream.read_exact(&mut answer).await?;
-        Ok(Bytes::from(answer))
-    });
-    let answer = exchanged.await.map_err(io::Error::other)??;
-    let mut decoder = Decoder::new(answer, DecodeLimits::default()).map_err(io::Error::other)?;
-    let header = response_header_version(R::API_KEY, version, R::is_flexible(version));
-    ResponseHeader::decode(&mut decoder, ApiVersion::new(header)).map_err(io::Error::other)?;
-    R::Response::decode(&mut decoder, version).map_err(io::Error::other)
+        check(state.error_code, id)?;
+        Ok(Some(state))
+    }
+
+    /// Returns when every partition knows that the transaction of `producer` was committed, as its coordinator does.
+    pub(super) async fn settle(&self, id: &str, producer: Producer) -> Result<()> {
+        let mut waited = 0;
+        while self
+            .state(id)
+            .await?
+            .is_some_and(|state| state.transaction_state.starts_with("Prepare"))
+        {
+            waited += 1;
+            if waited == LONG_ENDING {
+                self.servers.link().notice(&format!(
+                    "waits until all partitions know that transaction '{id}' was committed"
+                ));
+            }
+            sleep(ENDING_PAUSE).await;
+        }
+        self.partitions.end(id, producer, true).await
+    }
 }
 
 fn is_transient(found: i16) -> bool {
@@ -203,31 +189,28 @@ fn check(found: i16, id: &str) -> Result<()> {
     }
 }
 
+fn producer_of(state: &TransactionState) -> Producer {
+    Producer { id: state.producer_id, epoch: state.producer_epoch }
+}
+
 #[async_trait]
 impl Coordinator for Cluster {
     async fn producer(&self, id: &str) -> Result<Option<Producer>> {
-        let mut request = DescribeTransactionsRequest::default();
-        request.transactional_ids = vec![StrBytes::from(id)];
-        let code_of =
-            |response: &<DescribeTransactionsRequest as RequestResponsePair>::Response| {
-                response.transaction_states.first().map_or(code::NONE, |state| state.error_code)
-            };
-        let answer = self.ask(id, DESCRIBE_TRANSACTIONS, &request, code_of).await?;
-        let Some(state) = answer.transaction_states.into_iter().next() else { return Ok(None) };
-        if state.error_code == code::TRANSACTIONAL_ID_NOT_FOUND {
-            return Ok(None);
-        }
-        check(state.error_code, id)?;
-        Ok(Some(Producer { id: state.producer_id, epoch: state.producer_epoch }))
+        Ok(self.state(id).await?.as_ref().map(producer_of))
     }
 
     async fn init(&self, id: &str, timeout_ms: i32) -> Result<Producer> {
+        let before = self.state(id).await?;
         let mut request = InitProducerIdRequest::default();
         request.transactional_id = Some(StrBytes::from(id));
         request.transaction_timeout_ms = timeout_ms;
         (request.producer_id, request.producer_epoch) = (-1, -1);
         let answer = self.ask(id, INIT_PRODUCER_ID, &request, |answer| answer.error_code).await?;
         check(answer.error_code, id)?;
+        if let Some(before) = before {
+            let committed = before.transaction_state.ends_with("Commit");
+            self.partitions.end(id, producer_of(&before), committed).await?;
+        }
         Ok(Producer { id: answer.producer_id, epoch: answer.producer_epoch })
     }
 
@@ -242,24 +225,11 @@ impl Coordinator for Cluster {
             code::INVALID_PRODUCER_EPOCH | code::PRODUCER_FENCED | code::INVALID_TXN_STATE => {
                 Ok(Ended::Aborted)
             }
-            found => check(found, id).map(|()| Ended::Done),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        for (server, expected) in [
-            ("localhost:1234", ("localhost", 1234)),
-            ("localhost", ("localhost", 9092)),
-            ("PLAINTEXT://b:1", ("b", 1)),
-            ("[::1]:9", ("::1", 9)),
-        ] {
-            assert_eq!(address(server), (expected.0.to_owned(), expected.1), "{server}");
+            found => {
+                check(found, id)?;
+                self.settle(id, producer).await?;
+                Ok(Ended::Done)
+            }
         }
     }
 }

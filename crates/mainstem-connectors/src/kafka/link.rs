@@ -3,7 +3,7 @@
 //! what waiting cannot mend (wrong credentials, TLS that does not fit) is kept as the error that ends the table.
 //! It does not retry by itself: librdkafka reconnects.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub(crate) struct Link {
     servers: String,
     observer: Arc<dyn Observer>,
     state: AtomicU8,
+    doubts: AtomicU64,
     /// A request has been answered at some time.
     was_up: AtomicBool,
     /// What the client said last, for the error or notice that follows.
@@ -50,6 +51,7 @@ impl Link {
             servers: servers.to_owned(),
             observer,
             state: AtomicU8::new(UNKNOWN),
+            doubts: AtomicU64::new(0),
             was_up: AtomicBool::new(false),
             last_reason: Mutex::default(),
             fatal: Mutex::default(),
@@ -82,12 +84,18 @@ impl Link {
 
     /// Something went wrong that may be an outage; a probe tells.
     pub(crate) fn suspect(&self) {
+        self.doubts.fetch_add(1, Ordering::SeqCst);
         let _ = self.state.compare_exchange(UP, SUSPECT, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// True after the client complained and until a request is answered.
     pub(crate) fn in_doubt(&self) -> bool {
         self.state.load(Ordering::SeqCst) >= SUSPECT
+    }
+
+    /// How often something went wrong that may have been an outage.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::SeqCst)
     }
 
     /// What ends the table.

@@ -17,7 +17,9 @@ mod dead_letter;
 mod decode;
 pub mod embedded;
 mod encode;
+mod exchange;
 mod gather;
+mod hanging;
 mod link;
 mod producer;
 mod properties;
@@ -173,7 +175,7 @@ pub(crate) const DELIVERY: OptionSpec = optional(
     "exactly-once is the default in a pipeline with checkpoints (--state): a transaction holds the rows of a checkpoint and is \
      committed after it, so that consumers with isolation.level read_committed see each row once. It may wait for \
      properties.transaction.timeout.ms (15 min; 1 h on the embedded broker): after a longer outage the pipeline says that rows are \
-     lost. Needs Kafka 3.0, and for now brokers without TLS and SASL; with those the default is at-least-once. at-least-once \
+     lost. A partition that a restarted broker has not told of a commit is told by the pipeline. Needs Kafka 3.0, and for now brokers without TLS and SASL; with those the default is at-least-once. at-least-once \
      waits for all in-sync replicas, none for the leader only.",
     "exactly-once",
 );

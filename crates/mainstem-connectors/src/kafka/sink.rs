@@ -115,7 +115,7 @@ impl Sink for KafkaSink {
 
     async fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<bool> {
         let Some(prefix) = self.guarantee.prefix() else { return Ok(false) };
-        let Some(cluster) = Cluster::new(&self.config, &self.link) else {
+        let Some(cluster) = Cluster::new(&self.config, &self.link, &self.topic) else {
             return self.no_transactions(tokens);
         };
         let producer = (&self.config, &self.link, &*self.topic);

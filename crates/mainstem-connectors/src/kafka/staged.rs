@@ -28,6 +28,10 @@ pub(super) struct Staged {
     ids: Ids,
     /// By number of the id.
     clients: Vec<Option<Client>>,
+    /// Tokens of the last checkpoint that was committed: their ids rest.
+    committed: Vec<Token>,
+    /// Doubts of the link when all partitions knew how the transactions before had ended.
+    settled_doubts: u64,
 }
 
 struct Client {
@@ -57,6 +61,7 @@ impl Staged {
             Error::user(format!("option 'properties.{TIMEOUT}' is not a number of ms"))
         })?;
         let tokens = Token::read_all(tokens)?;
+        let settled_doubts = link.doubts();
         let environment = (environment, link.table());
         let (ids, _) = Ids::recover(prefix, &tokens, &cluster, environment, timeout_ms).await?;
         Ok(Self {
@@ -66,6 +71,8 @@ impl Staged {
             cluster,
             ids,
             clients: Vec::new(),
+            committed: tokens,
+            settled_doubts,
         })
     }
 
@@ -136,7 +143,28 @@ impl Staged {
                 None => self.cluster.commit(&token.transactional_id, token.producer).await?,
             });
         }
-        self.ids.committed(&waiting, &ended, now_ms)
+        self.ids.committed(&waiting, &ended, now_ms)?;
+        self.settle(&waiting).await
+    }
+
+    /// Brokers that were away may have forgotten to tell their partitions of what was committed.
+    async fn settle(&mut self, waiting: &[(usize, Token)]) -> Result<()> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let before = std::mem::replace(
+            &mut self.committed,
+            waiting.iter().map(|(_, token)| token.clone()).collect(),
+        );
+        let doubts = self.link.doubts();
+        if doubts == self.settled_doubts {
+            return Ok(());
+        }
+        for token in before.iter().chain(&self.committed) {
+            self.cluster.settle(&token.transactional_id, token.producer).await?;
+        }
+        self.settled_doubts = doubts;
+        Ok(())
     }
 
     /// Everything that was written was prepared.

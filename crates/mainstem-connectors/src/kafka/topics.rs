@@ -94,7 +94,7 @@ async fn create(config: &ClientConfig, link: &Arc<Link>, topic: &str) -> Result<
 fn missing(topic: &str, servers: &str) -> Error {
     Error::user(format!("topic '{topic}' does not exist at {servers}")).with_hint(format!(
         "create it (kafka-topics --create --topic {topic} --partitions 3 --bootstrap-server \
-         {servers}), or set '{AUTO_CREATE}' = 'true'"
+         {servers}), or give the table the option '{AUTO_CREATE}' = 'true'"
     ))
 }
 

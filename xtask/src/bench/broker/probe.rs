@@ -45,7 +45,7 @@ impl Probe {
             "broker_probe",
         ]);
         process::run(cargo.current_dir(layout::root()).stdin(Stdio::null()))?;
-        Ok(Self(layout::root().join("target/release/examples/broker_probe")))
+        Ok(Self(layout::built("release/examples/broker_probe")))
     }
 
     /// Begins to wait; returns when the probe runs.

@@ -163,6 +163,6 @@ async fn require_or_create(
 fn missing(topic: &str) -> Error {
     let create = topics::AUTO_CREATE;
     Error::user(format!("topic '{topic}' does not exist on the embedded broker")).with_hint(format!(
-        "create it (mainstem topic create {topic}), write to it first, or set '{create}' = 'true'"
+        "create it (mainstem topic create {topic}), write to it first, or give the table the option '{create}' = 'true'"
     ))
 }

@@ -1,0 +1,126 @@
+//! Questions to brokers over sockets of our own, for what librdkafka has no call for.
+//! Invariant: a question has a connection of its own and is answered in bounded time, or fails.
+//! Not here: TLS and SASL.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kafka_wire::{
+    OutboundFrameLimits, RequestResponsePair, ResponseHeader, encode_request,
+    response_header_version,
+};
+use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder, KafkaDecode as _, StrBytes};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::link::{Link, REQUEST_TIMEOUT};
+
+const PORT: u16 = 9092;
+/// Answers are a few hundred bytes; those of topics with thousands of partitions and producers are longer.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Where a broker listens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Server {
+    /// `host:port`, or one of them in brackets; Java's clients take a protocol before it.
+    pub(super) fn parse(text: &str) -> Self {
+        let plain = text.rsplit_once("://").map_or(text, |(_, plain)| plain);
+        let (host, port) = match plain.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().unwrap_or(PORT)),
+            None => (plain, PORT),
+        };
+        Self { host: host.trim_matches(['[', ']']).to_owned(), port }
+    }
+
+    /// As brokers tell it.
+    pub(super) fn told(host: &StrBytes, port: i32) -> io::Result<Self> {
+        let port = u16::try_from(port).map_err(io::Error::other)?;
+        Ok(Self { host: host.to_string(), port })
+    }
+
+    /// One question.
+    pub(super) async fn ask<R: RequestResponsePair>(
+        &self,
+        version: i16,
+        request: &R,
+    ) -> io::Result<R::Response> {
+        let version = ApiVersion::new(version);
+        let mut frame = BytesMut::new();
+        let limits = OutboundFrameLimits::new(ANSWER_BYTES_MAX);
+        let client = Some(StrBytes::from("mainstem"));
+        encode_request(&mut frame, 0, client, request, version, limits)
+            .map_err(io::Error::other)?;
+        let exchanged = timeout(REQUEST_TIMEOUT, async {
+            let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            stream.write_all(&frame).await?;
+            let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
+            if length > ANSWER_BYTES_MAX {
+                return Err(io::Error::other("an answer is too long"));
+            }
+            let mut answer = vec![0; length];
+            stream.read_exact(&mut answer).await?;
+            Ok(Bytes::from(answer))
+        });
+        let answer = exchanged.await.map_err(io::Error::other)??;
+        let mut decoder =
+            Decoder::new(answer, DecodeLimits::default()).map_err(io::Error::other)?;
+        let header = response_header_version(R::API_KEY, version, R::is_flexible(version));
+        ResponseHeader::decode(&mut decoder, ApiVersion::new(header)).map_err(io::Error::other)?;
+        R::Response::decode(&mut decoder, version).map_err(io::Error::other)
+    }
+}
+
+/// The brokers that a table names.
+#[derive(Debug, Clone)]
+pub(super) struct Servers {
+    link: Arc<Link>,
+    pub(super) all: Vec<Server>,
+}
+
+impl Servers {
+    pub(super) fn of(link: &Arc<Link>) -> Self {
+        let all = link.servers().split(',').map(str::trim).filter(|server| !server.is_empty());
+        Self { all: all.map(Server::parse).collect(), link: Arc::clone(link) }
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Tells the link what came of one more of some attempts; `failures` counts.
+    pub(super) fn tell<T>(&self, attempt: &io::Result<T>, failures: &mut usize) {
+        if attempt.is_ok() {
+            self.link.up();
+            return;
+        }
+        *failures += 1;
+        // A name with two addresses fails once where only one of them listens.
+        if *failures > self.all.len() {
+            self.link.down();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (server, host, port) in [
+            ("localhost:1234", "localhost", 1234),
+            ("localhost", "localhost", 9092),
+            ("PLAINTEXT://b:1", "b", 1),
+            ("[::1]:9", "::1", 9),
+        ] {
+            assert_eq!(Server::parse(server), Server { host: host.to_owned(), port }, "{server}");
+        }
+    }
+}
