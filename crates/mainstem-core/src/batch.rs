@@ -2,8 +2,11 @@
 //! Invariant: every column has `rows` values; no weights means every row has weight +1, so append-only data never
 //! pays for changelogs. The schema is the plan node's; a batch does not carry it.
 
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, UInt32Array};
-use arrow_buffer::ScalarBuffer;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray, UInt32Array};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_select::{concat::concat, filter::FilterBuilder, take::take};
 
 use crate::Result;
@@ -87,7 +90,11 @@ impl Batch {
         if rows == self.rows {
             return Ok(self.clone());
         }
-        let columns = self.columns.iter().map(|c| predicate.filter(c)).collect::<Result<_, _>>()?;
+        let column = |column: &ArrayRef| match share_texts(column, keep, rows) {
+            Some(shared) => Ok(shared),
+            None => predicate.filter(column),
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<_, _>>()?;
         let weights = match &self.weights {
             None => None,
             Some(w) => {
@@ -144,5 +151,88 @@ impl Batch {
     pub fn size_bytes(&self) -> usize {
         self.columns.iter().map(|c| c.get_array_memory_size()).sum::<usize>()
             + self.weights.as_ref().map_or(0, |w| w.len() * 8)
+    }
+}
+
+/// Shared memory stays as long as one of its owners: so much of it (in eighths) has to be of use.
+const SHARED_EIGHTHS_MIN: usize = 7;
+
+/// The texts of the rows to keep, of which there are `rows`, without copying them; `None` if they do not stand side by side. They do
+/// where the texts of all other rows are empty or NULL, as in a table of many kinds of events.
+fn share_texts(column: &ArrayRef, keep: &BooleanArray, rows: usize) -> Option<ArrayRef> {
+    let texts = column.as_string_opt::<i32>()?;
+    let (offsets, bytes) = (texts.value_offsets(), texts.values());
+    let kept = match keep.nulls() {
+        Some(nulls) => keep.values() & nulls.inner(),
+        None => keep.values().clone(),
+    };
+    let mut new = Vec::with_capacity(rows + 1);
+    for (start, end) in kept.set_slices() {
+        match new.last() {
+            None => new.push(offsets[start]),
+            Some(&last) if last == offsets[start] => {}
+            Some(_) => return None,
+        }
+        new.extend_from_slice(&offsets[start + 1..=end]);
+    }
+    let used = (new.last()? - new.first()?) as usize;
+    if used * 8 < bytes.capacity() * SHARED_EIGHTHS_MIN {
+        return None;
+    }
+    let nulls = texts.nulls().map(|nulls| {
+        let mut valid = BooleanBufferBuilder::new(rows);
+        for (start, end) in kept.set_slices() {
+            valid.append_buffer(&nulls.inner().slice(start, end - start));
+        }
+        NullBuffer::new(valid.finish())
+    });
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(new));
+    let shared = StringArray::try_new(offsets, bytes.clone(), nulls).ok()?;
+    Some(Arc::new(shared))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_select::filter::filter;
+
+    use super::*;
+
+    /// Filters a column of texts; whether the result shares its memory.
+    fn filtered(texts: &[Option<&str>], keep: &[Option<bool>]) -> bool {
+        // Without the room that a builder leaves.
+        let texts: StringArray = texts.iter().map(|text| text.map(|it| it.repeat(64))).collect();
+        let (offsets, bytes, nulls) = texts.into_parts();
+        let texts = StringArray::new(offsets, bytes.as_slice().into(), nulls);
+        let keep: BooleanArray = keep.iter().copied().collect();
+        let column: ArrayRef = Arc::new(texts.clone());
+        let expected = filter(&column, &keep).unwrap();
+        let found = Batch::new(vec![column], keep.len()).filter(&keep).unwrap();
+        assert_eq!(&found.columns()[0], &expected);
+        found.columns()[0].as_string::<i32>().values().ptr_eq(texts.values())
+    }
+
+    #[test]
+    fn texts_that_stand_side_by_side_are_not_copied() {
+        let (yes, no) = (Some(true), Some(false));
+        assert!(filtered(
+            &[None, Some("ab"), None, Some("c"), Some("d")],
+            &[no, yes, no, yes, yes]
+        ));
+        assert!(filtered(&[Some(""), Some("ab"), None, Some("c")], &[no, yes, yes, yes]));
+        assert!(filtered(&[None, Some("ab"), None], &[None, yes, no]), "NULL is false");
+        assert!(filtered(&[Some("abcdefg"), Some("h")], &[yes, no]), "little is lost");
+        assert!(!filtered(&[Some("ab"), Some("c"), Some("d")], &[yes, no, yes]));
+        assert!(!filtered(&[Some("ab"), Some("c")], &[no, yes]), "most would be kept for nothing");
+        assert!(filtered(&[None, Some("ä")], &[no, yes]));
+        assert!(!filtered(&[None, Some("a")], &[no, no]));
+    }
+
+    #[test]
+    fn texts_of_a_slice_are_filtered() {
+        let texts: StringArray = [Some("xyz"), Some("ab"), None, Some("c")].into_iter().collect();
+        let column: ArrayRef = Arc::new(texts.slice(1, 3));
+        let keep = BooleanArray::from(vec![true, false, true]);
+        let found = Batch::new(vec![Arc::clone(&column)], 3).filter(&keep).unwrap();
+        assert_eq!(&found.columns()[0], &filter(&column, &keep).unwrap());
     }
 }

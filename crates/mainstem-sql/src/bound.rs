@@ -5,8 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, StructArray, make_array, new_null_array};
-use arrow_buffer::NullBuffer;
+use arrow_array::{Array, ArrayRef, BooleanArray, StructArray, new_null_array};
+use arrow_select::nullif::nullif;
 use mainstem_core::{Batch, DataType, Error, Result, TypeKind};
 use mainstem_engine::expr::{EvalContext, ExprRef, Value};
 
@@ -411,6 +411,6 @@ fn field_of(row: &ArrayRef, index: usize) -> Result<ArrayRef> {
     if row.null_count() == 0 {
         return Ok(ArrayRef::clone(field));
     }
-    let nulls = NullBuffer::union(field.nulls(), row.nulls());
-    Ok(make_array(field.to_data().into_builder().nulls(nulls).build()?))
+    let Some(nulls) = row.nulls() else { return Ok(ArrayRef::clone(field)) };
+    Ok(nullif(field, &BooleanArray::new(!nulls.inner(), None))?)
 }

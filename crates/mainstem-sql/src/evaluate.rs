@@ -23,6 +23,8 @@ use crate::rel::columns_of;
 const SHARED_COST_MIN: u32 = 1;
 /// From this cost on it pays to copy the rows that an operand of AND and OR is needed for.
 const COPY_COST_MIN: u32 = 16;
+/// Up to this cost an expression is computed for all rows: the field of a ROW, say, for which the whole ROW would be copied.
+const FREE_COST_MAX: u32 = 2;
 
 /// The engine's view of an expression.
 pub(crate) fn compile(expr: Bound) -> ExprRef {
@@ -197,6 +199,14 @@ fn eval_rows(expr: &Bound, rows: &[u32], batch: &Batch, cx: &EvalContext) -> Res
         return expr.eval(batch, cx);
     }
     let indices = UInt32Array::from(rows.to_vec());
+    if expr.is_total() && expr.cost() <= FREE_COST_MAX {
+        let value = expr.eval(batch, cx)?;
+        return if value.is_scalar() {
+            Ok(value)
+        } else {
+            Ok(Value::Array(take(value.array(), &indices, None)?))
+        };
+    }
     let read = columns_of(expr);
     let unread: ArrayRef = Arc::new(NullArray::new(rows.len()));
     let mut columns = Vec::with_capacity(batch.columns().len());

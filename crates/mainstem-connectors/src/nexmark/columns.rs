@@ -220,15 +220,17 @@ impl Run {
 
 impl<'a> Events<'a> {
     fn count(self) -> usize {
-        let among = |kind| {
-            let before = |number| self.config.count_before(kind, number);
-            (before(self.end) - before(self.first)) as usize
-        };
         match self.rows {
-            Rows::OfKind => among(self.kind),
-            Rows::OfKinds(kinds) => kinds.iter().map(among).sum(),
+            Rows::OfKind => self.among(self.kind),
+            Rows::OfKinds(kinds) => kinds.iter().map(|kind| self.among(kind)).sum(),
             Rows::Picked(events) => events.len(),
         }
+    }
+
+    /// How many events are of a kind.
+    fn among(self, kind: Kind) -> usize {
+        let before = |number| self.config.count_before(kind, number);
+        (before(self.end) - before(self.first)) as usize
     }
 
     /// The rows in order, in runs.
@@ -286,7 +288,8 @@ impl<'a> Events<'a> {
         write: impl Fn(Event, &mut Rng, &mut Vec<u8>),
     ) -> Result<ArrayRef> {
         let rows = self.count();
-        let mut data = Vec::with_capacity(rows * bytes_each);
+        // Memory that is not used would stay as long as a row of the batch does.
+        let mut data = Vec::with_capacity(rows.min(self.among(self.kind)) * bytes_each);
         let mut offsets: Vec<i32> = Vec::with_capacity(rows + 1);
         offsets.push(0);
         let seed = self.seed(salt);
@@ -392,33 +395,46 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
         Item::Description => {
             events.texts(salt::DESCRIPTION, 55, kind, |_, r, out| word(r, 100, b' ', out))
         }
-        Item::Channel => events.texts(salt::CHANNEL, 12, kind, |_, r, out| {
+        Item::Channel => events.texts(salt::CHANNEL, 10, kind, |_, r, out| {
             pools.channels.append(channel(r), out);
         }),
-        Item::Url => events.texts(salt::CHANNEL, 72, kind, |_, r, out| {
+        Item::Url => events.texts(salt::CHANNEL, 65, kind, |_, r, out| {
             pools.urls.append(channel(r), out);
         }),
-        Item::BidExtra => events.texts(salt::EXTRA, config.bid_size as usize, kind, |_, r, out| {
-            pools.extra(r, 32, config.bid_size, out);
-        }),
+        Item::BidExtra => {
+            let each = config.bid_size.saturating_sub(30) as usize;
+            events.texts(salt::EXTRA, each, kind, |_, r, out| {
+                pools.extra(r, 32, config.bid_size, out);
+            })
+        }
         Item::PersonExtra => {
             let seeds = [salt::NAME, salt::EMAIL, salt::CITY].map(|s| events.seed(s));
-            events.texts(salt::EXTRA, config.person_size as usize, kind, |e, r, out| {
-                let mut text = Vec::new();
-                person_name(&mut draw(seeds[0], e), &mut text);
-                email(&mut draw(seeds[1], e), &mut text);
-                text.extend_from_slice(one_of(&mut draw(seeds[2], e), &CITIES).as_bytes());
-                pools.extra(r, 8 + 19 + 2 + text.len() as u64, config.person_size, out);
-            })
+            events.texts(
+                salt::EXTRA,
+                config.person_size.saturating_sub(55) as usize,
+                kind,
+                |e, r, out| {
+                    let mut text = Vec::new();
+                    person_name(&mut draw(seeds[0], e), &mut text);
+                    email(&mut draw(seeds[1], e), &mut text);
+                    text.extend_from_slice(one_of(&mut draw(seeds[2], e), &CITIES).as_bytes());
+                    pools.extra(r, 8 + 19 + 2 + text.len() as u64, config.person_size, out);
+                },
+            )
         }
         Item::AuctionExtra => {
             let seeds = [salt::NAME, salt::DESCRIPTION].map(|s| events.seed(s));
-            events.texts(salt::EXTRA, config.auction_size as usize, kind, |e, r, out| {
-                let mut text = Vec::new();
-                word(&mut draw(seeds[0], e), 20, b' ', &mut text);
-                word(&mut draw(seeds[1], e), 100, b' ', &mut text);
-                pools.extra(r, 8 * 6 + text.len() as u64, config.auction_size, out);
-            })
+            events.texts(
+                salt::EXTRA,
+                config.auction_size.saturating_sub(105) as usize,
+                kind,
+                |e, r, out| {
+                    let mut text = Vec::new();
+                    word(&mut draw(seeds[0], e), 20, b' ', &mut text);
+                    word(&mut draw(seeds[1], e), 100, b' ', &mut text);
+                    pools.extra(r, 8 * 6 + text.len() as u64, config.auction_size, out);
+                },
+            )
         }
         other => Err(Error::internal(format!("{other:?} is no string"))),
     }

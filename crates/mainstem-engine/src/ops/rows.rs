@@ -20,8 +20,10 @@ use mainstem_state::row_files::Place;
 use super::row_codec::RowCodec;
 use crate::operator::PutAside;
 
-/// A chunk of this many rows is full: fewer than a busy step brings, so that its rows are kept as they came.
-const CHUNK_ROWS: usize = 1 << 14;
+/// A chunk of this many rows is full: fewer than a batch of a busy step has, so that its rows are kept as they came.
+const CHUNK_ROWS: usize = 1 << 12;
+/// So many rows are put together: large pieces of memory have less around them that nobody uses.
+const MERGED_ROWS: usize = 1 << 14;
 /// So many chunks of a size are put together.
 const RUN_MAX: usize = 16;
 
@@ -143,7 +145,7 @@ impl Rows {
         let count = self.chunks.iter().rev().take_while(small).count();
         let run = self.chunks.len() - count;
         let rows: usize = self.chunks[run..].iter().map(|chunk| chunk.rows).sum();
-        (count >= RUN_MAX || (count > 1 && rows >= CHUNK_ROWS)).then_some(run)
+        (count >= RUN_MAX || rows >= MERGED_ROWS).then_some(run)
     }
 
     /// The columns of the given rows.
@@ -348,7 +350,7 @@ impl Rows {
     pub(super) fn rewrite<'a>(&mut self, live: impl Iterator<Item = &'a mut u32>) -> Result<()> {
         let mut live: Vec<&mut u32> = live.collect();
         let mut new = Self::new(&self.types);
-        for part in live.chunks_mut(CHUNK_ROWS) {
+        for part in live.chunks_mut(MERGED_ROWS) {
             let old: Vec<u32> = part.iter().map(|row| **row).collect();
             let first = new.rows as u32;
             new.add(first, old.len(), self.gather(&old)?);

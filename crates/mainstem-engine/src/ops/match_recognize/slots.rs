@@ -2,9 +2,10 @@
 //! Invariant: the rows of a run lie one behind the other, and each variable has a part of them; so a value is found by
 //! position, and only the rows that some slot names are gathered.
 
-use arrow_array::{Array, ArrayRef, TimestampMillisecondArray, make_array, new_null_array};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_array::{ArrayRef, BooleanArray, TimestampMillisecondArray, new_null_array};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType as ArrowType;
+use arrow_select::nullif::nullif;
 use mainstem_core::{Batch, Result};
 
 use super::super::rows::Rows;
@@ -127,7 +128,6 @@ fn gather(store: &Rows, column: usize, rows: Vec<Option<u32>>) -> Result<ArrayRe
     if rows.iter().all(Option::is_some) {
         return Ok(values);
     }
-    let present: BooleanBuffer = rows.iter().map(Option::is_some).collect();
-    let nulls = NullBuffer::union(values.logical_nulls().as_ref(), Some(&NullBuffer::new(present)));
-    Ok(make_array(values.to_data().into_builder().nulls(nulls).build()?))
+    let absent: BooleanBuffer = rows.iter().map(Option::is_none).collect();
+    Ok(nullif(&values, &BooleanArray::new(absent, None))?)
 }
