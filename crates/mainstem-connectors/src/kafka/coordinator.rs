@@ -155,7 +155,8 @@ impl Cluster {
             }
             sleep(ENDING_PAUSE).await;
         }
-        self.partitions.end(id, producer, true).await
+        self.partitions.end(id, producer, true).await;
+        Ok(())
     }
 }
 
@@ -209,7 +210,7 @@ impl Coordinator for Cluster {
         check(answer.error_code, id)?;
         if let Some(before) = before {
             let committed = before.transaction_state.ends_with("Commit");
-            self.partitions.end(id, producer_of(&before), committed).await?;
+            self.partitions.end(id, producer_of(&before), committed).await;
         }
         Ok(Producer { id: answer.producer_id, epoch: answer.producer_epoch })
     }

@@ -19,7 +19,6 @@ use kafka_wire::{
     WriteTxnMarkersRequest,
 };
 use kafka_wire_core::StrBytes;
-use mainstem_core::Result;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
@@ -65,20 +64,22 @@ impl Partitions {
 
     /// Sees to it that no partition has a transaction open that was written by `producer`, or by one with its id before it, and has
     /// ended as `committed` says.
-    pub(super) async fn end(&self, id: &str, producer: Producer, committed: bool) -> Result<()> {
+    pub(super) async fn end(&self, id: &str, producer: Producer, committed: bool) {
         let (mut failures, mut tries) = (0, 0);
         loop {
             let ended = self.try_end(id, producer, committed).await;
             self.servers.tell(&ended, &mut failures);
-            if let Ok(true) = ended {
-                return Ok(());
-            }
-            tries += 1;
-            if tries == MANY_TRIES {
-                let topic = &self.topic;
-                self.servers
-                    .link()
-                    .notice(&format!("waits for a leader of each partition of '{topic}'"));
+            match ended {
+                Ok(true) => return,
+                Ok(false) => {
+                    tries += 1;
+                    if tries == MANY_TRIES {
+                        let text =
+                            format!("waits for a leader of each partition of '{}'", self.topic);
+                        self.servers.link().notice(&text);
+                    }
+                }
+                Err(_) => {}
             }
             sleep(RETRY_PAUSE).await;
         }
@@ -118,12 +119,12 @@ impl Partitions {
         Err(last)
     }
 
-    /// Partitions by their leader; `None` if one has no leader now. A topic that is gone has no partitions.
+    /// Partitions by their leader; `None` if one has no leader now. A topic that is gone, or not for us to see, has no partitions.
     async fn leaders(&self) -> io::Result<Option<BTreeMap<Server, Vec<i32>>>> {
         let mut topic = MetadataRequestTopic::default();
         topic.name = Some(StrBytes::from(self.topic.as_str()));
         let mut request = MetadataRequest::default();
-        request.topics = Some(vec![topic]);
+        (request.topics, request.allow_auto_topic_creation) = (Some(vec![topic]), false);
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for server in &self.servers.all {
             let answer = match server.ask(METADATA, &request).await {
@@ -134,8 +135,12 @@ impl Partitions {
                 }
             };
             let Some(topic) = answer.topics.first() else { return Ok(None) };
-            if topic.error_code == code::UNKNOWN_TOPIC_OR_PARTITION {
-                return Ok(Some(BTreeMap::new()));
+            match topic.error_code {
+                code::NONE => {}
+                code::UNKNOWN_TOPIC_OR_PARTITION | code::TOPIC_AUTHORIZATION_FAILED => {
+                    return Ok(Some(BTreeMap::new()));
+                }
+                _ => return Ok(None),
             }
             let mut leaders = BTreeMap::<Server, Vec<i32>>::new();
             for partition in &topic.partitions {
@@ -144,7 +149,7 @@ impl Partitions {
                 let leader = Server::told(&leader.host, leader.port)?;
                 leaders.entry(leader).or_default().push(partition.partition_index);
             }
-            return Ok((topic.error_code == code::NONE).then_some(leaders));
+            return Ok(Some(leaders));
         }
         Err(last)
     }

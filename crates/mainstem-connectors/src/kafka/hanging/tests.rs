@@ -143,7 +143,10 @@ impl Known {
     fn answer(&mut self, frame: &Bytes, port: u16) -> BytesMut {
         let key = i16::from_be_bytes([frame[0], frame[1]]);
         match key {
-            3 => reply::<MetadataRequest>(frame, |_| self.metadata(port)),
+            3 => reply::<MetadataRequest>(frame, |request| {
+                assert!(!request.allow_auto_topic_creation, "asking makes no topic");
+                self.metadata(port)
+            }),
             10 => reply::<FindCoordinatorRequest>(frame, |_| {
                 make(|answer: &mut FindCoordinatorResponse| {
                     (answer.host, answer.port) = (StrBytes::from("127.0.0.1"), i32::from(port));
