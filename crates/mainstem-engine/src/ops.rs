@@ -35,6 +35,7 @@ pub(crate) mod to_changelog;
 mod tracker;
 pub(crate) mod unnest;
 pub(crate) mod upsert_normalize;
+mod wakes;
 pub(crate) mod watermark;
 pub(crate) mod window_aggregate;
 pub(crate) mod window_join;

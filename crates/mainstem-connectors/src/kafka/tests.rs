@@ -361,13 +361,19 @@ async fn a_partition_can_be_opened_again_and_again() {
 
 #[tokio::test]
 async fn an_error_beside_an_answer_is_not_taken_for_an_offset() {
+    use RDKafkaRespErr as Code;
     let (cluster, table) = numbers(5).await;
     // Answers that come together.
     cluster.broker_round_trip_time(1, Duration::from_millis(100)).unwrap();
-    for _ in 0..5 {
+    for error in [
+        Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        Code::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+        Code::RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+        Code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+        Code::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+    ] {
         let mut reading = source(table.clone(), &Arc::default()).unwrap();
         let split = reading.discover().await.unwrap().remove(0);
-        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
         cluster.request_errors(RDKafkaApiKey::ListOffsets, &[error]);
         let mut reader = reading.open(&split, None).await.unwrap();
         let reading = tokio::time::timeout(Duration::from_secs(30), read(&mut reader, 5));

@@ -4,8 +4,7 @@
 //! has changed, or is still to be handed out, goes with it and comes back with it. A key is read alone, neighbours together. Files
 //! are written from front to back, and no more than half of them is what nobody wants any more.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 use arrow_array::{Array, ArrayRef};
 use hashbrown::HashTable;
@@ -14,6 +13,7 @@ use mainstem_state::row_files::{Place, RowSpace};
 
 use super::row_codec::{EncodedRows, RowCodec};
 use super::tracker::{Marks, Tracker};
+use super::wakes::Wakes;
 use crate::aggregate::SavedGroups;
 use crate::key_table::Ids;
 
@@ -21,10 +21,6 @@ use crate::key_table::Ids;
 const BLOCK_BYTES: usize = 256 << 10;
 /// So much may be unwanted before anybody looks.
 const UNWANTED_BYTES_MIN: u64 = 1 << 20;
-/// The time of a key that time does not change.
-const NEVER: i64 = i64::MAX;
-/// So many times of keys that have left are left alone.
-const STALE_MAX: usize = 1024;
 /// The block of an id that is free.
 const NOWHERE: KeyPlace = KeyPlace { block: u32::MAX, offset: 0, bytes: 0, rows: 0 };
 
@@ -80,9 +76,8 @@ pub(super) struct KeysAside {
     /// By table; there once a table had rows.
     codecs: Vec<Option<RowCodec>>,
     space: Option<RowSpace>,
-    /// When time changes keys, by id, and those times in order; some are of keys that have left.
-    wakes: Vec<i64>,
-    waking: BinaryHeap<Reverse<(i64, u32)>>,
+    /// When time changes keys.
+    wakes: Wakes,
     /// For checkpoints.
     pub(super) tracker: Tracker,
 }
@@ -116,7 +111,7 @@ impl KeysAside {
             self.tracker.set_marks(id, marks);
         }
         for (&id, wake) in ids.iter().zip(wakes) {
-            self.set_wake(id, wake);
+            self.wakes.set(id, wake);
         }
         for (&id, &rows) in ids.iter().zip(&rows) {
             self.places[id as usize].rows = rows;
@@ -130,40 +125,14 @@ impl KeysAside {
         Ok(())
     }
 
-    fn set_wake(&mut self, id: u32, wake_ms: i64) {
-        if wake_ms == NEVER && self.wakes.len() <= id as usize {
-            return;
-        }
-        self.wakes.resize(self.ids.bound().max(self.wakes.len()), NEVER);
-        self.wakes[id as usize] = wake_ms;
-        if wake_ms != NEVER {
-            self.waking.push(Reverse((wake_ms, id)));
-        }
-        if self.waking.len() > 2 * self.wakes.len() + STALE_MAX {
-            let wakes = &self.wakes;
-            self.waking.retain(|Reverse((wake, id))| wakes[*id as usize] == *wake);
-        }
-    }
-
     /// The keys that time has changed, the first so many; each is given once.
     pub(super) fn due(&mut self, time_ms: i64, most: usize) -> Vec<u32> {
-        let mut due = Vec::new();
-        while due.len() < most
-            && let Some(&Reverse((wake_ms, id))) = self.waking.peek()
-            && wake_ms <= time_ms
-        {
-            self.waking.pop();
-            if self.wakes[id as usize] == wake_ms {
-                self.wakes[id as usize] = NEVER;
-                due.push(id);
-            }
-        }
-        due
+        self.wakes.due(time_ms, most)
     }
 
     /// When time changes the first of them, at the earliest.
     pub(super) fn next_wake_ms(&self) -> Option<i64> {
-        self.waking.peek().map(|Reverse((wake_ms, _))| *wake_ms)
+        self.wakes.next_ms()
     }
 
     /// Writes a block of keys, of each of which it is known where its bytes end.
@@ -276,9 +245,7 @@ impl KeysAside {
             let entry = self.index.find_entry(self.hashes[id as usize], |&other| other == id);
             entry.expect("a key that is here is found").remove();
             let place = std::mem::replace(&mut self.places[id as usize], NOWHERE);
-            if let Some(wake) = self.wakes.get_mut(id as usize) {
-                *wake = NEVER;
-            }
+            self.wakes.clear(id);
             self.live_bytes -= u64::from(place.bytes);
             self.rows -= place.rows as usize;
             let at = (place.block - self.first_block) as usize;
@@ -396,8 +363,7 @@ impl KeysAside {
             + self.places.capacity() * size_of::<KeyPlace>()
             + self.blocks.capacity() * size_of::<Option<Block>>()
             + ids * size_of::<u32>()
-            + self.wakes.capacity() * size_of::<i64>()
-            + self.waking.capacity() * size_of::<(i64, u32)>()
+            + self.wakes.size_bytes()
             + self.tracker.size_bytes()
     }
 }
