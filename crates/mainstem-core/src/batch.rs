@@ -166,26 +166,29 @@ fn share_texts(column: &ArrayRef, keep: &BooleanArray, rows: usize) -> Option<Ar
         Some(nulls) => keep.values() & nulls.inner(),
         None => keep.values().clone(),
     };
-    let mut new = Vec::with_capacity(rows + 1);
+    let mut used: Option<(i32, i32)> = None;
     for (start, end) in kept.set_slices() {
-        match new.last() {
-            None => new.push(offsets[start]),
-            Some(&last) if last == offsets[start] => {}
+        let first = match used {
+            None => offsets[start],
+            Some((first, last)) if last == offsets[start] => first,
             Some(_) => return None,
-        }
-        new.extend_from_slice(&offsets[start + 1..=end]);
+        };
+        used = Some((first, offsets[end]));
     }
-    let used = (new.last()? - new.first()?) as usize;
-    if used * 8 < bytes.capacity() * SHARED_EIGHTHS_MIN {
+    let (first, last) = used?;
+    if (last - first) as usize * 8 < bytes.capacity() * SHARED_EIGHTHS_MIN {
         return None;
     }
-    let nulls = texts.nulls().map(|nulls| {
-        let mut valid = BooleanBufferBuilder::new(rows);
-        for (start, end) in kept.set_slices() {
+    let mut new = Vec::with_capacity(rows + 1);
+    new.push(first);
+    let mut valid = texts.nulls().map(|nulls| (nulls, BooleanBufferBuilder::new(rows)));
+    for (start, end) in kept.set_slices() {
+        new.extend_from_slice(&offsets[start + 1..=end]);
+        if let Some((nulls, valid)) = &mut valid {
             valid.append_buffer(&nulls.inner().slice(start, end - start));
         }
-        NullBuffer::new(valid.finish())
-    });
+    }
+    let nulls = valid.map(|(_, mut valid)| NullBuffer::new(valid.finish()));
     let offsets = OffsetBuffer::new(ScalarBuffer::from(new));
     let shared = StringArray::try_new(offsets, bytes.clone(), nulls).ok()?;
     Some(Arc::new(shared))

@@ -408,9 +408,8 @@ fn field_of(row: &ArrayRef, index: usize) -> Result<ArrayRef> {
     let row = row.as_any().downcast_ref::<StructArray>();
     let row = row.ok_or_else(|| Error::internal("a ROW is not a struct array"))?;
     let field = row.column(index);
-    if row.null_count() == 0 {
-        return Ok(ArrayRef::clone(field));
+    match row.nulls().filter(|nulls| nulls.null_count() > 0) {
+        Some(nulls) => Ok(nullif(field, &BooleanArray::new(!nulls.inner(), None))?),
+        None => Ok(ArrayRef::clone(field)),
     }
-    let Some(nulls) = row.nulls() else { return Ok(ArrayRef::clone(field)) };
-    Ok(nullif(field, &BooleanArray::new(!nulls.inner(), None))?)
 }

@@ -11,17 +11,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kafka_wire::describe_transactions_response::TransactionState;
 use kafka_wire::{
-    DescribeTransactionsRequest, EndTxnRequest, FindCoordinatorRequest, InitProducerIdRequest,
-    RequestResponsePair,
+    DescribeTransactionsRequest, DescribeTransactionsResponse, EndTxnRequest,
+    FindCoordinatorRequest, FindCoordinatorResponse, InitProducerIdRequest, RequestResponsePair,
 };
 use kafka_wire_core::StrBytes;
 use mainstem_core::{Error, Result};
 use rdkafka::ClientConfig;
 use tokio::time::sleep;
 
-use super::exchange::{Server, Servers};
+use super::exchange::{Server, Servers, code};
 use super::hanging::Partitions;
-use super::link::Link;
+use super::link::{Link, RETRY_PAUSE};
 use super::transactions::{Coordinator, Ended, PREFIX, Producer, TIMEOUT};
 
 const FIND_COORDINATOR: i16 = 2;
@@ -30,28 +30,10 @@ const END_TXN: i16 = 3;
 const DESCRIBE_TRANSACTIONS: i16 = 0;
 /// In FindCoordinator.
 const TRANSACTION: i8 = 1;
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The end of a transaction takes a moment.
 const ENDING_PAUSE: Duration = Duration::from_millis(20);
 /// So many of those moments are worth a word.
 const LONG_ENDING: usize = 500;
-
-/// Kafka's error codes that mean something here.
-mod code {
-    pub(super) const NONE: i16 = 0;
-    pub(super) const REQUEST_TIMED_OUT: i16 = 7;
-    pub(super) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
-    pub(super) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
-    pub(super) const NOT_COORDINATOR: i16 = 16;
-    pub(super) const INVALID_PRODUCER_EPOCH: i16 = 47;
-    pub(super) const INVALID_TXN_STATE: i16 = 48;
-    pub(super) const INVALID_PRODUCER_ID_MAPPING: i16 = 49;
-    pub(super) const INVALID_TRANSACTION_TIMEOUT: i16 = 50;
-    pub(super) const CONCURRENT_TRANSACTIONS: i16 = 51;
-    pub(super) const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
-    pub(super) const PRODUCER_FENCED: i16 = 90;
-    pub(super) const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
-}
 
 /// A cluster whose brokers are asked without encryption, for the transactions of one topic.
 pub(super) struct Cluster {
@@ -104,32 +86,18 @@ impl Cluster {
     ) -> io::Result<R::Response> {
         let mut find = FindCoordinatorRequest::default();
         (find.key, find.key_type) = (StrBytes::from(id), TRANSACTION);
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for server in &self.servers.all {
-            let found = match server.ask(FIND_COORDINATOR, &find).await {
-                Ok(found) if found.error_code == code::NONE => found,
-                Ok(found) => {
-                    last = io::Error::other(format!("error {}", found.error_code));
-                    continue;
-                }
-                Err(error) => {
-                    last = error;
-                    continue;
-                }
-            };
-            return Server::told(&found.host, found.port)?.ask(version, request).await;
-        }
-        Err(last)
+        let knows = |found: &FindCoordinatorResponse| found.error_code == code::NONE;
+        let found = self.servers.ask(FIND_COORDINATOR, &find, knows).await?;
+        Server::told(&found.host, found.port)?.ask(version, request).await
     }
 
     /// Where the transaction of an id stands; `None` if the id was never used.
     async fn state(&self, id: &str) -> Result<Option<TransactionState>> {
         let mut request = DescribeTransactionsRequest::default();
         request.transactional_ids = vec![StrBytes::from(id)];
-        let code_of =
-            |response: &<DescribeTransactionsRequest as RequestResponsePair>::Response| {
-                response.transaction_states.first().map_or(code::NONE, |state| state.error_code)
-            };
+        let code_of = |response: &DescribeTransactionsResponse| {
+            response.transaction_states.first().map_or(code::NONE, |state| state.error_code)
+        };
         let answer = self.ask(id, DESCRIBE_TRANSACTIONS, &request, code_of).await?;
         let Some(state) = answer.transaction_states.into_iter().next() else { return Ok(None) };
         if state.error_code == code::TRANSACTIONAL_ID_NOT_FOUND {
@@ -142,10 +110,8 @@ impl Cluster {
     /// Returns when every partition knows that the transaction of `producer` was committed, as its coordinator does.
     pub(super) async fn settle(&self, id: &str, producer: Producer) -> Result<()> {
         let mut waited = 0;
-        while self
-            .state(id)
-            .await?
-            .is_some_and(|state| state.transaction_state.starts_with("Prepare"))
+        while let Some(state) = self.state(id).await?
+            && state.transaction_state.starts_with("Prepare")
         {
             waited += 1;
             if waited == LONG_ENDING {

@@ -21,6 +21,26 @@ const PORT: u16 = 9092;
 /// Answers are a few hundred bytes; those of topics with thousands of partitions and producers are longer.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
+/// Kafka's error codes that mean something here.
+pub(super) mod code {
+    pub(in super::super) const NONE: i16 = 0;
+    pub(in super::super) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+    pub(in super::super) const REQUEST_TIMED_OUT: i16 = 7;
+    pub(in super::super) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
+    pub(in super::super) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    pub(in super::super) const NOT_COORDINATOR: i16 = 16;
+    pub(in super::super) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+    pub(in super::super) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
+    pub(in super::super) const INVALID_PRODUCER_EPOCH: i16 = 47;
+    pub(in super::super) const INVALID_TXN_STATE: i16 = 48;
+    pub(in super::super) const INVALID_PRODUCER_ID_MAPPING: i16 = 49;
+    pub(in super::super) const INVALID_TRANSACTION_TIMEOUT: i16 = 50;
+    pub(in super::super) const CONCURRENT_TRANSACTIONS: i16 = 51;
+    pub(in super::super) const TRANSACTIONAL_ID_AUTHORIZATION_FAILED: i16 = 53;
+    pub(in super::super) const PRODUCER_FENCED: i16 = 90;
+    pub(in super::super) const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
+}
+
 /// Where a broker listens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Server {
@@ -81,7 +101,7 @@ impl Server {
 #[derive(Debug, Clone)]
 pub(super) struct Servers {
     link: Arc<Link>,
-    pub(super) all: Vec<Server>,
+    all: Vec<Server>,
 }
 
 impl Servers {
@@ -92,6 +112,24 @@ impl Servers {
 
     pub(super) fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// Asks one after another; the first answer that is of use.
+    pub(super) async fn ask<R: RequestResponsePair>(
+        &self,
+        version: i16,
+        request: &R,
+        is_of_use: impl Fn(&R::Response) -> bool,
+    ) -> io::Result<R::Response> {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for server in &self.all {
+            match server.ask(version, request).await {
+                Ok(answer) if is_of_use(&answer) => return Ok(answer),
+                Ok(_) => last = io::Error::other("the broker cannot say"),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 
     /// Tells the link what came of one more of some attempts; `failures` counts.

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::Duration;
 
 use kafka_wire::describe_producers_request::TopicRequest;
 use kafka_wire::metadata_request::MetadataRequestTopic;
@@ -18,28 +17,20 @@ use kafka_wire::{
     ApiVersionsRequest, DescribeProducersRequest, KafkaRequest as _, MetadataRequest,
     WriteTxnMarkersRequest,
 };
-use kafka_wire_core::StrBytes;
+use kafka_wire_core::{ApiKey, StrBytes};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
-use super::exchange::{Server, Servers};
+use super::exchange::{Server, Servers, code};
+use super::link::RETRY_PAUSE;
 use super::transactions::Producer;
 
 const API_VERSIONS: i16 = 0;
 const METADATA: i16 = 9;
 const DESCRIBE_PRODUCERS: i16 = 0;
 const WRITE_TXN_MARKERS: i16 = 1;
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// So many tries are worth a word.
 const MANY_TRIES: usize = 50;
-
-/// Kafka's error codes that mean something here.
-mod code {
-    pub(super) const NONE: i16 = 0;
-    pub(super) const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
-    pub(super) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
-    pub(super) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
-}
 
 /// The partitions of a topic, asked for what they know of transactions.
 pub(super) struct Partitions {
@@ -105,18 +96,10 @@ impl Partitions {
     }
 
     async fn ask_abilities(&self) -> io::Result<bool> {
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for server in &self.servers.all {
-            match server.ask(API_VERSIONS, &ApiVersionsRequest::default()).await {
-                Ok(answer) => {
-                    let known = |key: i16| answer.api_keys.iter().any(|api| api.api_key == key);
-                    return Ok(known(DescribeProducersRequest::API_KEY.value())
-                        && known(WriteTxnMarkersRequest::API_KEY.value()));
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let answer =
+            self.servers.ask(API_VERSIONS, &ApiVersionsRequest::default(), |_| true).await?;
+        let known = |key: ApiKey| answer.api_keys.iter().any(|api| api.api_key == key.value());
+        Ok(known(DescribeProducersRequest::API_KEY) && known(WriteTxnMarkersRequest::API_KEY))
     }
 
     /// Partitions by their leader; `None` if one has no leader now. A topic that is gone, or not for us to see, has no partitions.
@@ -125,33 +108,23 @@ impl Partitions {
         topic.name = Some(StrBytes::from(self.topic.as_str()));
         let mut request = MetadataRequest::default();
         (request.topics, request.allow_auto_topic_creation) = (Some(vec![topic]), false);
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for server in &self.servers.all {
-            let answer = match server.ask(METADATA, &request).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    last = error;
-                    continue;
-                }
-            };
-            let Some(topic) = answer.topics.first() else { return Ok(None) };
-            match topic.error_code {
-                code::NONE => {}
-                code::UNKNOWN_TOPIC_OR_PARTITION | code::TOPIC_AUTHORIZATION_FAILED => {
-                    return Ok(Some(BTreeMap::new()));
-                }
-                _ => return Ok(None),
+        let answer = self.servers.ask(METADATA, &request, |_| true).await?;
+        let Some(topic) = answer.topics.first() else { return Ok(None) };
+        match topic.error_code {
+            code::NONE => {}
+            code::UNKNOWN_TOPIC_OR_PARTITION | code::TOPIC_AUTHORIZATION_FAILED => {
+                return Ok(Some(BTreeMap::new()));
             }
-            let mut leaders = BTreeMap::<Server, Vec<i32>>::new();
-            for partition in &topic.partitions {
-                let leader = answer.brokers.iter().find(|b| b.node_id == partition.leader_id);
-                let Some(leader) = leader else { return Ok(None) };
-                let leader = Server::told(&leader.host, leader.port)?;
-                leaders.entry(leader).or_default().push(partition.partition_index);
-            }
-            return Ok(Some(leaders));
+            _ => return Ok(None),
         }
-        Err(last)
+        let mut leaders = BTreeMap::<Server, Vec<i32>>::new();
+        for partition in &topic.partitions {
+            let leader = answer.brokers.iter().find(|b| b.node_id == partition.leader_id);
+            let Some(leader) = leader else { return Ok(None) };
+            let leader = Server::told(&leader.host, leader.port)?;
+            leaders.entry(leader).or_default().push(partition.partition_index);
+        }
+        Ok(Some(leaders))
     }
 
     /// What partitions of a leader have open of a producer; `None` if one of them does not say.

@@ -17,7 +17,8 @@ use crate::api::Observer;
 
 /// How long one request may take before it counts as failed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Between a request that was not answered and the same once more.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 const UNKNOWN: u8 = 0;
 const UP: u8 = 1;

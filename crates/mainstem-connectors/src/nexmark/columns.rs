@@ -278,6 +278,20 @@ impl<'a> Events<'a> {
         values.into_iter()
     }
 
+    /// Letters that fill events up to `average` bytes, of which about `beside_about`, exactly `beside`, are in other columns.
+    fn extras(
+        self,
+        average: u64,
+        beside_about: u64,
+        kind: &TypeKind,
+        beside: impl Fn(Event) -> u64,
+    ) -> Result<ArrayRef> {
+        let each = average.saturating_sub(beside_about) as usize;
+        self.texts(salt::EXTRA, each, kind, |event, rng, out| {
+            self.pools.extra(rng, beside(event), average, out);
+        })
+    }
+
     /// One string a row.
     #[inline]
     fn texts(
@@ -401,40 +415,25 @@ fn text_column(events: Events<'_>, scalar: &Scalar) -> Result<ArrayRef> {
         Item::Url => events.texts(salt::CHANNEL, 65, kind, |_, r, out| {
             pools.urls.append(channel(r), out);
         }),
-        Item::BidExtra => {
-            let each = config.bid_size.saturating_sub(30) as usize;
-            events.texts(salt::EXTRA, each, kind, |_, r, out| {
-                pools.extra(r, 32, config.bid_size, out);
-            })
-        }
+        Item::BidExtra => events.extras(config.bid_size, 30, kind, |_| 32),
         Item::PersonExtra => {
             let seeds = [salt::NAME, salt::EMAIL, salt::CITY].map(|s| events.seed(s));
-            events.texts(
-                salt::EXTRA,
-                config.person_size.saturating_sub(55) as usize,
-                kind,
-                |e, r, out| {
-                    let mut text = Vec::new();
-                    person_name(&mut draw(seeds[0], e), &mut text);
-                    email(&mut draw(seeds[1], e), &mut text);
-                    text.extend_from_slice(one_of(&mut draw(seeds[2], e), &CITIES).as_bytes());
-                    pools.extra(r, 8 + 19 + 2 + text.len() as u64, config.person_size, out);
-                },
-            )
+            events.extras(config.person_size, 55, kind, |e| {
+                let mut text = Vec::new();
+                person_name(&mut draw(seeds[0], e), &mut text);
+                email(&mut draw(seeds[1], e), &mut text);
+                text.extend_from_slice(one_of(&mut draw(seeds[2], e), &CITIES).as_bytes());
+                8 + 19 + 2 + text.len() as u64
+            })
         }
         Item::AuctionExtra => {
             let seeds = [salt::NAME, salt::DESCRIPTION].map(|s| events.seed(s));
-            events.texts(
-                salt::EXTRA,
-                config.auction_size.saturating_sub(105) as usize,
-                kind,
-                |e, r, out| {
-                    let mut text = Vec::new();
-                    word(&mut draw(seeds[0], e), 20, b' ', &mut text);
-                    word(&mut draw(seeds[1], e), 100, b' ', &mut text);
-                    pools.extra(r, 8 * 6 + text.len() as u64, config.auction_size, out);
-                },
-            )
+            events.extras(config.auction_size, 105, kind, |e| {
+                let mut text = Vec::new();
+                word(&mut draw(seeds[0], e), 20, b' ', &mut text);
+                word(&mut draw(seeds[1], e), 100, b' ', &mut text);
+                8 * 6 + text.len() as u64
+            })
         }
         other => Err(Error::internal(format!("{other:?} is no string"))),
     }

@@ -13,6 +13,7 @@ use super::keys_aside::KeysAside;
 use super::recency::Recency;
 use super::saved::cut_of;
 use super::tracker::Tracker;
+use super::wakes::NEVER;
 use crate::key_table::KeyTable;
 use crate::operator::{Inputs, Operator, PutAside, StepContext};
 
@@ -206,7 +207,7 @@ pub(super) trait ByKey {
 
     /// When time changes a key of which no row comes.
     fn wakes_ms(&self, _key: u32) -> i64 {
-        i64::MAX
+        NEVER
     }
 
     /// Whether a key can be put aside.

@@ -1,7 +1,7 @@
 //! Rows kept by operators: immutable column chunks, addressed by row number.
 //! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together when
-//! there are many of their size, or enough rows for a full one: a row that comes with many others is copied once, one that
-//! comes alone four times. Full chunks are never touched again. A chunk may be put aside on disk, where single rows of it are
+//! there are many of their size, or many rows in all: a row that comes in a full chunk is not copied, one that comes with fewer
+//! others once, one that comes alone four times. Full chunks are never touched again. A chunk may be put aside on disk, where single rows of it are
 //! read; it does not come back.
 
 use std::cell::Cell;

@@ -85,6 +85,16 @@ impl Wakes {
         self.near.retain(|_, near| !near.ids.is_empty());
     }
 
+    /// Orders near times, of which only some have come.
+    fn put_in_order(&mut self, common: i64, ids: Vec<u32>) {
+        self.noted -= ids.len();
+        let times = &self.times;
+        let own = ids.into_iter().filter(|&id| times[id as usize] >> NEAR_BITS == common);
+        self.ordered = own.map(|id| Reverse((times[id as usize], id))).collect();
+        self.noted += self.ordered.len();
+        self.ordered_until = Some(common);
+    }
+
     /// The ids whose time has come, at most so many, those of earlier seconds first; each is given once.
     pub(super) fn due(&mut self, time_ms: i64, most: usize) -> Vec<u32> {
         let mut due = Vec::new();
@@ -108,14 +118,8 @@ impl Wakes {
                 break;
             }
             if last_ms > time_ms {
-                let times = &self.times;
-                let is_own = |id: &u32| times[*id as usize] >> NEAR_BITS == common;
                 let ids = first.remove().ids;
-                let noted = ids.len();
-                let own = ids.into_iter().filter(is_own);
-                self.ordered = own.map(|id| Reverse((times[id as usize], id))).collect();
-                self.noted -= noted - self.ordered.len();
-                self.ordered_until = Some(common);
+                self.put_in_order(common, ids);
                 continue;
             }
             while due.len() < most

@@ -14,6 +14,7 @@ use crate::operator::{PutAside, Watermark};
 use crate::ops::id_set::IdSet;
 use crate::ops::keys_aside::Leaving;
 use crate::ops::recency::in_use;
+use crate::ops::wakes::NEVER;
 use crate::window::Span;
 
 /// So many groups go together.
@@ -68,7 +69,7 @@ impl WindowAggregate {
             let (slice, _) = self.groups.of(group)?;
             self.next_close_ms(slice, self.passed)
         };
-        let wakes = groups.iter().map(|group| wake(group).unwrap_or(i64::MAX)).collect();
+        let wakes = groups.iter().map(|group| wake(group).unwrap_or(NEVER)).collect();
         let marks = groups.iter().map(|&group| self.tracker.take_marks(group)).collect();
         let rows = vec![1; groups.len()];
         let leaving = Leaving { hashes, marks, tables, rows, newest_ms: i64::MAX, wakes };

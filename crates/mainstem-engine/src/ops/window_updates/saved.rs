@@ -126,16 +126,20 @@ impl ByKey for WindowUpdates {
         if WindowTime::has_table(table) {
             return Ok(());
         }
-        self.bring_back(&rows.project(&(0..self.plan.keys.len() + 2).collect::<Vec<_>>()))
+        self.bring_back(&rows.project(&self.name_columns()))
     }
 
-    /// Key and window.
     fn key_columns(&self, _shape: &TableShape) -> Vec<usize> {
-        (0..self.plan.keys.len() + 2).collect()
+        self.name_columns()
     }
 }
 
 impl WindowUpdates {
+    /// Those of key and window, with which rows of all tables begin.
+    fn name_columns(&self) -> Vec<usize> {
+        (0..self.plan.keys.len() + 2).collect()
+    }
+
     pub(super) fn load_rows(&mut self, table: &str, rows: &Batch) -> Result<()> {
         if self.time.load(table, rows) {
             return Ok(());
