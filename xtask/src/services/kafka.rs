@@ -2,7 +2,8 @@
 //! Invariant: listens on loopback only; topics that Kafka keeps for itself have one replica, because there is one node.
 //! Beside the plain listener stands one with TLS and a login (`tls`): same topics, nobody is kept out by the plain one.
 //! Ready means that Kafka said so in its log and answers on its port. A killed
-//! broker can come back after the session timeout, which is shorter than Kafka's. Everything else is Kafka's default,
+//! broker can come back after the session timeout, which is shorter than Kafka's. Records stay, however old their times are: tests
+//! write events of 1970, which Kafka's retention would take away while they are read. Everything else is Kafka's default,
 //! automatic topic creation included.
 
 use std::fs;
@@ -124,6 +125,7 @@ share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
+log.retention.ms=-1
 ",
         data.display()
     )
