@@ -22,6 +22,7 @@ mod recency;
 pub(crate) mod remote_lookup;
 pub(crate) mod repeat;
 mod row_codec;
+mod row_offsets;
 mod rows;
 mod saved;
 pub(crate) mod session_window;

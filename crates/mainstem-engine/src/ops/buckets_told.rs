@@ -17,14 +17,14 @@ pub(super) type Part = (i64, Range<u32>);
 pub(super) struct BucketsTold {
     /// How many rows of each bucket cuts have named.
     told: BTreeMap<i64, u32>,
-    /// Of the last cut, not yet handed out.
+    /// Of the last cut, not yet handed out; by bucket.
     left: VecDeque<Part>,
     /// Since the last cut, of those that a cut has named.
     gone: Vec<i64>,
 }
 
 impl BucketsTold {
-    /// Cuts; `sizes` are the buckets that are there and how many rows each has. Returns those that went, as rows, if there are any.
+    /// Cuts; `sizes` are the buckets that are there, ascending, and how many rows each has. Returns those that went, as rows, if there are any.
     pub(super) fn cut(
         &mut self,
         whole: bool,
@@ -58,6 +58,17 @@ impl BucketsTold {
         Some((bucket, range))
     }
 
+    /// Whether a cut has named a row of a bucket.
+    pub(super) fn is_told(&self, bucket: i64, row: u32) -> bool {
+        self.told.get(&bucket).is_some_and(|told| row < *told)
+    }
+
+    /// Whether the last cut has a row and has not handed it out.
+    pub(super) fn is_left(&self, bucket: i64, row: u32) -> bool {
+        let at = self.left.partition_point(|(left, _)| *left < bucket);
+        self.left.get(at).is_some_and(|(left, rows)| *left == bucket && rows.contains(&row))
+    }
+
     /// A bucket goes. Returns what the last cut has of it and has not handed out.
     pub(super) fn goes(&mut self, bucket: i64) -> Option<Range<u32>> {
         self.told.remove(&bucket)?;
@@ -85,6 +96,9 @@ mod tests {
         assert_eq!(told.goes(1), None);
         assert!(told.cut(true, [(2, 3), (3, 0), (4, 1)]).is_empty());
         assert_eq!(told.next(2), Some((2, 0..2)));
+        let is = |bucket, row| (told.is_told(bucket, row), told.is_left(bucket, row));
+        assert_eq!([is(2, 1), is(2, 2), is(2, 3)], [(true, false), (true, true), (false, false)]);
+        assert_eq!([is(1, 0), is(3, 0), is(4, 0)], [(false, false), (false, false), (true, true)]);
         assert_eq!(told.goes(2), Some(2..3));
         assert_eq!((told.next(9), told.next(9)), (Some((4, 0..1)), None));
         assert_eq!(buckets(&told.cut(false, [(3, 5), (4, 1)])), [2]);

@@ -3,8 +3,9 @@
 //! partner; then the bucket goes whole, and with it whatever it cost. A pair comes out in the step of its later half; a
 //! row of an outer side that never had a partner comes out with NULLs when its bucket goes, or at once if it is late.
 
+mod partners_told;
+
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -18,13 +19,14 @@ use super::buckets_told::BucketsTold;
 use super::join::{LEFT, RIGHT, pad};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
 use super::rows::Rows;
-use super::saved::cut_of;
+use super::saved::{cut_of, replaced, uint32s};
 use super::time_queue::{by_bucket, last_time};
 use crate::columns::times_ms;
 use crate::expr::ExprRef;
 use crate::key_table::{ABSENT, KeyTable};
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::{JoinKind, TimeSource};
+use partners_told::PartnersTold;
 
 /// Buckets are not narrower than this: many small ones cost more than the rows in them.
 const WIDTH_MS_MIN: i64 = 1_000;
@@ -70,8 +72,11 @@ struct Side {
     outer: bool,
     width_ms: i64,
     buckets: BTreeMap<i64, Bucket>,
-    /// For checkpoints, where rows do not change; and rows of buckets that went before they were handed out.
+    /// For checkpoints, as is what follows.
     told: BucketsTold,
+    /// Of an outer side.
+    partners: PartnersTold,
+    /// Rows of buckets that went before they were handed out.
     early: Vec<Batch>,
 }
 
@@ -176,32 +181,53 @@ impl Side {
     fn save(&self, name: &'static str) -> Result<TableRows> {
         let mut batches = Vec::new();
         for (&bucket, kept) in &self.buckets {
-            batches.extend(self.rows_of(bucket, kept, 0..kept.times.len() as u32)?);
+            let mut first = 0;
+            for chunk in kept.rows.chunks() {
+                let chunk = chunk?;
+                let places: Vec<u32> = (first..first + chunk.rows() as u32).collect();
+                first += chunk.rows() as u32;
+                batches.push(self.told_rows(bucket, kept, chunk, &places, |_| true));
+            }
         }
         Ok(self.shape(name).with_rows(batches))
     }
 
-    /// Rows of a bucket; behind their columns the time, if that is none of them, whether they had a partner, where that matters,
-    /// and the bucket.
-    fn rows_of(&self, bucket: i64, kept: &Bucket, range: Range<u32>) -> Result<Vec<Batch>> {
-        let (mut batches, mut first) = (Vec::new(), range.start as usize);
-        for chunk in kept.rows.range(range) {
-            let chunk = chunk?;
-            let rows = first..first + chunk.rows();
-            first = rows.end;
-            let mut columns = chunk.into_columns();
-            if self.time == TimeSource::ProcessingTime {
-                let times = kept.times[rows.clone()].iter().copied();
-                columns.push(Arc::new(Int64Array::from_iter_values(times)));
-            }
-            if self.outer {
-                let matched = kept.matched[rows.clone()].iter().map(|&matched| Some(matched));
-                columns.push(Arc::new(matched.collect::<BooleanArray>()));
-            }
-            columns.push(Arc::new(Int64Array::from(vec![bucket; rows.len()])));
-            batches.push(Batch::new(columns, rows.len()));
+    /// Rows of a bucket, as they were at the last cut.
+    fn rows_of(&self, bucket: i64, kept: &Bucket, places: &[u32]) -> Result<Vec<Batch>> {
+        let had_one = |row| self.partners.had_one(bucket, row);
+        let batches = kept.rows.batches(places)?.into_iter().map(|(first, rows)| {
+            let places = &places[first..first + rows.rows()];
+            self.told_rows(bucket, kept, rows, places, had_one)
+        });
+        Ok(batches.collect())
+    }
+
+    /// Rows of the side's table: behind their columns the time, if that is none of them, whether they had a partner, where that
+    /// matters, the bucket, and the place there, where a row may be told again. `counts` says whether the partner of a row that
+    /// has one is to be told.
+    fn told_rows(
+        &self,
+        bucket: i64,
+        kept: &Bucket,
+        rows: Batch,
+        places: &[u32],
+        counts: impl Fn(u32) -> bool,
+    ) -> Batch {
+        let count = places.len();
+        let mut columns = rows.into_columns();
+        if self.time == TimeSource::ProcessingTime {
+            let times = places.iter().map(|&row| kept.times[row as usize]);
+            columns.push(Arc::new(Int64Array::from_iter_values(times)));
         }
-        Ok(batches)
+        if self.outer {
+            let matched = places.iter().map(|&row| Some(kept.matched[row as usize] && counts(row)));
+            columns.push(Arc::new(matched.collect::<BooleanArray>()));
+        }
+        columns.push(Arc::new(Int64Array::from(vec![bucket; count])));
+        if self.outer {
+            columns.push(uint32s(places.iter().copied()));
+        }
+        Batch::new(columns, count)
     }
 
     /// The column of those that has the bucket.
@@ -210,25 +236,32 @@ impl Side {
         self.types.len() + time + usize::from(self.outer)
     }
 
-    /// Begins to hand out what came and went, or everything. Rows that note their partners change, and come whole.
-    fn cut(&mut self, name: &'static str, whole: bool) -> Result<Vec<TableChange>> {
-        if self.outer {
-            return Ok(vec![self.save(name)?.into()]);
-        }
+    /// Begins to hand out what came, changed and went, or everything.
+    fn cut(&mut self, name: &'static str, whole: bool) -> Vec<TableChange> {
         let sizes = self.buckets.iter().map(|(&bucket, kept)| (bucket, kept.times.len() as u32));
         let gone = self.told.cut(whole, sizes);
-        Ok(cut_of(self.shape(name), &[self.bucket_column()], whole, gone))
+        self.partners.cut(whole);
+        cut_of(self.shape(name), &[self.bucket_column()], whole, gone)
     }
 
-    fn hand_out(&mut self, name: &'static str, rows: usize) -> Result<Option<TableChange>> {
+    fn hand_out(&mut self, name: &'static str, rows: usize) -> Result<Vec<TableChange>> {
         let mut batches = std::mem::take(&mut self.early);
         if batches.is_empty() {
-            let Some((bucket, range)) = self.told.next(rows) else { return Ok(None) };
+            let came = self.told.next(rows).map(|(bucket, places)| (bucket, places.collect()));
+            let Some((bucket, places)) = came.or_else(|| self.partners.next(rows)) else {
+                return Ok(Vec::new());
+            };
             let kept = self.buckets.get(&bucket);
             let kept = kept.ok_or_else(|| Error::internal("rows of a bucket that went"))?;
-            batches = self.rows_of(bucket, kept, range)?;
+            batches = self.rows_of(bucket, kept, &places)?;
         }
-        Ok(Some(self.shape(name).changed(Change::Added(batches))))
+        if !self.outer {
+            return Ok(vec![self.shape(name).changed(Change::Added(batches))]);
+        }
+        let bucket = self.bucket_column();
+        let key: Vec<usize> =
+            self.key_columns.iter().copied().chain([bucket, bucket + 1]).collect();
+        Ok(replaced(self.shape(name), &key, batches))
     }
 
     fn load(&mut self, rows: &Batch) -> Result<()> {
@@ -259,10 +292,12 @@ impl Side {
             && self.gone_at(first) <= passed
             && let Some(bucket) = self.buckets.remove(&first)
         {
-            if let Some(left) = self.told.goes(first) {
-                let rows = self.rows_of(first, &bucket, left)?;
-                self.early.extend(rows);
-            }
+            let came = self.told.goes(first).into_iter().flatten();
+            let changed = self.partners.goes(first).into_iter().flatten();
+            let mut left: Vec<u32> = came.chain(changed).collect();
+            left.sort_unstable();
+            let rows = self.rows_of(first, &bucket, &left)?;
+            self.early.extend(rows);
             out.push(bucket);
         }
         Ok(out)
@@ -323,6 +358,7 @@ impl IntervalJoin {
             width_ms,
             buckets: BTreeMap::new(),
             told: BucketsTold::default(),
+            partners: PartnersTold::default(),
             early: Vec::new(),
         };
         let left_outer = matches!(plan.kind, JoinKind::Left | JoinKind::Full);
@@ -386,7 +422,8 @@ impl IntervalJoin {
                 true => keys.clone(),
                 false => keys.take(&UInt32Array::from(rows.clone()))?,
             };
-            for (_, kept) in other.buckets.range_mut(first..=last) {
+            for (&bucket, kept) in other.buckets.range_mut(first..=last) {
+                let mut found = |row| other.partners.found(bucket, row, &other.told);
                 let mut ids = Vec::new();
                 kept.keys.lookup(keys.columns(), keys.rows(), &mut ids)?;
                 let mut pairs = Pairs::default();
@@ -401,10 +438,17 @@ impl IntervalJoin {
                         partner = kept.next[partner as usize];
                     }
                     if pairs.is_full() {
-                        settle(&probe, fresh, kept, std::mem::take(&mut pairs), output)?;
+                        settle(
+                            &probe,
+                            fresh,
+                            kept,
+                            std::mem::take(&mut pairs),
+                            &mut found,
+                            output,
+                        )?;
                     }
                 }
-                settle(&probe, fresh, kept, pairs, output)?;
+                settle(&probe, fresh, kept, pairs, &mut found, output)?;
             }
         }
         Ok(())
@@ -440,12 +484,13 @@ impl IntervalJoin {
     }
 }
 
-/// Puts pairs out and notes that both rows had a partner.
+/// Puts pairs out and notes that both rows had a partner; `found` hears of the kept ones that had none before.
 fn settle(
     probe: &Probe<'_>,
     fresh: &mut Fresh,
     bucket: &mut Bucket,
     mut pairs: Pairs,
+    found: &mut impl FnMut(u32),
     output: &mut Vec<Batch>,
 ) -> Result<()> {
     if pairs.rows.is_empty() {
@@ -458,7 +503,11 @@ fn settle(
     output.push(joined);
     pairs.rows.iter().for_each(|&row| fresh.matched[row as usize] = true);
     if !bucket.matched.is_empty() {
-        pairs.partners.iter().for_each(|&row| bucket.matched[row as usize] = true);
+        for &row in &pairs.partners {
+            if !std::mem::replace(&mut bucket.matched[row as usize], true) {
+                found(row);
+            }
+        }
     }
     Ok(())
 }
@@ -495,18 +544,15 @@ impl Operator for IntervalJoin {
 
     fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
         let [left, right] = &mut self.sides;
-        let mut changes = left.cut(LEFT, whole)?;
-        changes.extend(right.cut(RIGHT, whole)?);
+        let mut changes = left.cut(LEFT, whole);
+        changes.extend(right.cut(RIGHT, whole));
         Ok(Some(changes))
     }
 
     fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
         let [left, right] = &mut self.sides;
-        let change = match left.hand_out(LEFT, rows)? {
-            None => right.hand_out(RIGHT, rows)?,
-            change => change,
-        };
-        Ok(change.into_iter().collect())
+        let changes = left.hand_out(LEFT, rows)?;
+        if changes.is_empty() { right.hand_out(RIGHT, rows) } else { Ok(changes) }
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {

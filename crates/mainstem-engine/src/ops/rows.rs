@@ -18,6 +18,7 @@ use mainstem_core::{Batch, Error, Result};
 use mainstem_state::row_files::Place;
 
 use super::row_codec::RowCodec;
+use super::row_offsets::RowOffsets;
 use crate::operator::PutAside;
 
 /// A chunk of this many rows is full: fewer than a batch of a busy step has, so that its rows are kept as they came.
@@ -48,8 +49,7 @@ enum Held {
 #[derive(Debug)]
 struct Aside {
     place: Place,
-    /// Of each row and behind the last.
-    offsets: Box<[u32]>,
+    offsets: RowOffsets,
 }
 
 impl Chunk {
@@ -81,6 +81,8 @@ pub(super) struct Rows {
     live: usize,
     /// Memory of the chunks.
     bytes: usize,
+    /// Memory of the offsets of those that are aside.
+    offset_bytes: usize,
     /// There if chunks are aside.
     codec: Option<RowCodec>,
     /// Chunks before this were looked at when there was last something to put aside.
@@ -95,6 +97,7 @@ impl Rows {
             rows: 0,
             live: 0,
             bytes: 0,
+            offset_bytes: 0,
             codec: None,
             hand: 0,
         }
@@ -217,12 +220,12 @@ impl Rows {
             let Held::Aside(Aside { place, offsets }) = &self.chunks[chunk].held else {
                 return Err(Error::internal("a chunk came back into memory"));
             };
-            let (start, end) = (offsets[first] as usize, offsets[first + count] as usize);
+            let (start, end) = (offsets.at(first), offsets.at(first + count));
             let before = bytes.len();
             bytes.resize(before + end - start, 0);
             place.read(start, &mut bytes[before..])?;
-            let ends_here = offsets[first + 1..=first + count].iter();
-            ends.extend(ends_here.map(|&end| before + end as usize - start));
+            let ends_here = (first + 1..=first + count).map(|row| offsets.at(row));
+            ends.extend(ends_here.map(|end| before + end - start));
             done += count;
         }
         let starts = std::iter::once(0).chain(ends.iter().copied());
@@ -235,10 +238,10 @@ impl Rows {
         let columns = match (&chunk.held, &self.codec) {
             (Held::Memory(columns), _) => columns.clone(),
             (Held::Aside(Aside { place, offsets }), Some(codec)) => {
-                let mut bytes = vec![0; offsets[chunk.rows] as usize];
+                let mut bytes = vec![0; offsets.at(chunk.rows)];
                 place.read(0, &mut bytes)?;
-                let row = |at: &[u32]| &bytes[at[0] as usize..at[1] as usize];
-                let rows: Vec<&[u8]> = offsets.windows(2).map(row).collect();
+                let row = |row| &bytes[offsets.at(row)..offsets.at(row + 1)];
+                let rows: Vec<&[u8]> = (0..chunk.rows).map(row).collect();
                 codec.decode(&rows, &(0..self.types.len()).collect::<Vec<_>>())?
             }
             _ => return Err(Error::internal("rows were put aside by nobody")),
@@ -266,7 +269,9 @@ impl Rows {
             let encoded = codec.encode(columns, chunk.rows)?;
             let place = wanted.memory.space.write(&encoded.bytes)?;
             let chunk = &mut self.chunks[self.hand];
-            chunk.held = Held::Aside(Aside { place, offsets: encoded.offsets });
+            let offsets = RowOffsets::from(encoded.offsets);
+            self.offset_bytes += offsets.size_bytes();
+            chunk.held = Held::Aside(Aside { place, offsets });
             let freed = std::mem::take(&mut chunk.bytes);
             self.bytes -= freed;
             wanted.bytes = wanted.bytes.saturating_sub(freed);
@@ -365,8 +370,7 @@ impl Rows {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        let offsets = if self.codec.is_some() { self.rows * size_of::<u32>() } else { 0 };
-        self.bytes + offsets + self.chunks.capacity() * size_of::<Chunk>()
+        self.bytes + self.offset_bytes + self.chunks.capacity() * size_of::<Chunk>()
     }
 }
 
