@@ -1,6 +1,7 @@
 //! The operators, one file each.
 
 pub(crate) mod aggregate;
+mod arrivals;
 mod buckets_told;
 mod by_key;
 mod calls;

@@ -5,12 +5,12 @@
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Batch, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{Change, TableChange, TableRows, TableShape};
 
+use super::arrivals::Arrivals;
 use super::join::pad;
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, Probe, split_nulls, unmatched};
-use super::rows::{weighted_again, with_weights};
 use crate::expr::ExprRef;
 use crate::operator::{Inputs, Operator, PutAside, StepContext, Watermark};
 use crate::plan::JoinKind;
@@ -38,9 +38,11 @@ pub(crate) struct LookupJoin {
     left_keys: Vec<usize>,
     residual: Option<ExprRef>,
     table: Side,
-    waiting: Vec<Batch>,
+    waiting: Arrivals,
     /// The table is there.
     ready: bool,
+    /// A cut has said so.
+    ready_told: bool,
 }
 
 impl LookupJoin {
@@ -50,9 +52,14 @@ impl LookupJoin {
             left_keys: plan.keys[0].clone(),
             residual: plan.residual.clone(),
             table: Side::new(&plan.keys[1], &plan.right, plan.changelog, false)?,
-            waiting: Vec::new(),
+            waiting: Arrivals::default(),
             ready: false,
+            ready_told: false,
         })
+    }
+
+    fn waiting_shape(&self) -> TableShape {
+        TableShape::keyed(WAITING, self.left_keys.clone())
     }
 
     fn ask(&mut self, batch: &Batch, cx: &StepContext, output: &mut Vec<Batch>) -> Result<()> {
@@ -140,7 +147,7 @@ impl Operator for LookupJoin {
         self.ready |= ended[1];
         let mut output = Vec::new();
         if self.ready {
-            for batch in std::mem::take(&mut self.waiting) {
+            for batch in self.waiting.take() {
                 self.ask(&batch, cx, &mut output)?;
             }
             if ended[0] {
@@ -156,21 +163,34 @@ impl Operator for LookupJoin {
 
     /// The table's rows; left rows that wait for it; a row once it is there.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let waiting = self.waiting.iter().map(with_weights).collect();
-        let ready = Batch::new(Vec::new(), usize::from(self.ready));
-        Ok(Some(vec![
-            self.table.save(TABLE)?,
-            TableShape::keyed(WAITING, self.left_keys.clone()).with_rows(waiting),
-            TableShape::common(READY).with_rows(vec![ready]),
-        ]))
+        let ready = ready_shape().with_rows(vec![ready_row(self.ready)]);
+        Ok(Some(vec![self.table.save(TABLE)?, self.waiting.save(self.waiting_shape()), ready]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        let mut changes = self.table.cut(TABLE, whole);
+        changes.extend(self.waiting.cut(self.waiting_shape(), whole));
+        if whole || self.ready != self.ready_told {
+            let ready = Change::Anew(vec![ready_row(self.ready)]);
+            changes.push(ready_shape().changed(ready));
+            self.ready_told = self.ready;
+        }
+        Ok(Some(changes))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        let table = self.table.hand_out(TABLE, rows)?;
+        if !table.is_empty() {
+            return Ok(table);
+        }
+        Ok(self.waiting.hand_out(self.waiting_shape(), rows).into_iter().collect())
     }
 
     fn load(&mut self, table: &str, rows: &Batch) -> Result<()> {
         match table {
             TABLE => self.table.load(rows)?,
             READY => self.ready |= !rows.is_empty(),
-            _ if rows.is_empty() => {}
-            _ => self.waiting.push(weighted_again(rows)),
+            _ => self.waiting.load(rows),
         }
         Ok(())
     }
@@ -180,10 +200,19 @@ impl Operator for LookupJoin {
     }
 
     fn state_rows(&self) -> usize {
-        self.table.state_rows() + self.waiting.iter().map(Batch::rows).sum::<usize>()
+        self.table.state_rows() + self.waiting.rows()
     }
 
     fn state_bytes(&self) -> usize {
-        self.table.size_bytes() + self.waiting.iter().map(Batch::size_bytes).sum::<usize>()
+        self.table.size_bytes() + self.waiting.size_bytes()
     }
+}
+
+fn ready_shape() -> TableShape {
+    TableShape::common(READY)
+}
+
+/// A row without columns, if the table is there.
+fn ready_row(ready: bool) -> Batch {
+    Batch::new(Vec::new(), usize::from(ready))
 }

@@ -7,9 +7,9 @@ use arrow_array::UInt32Array;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType as ArrowType, SortOptions};
 use mainstem_core::{Batch, Error, Result};
-use mainstem_state::table::{TableRows, TableShape};
+use mainstem_state::table::{TableChange, TableRows, TableShape};
 
-use super::rows::{weighted_again, with_weights};
+use super::arrivals::Arrivals;
 use crate::consolidate::Consolidate;
 use crate::operator::{Inputs, Operator, StepContext, cut};
 
@@ -57,7 +57,7 @@ impl SortOrder {
 pub(crate) struct Sort {
     order: SortOrder,
     limit: Option<u64>,
-    rows: Vec<Batch>,
+    rows: Arrivals,
     /// Leaves of a changelog what is there at the end.
     consolidate: Consolidate,
 }
@@ -72,13 +72,13 @@ impl Sort {
         Ok(Self {
             order: SortOrder::new(keys, types)?,
             limit,
-            rows: Vec::new(),
+            rows: Arrivals::default(),
             consolidate: Consolidate::new(&mainstem_core::egress::ChangelogMode::Retract, types)?,
         })
     }
 
     fn sorted(&mut self) -> Result<Vec<Batch>> {
-        let rows = self.consolidate.apply(std::mem::take(&mut self.rows))?;
+        let rows = self.consolidate.apply(self.rows.take())?;
         let Some(all) = Batch::concat(&rows)? else { return Ok(Vec::new()) };
         let sorted = self.order.sort(&all, self.limit)?;
         Ok(cut(&sorted, OUTPUT_ROWS).collect())
@@ -87,28 +87,39 @@ impl Sort {
 
 impl Operator for Sort {
     fn step(&mut self, inputs: Inputs, cx: &mut StepContext) -> Result<Vec<Batch>> {
-        self.rows.extend(inputs.into_iter().flat_map(|input| input.batches));
+        let batches = inputs.into_iter().flat_map(|input| input.batches);
+        batches.for_each(|batch| self.rows.push(batch));
         if cx.end_of_input { self.sorted() } else { Ok(Vec::new()) }
     }
 
     /// `rows`: all with their weights, as they came.
     fn save(&self) -> Result<Option<Vec<TableRows>>> {
-        let rows = self.rows.iter().filter(|batch| !batch.is_empty()).map(with_weights);
-        Ok(Some(vec![TableShape::keyed("rows", Vec::new()).with_rows(rows.collect())]))
+        Ok(Some(vec![self.rows.save(shape())]))
+    }
+
+    fn cut(&mut self, whole: bool) -> Result<Option<Vec<TableChange>>> {
+        Ok(Some(self.rows.cut(shape(), whole).into_iter().collect()))
+    }
+
+    fn hand_out(&mut self, rows: usize) -> Result<Vec<TableChange>> {
+        Ok(self.rows.hand_out(shape(), rows).into_iter().collect())
     }
 
     fn load(&mut self, _table: &str, rows: &Batch) -> Result<()> {
-        if !rows.is_empty() {
-            self.rows.push(weighted_again(rows));
-        }
+        self.rows.load(rows);
         Ok(())
     }
 
     fn state_rows(&self) -> usize {
-        self.rows.iter().map(Batch::rows).sum()
+        self.rows.rows()
     }
 
     fn state_bytes(&self) -> usize {
-        self.rows.iter().map(Batch::size_bytes).sum()
+        self.rows.size_bytes()
     }
+}
+
+/// All on one worker.
+fn shape() -> TableShape {
+    TableShape::keyed("rows", Vec::new())
 }

@@ -2,7 +2,7 @@
 //! Invariant: a row finds its first partner once. If it is still to be handed out of the last cut, it is handed out without;
 //! and every row that was told without a partner is told once more, with one, by the next cut, unless its bucket goes.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::ops::buckets_told::BucketsTold;
 
@@ -17,7 +17,7 @@ pub(super) struct PartnersTold {
     /// Of the last cut, not yet handed out.
     left: VecDeque<Places>,
     /// They had no partner at the last cut, which has not handed them out yet.
-    since: HashSet<(i64, u32)>,
+    since: BTreeSet<(i64, u32)>,
 }
 
 impl PartnersTold {
