@@ -4,6 +4,7 @@
 //! broker_probe first ADDRESS TOPIC                          waits for a broker and says when it has accepted a record
 //! broker_probe create ADDRESS TOPICS PARTITIONS             creates topics idle-0, idle-1 and so on
 //! broker_probe steady ADDRESS TOPIC RATE BYTES SECONDS      latencies at a fixed rate, after as many seconds again to warm up
+//! broker_probe committed ADDRESS FROM TO RATE BYTES SECONDS the same, through a pipeline between two topics, of what it has committed
 //! broker_probe through ADDRESS FROM TO COUNT RECORD         the time of single records through a pipeline between two topics
 //! ```
 //!
@@ -39,6 +40,15 @@ const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const CREATE_TOPICS: i16 = 19;
 const UNKNOWN_TOPIC: i16 = 3;
+/// What the record that makes a topic is full of; those that are measured begin with a time.
+const FILLING: u8 = b'x';
+
+/// Which records a fetch sees.
+#[derive(Debug, Clone, Copy)]
+enum Isolation {
+    ReadUncommitted = 0,
+    ReadCommitted = 1,
+}
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -50,13 +60,17 @@ fn main() {
         }
         ["steady", address, topic, rate, bytes, seconds] => {
             let numbers = [rate, bytes, seconds].map(|number| number.parse().unwrap());
-            steady(address, topic, numbers);
+            steady(address, [topic, topic], Isolation::ReadUncommitted, numbers);
+        }
+        ["committed", address, from, to, rate, bytes, seconds] => {
+            let numbers = [rate, bytes, seconds].map(|number| number.parse().unwrap());
+            steady(address, [from, to], Isolation::ReadCommitted, numbers);
         }
         ["through", address, from, to, count, record] => {
             through(address, [from, to], count.parse().unwrap(), record);
         }
         _ => panic!(
-            "first ADDRESS TOPIC | create ADDRESS TOPICS PARTITIONS | steady ADDRESS TOPIC RATE BYTES SECONDS | through ADDRESS FROM TO COUNT RECORD"
+            "first ADDRESS TOPIC | create ADDRESS TOPICS PARTITIONS | steady ADDRESS TOPIC RATE BYTES SECONDS | committed ADDRESS FROM TO RATE BYTES SECONDS | through ADDRESS FROM TO COUNT RECORD"
         ),
     }
 }
@@ -137,7 +151,7 @@ fn now_ms() -> i64 {
 
 fn one_record() -> RecordBatch {
     let mut builder = BatchBuilder::new(Compression::None);
-    builder.push(now_ms(), None, Some(&[b'x'; 100]), &[]);
+    builder.push(now_ms(), None, Some(&[FILLING; 100]), &[]);
     builder.finish().unwrap()
 }
 
@@ -196,7 +210,12 @@ fn since(start: Instant) -> u64 {
 }
 
 /// Three threads: one sends what is due twice a millisecond, one takes the answers, one fetches.
-fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
+fn steady(
+    address: &str,
+    [topic, to]: [&str; 2],
+    isolation: Isolation,
+    [rate, bytes, seconds]: [u64; 3],
+) {
     make_topic(address, topic);
     let start = Instant::now();
     let records = rate * seconds * 2;
@@ -204,8 +223,8 @@ fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
     let due_us = move |number: u64| begin_us + number * 1_000_000 / rate;
     let consumer = {
         let mut stream = connect(address);
-        let topic = topic.to_owned();
-        thread::spawn(move || consume(&mut stream, &topic, start, records))
+        let to = to.to_owned();
+        thread::spawn(move || consume(&mut stream, &to, isolation, start, records))
     };
     let mut stream = connect(address);
     let (sender, sent) = channel();
@@ -214,7 +233,7 @@ fn steady(address: &str, topic: &str, [rate, bytes, seconds]: [u64; 3]) {
         let topic = topic.to_owned();
         thread::spawn(move || answers(&mut stream, &topic, start, &sent))
     };
-    let mut payload = vec![b'x'; usize::try_from(bytes).unwrap()];
+    let mut payload = vec![FILLING; usize::try_from(bytes).unwrap()];
     let mut next = 0;
     while next < records {
         if let Some(early_us @ 1..) = due_us(next).checked_sub(since(start)) {
@@ -260,7 +279,9 @@ fn through(address: &str, [from, to]: [&str; 2], count: u64, record: &str) {
         write(&mut producer, &frame).unwrap();
         let before = offset;
         while offset == before {
-            let answer = call(&mut consumer, &fetch_request(to, offset)).unwrap();
+            let answer =
+                call(&mut consumer, &fetch_request(to, offset, Isolation::ReadUncommitted))
+                    .unwrap();
             for batch in batches(answer, to) {
                 offset = batch.header().last_offset() + 1;
             }
@@ -305,21 +326,31 @@ fn answers(
     acks
 }
 
-/// Fetches so many records after the one that made the topic: when each was due, and came.
-fn consume(stream: &mut TcpStream, topic: &str, start: Instant, records: u64) -> Vec<(u64, u64)> {
+/// Fetches so many records that are measured: when each was due, and came.
+fn consume(
+    stream: &mut TcpStream,
+    topic: &str,
+    isolation: Isolation,
+    start: Instant,
+    records: u64,
+) -> Vec<(u64, u64)> {
     let mut came = Vec::new();
-    let mut offset = 1;
+    let mut offset = 0;
     while (came.len() as u64) < records {
-        let answer = call(stream, &fetch_request(topic, offset)).unwrap();
+        let answer = call(stream, &fetch_request(topic, offset, isolation)).unwrap();
         let done_us = since(start);
         for batch in batches(answer, topic) {
+            assert!(batch.header().base_offset <= offset, "records are missing");
+            offset = batch.header().last_offset() + 1;
+            if batch.header().is_control() {
+                continue;
+            }
             let limits = RecordLimits { decompressed_bytes_max: 1 << 30 };
             for record in batch.records(limits).unwrap().iter() {
-                let record = record.unwrap();
-                assert_eq!(record.offset, offset);
-                let due_us = record.value.unwrap()[..8].try_into().unwrap();
-                came.push((u64::from_be_bytes(due_us), done_us));
-                offset += 1;
+                let due_us = record.unwrap().value.unwrap()[..8].try_into().unwrap();
+                if due_us != [FILLING; 8] {
+                    came.push((u64::from_be_bytes(due_us), done_us));
+                }
             }
         }
     }
@@ -332,19 +363,21 @@ fn batches(answer: Vec<u8>, topic: &str) -> impl Iterator<Item = RecordBatch> {
     let at = 4 + 4 + 4 + 2 + topic.len() + 4 + 4;
     let code = i16::from_be_bytes([answer[at], answer[at + 1]]);
     assert_eq!(code, 0, "a fetch was refused");
-    // Two offsets, no list of aborted transactions, the length of the records.
+    // Two offsets, an empty list of aborted transactions, the length of the records.
+    let aborted = i32::from_be_bytes(answer[at + 18..at + 22].try_into().unwrap());
+    assert!(aborted <= 0, "a transaction was aborted");
     let mut rest = Bytes::from(answer).slice(at + 2 + 8 + 8 + 4 + 4..);
     std::iter::from_fn(move || RecordBatch::parse_next(&mut rest).map(Result::unwrap))
 }
 
-fn fetch_request(topic: &str, offset: i64) -> Vec<u8> {
+fn fetch_request(topic: &str, offset: i64, isolation: Isolation) -> Vec<u8> {
     let mut frame = request(FETCH, 4);
-    // No replica, half a second, a byte at least, 50 MB at most, uncommitted as well, one topic with one partition.
+    // No replica, half a second, a byte at least, 50 MB at most, one topic with one partition.
     frame.extend((-1_i32).to_be_bytes());
     frame.extend(500_i32.to_be_bytes());
     frame.extend(1_i32.to_be_bytes());
     frame.extend((50_i32 << 20).to_be_bytes());
-    frame.push(0);
+    frame.push(isolation as u8);
     frame.extend(1_i32.to_be_bytes());
     put_text(&mut frame, topic);
     frame.extend(1_i32.to_be_bytes());

@@ -23,7 +23,7 @@ mod recency;
 pub(crate) mod remote_lookup;
 pub(crate) mod repeat;
 mod row_codec;
-mod row_offsets;
+mod row_groups;
 mod rows;
 mod saved;
 pub(crate) mod session_window;

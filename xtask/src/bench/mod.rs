@@ -4,6 +4,7 @@
 
 mod books;
 mod broker;
+mod commits;
 mod engines;
 mod growth;
 mod json;
@@ -11,6 +12,7 @@ mod kafka;
 mod life;
 mod measure;
 mod nexmark;
+mod probe;
 mod recovery;
 mod report;
 mod spill;
@@ -84,6 +86,8 @@ enum Part {
     Recovery,
     /// State that is larger than its memory, beside Flink with RocksDB
     Spill,
+    /// Exactly-once results, from a producer to a reader of what is committed
+    Commits,
     /// Tables that change all the time, at full speed for two hours: memory, disk, latency; only when it is named
     Life,
     /// Filter and project from a real Kafka to a real Kafka, and whose CPU time it takes
@@ -155,6 +159,7 @@ pub(crate) fn main(args: &BenchArgs) -> Result<()> {
             }
             Part::Recovery => recovery::run(&engines, &folder, STATE_BYTES, args.runs)?,
             Part::Spill => spill::run(&engines, &folder, events(4_000_000), args.runs)?,
+            Part::Commits => commits::run(&engines, &folder, args.runs)?,
             Part::Life => life::run(&engines, &folder, args.minutes)?,
             Part::Kafka => kafka::run(&engines, &folder, events(2_000_000), args.runs)?,
             Part::Broker => broker::run(&engines, &folder, events(5_000_000), args.runs)?,

@@ -167,6 +167,16 @@ impl RowCodec {
         Ok(EncodedRows { bytes, offsets: offsets.into() })
     }
 
+    /// How long the row is that begins here.
+    pub(super) fn length(&self, row: &[u8]) -> usize {
+        let varying =
+            self.columns.iter().enumerate().filter(|(_, column)| column.width().is_none());
+        varying.fold(self.fixed_bytes, |end, (at, _)| match is_null(row, at) {
+            true => end,
+            false => end + 4 + length_at(row, end),
+        })
+    }
+
     /// The columns of rows that were encoded; `wanted`: of these, in ascending order.
     pub(super) fn decode(&self, rows: &[&[u8]], wanted: &[usize]) -> Result<Vec<ArrayRef>> {
         let mut place = self.types.len().div_ceil(8);
@@ -174,7 +184,7 @@ impl RowCodec {
         let mut decoded = Vec::with_capacity(wanted.len());
         for (at, column) in self.columns.iter().enumerate() {
             let is_wanted = wanted.contains(&at);
-            let null = |row: &[u8]| row[at / 8] & (1 << (at % 8)) != 0;
+            let null = |row: &[u8]| is_null(row, at);
             if let Some(width) = column.width() {
                 if is_wanted {
                     let values = rows.iter().map(|row| &row[place..place + width]);
@@ -187,11 +197,9 @@ impl RowCodec {
                 if null(row) {
                     return None;
                 }
-                let length = row[*next..].split_first_chunk();
-                let (length, value) = length.expect("a value has its length before it");
-                let length = u32::from_le_bytes(*length) as usize;
-                *next += 4 + length;
-                Some(&value[..length])
+                let start = *next + 4;
+                *next = start + length_at(row, *next);
+                Some(&row[start..*next])
             });
             let values: Vec<Option<&[u8]>> = values.collect();
             if is_wanted {
@@ -259,6 +267,17 @@ impl RowCodec {
             false => Ok(arrow_select::take::take(&there, &places, None)?),
         }
     }
+}
+
+/// Whether a column of a row is NULL.
+fn is_null(row: &[u8], column: usize) -> bool {
+    row[column / 8] & (1 << (column % 8)) != 0
+}
+
+/// The length of the value behind it.
+fn length_at(row: &[u8], at: usize) -> usize {
+    let length = row[at..].first_chunk().expect("a value has its length before it");
+    u32::from_le_bytes(*length) as usize
 }
 
 #[cfg(test)]

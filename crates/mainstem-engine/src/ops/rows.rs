@@ -18,7 +18,7 @@ use mainstem_core::{Batch, Error, Result};
 use mainstem_state::row_files::Place;
 
 use super::row_codec::RowCodec;
-use super::row_offsets::RowOffsets;
+use super::row_groups::RowGroups;
 use crate::operator::PutAside;
 
 /// A chunk of this many rows is full: fewer than a batch of a busy step has, so that its rows are kept as they came.
@@ -49,7 +49,7 @@ enum Held {
 #[derive(Debug)]
 struct Aside {
     place: Place,
-    offsets: RowOffsets,
+    groups: RowGroups,
 }
 
 impl Chunk {
@@ -81,8 +81,8 @@ pub(super) struct Rows {
     live: usize,
     /// Memory of the chunks.
     bytes: usize,
-    /// Memory of the offsets of those that are aside.
-    offset_bytes: usize,
+    /// Memory of the groups of those that are aside.
+    group_bytes: usize,
     /// There if chunks are aside.
     codec: Option<RowCodec>,
     /// Chunks before this were looked at when there was last something to put aside.
@@ -97,7 +97,7 @@ impl Rows {
             rows: 0,
             live: 0,
             bytes: 0,
-            offset_bytes: 0,
+            group_bytes: 0,
             codec: None,
             hand: 0,
         }
@@ -211,25 +211,32 @@ impl Rows {
         }
         rows.sort_unstable();
         rows.dedup();
-        let (mut bytes, mut ends, mut done) = (Vec::new(), Vec::with_capacity(rows.len()), 0);
+        let (mut bytes, mut spans, mut done) = (Vec::new(), Vec::with_capacity(rows.len()), 0);
         while done < rows.len() {
-            // Neighbours are read together.
             let (chunk, first) = rows[done];
-            let next = |&(at, row): &(usize, (usize, usize))| row == (chunk, first + at);
-            let count = (0..).zip(rows[done..].iter().copied()).take_while(next).count();
-            let Held::Aside(Aside { place, offsets }) = &self.chunks[chunk].held else {
+            let Held::Aside(Aside { place, groups }) = &self.chunks[chunk].held else {
                 return Err(Error::internal("a chunk came back into memory"));
             };
-            let (start, end) = (offsets.at(first), offsets.at(first + count));
-            let before = bytes.len();
-            bytes.resize(before + end - start, 0);
-            place.read(start, &mut bytes[before..])?;
-            let ends_here = (first + 1..=first + count).map(|row| offsets.at(row));
-            ends.extend(ends_here.map(|end| before + end - start));
-            done += count;
+            // Groups that stand side by side are read together.
+            let mut read = groups.group(first)..groups.group(first);
+            let together = rows[done..].iter().take_while(|(at, row)| {
+                let near = *at == chunk && groups.group(*row) <= read.end;
+                read.end += usize::from(near && groups.group(*row) == read.end);
+                near
+            });
+            let end = done + together.count();
+            let (range, before) = (groups.bytes(&read), bytes.len());
+            bytes.resize(before + range.len(), 0);
+            place.read(range.start, &mut bytes[before..])?;
+            let mut wanted = rows[done..end].iter().map(|(_, row)| *row).peekable();
+            for (row, at) in groups.rows(&read, codec, &bytes[before..]) {
+                if wanted.next_if_eq(&row).is_some() {
+                    spans.push(before + at.start..before + at.end);
+                }
+            }
+            done = end;
         }
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let parts: Vec<&[u8]> = starts.zip(&ends).map(|(start, &end)| &bytes[start..end]).collect();
+        let parts: Vec<&[u8]> = spans.into_iter().map(|span| &bytes[span]).collect();
         Ok(Some(ReadRows { columns: codec.decode(&parts, columns)?, rows }))
     }
 
@@ -237,12 +244,13 @@ impl Rows {
     fn whole(&self, chunk: &Chunk) -> Result<Batch> {
         let columns = match (&chunk.held, &self.codec) {
             (Held::Memory(columns), _) => columns.clone(),
-            (Held::Aside(Aside { place, offsets }), Some(codec)) => {
-                let mut bytes = vec![0; offsets.at(chunk.rows)];
+            (Held::Aside(Aside { place, groups }), Some(codec)) => {
+                let all = 0..groups.len();
+                let mut bytes = vec![0; groups.bytes(&all).len()];
                 place.read(0, &mut bytes)?;
-                let row = |row| &bytes[offsets.at(row)..offsets.at(row + 1)];
-                let rows: Vec<&[u8]> = (0..chunk.rows).map(row).collect();
-                codec.decode(&rows, &(0..self.types.len()).collect::<Vec<_>>())?
+                let rows = groups.rows(&all, codec, &bytes).map(|(_, at)| &bytes[at]);
+                let columns = (0..self.types.len()).collect::<Vec<_>>();
+                codec.decode(&rows.collect::<Vec<_>>(), &columns)?
             }
             _ => return Err(Error::internal("rows were put aside by nobody")),
         };
@@ -269,9 +277,9 @@ impl Rows {
             let encoded = codec.encode(columns, chunk.rows)?;
             let place = wanted.memory.space.write(&encoded.bytes)?;
             let chunk = &mut self.chunks[self.hand];
-            let offsets = RowOffsets::from(encoded.offsets);
-            self.offset_bytes += offsets.size_bytes();
-            chunk.held = Held::Aside(Aside { place, offsets });
+            let groups = RowGroups::of(&encoded);
+            self.group_bytes += groups.size_bytes();
+            chunk.held = Held::Aside(Aside { place, groups });
             let freed = std::mem::take(&mut chunk.bytes);
             self.bytes -= freed;
             wanted.bytes = wanted.bytes.saturating_sub(freed);
@@ -370,7 +378,7 @@ impl Rows {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.bytes + self.offset_bytes + self.chunks.capacity() * size_of::<Chunk>()
+        self.bytes + self.group_bytes + self.chunks.capacity() * size_of::<Chunk>()
     }
 }
 

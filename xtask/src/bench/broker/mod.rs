@@ -5,12 +5,11 @@
 //! | file | what |
 //! |---|---|
 //! | `server` | the two brokers: started, stopped, killed |
-//! | `perf`, `probe` | the clients: Kafka's perf tests, and ours |
+//! | `perf`, [`probe`](super::probe) | the clients: Kafka's perf tests, and ours |
 //! | `inside` | topics that pipelines of the same process read |
 
 mod inside;
 mod perf;
-mod probe;
 mod server;
 
 use std::path::Path;
@@ -19,11 +18,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::perf::{Case, Figures, Writer};
-use self::probe::{Probe, Steady};
 use self::server::Server;
 use super::books::Books;
 use super::engines::Engines;
 use super::measure::Program;
+use super::probe::{self, Probe, Steady};
 use super::report::Section;
 use super::table::{Table, per_second, times};
 use crate::error::{Error, Result};

@@ -71,15 +71,24 @@ impl Probe {
         process::capture(create.args(["create", address, &topics, &partitions])).map(drop)
     }
 
-    pub(super) fn steady(
+    /// Records a second, their bytes, and for how many seconds.
+    pub(super) fn steady(&self, address: &str, topic: &str, numbers: [u64; 3]) -> Result<Steady> {
+        self.at_a_rate(&["steady", address, topic], numbers)
+    }
+
+    /// The same through a pipeline between two topics, of what it has committed.
+    pub(super) fn committed(
         &self,
         address: &str,
-        topic: &str,
-        [rate, bytes, seconds]: [u64; 3],
+        [from, to]: [&str; 2],
+        numbers: [u64; 3],
     ) -> Result<Steady> {
+        self.at_a_rate(&["committed", address, from, to], numbers)
+    }
+
+    fn at_a_rate(&self, words: &[&str], numbers: [u64; 3]) -> Result<Steady> {
         let mut steady = Command::new(&self.0);
-        steady.args(["steady", address, topic]);
-        steady.args([rate, bytes, seconds].map(|number| number.to_string()));
+        steady.args(words).args(numbers.map(|number| number.to_string()));
         let text = process::capture(&mut steady)?;
         parse(&text).ok_or_else(|| Error::new(format!("cannot understand the probe: {text}")))
     }
