@@ -406,6 +406,27 @@ impl Broker {
         Reply::Later
     }
 
+    /// Answers a request for topics, which has `changed` some or was `refused`. What depends on which topics there are is said once
+    /// that is durable: a topic that exists, or is gone, must not be otherwise after a crash.
+    pub(crate) fn respond_of_topics(
+        &mut self,
+        to: RequestId,
+        response: impl Into<Response>,
+        changed: bool,
+        mut refused: impl Iterator<Item = i16>,
+    ) -> Reply {
+        let of_existence = [
+            ErrorCode::TopicAlreadyExists,
+            ErrorCode::UnknownTopicOrPartition,
+            ErrorCode::UnknownTopicId,
+            ErrorCode::InvalidPartitions,
+        ];
+        match changed || refused.any(|code| of_existence.iter().any(|of| of.code() == code)) {
+            true => self.respond_durably(to, response),
+            false => response.into().into(),
+        }
+    }
+
     /// To be called after every append to a partition.
     pub(crate) fn touch(&mut self, topic: Uuid, partition: i32) {
         self.touched.insert(LogId::Partition(topic, partition));

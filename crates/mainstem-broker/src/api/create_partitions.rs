@@ -33,12 +33,10 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &CreatePartition
             }
         })
     });
-    let results = results.collect();
+    let results: Vec<_> = results.collect();
+    let codes: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut CreatePartitionsResponse| response.results = results);
-    match changed {
-        true => broker.respond_durably(call.id, response),
-        false => response.into(),
-    }
+    broker.respond_of_topics(call.id, response, changed, codes.into_iter())
 }
 
 fn plan(broker: &Broker, asked: &CreatePartitionsTopic) -> Result<usize, Refused> {

@@ -49,11 +49,9 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: CreateTopicsRequ
         created |= made.is_ok() && !request.validate_only;
         results.push(result(broker, call, asked, made));
     }
+    let codes: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut CreateTopicsResponse| response.topics = results);
-    match created {
-        true => broker.respond_durably(call.id, response),
-        false => response.into(),
-    }
+    broker.respond_of_topics(call.id, response, created, codes.into_iter())
 }
 
 /// Makes a topic with the defaults of the broker.

@@ -51,12 +51,10 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: DeleteTopicsRequ
             }
         })
     });
-    let responses = responses.collect();
+    let responses: Vec<_> = responses.collect();
+    let codes: Vec<i16> = responses.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut DeleteTopicsResponse| response.responses = responses);
-    match deleted {
-        true => broker.respond_durably(call.id, response),
-        false => response.into(),
-    }
+    broker.respond_of_topics(call.id, response, deleted, codes.into_iter())
 }
 
 type Refused = (ErrorCode, String);

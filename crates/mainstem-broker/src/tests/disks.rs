@@ -172,6 +172,34 @@ fn a_produce_to_two_partitions_is_answered_for_each() {
     assert_eq!(codes.collect::<Vec<_>>(), [STORAGE, 0]);
 }
 
+/// Seed 97368 of the simulation: who was told that a topic exists did not find it after the loss of power.
+#[test]
+fn that_a_topic_exists_or_is_gone_is_said_when_it_is_durable() {
+    let mut stand = Stand::new();
+    stand.topic("old", 1, &[]);
+    let delete = |name: &str| {
+        make(|request: &mut DeleteTopicsRequest| request.topic_names = vec![name.into()])
+    };
+    stand.hold = true;
+    stand.send(7, &super::stand::create(&[("new", 1, &[])]));
+    stand.send(4, &delete("old"));
+    let exists = stand.send(7, &super::stand::create(&[("new", 1, &[])]));
+    let gone = stand.send(4, &delete("old"));
+    assert_eq!(stand.answer::<CreateTopicsRequest>(exists), None);
+    assert_eq!(stand.answer::<DeleteTopicsRequest>(gone), None);
+    stand.sync();
+    let answer = stand.answer::<CreateTopicsRequest>(exists).unwrap();
+    assert_eq!(answer.topics[0].error_code, ErrorCode::TopicAlreadyExists.code());
+    let answer = stand.answer::<DeleteTopicsRequest>(gone).unwrap();
+    assert_eq!(answer.responses[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
+
+    let id = stand.send(7, &super::stand::create(&[("never", 1, &[])]));
+    stand.failing = true;
+    stand.sync();
+    let again = stand.send(7, &super::stand::create(&[("never", 1, &[])]));
+    assert_eq!(stand.disconnected, [id, again]);
+}
+
 #[test]
 fn a_journal_that_fails_refuses_changes_and_reads_go_on() {
     let mut stand = Stand::new();
