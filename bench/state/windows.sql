@@ -3,5 +3,5 @@ CREATE TABLE summed (id STRING, n BIGINT, s BIGINT, lo BIGINT, hi BIGINT, a BIGI
 
 INSERT INTO summed
 SELECT id, COUNT(*), SUM(v), MIN(v), MAX(v), AVG(v)
-FROM TABLE(TUMBLE(TABLE visits, DESCRIPTOR(at), INTERVAL '1' DAY))
+FROM TABLE(TUMBLE(TABLE visits, DESCRIPTOR(ts), INTERVAL '1' DAY))
 GROUP BY id, window_start, window_end;
