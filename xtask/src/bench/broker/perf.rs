@@ -1,6 +1,7 @@
 //! Kafka's own perf tests against a broker: how many records it takes and gives, how long they take, and what it costs it.
 //! Invariant: the same jars, heap and settings whoever is asked, a new topic for each run, and what is produced is what is
-//! consumed. Figures are those that the tools print; what they cost the broker stands in the kernel's books.
+//! consumed; none begins before the disk has what the ones before it wrote. Figures are those that the tools print; what they cost the
+//! broker stands in the kernel's books.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -42,6 +43,8 @@ pub(super) fn measure(
     case: Case,
     topic: &str,
 ) -> Result<[Figures; 2]> {
+    // What another run has left in the page cache would be written during this one.
+    process::run(&mut Command::new("sync"))?;
     let address = server.address();
     topics(binary, &address, &["create", topic, "--partitions", &case.partitions.to_string()])?;
     let produced = measured(server, &producer(case, topic, &address), parse_produced)?;
