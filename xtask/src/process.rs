@@ -3,9 +3,9 @@
 //! process id never hits a stranger. Linux only: liveness is read from /proc.
 
 use std::ffi::OsStr;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -33,6 +33,20 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let said = last_lines(&format!("{stdout}{stderr}"), 30);
     Err(Error::new(format!("{} ended with {}\n{said}", line(command), output.status)))
+}
+
+/// Starts a server in silence, and returns when it takes connections at `address`.
+pub(crate) fn serve(command: &mut Command, address: &str, within: Duration) -> Result<Child> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut server = command.spawn().context(format_args!("cannot start {}", line(command)))?;
+    let is_there = || TcpStream::connect(address).is_ok();
+    if wait_until(within, is_there) && matches!(server.try_wait(), Ok(None)) {
+        return Ok(server);
+    }
+    // It may have ended by itself.
+    let _ = server.kill();
+    let _ = server.wait();
+    Err(Error::new(format!("{} does not take connections", line(command))))
 }
 
 /// The command as a person would type it, cut where a class path makes it endless.

@@ -4,7 +4,7 @@
 //! ended well.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use super::engines::Engines;
@@ -78,23 +78,12 @@ fn pipeline(engines: &Engines, folder: &Path, address: &str, interval_ms: u64) -
 fn measured(probe: &Probe, program: &Program, address: &str, folder: &Path) -> Result<Latencies> {
     layout::remove_folder(folder)?;
     layout::create_folder(folder)?;
-    let mut up = start(program, address)?;
+    let mut command = Command::new(&program.words[0]);
+    let mut up = process::serve(command.args(&program.words[1..]), address, LIMIT)?;
     let steady = probe.committed(address, ["requests", "results"], STEADY);
     process::interrupt(up.id())?;
     let ended = up.wait().context("cannot wait for the pipeline")?;
     let latencies = steady?.end_to_end_ms;
     eprintln!("  checkpoints each {}: {latencies:?} ms (p50, p99, p99.9, max)", program.label);
     if ended.success() { Ok(latencies) } else { Err(Error::new("the pipeline did not end well")) }
-}
-
-fn start(program: &Program, address: &str) -> Result<Child> {
-    let mut up = Command::new(&program.words[0]);
-    up.args(&program.words[1..]);
-    up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut up = up.spawn().context("cannot start the pipeline")?;
-    let is_there = || std::net::TcpStream::connect(address).is_ok();
-    if !process::wait_until(LIMIT, is_there) || !matches!(up.try_wait(), Ok(None)) {
-        return Err(Error::new("the pipeline does not start"));
-    }
-    Ok(up)
 }

@@ -79,13 +79,7 @@ fn pipeline(engines: &Engines, folder: &Path) -> Result<Child> {
     up.arg("up").arg(file).args(["--var", "WORKERS=1", "--kafka-listen", ADDRESS]);
     up.arg("--var").arg(format!("LAST={}", KEYS - 1));
     up.arg("--data").arg(folder.join("data")).arg("--state").arg(folder.join("state"));
-    up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut up = up.spawn().context("cannot start the pipeline")?;
-    let is_there = || std::net::TcpStream::connect(ADDRESS).is_ok();
-    if !process::wait_until(LIMIT, is_there) || !matches!(up.try_wait(), Ok(None)) {
-        return Err(Error::new("the pipeline does not start"));
-    }
-    Ok(up)
+    process::serve(&mut up, ADDRESS, LIMIT)
 }
 
 /// Probes, and looks at the books behind each stretch.
