@@ -5,7 +5,7 @@
 //! | file | what |
 //! |---|---|
 //! | `server` | the two brokers: started, stopped, killed |
-//! | `perf`, [`probe`](super::probe) | the clients: Kafka's perf tests, and ours |
+//! | `perf`, [`probe`] | the clients: Kafka's perf tests, and ours |
 //! | `inside` | topics that pipelines of the same process read |
 
 mod inside;
