@@ -406,22 +406,22 @@ impl Broker {
         Reply::Later
     }
 
-    /// Answers a request for topics, which has `changed` some or was `refused`. What depends on which topics there are is said once
-    /// that is durable: a topic that exists, or is gone, must not be otherwise after a crash.
+    /// Answers a request that changes topics, by the codes of its results. What depends on which topics there are is said once that
+    /// is durable: a topic that exists, or is gone, must not be otherwise after a crash.
     pub(crate) fn respond_of_topics(
         &mut self,
         to: RequestId,
         response: impl Into<Response>,
-        changed: bool,
-        mut refused: impl Iterator<Item = i16>,
+        codes: &[i16],
     ) -> Reply {
         let of_existence = [
+            ErrorCode::None,
             ErrorCode::TopicAlreadyExists,
             ErrorCode::UnknownTopicOrPartition,
             ErrorCode::UnknownTopicId,
             ErrorCode::InvalidPartitions,
         ];
-        match changed || refused.any(|code| of_existence.iter().any(|of| of.code() == code)) {
+        match of_existence.iter().any(|code| codes.contains(&code.code())) {
             true => self.respond_durably(to, response),
             false => response.into().into(),
         }

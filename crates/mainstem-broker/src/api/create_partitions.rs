@@ -12,7 +12,6 @@ type Refused = (ErrorCode, String);
 
 pub(super) fn handle(broker: &mut Broker, call: &Call, request: &CreatePartitionsRequest) -> Reply {
     let mut seen = BTreeSet::new();
-    let mut changed = false;
     let results = request.topics.iter().map(|asked| {
         let grown = match seen.insert(asked.name.clone()) {
             true => plan(broker, asked).and_then(|count| match request.validate_only {
@@ -24,7 +23,6 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &CreatePartition
                 Err((ErrorCode::InvalidRequest, why))
             }
         };
-        changed |= grown.is_ok() && !request.validate_only;
         make(|result: &mut CreatePartitionsTopicResult| {
             result.name = asked.name.clone();
             if let Err((code, why)) = grown {
@@ -36,7 +34,7 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &CreatePartition
     let results: Vec<_> = results.collect();
     let codes: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut CreatePartitionsResponse| response.results = results);
-    broker.respond_of_topics(call.id, response, changed, codes.into_iter())
+    broker.respond_of_topics(call.id, response, &codes)
 }
 
 fn plan(broker: &Broker, asked: &CreatePartitionsTopic) -> Result<usize, Refused> {

@@ -31,7 +31,6 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: CreateTopicsRequ
         *count.entry(&asked.name).or_default() += 1;
     }
     let mut results = Vec::with_capacity(request.topics.len());
-    let mut created = false;
     for asked in &request.topics {
         let made = match count.get(&asked.name) {
             Some(1) => plan(broker, asked).and_then(|plan| match request.validate_only {
@@ -46,12 +45,11 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: CreateTopicsRequ
             }
             None => continue,
         };
-        created |= made.is_ok() && !request.validate_only;
         results.push(result(broker, call, asked, made));
     }
     let codes: Vec<i16> = results.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut CreateTopicsResponse| response.topics = results);
-    broker.respond_of_topics(call.id, response, created, codes.into_iter())
+    broker.respond_of_topics(call.id, response, &codes)
 }
 
 /// Makes a topic with the defaults of the broker.

@@ -28,14 +28,12 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: DeleteTopicsRequ
         }
     };
     let mut seen = BTreeSet::new();
-    let mut deleted = false;
     let responses = asked.into_iter().map(|asked| {
         let found = find(broker, &asked);
         let done = found.and_then(|name| match seen.insert(name.clone()) {
             true => delete(broker, &name),
             false => Err((ErrorCode::InvalidRequest, format!("topic '{name}' is named twice"))),
         });
-        deleted |= done.is_ok();
         make(|result: &mut DeletableTopicResult| {
             result.name = asked.name;
             result.topic_id = asked.id;
@@ -54,7 +52,7 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: DeleteTopicsRequ
     let responses: Vec<_> = responses.collect();
     let codes: Vec<i16> = responses.iter().map(|result| result.error_code).collect();
     let response = make(|response: &mut DeleteTopicsResponse| response.responses = responses);
-    broker.respond_of_topics(call.id, response, deleted, codes.into_iter())
+    broker.respond_of_topics(call.id, response, &codes)
 }
 
 type Refused = (ErrorCode, String);

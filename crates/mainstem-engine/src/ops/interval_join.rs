@@ -181,53 +181,47 @@ impl Side {
     fn save(&self, name: &'static str) -> Result<TableRows> {
         let mut batches = Vec::new();
         for (&bucket, kept) in &self.buckets {
-            let mut first = 0;
-            for chunk in kept.rows.chunks() {
-                let chunk = chunk?;
-                let places: Vec<u32> = (first..first + chunk.rows() as u32).collect();
-                first += chunk.rows() as u32;
-                batches.push(self.told_rows(bucket, kept, chunk, &places, |_| true));
-            }
+            let all: Vec<u32> = (0..kept.times.len() as u32).collect();
+            batches.extend(self.rows_of(bucket, kept, &all, |_| true)?);
         }
         Ok(self.shape(name).with_rows(batches))
     }
 
-    /// Rows of a bucket, as they were at the last cut.
-    fn rows_of(&self, bucket: i64, kept: &Bucket, places: &[u32]) -> Result<Vec<Batch>> {
-        let had_one = |row| self.partners.had_one(bucket, row);
-        let batches = kept.rows.batches(places)?.into_iter().map(|(first, rows)| {
-            let places = &places[first..first + rows.rows()];
-            self.told_rows(bucket, kept, rows, places, had_one)
-        });
-        Ok(batches.collect())
-    }
-
-    /// Rows of the side's table: behind their columns the time, if that is none of them, whether they had a partner, where that
-    /// matters, the bucket, and the place there, where a row may be told again. `counts` says whether the partner of a row that
-    /// has one is to be told.
-    fn told_rows(
+    /// Rows of a bucket: behind their columns the time, if that is none of them, whether they had a partner, where that matters, the
+    /// bucket, and the place there, where a row may be told again. `counts` says whether the partner of a row that has one is to
+    /// be told.
+    fn rows_of(
         &self,
         bucket: i64,
         kept: &Bucket,
-        rows: Batch,
         places: &[u32],
         counts: impl Fn(u32) -> bool,
-    ) -> Batch {
-        let count = places.len();
-        let mut columns = rows.into_columns();
-        if self.time == TimeSource::ProcessingTime {
-            let times = places.iter().map(|&row| kept.times[row as usize]);
-            columns.push(Arc::new(Int64Array::from_iter_values(times)));
+    ) -> Result<Vec<Batch>> {
+        let mut batches = kept.rows.batches(places)?;
+        for (first, rows) in &mut batches {
+            let count = rows.rows();
+            let places = places[*first..*first + count].iter().copied();
+            let mut columns = rows.columns().to_vec();
+            if self.time == TimeSource::ProcessingTime {
+                let times = places.clone().map(|row| kept.times[row as usize]);
+                columns.push(Arc::new(Int64Array::from_iter_values(times)));
+            }
+            if self.outer {
+                let matched = |row| Some(kept.matched[row as usize] && counts(row));
+                columns.push(Arc::new(places.clone().map(matched).collect::<BooleanArray>()));
+            }
+            columns.push(Arc::new(Int64Array::from(vec![bucket; count])));
+            if self.outer {
+                columns.push(uint32s(places));
+            }
+            *rows = Batch::new(columns, count);
         }
-        if self.outer {
-            let matched = places.iter().map(|&row| Some(kept.matched[row as usize] && counts(row)));
-            columns.push(Arc::new(matched.collect::<BooleanArray>()));
-        }
-        columns.push(Arc::new(Int64Array::from(vec![bucket; count])));
-        if self.outer {
-            columns.push(uint32s(places.iter().copied()));
-        }
-        Batch::new(columns, count)
+        Ok(batches.into_iter().map(|(_, rows)| rows).collect())
+    }
+
+    /// Rows of a bucket, as they were at the last cut.
+    fn rows_at_cut(&self, bucket: i64, kept: &Bucket, places: &[u32]) -> Result<Vec<Batch>> {
+        self.rows_of(bucket, kept, places, |row| self.partners.had_one(bucket, row))
     }
 
     /// The column of those that has the bucket.
@@ -253,7 +247,7 @@ impl Side {
             };
             let kept = self.buckets.get(&bucket);
             let kept = kept.ok_or_else(|| Error::internal("rows of a bucket that went"))?;
-            batches = self.rows_of(bucket, kept, &places)?;
+            batches = self.rows_at_cut(bucket, kept, &places)?;
         }
         if !self.outer {
             return Ok(vec![self.shape(name).changed(Change::Added(batches))]);
@@ -296,7 +290,7 @@ impl Side {
             let changed = self.partners.goes(first).into_iter().flatten();
             let mut left: Vec<u32> = came.chain(changed).collect();
             left.sort_unstable();
-            let rows = self.rows_of(first, &bucket, &left)?;
+            let rows = self.rows_at_cut(first, &bucket, &left)?;
             self.early.extend(rows);
             out.push(bucket);
         }
@@ -438,14 +432,8 @@ impl IntervalJoin {
                         partner = kept.next[partner as usize];
                     }
                     if pairs.is_full() {
-                        settle(
-                            &probe,
-                            fresh,
-                            kept,
-                            std::mem::take(&mut pairs),
-                            &mut found,
-                            output,
-                        )?;
+                        let full = std::mem::take(&mut pairs);
+                        settle(&probe, fresh, kept, full, &mut found, output)?;
                     }
                 }
                 settle(&probe, fresh, kept, pairs, &mut found, output)?;

@@ -49,6 +49,8 @@ impl Column {
 pub(super) struct RowCodec {
     types: Vec<ArrowType>,
     columns: Vec<Column>,
+    /// Those of varying width.
+    varying: Vec<usize>,
     /// Where the columns of varying width begin.
     fixed_bytes: usize,
 }
@@ -96,7 +98,8 @@ impl RowCodec {
         let columns = types.iter().map(Column::new).collect::<Result<Vec<_>>>()?;
         let widths: usize = columns.iter().filter_map(Column::width).sum();
         let fixed_bytes = types.len().div_ceil(8) + widths;
-        Ok(Self { types: types.to_vec(), columns, fixed_bytes })
+        let varying = (0..columns.len()).filter(|&at| columns[at].width().is_none()).collect();
+        Ok(Self { types: types.to_vec(), columns, varying, fixed_bytes })
     }
 
     /// How many columns a row has.
@@ -126,12 +129,10 @@ impl RowCodec {
     pub(super) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedRows> {
         let all = columns.iter().enumerate().map(|(at, array)| self.values(at, array));
         let all = all.collect::<Result<Vec<_>>>()?;
-        let varying = |at: &usize| self.columns[*at].width().is_none();
-        let varying: Vec<usize> = (0..columns.len()).filter(varying).collect();
         let (mut offsets, mut end) = (Vec::with_capacity(rows + 1), 0_u64);
         for row in 0..rows {
             offsets.push(end as u32);
-            let lengths = varying.iter().map(|&at| match columns[at].is_null(row) {
+            let lengths = self.varying.iter().map(|&at| match columns[at].is_null(row) {
                 true => 0,
                 false => 4 + all[at].bytes(row).len() as u64,
             });
@@ -169,9 +170,7 @@ impl RowCodec {
 
     /// How long the row is that begins here.
     pub(super) fn length(&self, row: &[u8]) -> usize {
-        let varying =
-            self.columns.iter().enumerate().filter(|(_, column)| column.width().is_none());
-        varying.fold(self.fixed_bytes, |end, (at, _)| match is_null(row, at) {
+        self.varying.iter().fold(self.fixed_bytes, |end, &at| match is_null(row, at) {
             true => end,
             false => end + 4 + length_at(row, end),
         })

@@ -218,13 +218,14 @@ impl Rows {
                 return Err(Error::internal("a chunk came back into memory"));
             };
             // Groups that stand side by side are read together.
-            let mut read = groups.group(first)..groups.group(first);
-            let together = rows[done..].iter().take_while(|(at, row)| {
-                let near = *at == chunk && groups.group(*row) <= read.end;
-                read.end += usize::from(near && groups.group(*row) == read.end);
-                near
-            });
-            let end = done + together.count();
+            let (mut read, mut end) = (groups.group(first)..groups.group(first) + 1, done);
+            while let Some(&(at, row)) = rows.get(end)
+                && at == chunk
+                && groups.group(row) <= read.end
+            {
+                read.end = groups.group(row) + 1;
+                end += 1;
+            }
             let (range, before) = (groups.bytes(&read), bytes.len());
             bytes.resize(before + range.len(), 0);
             place.read(range.start, &mut bytes[before..])?;
