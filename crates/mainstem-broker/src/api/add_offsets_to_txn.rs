@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::end_txn::fenced_as_of;
-use crate::transaction::{owned, update};
+use crate::transaction::{check_may_complete, owned, update};
 use crate::wire::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, make};
 use crate::{Broker, Call, ErrorCode};
 
@@ -27,6 +27,7 @@ fn add(
     let id = &request.transactional_id;
     let mut transaction = owned(broker, id, request.producer_id, request.producer_epoch)
         .map_err(|code| fenced_as_of(code, version, 2))?;
+    check_may_complete(broker, &transaction)?;
     transaction.begin(broker.now_ms)?;
     if !transaction.groups.insert(request.group_id.clone()) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! AddPartitionsToTxn (24), versions 0 to 3: later ones are spoken between brokers.
 
 use super::Reply;
-use crate::transaction::{owned, update};
+use crate::transaction::{check_may_complete, owned, update};
 use crate::wire::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnTopicResult,
 };
@@ -58,6 +58,7 @@ fn add(
     let mut transaction = owned(broker, id, producer_id, epoch)
         .map_err(|code| super::end_txn::fenced_as_of(code, version, 2))?;
     let before = (transaction.stage, transaction.partitions.len());
+    check_may_complete(broker, &transaction)?;
     transaction.begin(broker.now_ms)?;
     for topic in &request.v3_and_below_topics {
         let places = topic.partitions.iter().map(|index| (topic.name.clone(), *index));

@@ -1,7 +1,7 @@
 //! EndTxn (26): commit or abort. Answered when the decision is durable and every partition has its marker.
 
 use super::Reply;
-use crate::transaction::{decide, end_response, owned};
+use crate::transaction::{check_may_complete, decide, end_response, owned};
 use crate::wire::EndTxnRequest;
 use crate::{Broker, Call, ErrorCode};
 
@@ -17,6 +17,7 @@ pub(super) fn handle(broker: &mut Broker, call: &Call, request: &EndTxnRequest) 
 fn end(broker: &mut Broker, call: &Call, request: &EndTxnRequest) -> Result<bool, ErrorCode> {
     let id = &request.transactional_id;
     let transaction = owned(broker, id, request.producer_id, request.producer_epoch)?;
+    check_may_complete(broker, &transaction)?;
     if !transaction.may_end(request.committed)? {
         return Ok(false);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Reply;
 use crate::transaction::state::{Ended, Stage, Transaction};
-use crate::transaction::{decide, new_producer_id, update};
+use crate::transaction::{check_may_complete, decide, new_producer_id, update};
 use crate::wire::{InitProducerIdRequest, InitProducerIdResponse, StrBytes, make};
 use crate::{Broker, Call, ErrorCode};
 
@@ -57,6 +57,7 @@ fn transactional(
             return Err(ErrorCode::ProducerFenced);
         }
     }
+    check_may_complete(broker, &transaction)?;
     match transaction.stage {
         Stage::PrepareCommit | Stage::PrepareAbort => Err(ErrorCode::ConcurrentTransactions),
         Stage::Ongoing => {

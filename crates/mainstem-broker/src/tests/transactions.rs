@@ -12,15 +12,18 @@ use crate::topics::LogId;
 use crate::wire::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use crate::wire::*;
 
-/// Begins a transaction with a record in partition 0 of a topic; its producer.
-pub(super) fn begin(stand: &mut Stand, topic: &str) -> (i64, i16) {
-    let init = make(|init: &mut InitProducerIdRequest| {
+fn init() -> InitProducerIdRequest {
+    make(|init: &mut InitProducerIdRequest| {
         init.transactional_id = Some("tx".into());
         init.transaction_timeout_ms = 1_000;
         init.producer_id = -1;
         init.producer_epoch = -1;
-    });
-    let given = stand.ask(4, &init);
+    })
+}
+
+/// Begins a transaction with a record in partition 0 of a topic; its producer.
+pub(super) fn begin(stand: &mut Stand, topic: &str) -> (i64, i16) {
+    let given = stand.ask(4, &init());
     let producer = (given.producer_id, given.producer_epoch);
     let add = make(|add: &mut AddPartitionsToTxnRequest| {
         add.v3_and_below_transactional_id = "tx".into();
@@ -110,6 +113,33 @@ fn a_full_disk_delays_the_end_of_a_transaction_and_nothing_else() {
     disk.set_faults(Faults::NONE);
     stand.pass(2_000);
     assert_eq!(stand.ask(3, &end(producer)).error_code, 0);
+}
+
+/// Whoever asks again and again would do so for ever: a log that has failed takes no marker before the next start.
+#[test]
+fn the_end_of_a_transaction_whose_log_has_failed_is_refused_until_the_next_start() {
+    let disk = FaultyDisk::new(1);
+    let mut stand = stand_on(&disk);
+    stand.topic("t", 1, &[]);
+    let producer = begin(&mut stand, "t");
+    stand.hold = true;
+    let asked = stand.send(3, &end(producer));
+    while let Some(task) = stand.held.pop_front() {
+        let result = match task.work {
+            Work::Log { log: LogId::Partition(..), .. } => Err(std::io::Error::other("gone")),
+            _ => task.run(),
+        };
+        let actions = stand.broker.synced(stand.now_ms, task, result);
+        stand.perform(actions);
+    }
+    let storage = crate::ErrorCode::KafkaStorageError.code();
+    assert_eq!(stand.answer::<EndTxnRequest>(asked).unwrap().error_code, storage);
+    stand.hold = false;
+    assert_eq!(stand.ask(3, &end(producer)).error_code, storage);
+    assert_eq!(stand.ask(4, &init()).error_code, storage);
+    stand.restart(false);
+    assert_eq!(stand.ask(3, &end(producer)).error_code, 0, "decided is decided");
+    assert_eq!(stand.ask(4, &init()).error_code, 0);
 }
 
 #[test]

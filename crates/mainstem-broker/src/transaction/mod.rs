@@ -150,6 +150,24 @@ pub(crate) fn owned(
     Ok(transaction)
 }
 
+/// Fails if the transaction is to end and cannot before the broker is started again: the journal or a log of it takes no more writes.
+/// To ask again is of no use then.
+pub(crate) fn check_may_complete(
+    broker: &Broker,
+    transaction: &Transaction,
+) -> Result<(), ErrorCode> {
+    if transaction.stage.prepared().is_none() {
+        return Ok(());
+    }
+    let logs = transaction.partitions.iter();
+    let logs = logs.filter_map(|(topic, index)| broker.topics.partition(topic, *index).ok());
+    let mut logs = logs.map(|partition| &partition.log).chain([&broker.journal.log]);
+    match logs.any(|log| log.poisoned().is_some()) {
+        true => Err(ErrorCode::KafkaStorageError),
+        false => Ok(()),
+    }
+}
+
 /// Whether a transactional batch may be appended: its partition has to take part.
 pub(crate) fn check_produce(
     broker: &Broker,
@@ -226,7 +244,9 @@ fn hinder(
         broker.notice(format!("the transaction '{id}' is decided and cannot be ended yet: {why}"));
     }
     if let Some(to) = asked_by {
-        broker.respond(to, end_response(ErrorCode::ConcurrentTransactions));
+        let transaction = broker.transactions.get(id);
+        let may = transaction.map_or(Ok(()), |found| check_may_complete(broker, found));
+        broker.respond(to, end_response(may.err().unwrap_or(ErrorCode::ConcurrentTransactions)));
     }
 }
 
