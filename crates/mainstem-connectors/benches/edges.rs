@@ -41,6 +41,7 @@ fn environment() -> Environment {
         observer: Arc::new(Spoken),
         base_dir: PathBuf::from("."),
         time_zone: "UTC".to_owned(),
+        files: Arc::new(mainstem_connectors::filesystem::files::LocalFiles),
         embedded: None,
     }
 }

@@ -47,6 +47,7 @@ fn run(case: &str, name: &str, columns: &[(&str, DataType)], options: &[(&str, &
             observer: Arc::new(Silent),
             base_dir: PathBuf::from("."),
             time_zone: "UTC".to_owned(),
+            files: Arc::new(mainstem_connectors::filesystem::files::LocalFiles),
             embedded: None,
         },
     };

@@ -14,6 +14,7 @@ use mainstem_core::options::ConnectorSpec;
 use mainstem_core::table::{ScanFilter, TableSpec};
 use mainstem_core::{Batch, Error, Result};
 
+use crate::filesystem::files::Files;
 use crate::kafka::embedded::EmbeddedTopics;
 
 /// A connector: data about itself, and the two doors. Both doors only validate and build; they do no I/O.
@@ -51,6 +52,8 @@ pub struct Environment {
     pub base_dir: PathBuf,
     /// The session time zone (`table.local-time-zone`), an IANA name.
     pub time_zone: String,
+    /// Where sinks write files.
+    pub files: Arc<dyn Files>,
     /// The broker of this process, if there is one.
     pub embedded: Option<Arc<dyn EmbeddedTopics>>,
 }

@@ -33,6 +33,7 @@ pub(crate) fn environment(base_dir: &Path, clock: Arc<dyn Clock>) -> (Environmen
         observer: Arc::clone(&notices) as Arc<dyn Observer>,
         base_dir: base_dir.to_owned(),
         time_zone: "UTC".to_owned(),
+        files: Arc::new(crate::filesystem::files::LocalFiles),
         embedded: None,
     };
     (environment, notices)

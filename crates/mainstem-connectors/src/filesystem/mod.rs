@@ -10,6 +10,7 @@
 //! | `reader` | text files in pieces: compressed ones, and those whose records span lines |
 //! | `source`, `sink` | the two doors |
 //! | `part` | one file that is being written |
+//! | `files` | the file system as it is written |
 
 use mainstem_core::Result;
 use mainstem_core::options::{
@@ -21,6 +22,7 @@ use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
 
 mod columns;
 mod discover;
+pub mod files;
 mod part;
 mod ranges;
 mod reader;

@@ -3,7 +3,6 @@
 //! after its bytes were made durable: at once, or when a checkpoint that it belongs to is complete. What is dropped unfinished
 //! stays hidden. Blocking.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use mainstem_core::table::{Column, Options};
 use mainstem_core::{Batch, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::files::{Files, NewFile};
 use super::reader::Compression;
 use crate::format::parquet::ColumnsWriter;
 
@@ -26,11 +26,13 @@ pub(super) enum Layout {
     Columns(Vec<Column>, Options),
 }
 
+type Buffered = BufWriter<Box<dyn NewFile>>;
+
 enum Output {
-    Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
-    Zstd(zstd::stream::write::Encoder<'static, BufWriter<File>>),
-    Columns(Box<ColumnsWriter>),
+    Plain(Buffered),
+    Gzip(GzEncoder<Buffered>),
+    Zstd(zstd::stream::write::Encoder<'static, Buffered>),
+    Columns(Box<ColumnsWriter<Box<dyn NewFile>>>),
 }
 
 /// A file with a hidden name, and the name it will have.
@@ -56,16 +58,18 @@ pub(super) fn write_error(path: &Path, e: std::io::Error) -> Error {
 
 impl PartFile {
     /// Starts the file that will be called `last`; `uid` tells hidden files of several runs apart.
-    pub(super) fn create(last: PathBuf, uid: &str, layout: &Layout, now_ms: i64) -> Result<Self> {
-        let directory = last.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory).map_err(|e| write_error(directory, e))?;
+    pub(super) fn create(
+        files: &dyn Files,
+        last: PathBuf,
+        uid: &str,
+        layout: &Layout,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let directory = folder_of(&last);
+        files.create_folder(directory).map_err(|e| write_error(directory, e))?;
         let name = last.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
         let staged = directory.join(format!(".{name}.inprogress.{uid}"));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&staged)
-            .map_err(|e| write_error(&staged, e))?;
+        let file = files.create(&staged).map_err(|e| write_error(&staged, e))?;
         let buffered = |file| BufWriter::with_capacity(BUFFER_BYTES, file);
         let output = match layout {
             Layout::Text(Compression::None) => Output::Plain(buffered(file)),
@@ -116,31 +120,31 @@ impl PartFile {
     /// Makes what was written durable, as far as the layout can: parquet keeps its open row group in memory.
     pub(super) fn flush(&mut self) -> Result<()> {
         let flushed = match &mut self.output {
-            Output::Plain(file) => file.flush().and_then(|()| file.get_ref().sync_data()),
-            Output::Gzip(file) => file.flush().and_then(|()| file.get_ref().get_ref().sync_data()),
-            Output::Zstd(file) => file.flush().and_then(|()| file.get_ref().get_ref().sync_data()),
+            Output::Plain(file) => file.flush().and_then(|()| file.get_ref().sync()),
+            Output::Gzip(file) => file.flush().and_then(|()| file.get_ref().get_ref().sync()),
+            Output::Zstd(file) => file.flush().and_then(|()| file.get_ref().get_ref().sync()),
             Output::Columns(_) => Ok(()),
         };
         flushed.map_err(|e| write_error(&self.last, e))
     }
 
     /// Makes the file durable and gives it its name.
-    pub(super) fn finish(self) -> Result<()> {
-        self.stage()?.show()
+    pub(super) fn finish(self, files: &dyn Files) -> Result<()> {
+        self.stage(files)?.show(files)
     }
 
     /// Makes the file durable, and keeps its hidden name.
-    pub(super) fn stage(self) -> Result<StagedFile> {
+    pub(super) fn stage(self, files: &dyn Files) -> Result<StagedFile> {
         let error = |e| write_error(&self.last, e);
-        let unbuffered = |file: BufWriter<File>| file.into_inner().map_err(|e| e.into_error());
+        let unbuffered = |file: Buffered| file.into_inner().map_err(|e| e.into_error());
         let file = match self.output {
             Output::Plain(file) => unbuffered(file).map_err(error)?,
             Output::Gzip(file) => file.finish().and_then(unbuffered).map_err(error)?,
             Output::Zstd(file) => file.finish().and_then(unbuffered).map_err(error)?,
             Output::Columns(writer) => writer.finish()?,
         };
-        file.sync_all().map_err(error)?;
-        sync_directory(&self.last)?;
+        file.sync().map_err(error)?;
+        sync_folder(files, &self.last)?;
         Ok(StagedFile { staged: self.staged, last: self.last })
     }
 }
@@ -154,17 +158,23 @@ pub(super) struct StagedFile {
 
 impl StagedFile {
     /// Gives it its name; it may have it already.
-    pub(super) fn show(&self) -> Result<()> {
-        match std::fs::rename(&self.staged, &self.last) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && self.last.exists() => Ok(()),
+    pub(super) fn show(&self, files: &dyn Files) -> Result<()> {
+        match files.rename(&self.staged, &self.last) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && files.exists(&self.last) => {
+                Ok(())
+            }
             renamed => renamed.map_err(|e| write_error(&self.last, e)),
         }?;
-        sync_directory(&self.last)
+        sync_folder(files, &self.last)
     }
 }
 
-/// A rename is durable only when its directory is.
-fn sync_directory(file: &Path) -> Result<()> {
-    let directory = file.parent().unwrap_or(Path::new("."));
-    File::open(directory).and_then(|d| d.sync_all()).map_err(|e| write_error(directory, e))
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("."))
+}
+
+/// A rename is durable only when its folder is.
+fn sync_folder(files: &dyn Files, file: &Path) -> Result<()> {
+    let folder = folder_of(file);
+    files.sync_folder(folder).map_err(|e| write_error(folder, e))
 }

@@ -20,6 +20,7 @@ use mainstem_core::{Batch, DataType, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::discover::{Location, escape};
+use super::files::Files;
 use super::part::{Layout, PartFile, StagedFile, write_error};
 use super::reader::Compression;
 use super::{
@@ -83,6 +84,7 @@ impl FilesystemSink {
         let writer = Writer {
             extension: extension(&format, &layout),
             single: named.is_some(),
+            files: Arc::clone(&request.environment.files),
             directory: location.absolute,
             uid: format!("{:016x}", mix(seed)),
             layout,
@@ -252,7 +254,10 @@ impl Sink for FilesystemSink {
 
     async fn commit(&mut self, tokens: &[Vec<u8>]) -> Result<()> {
         let tokens = tokens.to_vec();
-        self.blocking(move |_, _| tokens.iter().try_for_each(|token| show(token))).await
+        let show = move |writer: &mut Writer, _| {
+            tokens.iter().try_for_each(|token| writer.show(&Token::read(token)?))
+        };
+        self.blocking(show).await
     }
 
     async fn close(&mut self) -> Result<()> {
@@ -262,6 +267,7 @@ impl Sink for FilesystemSink {
 
 /// All files of the table that are being written.
 struct Writer {
+    files: Arc<dyn Files>,
     /// The directory of the table, or its only file.
     directory: PathBuf,
     single: bool,
@@ -303,18 +309,13 @@ impl Token {
     }
 }
 
-/// Gives the files of a token their names.
-fn show(token: &[u8]) -> Result<()> {
-    Token::read(token)?.files.iter().try_for_each(StagedFile::show)
-}
-
 impl Writer {
     fn open(&mut self, now_ms: i64) -> Result<()> {
         if self.single {
             // The file is there even if no row comes.
             return self.part("", now_ms).map(|_| ());
         }
-        std::fs::create_dir_all(&self.directory).map_err(|e| write_error(&self.directory, e))
+        self.files.create_folder(&self.directory).map_err(|e| write_error(&self.directory, e))
     }
 
     fn part(&mut self, partition: &str, now_ms: i64) -> Result<&mut PartFile> {
@@ -331,7 +332,7 @@ impl Writer {
                 self.directory.join(partition).join(name)
             };
             self.next_part += 1;
-            let part = PartFile::create(path, &self.uid, &self.layout, now_ms)?;
+            let part = PartFile::create(&*self.files, path, &self.uid, &self.layout, now_ms)?;
             self.parts.insert(partition.to_owned(), part);
             self.directories.insert(partition.to_owned());
         }
@@ -415,10 +416,15 @@ impl Writer {
 
     fn finish(&mut self, part: PartFile) -> Result<()> {
         if self.stages {
-            self.staged.push(part.stage()?);
+            self.staged.push(part.stage(&*self.files)?);
             return Ok(());
         }
-        part.finish()
+        part.finish(&*self.files)
+    }
+
+    /// Gives the files of a token their names.
+    fn show(&self, token: &Token) -> Result<()> {
+        token.files.iter().try_for_each(|file| file.show(&*self.files))
     }
 
     /// From now on files are shown by their tokens. Those of `tokens` are; what the runs of those tokens left beside is removed.
@@ -429,10 +435,11 @@ impl Writer {
                 .with_hint("with checkpoints (--state) name a directory, with a / at its end"));
         }
         self.stages = true;
-        for token in tokens {
-            let Token { uid, files } = Token::read(token)?;
-            files.iter().try_for_each(StagedFile::show)?;
-            self.remove_hidden(&self.directory, &format!(".inprogress.{uid}"))?;
+        let tokens = tokens.iter().map(|token| Token::read(token)).collect::<Result<Vec<_>>>()?;
+        // A run may have left several: its files are all shown before what is left of it goes.
+        tokens.iter().try_for_each(|token| self.show(token))?;
+        for token in &tokens {
+            self.remove_hidden(&self.directory, &format!(".inprogress.{}", token.uid))?;
         }
         Ok(())
     }
@@ -440,13 +447,12 @@ impl Writer {
     /// Removes the hidden files with that ending, in partitions too.
     fn remove_hidden(&self, directory: &Path, ending: &str) -> Result<()> {
         let failed = |e| write_error(directory, e);
-        for entry in std::fs::read_dir(directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (path, name) = (entry.path(), entry.file_name());
-            if entry.file_type().map_err(failed)?.is_dir() {
+        for (name, is_folder) in self.files.list(directory).map_err(failed)? {
+            let path = directory.join(&name);
+            if is_folder {
                 self.remove_hidden(&path, ending)?;
-            } else if name.to_string_lossy().ends_with(ending) {
-                std::fs::remove_file(&path).map_err(|e| write_error(&path, e))?;
+            } else if name.ends_with(ending) {
+                self.files.remove(&path).map_err(|e| write_error(&path, e))?;
             }
         }
         Ok(())
@@ -475,7 +481,9 @@ impl Writer {
         if let Some(name) = &self.success_file {
             for partition in &self.directories {
                 let path = self.directory.join(partition).join(name);
-                std::fs::write(&path, b"").map_err(|e| write_error(&path, e))?;
+                if !self.files.exists(&path) {
+                    self.files.create(&path).map_err(|e| write_error(&path, e))?;
+                }
             }
         }
         Ok(())

@@ -544,3 +544,29 @@ async fn parquet_columns_are_matched_by_name_and_cast() {
         "{error}"
     );
 }
+
+/// Found by the simulation of pipelines: a checkpoint that follows some that failed has a token of each, all of one run.
+#[tokio::test]
+async fn the_files_of_several_tokens_are_shown_before_what_is_left_of_their_run_goes() {
+    let base = tempfile::tempdir().unwrap();
+    let columns = vec![column("n", TypeKind::BigInt)];
+    let rows = rows_of(base.path(), columns.clone(), "1\n2\n").await;
+    let table = table(&[("path", "out/"), ("format", "csv")], columns, vec![]);
+    let new_sink = || FILESYSTEM.sink(sink_request(base.path(), &table).0).unwrap();
+    let mut sink = new_sink();
+    sink.open().await.unwrap();
+    assert!(sink.stage(&[]).await.unwrap());
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        write(&mut sink, &rows).await;
+        tokens.extend(sink.prepare().await.unwrap());
+    }
+    write(&mut sink, &rows).await;
+    drop(sink);
+    let mut sink = new_sink();
+    sink.open().await.unwrap();
+    assert!(sink.stage(&tokens).await.unwrap());
+    let directory = base.path().join("out");
+    assert_eq!(visible_files(&directory).len(), 2);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "what was behind the cut is gone");
+}

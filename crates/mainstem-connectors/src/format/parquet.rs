@@ -4,6 +4,7 @@
 //! in Flink. Blocking; the position of a reader is the number of rows that it has handed out.
 
 use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
@@ -166,14 +167,14 @@ fn broken(name: &str, e: impl std::error::Error + Send + Sync + 'static) -> Erro
 }
 
 /// Writes one file.
-pub(crate) struct ColumnsWriter {
-    writer: ArrowWriter<File>,
+pub(crate) struct ColumnsWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
     schema: SchemaRef,
 }
 
-impl ColumnsWriter {
+impl<W: Write + Send> ColumnsWriter<W> {
     /// Starts a file of `columns`.
-    pub(crate) fn new(file: File, columns: &[Column], options: &Options) -> Result<Self> {
+    pub(crate) fn new(file: W, columns: &[Column], options: &Options) -> Result<Self> {
         let word = check_options(options)?.required("parquet.compression")?.to_ascii_uppercase();
         let compression = match word.as_str() {
             "UNCOMPRESSED" => Compression::UNCOMPRESSED,
@@ -210,7 +211,7 @@ impl ColumnsWriter {
     }
 
     /// Writes the footer and gives the file back.
-    pub(crate) fn finish(self) -> Result<File> {
+    pub(crate) fn finish(self) -> Result<W> {
         self.writer.into_inner().map_err(unwritable)
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn request(columns: &[(&str, DataType)], options: &[(&str, &str)]) ->
             observer: Arc::new(Silent),
             base_dir: PathBuf::from("."),
             time_zone: "UTC".to_owned(),
+            files: Arc::new(crate::filesystem::files::LocalFiles),
             embedded: None,
         },
     }

@@ -220,6 +220,7 @@ fn environment(notices: &Arc<Notices>) -> Environment {
         observer,
         base_dir: ".".into(),
         time_zone: "UTC".to_owned(),
+        files: Arc::new(crate::filesystem::files::LocalFiles),
         embedded: None,
     }
 }

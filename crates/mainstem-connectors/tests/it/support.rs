@@ -90,6 +90,7 @@ pub(crate) fn environment(notices: &Arc<Notices>) -> Environment {
         observer,
         base_dir: PathBuf::from("."),
         time_zone: "UTC".to_owned(),
+        files: Arc::new(mainstem_connectors::filesystem::files::LocalFiles),
         embedded: None,
     }
 }

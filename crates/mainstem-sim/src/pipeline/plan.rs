@@ -16,11 +16,31 @@ use mainstem_engine::plan::{JoinKind, Node, NodeKind, Plan, Scan, TimeSource, Wi
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use mainstem_engine::window::{SessionSpec, WindowKind, WindowSpec};
 
+use super::tables::Times;
 use super::target::Rows;
 
 /// The sinks: sums and counts per key, as a changelog; the rows themselves; each row with the sums of its key, which change; sums of
 /// windows and of sessions; and the greatest sums among those of as many rows, which change.
 pub(super) const SINKS: [&str; 6] = ["totals", "copied", "joined", "windows", "sessions", "best"];
+
+/// Which columns of each are times.
+pub(super) const SINK_TIMES: [Times; SINKS.len()] = [
+    &[false; 3],
+    ROW_TIMES,
+    &[false, false, true, false, false, false],
+    SPAN_TIMES,
+    SPAN_TIMES,
+    &[false; 3],
+];
+/// Which columns of the input are times.
+pub(super) const ROW_TIMES: Times = &[false, false, true];
+const SPAN_TIMES: Times = &[false, false, false, true, true, true];
+
+/// What changes come to each.
+pub(super) fn sink_changelogs() -> [ChangelogMode; SINKS.len()] {
+    let (append, retract) = (ChangelogMode::AppendOnly, ChangelogMode::Retract);
+    [retract.clone(), append.clone(), retract.clone(), append.clone(), append, retract]
+}
 
 /// A key, a value, a time in ms.
 pub(super) type Row = (i64, i64, i64);
@@ -85,8 +105,8 @@ pub(super) fn plan() -> Plan {
         with_rank: false,
         emit: RankEmit::Changes,
     };
-    let sink = |sink, changelog| NodeKind::Sink { sink, changelog };
-    let (append, retract) = (ChangelogMode::AppendOnly, ChangelogMode::Retract);
+    let changelogs = sink_changelogs();
+    let sink = |sink: usize| NodeKind::Sink { sink, changelog: changelogs[sink].clone() };
     let row = vec![INT, INT, TIME];
     let sums = vec![INT; 3];
     let joined = [&row[..], &sums].concat();
@@ -102,12 +122,12 @@ pub(super) fn plan() -> Plan {
         ("sessions", sessions, vec![2], spans),
         ("by count", NodeKind::Exchange { keys: vec![2] }, vec![3], sums.clone()),
         ("best", best, vec![7], sums),
-        ("", sink(0, retract.clone()), vec![3], vec![]),
-        ("", sink(1, append.clone()), vec![0], vec![]),
-        ("", sink(2, retract.clone()), vec![4], vec![]),
-        ("", sink(3, append.clone()), vec![5], vec![]),
-        ("", sink(4, append), vec![6], vec![]),
-        ("", sink(5, retract), vec![8], vec![]),
+        ("", sink(0), vec![3], vec![]),
+        ("", sink(1), vec![0], vec![]),
+        ("", sink(2), vec![4], vec![]),
+        ("", sink(3), vec![5], vec![]),
+        ("", sink(4), vec![6], vec![]),
+        ("", sink(5), vec![8], vec![]),
     ];
     let node = |(name, kind, inputs, output): (&str, NodeKind, Vec<usize>, Vec<ArrowType>)| Node {
         kind,

@@ -1,20 +1,42 @@
-//! Where the rows of a simulated pipeline are to be seen: a target outside that outlives crashes, as a database does.
-//! Invariant: rows are staged under a token, and shown once, when their token is first committed; what was staged and is not
+//! Where the rows of a simulated pipeline are to be seen: a topic of the embedded broker, files, or a model of a database outside,
+//! which outlives crashes.
+//! Invariant of the model: rows are staged under a token, and shown once, when their token is first committed; what was staged and is not
 //! named at a start is forgotten.
 
 use std::collections::BTreeMap;
 
+use mainstem_state::manifest::Opaque;
+
+use super::tables::Table;
+
 /// Rows as text, with their weights.
 pub(super) type Rows = Vec<(String, i64)>;
 
-/// One table of the target.
+/// Where a sink writes.
+#[derive(Debug)]
+pub(super) enum Target {
+    Model(Model),
+    Topic(Table),
+    Files(Table),
+}
+
+impl Target {
+    /// Commits in the model; again if need be.
+    pub(super) fn commit(&mut self, tokens: &[Opaque]) {
+        if let Self::Model(model) = self {
+            tokens.iter().for_each(|token| model.commit(&token.0));
+        }
+    }
+}
+
+/// A table of a database.
 #[derive(Debug, Default)]
-pub(super) struct Target {
+pub(super) struct Model {
     staged: BTreeMap<Vec<u8>, Rows>,
     shown: BTreeMap<String, i64>,
 }
 
-impl Target {
+impl Model {
     /// A pipeline starts, from a checkpoint with these tokens.
     pub(super) fn stage(&mut self, tokens: &[Vec<u8>]) {
         tokens.iter().for_each(|token| self.commit(token));
@@ -25,8 +47,7 @@ impl Target {
         self.staged.insert(token, rows);
     }
 
-    /// Again if need be.
-    pub(super) fn commit(&mut self, token: &[u8]) {
+    fn commit(&mut self, token: &[u8]) {
         for (row, weight) in self.staged.remove(token).unwrap_or_default() {
             let held = self.shown.entry(row).or_insert(0);
             *held += weight;

@@ -2,15 +2,21 @@
 //! Invariant: nothing is encoded. A call that is dropped leaves nothing behind but a fetch that ends with its time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt as _};
 use mainstem_broker::wire::StrBytes;
 use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use mainstem_connectors::kafka::embedded::Caller;
 use mainstem_core::{Error, ErrorKind, Result};
 
 use super::host::Host;
 
 /// Answers up to this size are read from files where they are asked for: their pages are as good as always in memory.
 const LOAD_INLINE_BYTES: u64 = 256 << 10;
+
+/// How long the end of a transaction is given before it is asked for again.
+const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// A caller inside of this process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -26,18 +32,14 @@ impl Client {
         let advertised = Arc::new(Endpoint { host: address.clone(), port: 0 });
         Self { host, address, advertised }
     }
+}
 
-    /// Calls an API in one of its versions; records of a fetch are loaded.
-    pub(crate) async fn call(&self, version: i16, request: Request) -> Result<Response> {
-        self.begin(version, request)?.await
-    }
-
-    /// Hands in a request at once, and waits for its answer later.
-    pub(crate) fn begin(
+impl Caller for Client {
+    fn begin(
         &self,
         version: i16,
         request: Request,
-    ) -> Result<impl Future<Output = Result<Response>> + Send + use<>> {
+    ) -> Result<BoxFuture<'static, Result<Response>>> {
         let call = Call {
             id: RequestId(0),
             connection: ConnectionId(0),
@@ -48,13 +50,18 @@ impl Client {
         };
         let gone = |_| Error::unavailable("the broker of this process has stopped");
         let answer = self.host.call(call, request).map_err(gone)?;
-        Ok(async move {
+        let loaded = async move {
             let response = answer.wait().await.map_err(gone)?;
             load(response).await.map_err(|e| {
                 let error = Error::new(ErrorKind::Corrupt, format!("records cannot be read: {e}"));
                 error.with_source(e)
             })
-        })
+        };
+        Ok(loaded.boxed())
+    }
+
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(ENDING_PAUSE).boxed()
     }
 }
 
@@ -68,3 +75,6 @@ async fn load(response: Response) -> std::io::Result<Response> {
     let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
     Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,14 +5,15 @@
 //! |---|---|
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
-//! | `client`, `embedded` | callers inside of the process: any request, and what the connectors need |
+//! | `client` | callers inside of the process, the connectors among them |
 //! | `listener`, `connection`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
+use mainstem_connectors::kafka::embedded::Door;
+
 mod client;
 mod connection;
-mod embedded;
 mod frames;
 mod host;
 mod listener;
@@ -23,8 +24,10 @@ mod server;
 mod tests;
 mod tls;
 
-pub(crate) use embedded::Embedded;
 pub(crate) use listener::{Address, ListenerName, ListenerSettings, Protocol};
 pub(crate) use sasl::User;
 pub(crate) use server::{Data, Server, ServerSettings};
 pub(crate) use tls::Tls;
+
+/// The connectors' door to the broker of this process.
+pub(crate) type Embedded = Door<client::Client>;

@@ -36,6 +36,7 @@ mod writing;
 use std::sync::Arc;
 
 use mainstem_connectors::api::Environment;
+use mainstem_connectors::filesystem::files::LocalFiles;
 use mainstem_connectors::kafka::embedded::is_embedded;
 use mainstem_core::{Error, ErrorKind};
 use mainstem_engine::executor::Cuts;
@@ -193,6 +194,7 @@ fn environment(job: &Job, terminal: Arc<Terminal>, embedded: &Embedded) -> Outco
         observer: terminal,
         base_dir,
         time_zone: zone.to_owned(),
+        files: Arc::new(LocalFiles),
         embedded: Some(Arc::new(embedded.clone())),
     })
 }

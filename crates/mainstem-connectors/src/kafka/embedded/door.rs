@@ -1,9 +1,9 @@
-//! The connectors' door to the broker of this process: [`EmbeddedTopics`] over a [`Client`].
+//! The door to the broker of this process: [`EmbeddedTopics`] over whatever calls it.
 //! Invariant: every call is a request of Kafka's protocol, handled by the same code as one from the network. A door is made
 //! before the broker is started, so that a script can be refused first; it is opened once.
 
+use std::fmt::Debug;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{BoxFuture, FutureExt as _};
@@ -25,13 +25,10 @@ use mainstem_broker::wire::{
     OffsetFetchRequest, StrBytes, make,
 };
 use mainstem_broker::{ErrorCode, Request, Response};
-use mainstem_connectors::kafka::embedded::{
-    EmbeddedTopics, Ended, Fetch, Fetched, OffsetAt, Producer,
-};
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_log::RecordBatch;
 
-use super::client::Client;
+use super::{EmbeddedTopics, Ended, Fetch, Fetched, OffsetAt, Producer};
 
 /// Versions of the APIs that are called here; the newest that needs no topic ids.
 const PRODUCE: i16 = 11;
@@ -45,29 +42,53 @@ const ADD_PARTITIONS_TO_TXN: i16 = 3;
 const END_TXN: i16 = 3;
 const DESCRIBE_TRANSACTIONS: i16 = 0;
 const READ_COMMITTED: i8 = 1;
-/// How long the end of a transaction is given before it is asked for again.
-const ENDING_PAUSE: Duration = Duration::from_millis(5);
+
+/// Brings requests to the broker, and answers back.
+pub trait Caller: Debug + Send + Sync + 'static {
+    /// Hands in a request of a version at once; its answer comes later. Records of a fetch are loaded.
+    fn begin(&self, version: i16, request: Request)
+    -> Result<BoxFuture<'static, Result<Response>>>;
+
+    /// Returns after a moment that is worth waiting before something is asked once more.
+    fn pause(&self) -> BoxFuture<'_, ()>;
+}
 
 /// A door that may not be open yet; cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Embedded(Arc<OnceLock<Client>>);
+#[derive(Debug)]
+pub struct Door<C>(Arc<OnceLock<C>>);
 
-impl Embedded {
+impl<C> Clone for Door<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> Default for Door<C> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<C: Caller> Door<C> {
     /// From now on calls reach the broker.
-    pub(crate) fn open(&self, client: Client) {
+    pub fn open(&self, caller: C) {
         // Who opens it twice does so with the same broker: there is one in a process.
-        let _ = self.0.set(client);
+        let _ = self.0.set(caller);
     }
 
-    fn client(&self) -> Result<&Client> {
+    fn caller(&self) -> Result<&C> {
         self.0.get().ok_or_else(|| Error::internal("the embedded broker is asked before it runs"))
+    }
+
+    async fn call(&self, version: i16, request: Request) -> Result<Response> {
+        self.caller()?.begin(version, request)?.await
     }
 
     /// The answer to what `request` makes, once the end of the transaction before is carried out: until then the broker says
     /// that it is concurrent, and a client asks again.
     async fn call_settled(&self, version: i16, request: impl Fn() -> Request) -> Result<Response> {
         loop {
-            let response = self.client()?.call(version, request()).await?;
+            let response = self.call(version, request()).await?;
             let code = match &response {
                 Response::InitProducerId(response) => response.error_code,
                 Response::EndTxn(response) => response.error_code,
@@ -76,7 +97,7 @@ impl Embedded {
             if code != ErrorCode::ConcurrentTransactions.code() {
                 return Ok(response);
             }
-            tokio::time::sleep(ENDING_PAUSE).await;
+            self.caller()?.pause().await;
         }
     }
 
@@ -94,7 +115,7 @@ impl Embedded {
             request.topics = topic.map(named);
             request.allow_auto_topic_creation = create;
         });
-        match self.client()?.call(METADATA, Request::Metadata(request)).await? {
+        match self.call(METADATA, Request::Metadata(request)).await? {
             Response::Metadata(response) => Ok(response.topics),
             other => Err(unexpected(&other)),
         }
@@ -102,7 +123,7 @@ impl Embedded {
 }
 
 #[async_trait]
-impl EmbeddedTopics for Embedded {
+impl<C: Caller> EmbeddedTopics for Door<C> {
     async fn topics(&self) -> Result<Vec<(String, usize)>> {
         let topics = self.metadata(None, false).await?.into_iter();
         Ok(topics.filter_map(|t| Some((t.name?.to_string(), t.partitions.len()))).collect())
@@ -136,7 +157,7 @@ impl EmbeddedTopics for Embedded {
                 topic.partitions = vec![partition];
             })];
         });
-        let answer = match self.client()?.call(FETCH, Request::Fetch(request)).await? {
+        let answer = match self.call(FETCH, Request::Fetch(request)).await? {
             Response::Fetch(answer) => answer.into_response(),
             other => return Err(unexpected(&other)),
         };
@@ -174,11 +195,10 @@ impl EmbeddedTopics for Embedded {
                 of.partitions = vec![asked];
             })];
         });
-        let response =
-            match self.client()?.call(LIST_OFFSETS, Request::ListOffsets(request)).await? {
-                Response::ListOffsets(response) => response,
-                other => return Err(unexpected(&other)),
-            };
+        let response = match self.call(LIST_OFFSETS, Request::ListOffsets(request)).await? {
+            Response::ListOffsets(response) => response,
+            other => return Err(unexpected(&other)),
+        };
         let found = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
         let Some(found) = found else { return Ok(None) };
         check(found.error_code, || format!("topic '{topic}', partition {partition}"))?;
@@ -195,11 +215,10 @@ impl EmbeddedTopics for Embedded {
                 })]);
             })];
         });
-        let response =
-            match self.client()?.call(OFFSET_FETCH, Request::OffsetFetch(request)).await? {
-                Response::OffsetFetch(response) => response,
-                other => return Err(unexpected(&other)),
-            };
+        let response = match self.call(OFFSET_FETCH, Request::OffsetFetch(request)).await? {
+            Response::OffsetFetch(response) => response,
+            other => return Err(unexpected(&other)),
+        };
         let Some(found) = response.groups.into_iter().next() else { return Ok(None) };
         check(found.error_code, || format!("group '{group}'"))?;
         let found = found.topics.into_iter().flat_map(|topic| topic.partitions).next();
@@ -229,7 +248,7 @@ impl EmbeddedTopics for Embedded {
         });
         let place = format!("group '{group}', topic '{topic}', partition {partition}");
         let answer =
-            self.client().and_then(|c| c.begin(OFFSET_COMMIT, Request::OffsetCommit(request)));
+            self.caller().and_then(|c| c.begin(OFFSET_COMMIT, Request::OffsetCommit(request)));
         async move {
             let response = match answer?.await? {
                 Response::OffsetCommit(response) => response,
@@ -255,7 +274,7 @@ impl EmbeddedTopics for Embedded {
             topics: vec![(StrBytes::from(topic), batches.collect())],
         };
         let topic = topic.to_owned();
-        let answer = self.client().and_then(|c| c.begin(PRODUCE, Request::Produce(request)));
+        let answer = self.caller().and_then(|c| c.begin(PRODUCE, Request::Produce(request)));
         async move {
             let response = match answer?.await? {
                 Response::Produce(response) => response,
@@ -280,7 +299,7 @@ impl EmbeddedTopics for Embedded {
             request.transactional_ids = vec![StrBytes::from(id)];
         });
         let request = Request::DescribeTransactions(request);
-        let response = match self.client()?.call(DESCRIBE_TRANSACTIONS, request).await? {
+        let response = match self.call(DESCRIBE_TRANSACTIONS, request).await? {
             Response::DescribeTransactions(response) => response,
             other => return Err(unexpected(&other)),
         };
@@ -326,7 +345,7 @@ impl EmbeddedTopics for Embedded {
             })];
         });
         let request = Request::AddPartitionsToTxn(request);
-        let response = match self.client()?.call(ADD_PARTITIONS_TO_TXN, request).await? {
+        let response = match self.call(ADD_PARTITIONS_TO_TXN, request).await? {
             Response::AddPartitionsToTxn(response) => response,
             other => return Err(unexpected(&other)),
         };
@@ -423,6 +442,3 @@ fn check(code: i16, place: impl FnOnce() -> String) -> Result<()> {
         }
     })
 }
-
-#[cfg(test)]
-mod tests;

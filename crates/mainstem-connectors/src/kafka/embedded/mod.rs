@@ -8,6 +8,7 @@
 //! | `blocks` | fetched record batches to payloads, without a copy of records |
 //! | `source`, `sink` | the two ends |
 //! | `partitioner` | which partition a key belongs to |
+//! | `door` | what they ask, as requests of Kafka's protocol |
 
 use std::fmt::Debug;
 
@@ -21,8 +22,10 @@ use mainstem_log::RecordBatch;
 use super::topics;
 pub use super::transactions::{Ended, Producer};
 use crate::api::Environment;
+pub use door::{Caller, Door};
 
 mod blocks;
+mod door;
 mod partitioner;
 pub(crate) mod sink;
 pub(crate) mod source;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use mainstem_connectors::api::{Environment, Observer, Sink, SinkRequest, SourceRequest};
+use mainstem_connectors::kafka::embedded::EmbeddedTopics;
 use mainstem_connectors::registry::connector;
 use mainstem_core::TypeKind;
 use mainstem_core::clock::{Clock as _, ManualClock};
@@ -11,6 +12,7 @@ use mainstem_core::egress::{ChangelogMode, Encoded};
 use mainstem_core::ingest::{Messages, Payload};
 use mainstem_core::table::{Column, TableSpec};
 
+use super::super::Embedded;
 use super::super::host::Running;
 use super::super::tests::running;
 use super::*;
@@ -55,6 +57,7 @@ impl Target {
             observer: Arc::new(Silent),
             base_dir: PathBuf::new(),
             time_zone: "UTC".to_owned(),
+            files: Arc::new(mainstem_connectors::filesystem::files::LocalFiles),
             embedded,
         };
         Self { environment, options, _running: running }
