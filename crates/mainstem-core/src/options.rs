@@ -108,8 +108,8 @@ impl std::fmt::Display for Delivery {
 pub struct Weaker {
     /// The option.
     pub option: &'static str,
-    /// Its value; case does not matter.
-    pub value: &'static str,
+    /// Its value, case does not matter; `None` for any.
+    pub value: Option<&'static str>,
     /// What is left.
     pub delivery: Delivery,
 }
@@ -145,7 +145,9 @@ impl ConnectorSpec {
     /// What its sink promises with these options; `None` if it is no sink.
     pub fn sink_delivery(&self, options: &Options) -> Option<Delivery> {
         let is_set = |weaker: &&Weaker| {
-            options.get(weaker.option).is_some_and(|v| v.trim().eq_ignore_ascii_case(weaker.value))
+            options.get(weaker.option).is_some_and(|given| {
+                weaker.value.is_none_or(|value| given.trim().eq_ignore_ascii_case(value))
+            })
         };
         let weaker = self.sink_weaker.iter().filter(is_set).map(|weaker| weaker.delivery).min();
         self.sink.map(|delivery| weaker.map_or(delivery, |weaker| weaker.min(delivery)))

@@ -88,7 +88,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
     sink: Some(Delivery::ExactlyOnce),
     sink_weaker: &[Weaker {
         option: DELIVERY,
-        value: "at-least-once",
+        value: Some("at-least-once"),
         delivery: Delivery::AtLeastOnce,
     }],
     formats: FormatUse::None,

@@ -2,7 +2,7 @@
 //! that ends the transaction of a producer that is gone.
 //! Invariant: a question is asked until it is answered, by value or by an error that waiting cannot mend; all of them may be asked
 //! again. A transaction that is said to have ended has ended in every partition (`hanging`).
-//! Not here: TLS and SASL. A broker has to know DescribeTransactions (Kafka 3.0).
+//! A broker has to know DescribeTransactions (Kafka 3.0).
 
 use std::io;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use super::exchange::{Server, Servers, code};
 use super::hanging::Partitions;
 use super::link::{Link, RETRY_PAUSE};
+use super::security::Security;
 use super::transactions::{Coordinator, Ended, PREFIX, Producer, TIMEOUT};
 
 const FIND_COORDINATOR: i16 = 2;
@@ -35,20 +36,21 @@ const ENDING_PAUSE: Duration = Duration::from_millis(20);
 /// So many of those moments are worth a word.
 const LONG_ENDING: usize = 500;
 
-/// A cluster whose brokers are asked without encryption, for the transactions of one topic.
+/// A cluster whose brokers are asked, for the transactions of one topic.
 pub(super) struct Cluster {
     servers: Servers,
     partitions: Partitions,
 }
 
 impl Cluster {
-    /// The cluster of a table; `None` if its brokers cannot be asked from here, because they want TLS or SASL.
-    pub(super) fn new(config: &ClientConfig, link: &Arc<Link>, topic: &str) -> Option<Self> {
-        let protocol = config.get("security.protocol").unwrap_or("plaintext");
-        let servers = Servers::of(link);
-        protocol
-            .eq_ignore_ascii_case("plaintext")
-            .then(|| Self { partitions: Partitions::new(servers.clone(), topic), servers })
+    /// The cluster of a table; an error says what of the way to its brokers is not understood here.
+    pub(super) fn new(
+        config: &ClientConfig,
+        link: &Arc<Link>,
+        topic: &str,
+    ) -> Result<Self, String> {
+        let servers = Servers::of(link, Security::of(config)?);
+        Ok(Self { partitions: Partitions::new(servers.clone(), topic), servers })
     }
 
     /// Asks the coordinator of `id` until it answers something else than that it cannot now.
@@ -88,7 +90,8 @@ impl Cluster {
         (find.key, find.key_type) = (StrBytes::from(id), TRANSACTION);
         let knows = |found: &FindCoordinatorResponse| found.error_code == code::NONE;
         let found = self.servers.ask(FIND_COORDINATOR, &find, knows).await?;
-        Server::told(&found.host, found.port)?.ask(version, request).await
+        let coordinator = Server::told(&found.host, found.port)?;
+        self.servers.ask_at(&coordinator, version, request).await
     }
 
     /// Where the transaction of an id stands; `None` if the id was never used.

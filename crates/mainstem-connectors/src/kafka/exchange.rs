@@ -1,23 +1,26 @@
 //! Questions to brokers over sockets of our own, for what librdkafka has no call for.
-//! Invariant: a question has a connection of its own and is answered in bounded time, or fails.
-//! Not here: TLS and SASL.
+//! Invariant: a question has a connection of its own, with TLS and a login where the table asks for them (`security`), and is
+//! answered in bounded time, or fails.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kafka_wire::{
-    OutboundFrameLimits, RequestResponsePair, ResponseHeader, encode_request,
-    response_header_version,
+    OutboundFrameLimits, RequestResponsePair, ResponseHeader, SaslAuthenticateRequest,
+    SaslHandshakeRequest, encode_request, response_header_version,
 };
 use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder, KafkaDecode as _, StrBytes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::link::{Link, REQUEST_TIMEOUT};
+use super::scram;
+use super::security::{self, Login, Mechanism, Security, Stream};
 
 const PORT: u16 = 9092;
+const SASL_HANDSHAKE: i16 = 1;
+const SASL_AUTHENTICATE: i16 = 1;
 /// Answers are a few hundred bytes; those of topics with thousands of partitions and producers are longer.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -64,54 +67,103 @@ impl Server {
         let port = u16::try_from(port).map_err(io::Error::other)?;
         Ok(Self { host: host.to_string(), port })
     }
+}
 
-    /// One question.
-    pub(super) async fn ask<R: RequestResponsePair>(
-        &self,
-        version: i16,
-        request: &R,
-    ) -> io::Result<R::Response> {
-        let version = ApiVersion::new(version);
-        let mut frame = BytesMut::new();
-        let limits = OutboundFrameLimits::new(ANSWER_BYTES_MAX);
-        let client = Some(StrBytes::from("mainstem"));
-        encode_request(&mut frame, 0, client, request, version, limits)
-            .map_err(io::Error::other)?;
-        let exchanged = timeout(REQUEST_TIMEOUT, async {
-            let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-            stream.write_all(&frame).await?;
-            let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
-            if length > ANSWER_BYTES_MAX {
-                return Err(io::Error::other("an answer is too long"));
-            }
-            let mut answer = vec![0; length];
-            stream.read_exact(&mut answer).await?;
-            Ok(Bytes::from(answer))
-        });
-        let answer = exchanged.await.map_err(io::Error::other)??;
-        let mut decoder =
-            Decoder::new(answer, DecodeLimits::default()).map_err(io::Error::other)?;
-        let header = response_header_version(R::API_KEY, version, R::is_flexible(version));
-        ResponseHeader::decode(&mut decoder, ApiVersion::new(header)).map_err(io::Error::other)?;
-        R::Response::decode(&mut decoder, version).map_err(io::Error::other)
+/// One question and its answer.
+async fn exchange<R: RequestResponsePair>(
+    stream: &mut dyn Stream,
+    version: i16,
+    request: &R,
+) -> io::Result<R::Response> {
+    let version = ApiVersion::new(version);
+    let mut frame = BytesMut::new();
+    let limits = OutboundFrameLimits::new(ANSWER_BYTES_MAX);
+    let client = Some(StrBytes::from("mainstem"));
+    encode_request(&mut frame, 0, client, request, version, limits).map_err(io::Error::other)?;
+    stream.write_all(&frame).await?;
+    stream.flush().await?;
+    let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
+    if length > ANSWER_BYTES_MAX {
+        return Err(io::Error::other("an answer is too long"));
     }
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer).await?;
+    let mut decoder =
+        Decoder::new(Bytes::from(answer), DecodeLimits::default()).map_err(io::Error::other)?;
+    let header = response_header_version(R::API_KEY, version, R::is_flexible(version));
+    ResponseHeader::decode(&mut decoder, ApiVersion::new(header)).map_err(io::Error::other)?;
+    R::Response::decode(&mut decoder, version).map_err(io::Error::other)
+}
+
+/// Logs in, as the mechanism has it.
+async fn log_in(stream: &mut dyn Stream, login: &Login) -> io::Result<()> {
+    let mut handshake = SaslHandshakeRequest::default();
+    handshake.mechanism = StrBytes::from(login.name);
+    let answer = exchange(stream, SASL_HANDSHAKE, &handshake).await?;
+    if answer.error_code != code::NONE {
+        let text = format!("the broker does not take SASL {}", login.name);
+        return Err(io::Error::other(text));
+    }
+    match login.mechanism {
+        Mechanism::Plain => {
+            let message = format!("\0{}\0{}", login.user, login.password.text());
+            say(stream, message.into_bytes()).await?;
+        }
+        Mechanism::Scram(hash) => {
+            let client = scram::Client::new(hash, &login.user, security::nonce()?);
+            let first = say(stream, client.first().into_bytes()).await?;
+            let proof = client.prove(&login.password, &first)?;
+            proof.check(&say(stream, proof.message.clone().into_bytes()).await?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A message of a login; the server's answer.
+async fn say(stream: &mut dyn Stream, message: Vec<u8>) -> io::Result<Bytes> {
+    let mut request = SaslAuthenticateRequest::default();
+    request.auth_bytes = Bytes::from(message);
+    let answer = exchange(stream, SASL_AUTHENTICATE, &request).await?;
+    if answer.error_code != code::NONE {
+        let why = answer.error_message.as_deref().unwrap_or("no reason is given");
+        return Err(io::Error::other(format!("the login is refused: {why}")));
+    }
+    Ok(answer.auth_bytes)
 }
 
 /// The brokers that a table names.
 #[derive(Debug, Clone)]
 pub(super) struct Servers {
     link: Arc<Link>,
+    security: Security,
     all: Vec<Server>,
 }
 
 impl Servers {
-    pub(super) fn of(link: &Arc<Link>) -> Self {
+    pub(super) fn of(link: &Arc<Link>, security: Security) -> Self {
         let all = link.servers().split(',').map(str::trim).filter(|server| !server.is_empty());
-        Self { all: all.map(Server::parse).collect(), link: Arc::clone(link) }
+        Self { all: all.map(Server::parse).collect(), link: Arc::clone(link), security }
     }
 
     pub(super) fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// Asks one broker, which need not be one of those that were named.
+    pub(super) async fn ask_at<R: RequestResponsePair>(
+        &self,
+        server: &Server,
+        version: i16,
+        request: &R,
+    ) -> io::Result<R::Response> {
+        let asked = timeout(REQUEST_TIMEOUT, async {
+            let mut stream = self.security.connect(&server.host, server.port).await?;
+            if let Some(login) = self.security.login() {
+                log_in(&mut *stream, login).await?;
+            }
+            exchange(&mut *stream, version, request).await
+        });
+        asked.await.map_err(io::Error::other)?
     }
 
     /// Asks one after another; the first answer that is of use.
@@ -123,7 +175,7 @@ impl Servers {
     ) -> io::Result<R::Response> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for server in &self.all {
-            match server.ask(version, request).await {
+            match self.ask_at(server, version, request).await {
                 Ok(answer) if is_of_use(&answer) => return Ok(answer),
                 Ok(_) => last = io::Error::other("the broker cannot say"),
                 Err(error) => last = error,

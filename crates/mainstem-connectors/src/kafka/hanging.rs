@@ -139,7 +139,7 @@ impl Partitions {
         topic.partition_indexes = partitions.to_vec();
         let mut request = DescribeProducersRequest::default();
         request.topics = vec![topic];
-        let answer = leader.ask(DESCRIBE_PRODUCERS, &request).await?;
+        let answer = self.servers.ask_at(leader, DESCRIBE_PRODUCERS, &request).await?;
         let mut open = Vec::new();
         for partition in answer.topics.iter().flat_map(|topic| &topic.partitions) {
             match partition.error_code {
@@ -174,7 +174,7 @@ impl Partitions {
         marker.topics = vec![topic];
         let mut request = WriteTxnMarkersRequest::default();
         request.markers = vec![marker];
-        let answer = open.leader.ask(WRITE_TXN_MARKERS, &request).await?;
+        let answer = self.servers.ask_at(&open.leader, WRITE_TXN_MARKERS, &request).await?;
         let topics = answer.markers.iter().flat_map(|marker| &marker.topics);
         let found =
             topics.flat_map(|topic| &topic.partitions).map(|partition| partition.error_code);

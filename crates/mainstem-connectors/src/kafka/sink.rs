@@ -67,13 +67,13 @@ impl KafkaSink {
         })
     }
 
-    /// The coordinator of transactions is asked without TLS and SASL only.
-    fn no_transactions(&self, tokens: &[Vec<u8>]) -> Result<bool> {
-        let what = "transactions over TLS or SASL are not supported yet";
+    /// The coordinator of transactions cannot be asked from here, because of `what`.
+    fn no_transactions(&self, what: &str, tokens: &[Vec<u8>]) -> Result<bool> {
+        let text = format!("transactions are not supported with {what}");
         if self.guarantee.is_demanded() || !tokens.is_empty() {
-            return Err(Error::user(what).with_hint(format!("use '{GUARANTEE}' = 'at-least-once'")));
+            return Err(Error::user(text).with_hint(format!("use '{GUARANTEE}' = 'at-least-once'")));
         }
-        self.link.notice(&format!("{what}: records are written at least once"));
+        self.link.notice(&format!("{text}: records are written at least once"));
         Ok(false)
     }
 
@@ -115,8 +115,9 @@ impl Sink for KafkaSink {
 
     async fn stage(&mut self, tokens: &[Vec<u8>]) -> Result<bool> {
         let Some(prefix) = self.guarantee.prefix() else { return Ok(false) };
-        let Some(cluster) = Cluster::new(&self.config, &self.link, &self.topic) else {
-            return self.no_transactions(tokens);
+        let cluster = match Cluster::new(&self.config, &self.link, &self.topic) {
+            Ok(cluster) => cluster,
+            Err(what) => return self.no_transactions(&what, tokens),
         };
         let producer = (&self.config, &self.link, &*self.topic);
         let environment = &self.request.environment;

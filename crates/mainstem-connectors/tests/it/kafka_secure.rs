@@ -14,14 +14,14 @@ use crate::support::{service, sink, write};
 const PASSWORD: &str = "open sesame";
 
 /// A topic, and the ways to it.
-struct Secure {
-    cluster: Cluster,
+pub(crate) struct Secure {
+    pub(crate) cluster: Cluster,
     servers: String,
     stores: PathBuf,
 }
 
 impl Secure {
-    async fn open() -> Option<Self> {
+    pub(crate) async fn open() -> Option<Self> {
         Some(Self {
             servers: service("MAINSTEM_TEST_KAFKA_SASL_SSL")?,
             stores: service("MAINSTEM_TEST_KAFKA_STORES")?.into(),
@@ -31,6 +31,12 @@ impl Secure {
 
     fn store(&self, name: &str) -> String {
         self.stores.join(name).display().to_string()
+    }
+
+    /// A table with the right password.
+    pub(crate) fn known(&self, mechanism: &str) -> TableSpec {
+        let ca = self.store("ca.pem");
+        self.table(mechanism, PASSWORD, &[("properties.ssl.ca.location", &ca)])
     }
 
     /// The table's own options, then a login; what is given wins.

@@ -4,10 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod broker;
 mod docs;
 mod jdbc;
 mod jdbc_checkpoints;
 mod jdbc_reads;
 mod kafka;
 mod kafka_secure;
+mod promises;
 mod support;

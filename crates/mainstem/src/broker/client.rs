@@ -75,6 +75,3 @@ async fn load(response: Response) -> std::io::Result<Response> {
     let loading = tokio::task::spawn_blocking(move || answer.load().map(|()| answer));
     Ok(Response::Fetch(loading.await.map_err(std::io::Error::other)??))
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,15 +10,12 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hmac::{Hmac, Mac as _};
 use mainstem_broker::ErrorCode;
 use mainstem_broker::wire::{
     SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
     StrBytes, make,
 };
-use sha2::{Digest as _, Sha256, Sha512};
-
-const ITERATIONS: u32 = 4096;
+use mainstem_connectors::kafka::scram::{Hash, ITERATIONS};
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,52 +99,12 @@ impl Credentials {
             Hash::Sha512 => &self.sha512,
         };
         cell.get_or_init(|| {
-            let salted = hash.salted(self.password.as_bytes(), &self.salt);
+            let salted = hash.salted(self.password.as_bytes(), &self.salt, ITERATIONS);
             ScramKeys {
                 stored: hash.digest(&hash.hmac(&salted, b"Client Key")),
                 server: hash.hmac(&salted, b"Server Key"),
             }
         })
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Hash {
-    Sha256,
-    Sha512,
-}
-
-impl Hash {
-    fn hmac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
-        const ANY: &str = "an HMAC takes a key of any length";
-        match self {
-            Self::Sha256 => {
-                let mac = Hmac::<Sha256>::new_from_slice(key).expect(ANY);
-                mac.chain_update(data).finalize().into_bytes().to_vec()
-            }
-            Self::Sha512 => {
-                let mac = Hmac::<Sha512>::new_from_slice(key).expect(ANY);
-                mac.chain_update(data).finalize().into_bytes().to_vec()
-            }
-        }
-    }
-
-    fn digest(self, data: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Sha256 => Sha256::digest(data).to_vec(),
-            Self::Sha512 => Sha512::digest(data).to_vec(),
-        }
-    }
-
-    /// RFC 5802's `Hi`, which is PBKDF2 with one block.
-    fn salted(self, password: &[u8], salt: &[u8]) -> Vec<u8> {
-        let mut last = self.hmac(password, &[salt, &1_u32.to_be_bytes()].concat());
-        let mut all = last.clone();
-        for _ in 1..ITERATIONS {
-            last = self.hmac(password, &last);
-            all.iter_mut().zip(&last).for_each(|(all, last)| *all ^= last);
-        }
-        all
     }
 }
 
