@@ -36,6 +36,8 @@ impl Program {
 pub(crate) struct Usage {
     pub(crate) wall_s: f64,
     pub(crate) cpu_s: f64,
+    /// Of it the system's.
+    pub(crate) system_s: f64,
     pub(crate) peak_mb: f64,
 }
 
@@ -50,6 +52,11 @@ impl Runs {
 
     pub(crate) fn cpu_s(&self) -> f64 {
         self.median(|usage| usage.cpu_s)
+    }
+
+    /// Without the system's part.
+    pub(crate) fn user_s(&self) -> f64 {
+        self.median(|usage| usage.cpu_s - usage.system_s)
     }
 
     pub(crate) fn peak_mb(&self) -> f64 {
@@ -137,7 +144,8 @@ fn parse(text: &str, wall_s: f64) -> Option<Usage> {
     let mut numbers = text.lines().last()?.split_whitespace().map(str::parse::<f64>);
     let (user, system, peak_kib) =
         (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some(Usage { wall_s, cpu_s: user + system, peak_mb: peak_kib * 1024.0 / 1e6 })
+    let (cpu_s, peak_mb) = (user + system, peak_kib * 1024.0 / 1e6);
+    Some(Usage { wall_s, cpu_s, system_s: system, peak_mb })
 }
 
 /// Events in a second of that cost; nothing where the cost is within the error of measuring.
@@ -173,7 +181,8 @@ mod tests {
     #[test]
     fn the_books_of_time() {
         let usage = parse("1.50 0.25 1000\n", 2.0);
-        assert_eq!(usage, Some(Usage { wall_s: 2.0, cpu_s: 1.75, peak_mb: 1.024 }));
+        let expected = Usage { wall_s: 2.0, cpu_s: 1.75, system_s: 0.25, peak_mb: 1.024 };
+        assert_eq!(usage, Some(expected));
         assert_eq!(parse("Command terminated by signal 9\n", 2.0), None);
     }
 

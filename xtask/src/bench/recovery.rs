@@ -124,7 +124,9 @@ fn restart(program: &Program, full: &Path, again: &Path) -> Result<Usage> {
     let books = Books::of(child.id());
     kill(&mut child)?;
     match (read, books) {
-        (Ok(1..), Some(Books { cpu_s, peak_mb, .. })) => Ok(Usage { wall_s, cpu_s, peak_mb }),
+        (Ok(1..), Some(Books { cpu_s, peak_mb, .. })) => {
+            Ok(Usage { wall_s, cpu_s, peak_mb, ..Usage::default() })
+        }
         _ => Err(Error::new("a pipeline that was to go on has ended")),
     }
 }

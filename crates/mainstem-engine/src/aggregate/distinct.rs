@@ -85,11 +85,11 @@ impl Distinct {
     /// `retracts`: as the inner ones were made.
     pub(crate) fn new(inner: Vec<Box<dyn Accumulator>>, takes_nulls: bool, retracts: bool) -> Self {
         Self {
+            weights: Weights::new(inner.len(), retracts),
             inner,
             takes_nulls,
             values: None,
             members: Vec::new(),
-            weights: Weights::new(retracts),
             heads: Vec::new(),
             ids: Vec::new(),
         }
@@ -105,7 +105,7 @@ impl Distinct {
         weights: Option<&[i64]>,
     ) -> Result<()> {
         let rows = self.select(args, groups, filters, weights)?;
-        self.take_in(&rows, group_count, weights.is_some())
+        self.take_in(&rows, group_count)
     }
 
     /// The results of one call.
@@ -152,35 +152,40 @@ impl Distinct {
         Ok(Rows { columns, filters, weights })
     }
 
-    fn take_in(&mut self, rows: &Rows<'_>, group_count: usize, weighted: bool) -> Result<()> {
+    fn take_in(&mut self, rows: &Rows<'_>, group_count: usize) -> Result<()> {
         let columns = &rows.columns;
-        let count = columns[0].len();
         let mut ids = std::mem::take(&mut self.ids);
         self.intern(columns, group_count, &mut ids)?;
-        let calls = self.inner.len();
-        let groups = columns[0].as_primitive::<UInt32Type>().values().clone();
+        let (groups, args) = (columns[0].as_primitive::<UInt32Type>().values(), &columns[1..]);
+        if matches!(rows.weights, RowWeights::One) {
+            let first = self.weights.first_of(&ids, &rows.filters);
+            for (inner, first) in self.inner.iter_mut().zip(first) {
+                if first.count_set_bits() > 0 {
+                    let first = BooleanArray::new(first, None);
+                    inner.update(args, groups, group_count, Some(&first), None)?;
+                }
+            }
+            self.ids = ids;
+            return Ok(());
+        }
         let mut gone = Vec::new();
-        for call in 0..calls {
+        for (call, inner) in self.inner.iter_mut().enumerate() {
             let mut changes = Vec::new();
-            let passes = BooleanBuffer::collect_bool(count, |row| {
-                let at = ids[row] as usize * calls + call;
-                let (before, after) = self.weights.add(at, rows.weight(call, row));
-                let change = i64::from(after > 0) - i64::from(before > 0);
-                if weighted && after == 0 {
+            let changed = BooleanBuffer::collect_bool(ids.len(), |row| {
+                let (before, after) = self.weights.add(ids[row], call, rows.weight(call, row));
+                if after == 0 {
                     gone.push((groups[row] as usize, ids[row]));
                 }
-                if change != 0 {
-                    changes.push(change);
-                }
+                let change = i64::from(after > 0) - i64::from(before > 0);
+                changes.extend((change != 0).then_some(change));
                 change != 0
             });
             if !changes.is_empty() {
-                let passes = BooleanArray::new(passes, None);
+                let changed = BooleanArray::new(changed, None);
                 let columns: Vec<ArrayRef> =
-                    columns.iter().map(|c| filter(c, &passes)).collect::<Result<_, _>>()?;
+                    columns.iter().map(|c| filter(c, &changed)).collect::<Result<_, _>>()?;
                 let groups = columns[0].as_primitive::<UInt32Type>().values();
-                let changes = weighted.then_some(&changes[..]);
-                self.inner[call].update(&columns[1..], groups, group_count, None, changes)?;
+                inner.update(&columns[1..], groups, group_count, None, Some(&changes))?;
             }
         }
         self.forget(&gone);
@@ -205,14 +210,16 @@ impl Distinct {
                 none.insert(KeyTable::new(&types)?)
             }
         };
+        // Whoever is below was linked already, unless ids are given out again.
+        let fresh = if table.free().is_empty() { table.bound() as u32 } else { 0 };
         table.intern(columns, columns[0].len(), ids)?;
         if self.members.len() < table.bound() {
             self.members.resize(table.bound(), STRANGER);
-            self.weights.resize(table.bound() * self.inner.len());
+            self.weights.resize(table.bound());
         }
         let groups = columns[0].as_primitive::<UInt32Type>().values();
         for (&id, &group) in ids.iter().zip(groups) {
-            if !self.members[id as usize].linked {
+            if id >= fresh && !self.members[id as usize].linked {
                 self.link(group as usize, id);
             }
         }
@@ -235,7 +242,7 @@ impl Distinct {
         for (call, weights) in weights.iter().enumerate() {
             let weights = weights.as_primitive::<Int64Type>().values();
             for (&id, &weight) in ids.iter().zip(weights) {
-                self.weights.set(id as usize * calls + call, weight);
+                self.weights.add(id, call, weight);
             }
         }
         Ok(())
@@ -261,7 +268,7 @@ impl Distinct {
     /// By call, the weights of values.
     fn weights_of(&self, ids: &[u32]) -> Vec<Vec<i64>> {
         let calls = self.inner.len();
-        let weight = |call, &id: &u32| self.weights.get(id as usize * calls + call);
+        let weight = |call, &id: &u32| self.weights.get(id, call);
         (0..calls).map(|call| ids.iter().map(|id| weight(call, id)).collect()).collect()
     }
 
@@ -279,7 +286,7 @@ impl Distinct {
             filters: vec![None; self.inner.len()],
             weights: RowWeights::Each(each),
         };
-        self.take_in(&rows, group_count, true)
+        self.take_in(&rows, group_count)
     }
 
     fn link(&mut self, group: usize, id: u32) {
@@ -292,12 +299,10 @@ impl Distinct {
 
     /// Releases the values whose weights came to 0 and stayed there.
     fn forget(&mut self, gone: &[(usize, u32)]) {
-        let calls = self.inner.len();
         let mut released = Vec::new();
         for &(group, id) in gone {
             let member = self.members[id as usize];
-            let own = id as usize * calls..(id as usize + 1) * calls;
-            if !member.linked || !self.weights.are_zero(own) {
+            if !member.linked || !self.weights.is_zero(id) {
                 continue;
             }
             match member.previous {
@@ -387,14 +392,13 @@ impl Accumulator for Distinct {
 
     fn clear(&mut self, groups: &[u32]) {
         self.inner.iter_mut().for_each(|inner| inner.clear(groups));
-        let calls = self.inner.len();
         let mut released = Vec::new();
         for &group in groups {
             let Some(head) = self.heads.get_mut(group as usize) else { continue };
             let mut id = std::mem::replace(head, NONE);
             while id != NONE {
                 released.push(id);
-                self.weights.clear(id as usize * calls..(id as usize + 1) * calls);
+                self.weights.clear(id);
                 id = std::mem::replace(&mut self.members[id as usize], STRANGER).next;
             }
         }
