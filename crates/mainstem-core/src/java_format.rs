@@ -278,14 +278,33 @@ pub fn days_in_month(year: i64, month: u32) -> u32 {
     }
 }
 
+/// The digits of 0 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut value = 0;
+    while value < 100 {
+        pairs[value] = [b'0' + value as u8 / 10, b'0' + value as u8 % 10];
+        value += 1;
+    }
+    pairs
+};
+
 fn push_padded(out: &mut Vec<u8>, value: u64, width: usize) {
+    if width == 2 && value < 100 {
+        out.extend_from_slice(&PAIRS[value as usize]);
+        return;
+    }
     let mut digits = [b'0'; 20];
     let mut rest = value;
     let mut at = digits.len();
-    while rest > 0 {
+    while rest >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
+    }
+    if rest > 0 {
         at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+        digits[at] = b'0' + rest as u8;
     }
     out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
 }

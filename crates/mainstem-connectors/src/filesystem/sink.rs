@@ -32,10 +32,9 @@ use crate::format::cells::Cells;
 use crate::format::row_text::push_value;
 use crate::format::{EncodeRequest, Framing, encoder, framing};
 
-/// Partitions that are written at the same time; one more finishes the file of another.
 /// Tells the hidden files of several sinks of this process apart.
 static SINKS_MADE: AtomicU64 = AtomicU64::new(0);
-
+/// Partitions that are written at the same time; one more finishes the file of another.
 const OPEN_PARTS_MAX: usize = 128;
 
 pub(super) struct FilesystemSink {
@@ -346,7 +345,10 @@ impl Writer {
 
     fn write_batch(&mut self, batch: &Batch, now_ms: i64) -> Result<()> {
         for (partition, rows) in self.partitions(batch)? {
-            let batch = batch.take(&UInt32Array::from(rows))?;
+            let batch = match rows.len() == batch.rows() {
+                true => batch.clone(),
+                false => batch.take(&UInt32Array::from(rows))?,
+            };
             match self.encoder.as_mut().map(|e| e.encode(&batch)).transpose()? {
                 Some(Encoded::Bytes { data, .. }) => self.write_text(&partition, &data, now_ms)?,
                 Some(_) => return Err(Error::internal("a format made no text for a file")),
@@ -361,33 +363,61 @@ impl Writer {
     }
 
     /// The rows of each partition's directory.
-    fn partitions(&self, batch: &Batch) -> Result<BTreeMap<String, Vec<u32>>> {
-        let mut partitions: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let keys = self
+    fn partitions(&self, batch: &Batch) -> Result<Vec<(String, Vec<u32>)>> {
+        if self.partition_keys.is_empty() {
+            return Ok(vec![(String::new(), (0..batch.rows() as u32).collect())]);
+        }
+        let cells = self
             .partition_keys
             .iter()
-            .map(|(i, name, t)| Ok((escape(name), Cells::new(batch.column(*i).as_ref(), t)?)))
+            .map(|(i, _, t)| Cells::new(batch.column(*i).as_ref(), t))
             .collect::<Result<Vec<_>>>()?;
-        let mut text = Vec::new();
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        let mut directories: BTreeMap<String, usize> = BTreeMap::new();
+        // Values, then where each of them ends. Neighbours mostly have the same.
+        let mut known: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let (mut key, mut last, mut ends, mut at) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for row in 0..batch.rows() {
-            let mut directory = String::new();
-            for (name, cells) in &keys {
-                text.clear();
+            key.clear();
+            ends.clear();
+            for cells in &cells {
                 if !cells.is_null(row) {
-                    push_value(&mut text, cells, row);
+                    push_value(&mut key, cells, row);
                 }
-                let value = String::from_utf8_lossy(&text);
-                let value = if value.is_empty() { &self.default_partition } else { &*value };
-                if !directory.is_empty() {
-                    directory.push('/');
-                }
-                directory.push_str(name);
-                directory.push('=');
-                directory.push_str(&escape(value));
+                ends.extend_from_slice(&(key.len() as u64).to_le_bytes());
             }
-            partitions.entry(directory).or_default().push(row as u32);
+            key.extend_from_slice(&ends);
+            if key != last {
+                at = match known.get(&key) {
+                    Some(at) => *at,
+                    None => {
+                        let directory = self.directory_of(&cells, row);
+                        let at = *directories.entry(directory).or_insert(rows.len());
+                        rows.resize_with(rows.len().max(at + 1), Vec::new);
+                        known.insert(key.clone(), at);
+                        at
+                    }
+                };
+                std::mem::swap(&mut key, &mut last);
+            }
+            rows[at].push(row as u32);
         }
-        Ok(partitions)
+        let named = directories.into_iter().map(|(name, at)| (name, std::mem::take(&mut rows[at])));
+        Ok(named.collect())
+    }
+
+    /// The directory of a row, by the cells of its partition keys.
+    fn directory_of(&self, cells: &[Cells<'_>], row: usize) -> String {
+        let part = |((_, name, _), cells): (&(usize, String, DataType), &Cells<'_>)| {
+            let mut text = Vec::new();
+            if !cells.is_null(row) {
+                push_value(&mut text, cells, row);
+            }
+            let value = String::from_utf8_lossy(&text);
+            let value = if value.is_empty() { &self.default_partition } else { &*value };
+            format!("{}={}", escape(name), escape(value))
+        };
+        self.partition_keys.iter().zip(cells).map(part).collect::<Vec<_>>().join("/")
     }
 
     /// Finishes the files that are large or old enough.

@@ -18,6 +18,7 @@ use crate::format::EncodeRequest;
 use crate::format::cells::Cells;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memchr2_iter;
 
 /// Jackson looks for special characters in texts up to this length, and quotes longer ones without looking.
 const QUOTE_CHECK_CHARS_MAX: usize = 24;
@@ -29,6 +30,8 @@ pub(super) struct CsvEncoder {
     key: Vec<(usize, DataType)>,
     stream: bool,
     scratch: Vec<u8>,
+    /// How much the rows of the last batch took.
+    bytes: usize,
 }
 
 impl CsvEncoder {
@@ -50,6 +53,7 @@ impl CsvEncoder {
             key: columns(&request.key_columns)?,
             stream: request.stream,
             scratch: Vec::new(),
+            bytes: 0,
         })
     }
 
@@ -154,9 +158,11 @@ impl CsvEncoder {
             return push_escaped(text, None, dialect.escape, out);
         };
         let smallest_safe = dialect.delimiter.max(quote).max(b'\n') + 1;
+        // A character has up to four bytes, and one that is none of those that go on with it.
+        let begins = |byte: &&u8| !(0x80..0xc0).contains(*byte);
         let long = text.len() > QUOTE_CHECK_CHARS_MAX
-            && text.utf8_chunks().map(|c| c.valid().chars().count()).sum::<usize>()
-                > QUOTE_CHECK_CHARS_MAX;
+            && (text.len() > 4 * QUOTE_CHECK_CHARS_MAX
+                || text.iter().filter(begins).count() > QUOTE_CHECK_CHARS_MAX);
         let special = |b: &u8| *b < smallest_safe || Some(*b) == dialect.escape;
         if !long && !text.iter().any(special) {
             out.extend_from_slice(text);
@@ -170,12 +176,15 @@ impl CsvEncoder {
 
 /// Doubles the quote, and puts the escape character before itself.
 fn push_escaped(text: &[u8], quote: Option<u8>, escape: Option<u8>, out: &mut Vec<u8>) {
-    for byte in text {
-        if Some(*byte) == quote || Some(*byte) == escape {
-            out.push(*byte);
-        }
-        out.push(*byte);
+    let (Some(one), other) = (quote.or(escape), escape.or(quote)) else {
+        return out.extend_from_slice(text);
+    };
+    let mut done = 0;
+    for at in memchr2_iter(one, other.unwrap_or(one), text) {
+        out.extend_from_slice(&text[done..=at]);
+        done = at;
     }
+    out.extend_from_slice(&text[done..]);
 }
 
 impl Encode for CsvEncoder {
@@ -208,7 +217,7 @@ impl Encode for CsvEncoder {
 
 impl CsvEncoder {
     fn encode_stream(&mut self, batch: &Batch, value: &[Cells<'_>]) -> Result<Encoded> {
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(self.bytes);
         let mut rows = 0;
         for row in 0..batch.rows() {
             let weight = batch.weight(row);
@@ -221,6 +230,7 @@ impl CsvEncoder {
                 rows += 1;
             }
         }
+        self.bytes = data.len();
         Ok(Encoded::Bytes { data: Bytes::from(data), rows })
     }
 }
