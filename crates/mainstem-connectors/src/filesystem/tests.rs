@@ -447,6 +447,33 @@ async fn partitioned_rows_go_into_their_directories() {
 }
 
 #[tokio::test]
+async fn rows_of_a_directory_keep_their_order() {
+    let base = tempfile::tempdir().unwrap();
+    let columns = vec![
+        column("a", TypeKind::Int),
+        column("x", TypeKind::STRING),
+        column("y", TypeKind::STRING),
+    ];
+    // NULL and nothing are one directory; values side by side say nothing.
+    let csv = "1,a,bc\n2,ab,c\n3,a,bc\n4,NULL,z\n5,,z\n6,NULL,z\n7,ab,c\n";
+    let batch = rows_of(base.path(), columns.clone(), csv).await;
+    let table = table(&[("path", "out"), ("format", "csv")], columns, vec![1, 2]);
+    let mut sink = FILESYSTEM.sink(sink_request(base.path(), &table).0).unwrap();
+    sink.open().await.unwrap();
+    write(&mut sink, &batch).await;
+    sink.close().await.unwrap();
+    let files = visible_files(&base.path().join("out"));
+    let texts = files.iter().map(|file| {
+        let folder = file.rsplit_once('/').unwrap().0;
+        format!("{folder}: {}", fs::read_to_string(base.path().join("out").join(file)).unwrap())
+    });
+    assert_eq!(
+        texts.collect::<Vec<_>>(),
+        ["x=__DEFAULT_PARTITION__/y=z: 4\n5\n6\n", "x=a/y=bc: 1\n3\n", "x=ab/y=c: 2\n7\n"]
+    );
+}
+
+#[tokio::test]
 async fn part_files_roll_by_size_and_age() {
     let base = tempfile::tempdir().unwrap();
     let options = [
