@@ -47,6 +47,21 @@ pub struct Call {
     pub advertised: Arc<Endpoint>,
 }
 
+impl Call {
+    /// One from inside of the process, without a connection.
+    pub fn in_process(id: RequestId, version: i16) -> Self {
+        let host = StrBytes::from("127.0.0.1");
+        Self {
+            id,
+            connection: ConnectionId(0),
+            version,
+            client_id: None,
+            client_host: host.clone(),
+            advertised: Arc::new(Endpoint { host, port: 0 }),
+        }
+    }
+}
+
 /// What the shell has to do.
 #[derive(Debug)]
 pub enum Action {

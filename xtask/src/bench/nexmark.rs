@@ -21,18 +21,39 @@ struct Query {
     /// Thousands of events a CPU second, where somebody has published it.
     dbsp: Option<f64>,
     flink: Option<f64>,
-    /// Whether Flink runs it from the same text.
-    flink_runs: bool,
-    /// Whether its answer follows from the events alone, and not from the wall clock too.
-    compared: bool,
+    /// Why Flink does not run it.
+    flink_refuses: Option<&'static str>,
+    /// Why the answers over a few events are not compared.
+    not_compared: Option<&'static str>,
     /// Whether it reads nothing but bids.
     only_bids: bool,
+    /// Where it writes, and what it needs besides.
+    needs: Needs,
+}
+
+/// What a query needs of the folder that the benchmark works in.
+#[derive(Debug, Clone, Copy)]
+enum Needs {
+    /// Nothing: it writes into the void.
+    Nothing,
+    /// A folder for the files that it writes.
+    Output,
+    /// The file of a table that it looks up in: [`SIDE_INPUT`].
+    SideInput,
 }
 
 impl Query {
     /// A query over bids that nobody has published figures of.
     const fn new(name: &'static str) -> Self {
-        Self { name, dbsp: None, flink: None, flink_runs: true, compared: true, only_bids: true }
+        Self {
+            name,
+            dbsp: None,
+            flink: None,
+            flink_refuses: None,
+            not_compared: None,
+            only_bids: true,
+            needs: Needs::Nothing,
+        }
     }
 
     const fn published(self, dbsp: f64, flink: f64) -> Self {
@@ -43,12 +64,20 @@ impl Query {
         Self { only_bids: false, ..self }
     }
 
-    const fn not_compared(self) -> Self {
-        Self { compared: false, ..self }
+    const fn needs(self, needs: Needs) -> Self {
+        Self { needs, ..self }
     }
 
-    const fn ours_alone(self) -> Self {
-        Self { flink_runs: false, compared: false, ..self }
+    const fn not_compared(self, why: &'static str) -> Self {
+        Self { not_compared: Some(why), ..self }
+    }
+
+    const fn flink_refuses(self, what: &'static str) -> Self {
+        Self { flink_refuses: Some(what), ..self }
+    }
+
+    fn is_compared(&self) -> bool {
+        self.flink_refuses.is_none() && self.not_compared.is_none()
     }
 }
 
@@ -59,14 +88,17 @@ const QUERIES: &[Query] = &[
     Query::new("q3").published(985.0, 219.0).joined(),
     Query::new("q4").published(623.0, 28.0).joined(),
     Query::new("q5").published(783.0, 75.0),
-    Query::new("q6").joined().ours_alone(),
+    Query::new("q6").joined().flink_refuses("OVER of rows that change"),
     Query::new("q7").published(618.0, 23.0),
     Query::new("q8").published(925.0, 162.0).joined(),
     Query::new("q9").published(230.0, 14.0).joined(),
-    Query { flink: Some(133.0), ..Query::new("q10") },
+    Query { flink: Some(133.0), ..Query::new("q10").needs(Needs::Output) },
     Query { flink: Some(46.0), ..Query::new("q11") },
-    Query::new("q12").published(828.0, 194.0).not_compared(),
-    Query::new("q13").published(542.0, 188.0).ours_alone(),
+    Query::new("q12").published(828.0, 194.0).not_compared("it depends on the wall clock"),
+    Query::new("q13")
+        .published(542.0, 188.0)
+        .needs(Needs::SideInput)
+        .flink_refuses("a file as a lookup table"),
     Query::new("q14").published(884.0, 259.0),
     Query::new("q15").published(571.0, 168.0),
     Query::new("q16").published(259.0, 45.0),
@@ -90,7 +122,7 @@ const TABLES: &[(&str, &str)] = &[
     ("flat", "a table of bids alone"),
 ];
 
-/// The file of query 13's table.
+/// The file of a table of 10,000 keys.
 const SIDE_INPUT: &str = "side_input.csv";
 const CHECK_EVENTS: u64 = 20_000;
 pub(super) const START_EVENTS: u64 = 100;
@@ -136,8 +168,8 @@ Mainstem changes a row once a step, Flink once a mini-batch. Figures of others a
     if peers.len() == 2 {
         let checked = check(engines, folder)?;
         section.paragraph(&format!(
-            "Over {CHECK_EVENTS} events both engines gave the same answers: {checked}. Query 12 depends on the wall \
-clock and is not compared. Queries 6 (OVER of rows that change) and 13 (a file as a lookup table) are refused by Flink."
+            "Over {CHECK_EVENTS} events both engines gave the same answers: {checked}. {}",
+            left_out()
         ));
     }
     write_side_input(folder)?;
@@ -167,7 +199,7 @@ clock and is not compared. Queries 6 (OVER of rows that change) and 13 (a file a
         for query in QUERIES.iter().filter(is_chosen).filter(has_tables) {
             eprintln!("Nexmark {}, {what}: {events} events, {workers} workers", query.name);
             let work = Work { tables, query: query.name, workers };
-            let runs = |peer: &Peer| *peer == Peer::Ours || query.flink_runs;
+            let runs = |peer: &Peer| *peer == Peer::Ours || query.flink_refuses.is_none();
             let peers: Vec<Peer> = peers.iter().copied().filter(runs).collect();
             let measured = measure_query(engines, folder, &peers, &work, scope)?;
             table.push(row(query, &measured, events));
@@ -198,20 +230,21 @@ pub(super) fn program(engines: &Engines, peer: Peer, work: &Work<'_>, events: u6
         |name: &str| layout::root().join(".services/bench").join(name).display().to_string();
     let mut sink = "'connector' = 'blackhole'".to_owned();
     let mut variables = vec![("EVENTS", events.to_string())];
-    match work.query {
-        "q10" => {
-            let output = place("q10");
+    let known = QUERIES.iter().find(|query| query.name == work.query);
+    match known.map_or(Needs::Nothing, |query| query.needs) {
+        Needs::Nothing => {}
+        Needs::Output => {
+            let output = place(work.query);
             sink = format!("'connector' = 'filesystem', 'path' = '{output}', 'format' = 'csv'");
             variables.push(("OUTPUT", output));
         }
-        "q13" => variables.push(("SIDE_INPUT", place(SIDE_INPUT))),
-        _ => {}
+        Needs::SideInput => variables.push(("SIDE_INPUT", place(SIDE_INPUT))),
     }
     variables.push(("SINK", sink));
     start(engines, peer, work.workers, &[&tables, &query], &variables)
 }
 
-/// Query 13's table of 10,000 keys.
+/// Makes the table that queries look up in.
 fn write_side_input(folder: &Path) -> Result<()> {
     let lines: String = (0..10_000).map(|key| format!("{key},{key}\n")).collect();
     layout::write(&folder.join(SIDE_INPUT), &lines)
@@ -293,6 +326,15 @@ fn against(ours: Option<f64>, thousands: Option<f64>) -> String {
 
 // ---- answers ----
 
+/// Which queries are not compared, and why.
+fn left_out() -> String {
+    let refused = QUERIES.iter().filter_map(|query| Some((query.name, query.flink_refuses?)));
+    let refused = refused.map(|(name, what)| format!("Flink refuses {name} ({what})."));
+    let others = QUERIES.iter().filter_map(|query| Some((query.name, query.not_compared?)));
+    let others = others.map(|(name, why)| format!("{name} is not compared: {why}."));
+    refused.chain(others).collect::<Vec<_>>().join(" ")
+}
+
 /// Runs all comparable queries over a few events on both engines; returns what was compared.
 fn check(engines: &Engines, folder: &Path) -> Result<String> {
     eprintln!("comparing answers over {CHECK_EVENTS} events");
@@ -327,7 +369,7 @@ fn answers(engines: &Engines, folder: &Path, peer: Peer) -> Result<BTreeMap<&'st
         fs::read_to_string(&path).context(format_args!("cannot read {}", path.display()))
     };
     let mut script = read("wide.sql")?;
-    let compared = || QUERIES.iter().filter(|query| query.compared).map(|query| query.name);
+    let compared = || QUERIES.iter().filter(|query| query.is_compared()).map(|query| query.name);
     for name in compared() {
         let sink = format!("'connector' = 'print', 'print-identifier' = '{name}'");
         let text = read(&format!("{name}.sql"))?;

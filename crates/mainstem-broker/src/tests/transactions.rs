@@ -7,7 +7,7 @@ use mainstem_log::{BatchBuilder, Compression, Faults, FaultyDisk};
 
 use super::stand::{Stand, fetch, produce};
 use crate::Settings;
-use crate::call::Work;
+use crate::call::{RequestId, Work};
 use crate::topics::LogId;
 use crate::wire::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use crate::wire::*;
@@ -66,15 +66,21 @@ fn stand_on(disk: &FaultyDisk) -> Stand {
     Stand::with(Settings::default(), disk).unwrap()
 }
 
+/// A transaction that was asked to end, and whose syncs are held: the stand, the producer and the request.
+fn ending(disk: &FaultyDisk) -> (Stand, (i64, i16), RequestId) {
+    let mut stand = stand_on(disk);
+    stand.topic("t", 1, &[]);
+    let producer = begin(&mut stand, "t");
+    stand.hold = true;
+    let asked = stand.send(3, &end(producer));
+    (stand, producer, asked)
+}
+
 #[test]
 fn a_transaction_is_complete_when_its_markers_are_durable() {
     for seed in 0..20 {
         let disk = FaultyDisk::new(seed);
-        let mut stand = stand_on(&disk);
-        stand.topic("t", 1, &[]);
-        let producer = begin(&mut stand, "t");
-        stand.hold = true;
-        let asked = stand.send(3, &end(producer));
+        let (mut stand, _, asked) = ending(&disk);
         // The journal is synced as often as it wants, the partition never.
         let journal = |work: &Work| matches!(work, Work::Log { log: LogId::Journal, .. });
         while let Some(at) = stand.held.iter().position(|task| journal(&task.work)) {
@@ -97,11 +103,7 @@ fn a_transaction_is_complete_when_its_markers_are_durable() {
 #[test]
 fn a_full_disk_delays_the_end_of_a_transaction_and_nothing_else() {
     let disk = FaultyDisk::new(1);
-    let mut stand = stand_on(&disk);
-    stand.topic("t", 1, &[]);
-    let producer = begin(&mut stand, "t");
-    stand.hold = true;
-    let asked = stand.send(3, &end(producer));
+    let (mut stand, producer, asked) = ending(&disk);
     disk.set_faults(Faults { space_bytes: 0, ..Faults::NONE });
     stand.sync();
     let refused = stand.answer::<EndTxnRequest>(asked).unwrap();
@@ -119,11 +121,7 @@ fn a_full_disk_delays_the_end_of_a_transaction_and_nothing_else() {
 #[test]
 fn the_end_of_a_transaction_whose_log_has_failed_is_refused_until_the_next_start() {
     let disk = FaultyDisk::new(1);
-    let mut stand = stand_on(&disk);
-    stand.topic("t", 1, &[]);
-    let producer = begin(&mut stand, "t");
-    stand.hold = true;
-    let asked = stand.send(3, &end(producer));
+    let (mut stand, producer, asked) = ending(&disk);
     while let Some(task) = stand.held.pop_front() {
         let result = match task.work {
             Work::Log { log: LogId::Partition(..), .. } => Err(std::io::Error::other("gone")),

@@ -2,6 +2,7 @@
 //! A sink that is dropped is one whose process was killed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::StringArray;
 use mainstem_connectors::api::{Connector, Environment, Sink, SinkRequest, SourceRequest};
@@ -25,6 +26,10 @@ use crate::support::{column, environment, table, unique, write};
 
 /// Connectors whose spec says exactly once: those of the tests below, and the one that shows nothing.
 const SUITE: [&str; 5] = ["blackhole", "filesystem", "jdbc", "kafka", "upsert-kafka"];
+
+/// How long a cluster may take to show what is committed, and how often somebody looks.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Where letters go, one a row.
 struct Target {
@@ -147,9 +152,13 @@ impl Target {
 
     /// A cluster answers that a transaction is committed before its partitions know of it, so what is missing is waited for.
     async fn shows(&self, letters: &str) {
-        let waited = async { while self.seen().await.len() < letters.len() {} };
-        let in_time =
-            tokio::time::timeout(std::time::Duration::from_secs(20), waited).await.is_ok();
+        let mut looks = tokio::time::interval(LOOK_AGAIN);
+        let waited = async {
+            while self.seen().await.len() < letters.len() {
+                looks.tick().await;
+            }
+        };
+        let in_time = tokio::time::timeout(COMMITTED_WITHIN, waited).await.is_ok();
         assert_eq!(self.seen().await, letters, "in time: {in_time}");
     }
 }

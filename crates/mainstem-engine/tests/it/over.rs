@@ -581,6 +581,27 @@ fn a_row_that_is_taken_back_before_it_comes_leaves_nothing() {
     }
 }
 
+/// The last row goes: the rows that saw it from afar are computed again, and the sum of all rows stays that of all rows.
+#[test]
+fn a_last_row_goes_that_others_see_from_afar() {
+    let afar = Frame { rows: false, start: Some(3), end: Some(3) };
+    let to_the_end = Frame { rows: false, start: Some(3), end: None };
+    let row = |value| Row { key: Some(1), time: 0, value: Some(value), id: 0 };
+    for frame in [afar, to_the_end] {
+        let calls = [(Model::Count, frame), (Model::Count, Frame::DEFAULT)];
+        let order = [(VALUE, false, true)];
+        for workers in [1, RESTARTED] {
+            let mut driver = Driver::new(&plan(&order, None, &calls, 0, true), workers);
+            let rows = [1, 2, 4, 5].map(|value| (row(value), 1));
+            driver.step(0, vec![vec![to_batch(&rows, true)]], false);
+            driver.step(0, vec![vec![to_batch(&[(row(5), -1)], true)]], false);
+            driver.step(0, vec![vec![to_batch(&[(row(9), 1)], true)]], false);
+            let held = [1, 2, 4, 9].map(row);
+            assert_eq!(driver.folded[0], recomputed(&held, &order, &calls));
+        }
+    }
+}
+
 #[test]
 fn range_lets_go_of_quiet_partitions() {
     let range = Frame { rows: false, start: Some(-10), end: Some(0) };

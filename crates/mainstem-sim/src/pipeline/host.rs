@@ -1,20 +1,14 @@
 //! The broker of the simulated process, and the way of connectors to it.
 //! Invariant: it does what the shell's host does with actions; when a sync runs, and when time passes, is decided by whoever
-//! takes [`Host::turn`]s. A call that nobody waits for any more leaves nothing behind.
+//! takes [`Host::turn`]s.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
-use futures::channel::oneshot;
 use futures::future::{BoxFuture, FutureExt as _};
-use mainstem_broker::wire::StrBytes;
-use mainstem_broker::{
-    Action, Broker, Call, CompactTask, ConnectionId, Endpoint, Request, RequestId, Response,
-    Settings, SyncTask,
-};
-use mainstem_connectors::kafka::embedded::Caller;
+use mainstem_broker::{Action, Broker, CompactTask, Request, Response, Settings, SyncTask};
+use mainstem_connectors::kafka::embedded::{Answers, Caller};
 use mainstem_core::clock::{Clock as _, ManualClock, Rng};
 use mainstem_core::{Error, ErrorKind, Result};
 use mainstem_log::{FaultyDisk, LogError};
@@ -29,8 +23,7 @@ pub(super) struct Host {
 #[derive(Debug)]
 struct Core {
     broker: Broker,
-    answers: BTreeMap<u64, oneshot::Sender<Response>>,
-    last_request: u64,
+    answers: Answers,
     syncs: Vec<SyncTask>,
     compactions: Vec<CompactTask>,
 }
@@ -39,13 +32,8 @@ impl Core {
     fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Respond { to, response } => {
-                    if let Some(waits) = self.answers.remove(&to.0) {
-                        // Nobody may wait any more.
-                        let _ = waits.send(response);
-                    }
-                }
-                Action::Disconnect { to } => drop(self.answers.remove(&to.0)),
+                Action::Respond { to, response } => self.answers.respond(to, response),
+                Action::Disconnect { to } => self.answers.disconnect(to),
                 Action::Sync(task) => self.syncs.push(task),
                 Action::Compact(task) => self.compactions.push(task),
                 Action::Notice(_) => {}
@@ -69,8 +57,7 @@ impl Host {
         })?;
         let core = Core {
             broker: opened.broker,
-            answers: BTreeMap::new(),
-            last_request: 0,
+            answers: Answers::default(),
             syncs: Vec::new(),
             compactions: Vec::new(),
         };
@@ -111,32 +98,10 @@ impl Caller for Host {
         request: Request,
     ) -> Result<BoxFuture<'static, Result<Response>>> {
         let mut core = self.core();
-        core.last_request += 1;
-        let id = core.last_request;
-        let address = StrBytes::from("127.0.0.1");
-        let call = Call {
-            id: RequestId(id),
-            connection: ConnectionId(0),
-            version,
-            client_id: None,
-            client_host: address.clone(),
-            advertised: Arc::new(Endpoint { host: address, port: 0 }),
-        };
-        let (sender, answer) = oneshot::channel();
-        core.answers.insert(id, sender);
+        let (call, answer) = core.answers.call(version);
         let actions = core.broker.handle(self.clock.now_ms(), &call, request);
         core.perform(actions);
-        let loaded = async move {
-            let gone = |_| Error::unavailable("the broker of this process has stopped");
-            let mut response = answer.await.map_err(gone)?;
-            if let Response::Fetch(answer) = &mut response {
-                answer
-                    .load()
-                    .map_err(|e| Error::unavailable("records cannot be read").with_source(e))?;
-            }
-            Ok(response)
-        };
-        Ok(loaded.boxed())
+        Ok(answer)
     }
 
     fn pause(&self) -> BoxFuture<'_, ()> {

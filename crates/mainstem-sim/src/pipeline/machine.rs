@@ -98,7 +98,6 @@ impl Machine {
             self.host.turn(rng);
             self.pass(rng.below(2) as i64);
         }
-
         Err(Error::unavailable("the broker does not answer"))
     }
 

@@ -1,12 +1,10 @@
 //! The broker without sockets: typed requests in, typed answers out, through the same handlers that serve the network.
 //! Invariant: nothing is encoded. A call that is dropped leaves nothing behind but a fetch that ends with its time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
-use mainstem_broker::wire::StrBytes;
-use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
+use mainstem_broker::{Call, Request, RequestId, Response};
 use mainstem_connectors::kafka::embedded::Caller;
 use mainstem_core::{Error, ErrorKind, Result};
 
@@ -20,17 +18,11 @@ const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// A caller inside of this process; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
-    host: Host,
-    address: StrBytes,
-    advertised: Arc<Endpoint>,
-}
+pub(crate) struct Client(Host);
 
 impl Client {
     pub(crate) fn new(host: Host) -> Self {
-        let address = StrBytes::from("127.0.0.1");
-        let advertised = Arc::new(Endpoint { host: address.clone(), port: 0 });
-        Self { host, address, advertised }
+        Self(host)
     }
 }
 
@@ -40,16 +32,9 @@ impl Caller for Client {
         version: i16,
         request: Request,
     ) -> Result<BoxFuture<'static, Result<Response>>> {
-        let call = Call {
-            id: RequestId(0),
-            connection: ConnectionId(0),
-            version,
-            client_id: None,
-            client_host: self.address.clone(),
-            advertised: Arc::clone(&self.advertised),
-        };
+        let call = Call::in_process(RequestId(0), version);
         let gone = |_| Error::unavailable("the broker of this process has stopped");
-        let answer = self.host.call(call, request).map_err(gone)?;
+        let answer = self.0.call(call, request).map_err(gone)?;
         let loaded = async move {
             let response = answer.wait().await.map_err(gone)?;
             load(response).await.map_err(|e| {

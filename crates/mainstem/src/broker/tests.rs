@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainstem_broker::wire::metadata_request::MetadataRequestTopic;
 use mainstem_broker::wire::{MetadataRequest, StrBytes, make};
-use mainstem_broker::{Broker, Call, ConnectionId, Endpoint, Request, RequestId, Settings};
+use mainstem_broker::{Broker, Call, Endpoint, Request, RequestId, Settings};
 use mainstem_core::clock::{ManualClock, Rng};
 use mainstem_log::{Durability, MemoryDisk};
 use tokio::io::{
@@ -37,14 +37,7 @@ fn endpoint() -> Arc<Endpoint> {
 }
 
 pub(super) fn call(version: i16) -> Call {
-    Call {
-        id: RequestId(0),
-        connection: ConnectionId(0),
-        version,
-        client_id: None,
-        client_host: StrBytes::from("test"),
-        advertised: endpoint(),
-    }
+    Call::in_process(RequestId(0), version)
 }
 
 /// A request that makes a topic.

@@ -9,6 +9,7 @@
 //! | `source`, `sink` | the two ends |
 //! | `partitioner` | which partition a key belongs to |
 //! | `door` | what they ask, as requests of Kafka's protocol |
+//! | `answers` | who waits for which answer, for hosts of a broker |
 
 use std::fmt::Debug;
 
@@ -22,8 +23,10 @@ use mainstem_log::RecordBatch;
 use super::topics;
 pub use super::transactions::{Ended, Producer};
 use crate::api::Environment;
+pub use answers::Answers;
 pub use door::{Caller, Door};
 
+mod answers;
 mod blocks;
 mod door;
 mod partitioner;

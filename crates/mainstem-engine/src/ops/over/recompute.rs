@@ -242,11 +242,19 @@ impl Calls {
         Ok(())
     }
 
-    /// The places whose results may have changed because of one row.
+    /// The places whose results may have changed because of one row; to the end where a state of all rows is wound back to
+    /// the first of them, and so has to be wound forth again over all others.
     pub(super) fn touched(&self, reach: &Reach<'_>, entry: u32, place: usize) -> (usize, usize) {
         let of = |function: &OverFunction| reach.touched(function, entry, place);
         let ranges = self.functions.iter().map(of).filter(|(from, to)| from < to);
-        ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((place, place))
+        let (from, to) =
+            ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((place, place));
+        let winds = from < to && self.keep_totals();
+        (from, if winds { reach.sequence.len() } else { to })
+    }
+
+    fn keep_totals(&self) -> bool {
+        self.frames.iter().any(ChangingFrame::keeps_total)
     }
 
     /// Says what is to be computed for the touched ranges of a partition.
@@ -261,7 +269,7 @@ impl Calls {
         let gone = work.note_gone(change, held);
         let sequence = &held.sequences[partition as usize];
         let reach = Reach { order: &held.order, sequence };
-        let totals = self.frames.iter().any(ChangingFrame::keeps_total);
+        let totals = self.keep_totals();
         let start = ranges.first().map_or(sequence.len(), |range| range.0);
         // The state of all rows is wound back to the first touched row, or made anew up to it, whichever is less.
         let old = |entry: &u32| held.result(*entry) != NONE;
