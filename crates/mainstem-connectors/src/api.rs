@@ -52,7 +52,7 @@ pub struct Environment {
     pub base_dir: PathBuf,
     /// The session time zone (`table.local-time-zone`), an IANA name.
     pub time_zone: String,
-    /// Where sinks write files.
+    /// Where files are read and written.
     pub files: Arc<dyn Files>,
     /// The broker of this process, if there is one.
     pub embedded: Option<Arc<dyn EmbeddedTopics>>,

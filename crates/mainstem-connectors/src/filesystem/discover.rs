@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use mainstem_core::{Error, Result};
 use regex::Regex;
 
 use super::columns::FileColumns;
+use super::files::{Files, Found, FoundKind};
 
 /// Where a table's files are, as its `path` option says.
 #[derive(Debug, Clone)]
@@ -67,17 +67,20 @@ pub(super) struct FileInfo {
 
 /// All files of a table, sorted by path.
 pub(super) fn discover(
+    files: &dyn Files,
     location: &Location,
     pattern: Option<&Regex>,
     columns: &FileColumns,
     watched: bool,
 ) -> Result<Vec<FileInfo>> {
     let mut paths = Vec::new();
-    match std::fs::metadata(&location.absolute) {
-        Ok(metadata) if metadata.is_dir() => walk(location, &location.absolute, 0, &mut paths)?,
+    match files.look(&location.absolute) {
+        Ok(found) if found.kind == FoundKind::Folder => {
+            walk((files, location), &location.absolute, 0, &mut paths)?;
+        }
         Ok(_) => paths.push(location.absolute.clone()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_glob(&location.written) => {
-            glob_paths(location, &mut paths)?;
+            glob_paths((files, location), &mut paths)?;
             if paths.is_empty() && !watched {
                 return Err(Error::user(format!("no file matches '{}'", location.written)));
             }
@@ -86,23 +89,22 @@ pub(super) fn discover(
     }
     paths.sort();
     paths.dedup();
-    let mut files = Vec::with_capacity(paths.len());
+    let mut described = Vec::with_capacity(paths.len());
     for path in paths {
         if pattern.is_some_and(|p| !p.is_match(&path.to_string_lossy())) {
             continue;
         }
         // A file may go away between the listing and here; whoever opens a file finds out for good.
-        let Ok(metadata) = std::fs::metadata(&path) else { continue };
-        let file = describe(location, path, &metadata);
+        let Ok(found) = files.look(&path) else { continue };
+        let file = describe(location, path, &found);
         if columns.admit(&file)? {
-            files.push(file);
+            described.push(file);
         }
     }
-    Ok(files)
+    Ok(described)
 }
 
-fn describe(location: &Location, path: PathBuf, metadata: &std::fs::Metadata) -> FileInfo {
-    let modified = metadata.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+fn describe(location: &Location, path: PathBuf, found: &Found) -> FileInfo {
     let directories = path.parent().into_iter().flat_map(Path::components);
     let partitions = directories
         .filter_map(|c| {
@@ -112,8 +114,8 @@ fn describe(location: &Location, path: PathBuf, metadata: &std::fs::Metadata) ->
         .collect();
     FileInfo {
         name: location.name(&path).into(),
-        size_bytes: metadata.len(),
-        modified_ms: modified.map_or(0, |d| d.as_millis() as i64),
+        size_bytes: found.size_bytes,
+        modified_ms: found.modified_ms,
         partitions,
         path,
     }
@@ -131,11 +133,15 @@ fn is_hidden(path: &Path) -> bool {
 /// Directories deeper than this are taken for a link that leads back to where it stands.
 const DEPTH_MAX: usize = 64;
 
+fn is_folder(files: &dyn Files, path: &Path) -> bool {
+    files.look(path).is_ok_and(|found| found.kind == FoundKind::Folder)
+}
+
 fn walk(
-    location: &Location,
+    (files, location): (&dyn Files, &Location),
     directory: &Path,
     depth: usize,
-    files: &mut Vec<PathBuf>,
+    paths: &mut Vec<PathBuf>,
 ) -> Result<()> {
     if depth > DEPTH_MAX {
         return Err(Error::user(format!(
@@ -144,39 +150,34 @@ fn walk(
         ))
         .with_hint("look for a symbolic link to a directory above it"));
     }
-    let entries =
-        std::fs::read_dir(directory).map_err(|e| read_error(&location.name(directory), e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| read_error(&location.name(directory), e))?.path();
+    let entries = files.list(directory).map_err(|e| read_error(&location.name(directory), e))?;
+    for (path, _) in entries {
         if is_hidden(&path) {
             continue;
         }
-        if path.is_dir() {
-            walk(location, &path, depth + 1, files)?;
+        if is_folder(files, &path) {
+            walk((files, location), &path, depth + 1, paths)?;
         } else {
-            files.push(path);
+            paths.push(path);
         }
     }
     Ok(())
 }
 
-fn glob_paths(location: &Location, files: &mut Vec<PathBuf>) -> Result<()> {
+fn glob_paths((files, location): (&dyn Files, &Location), paths: &mut Vec<PathBuf>) -> Result<()> {
     let pattern = location.absolute.to_string_lossy();
-    let matches = glob::glob(&pattern).map_err(|e| {
+    glob::Pattern::new(&pattern).map_err(|e| {
         Error::user(format!("option 'path' is no glob: {e}")).with_hint("for example logs/*.json")
     })?;
+    let matches = files.glob(&pattern).map_err(|e| read_error(&location.written, e))?;
     for path in matches {
-        let path = path.map_err(|e| {
-            let name = location.name(e.path());
-            read_error(&name, e.into())
-        })?;
         if is_hidden(&path) {
             continue;
         }
-        if path.is_dir() {
-            walk(location, &path, 0, files)?;
+        if is_folder(files, &path) {
+            walk((files, location), &path, 0, paths)?;
         } else {
-            files.push(path);
+            paths.push(path);
         }
     }
     Ok(())

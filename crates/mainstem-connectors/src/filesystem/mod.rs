@@ -10,7 +10,8 @@
 //! | `reader` | text files in pieces: compressed ones, and those whose records span lines |
 //! | `source`, `sink` | the two doors |
 //! | `part` | one file that is being written |
-//! | `files` | the file system as it is written |
+//! | `files` | the file system |
+//! | `chunks` | Parquet files as its reader asks for them |
 
 use mainstem_core::Result;
 use mainstem_core::options::{
@@ -20,6 +21,7 @@ use mainstem_core::options::{
 
 use crate::api::{Connector, Sink, SinkRequest, Source, SourceRequest};
 
+mod chunks;
 mod columns;
 mod discover;
 pub mod files;

@@ -4,8 +4,6 @@
 //! lines; it never looks at their bytes, save to count lines for whoever must name one.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +11,7 @@ use mainstem_core::Result;
 use mainstem_core::ingest::{Payload, RandomAccess, Unread};
 
 use super::discover::{FileInfo, open_error, read_error};
+use super::files::{Files, FoundKind, OpenFile};
 use super::reader::{Compression, Pieces, Place, TextFile, shrunk};
 use crate::api::Fetched;
 use crate::format::Framing;
@@ -29,18 +28,19 @@ pub(super) enum TextPieces {
 impl TextPieces {
     /// Opens `file` at `place`.
     pub(super) fn open(
+        files: &dyn Files,
         file: &FileInfo,
         framing: Framing,
         record_bytes_max: usize,
         place: Place,
     ) -> Result<Self> {
-        let opened = File::open(&file.path).map_err(|e| open_error(&file.name, e))?;
-        let metadata = opened.metadata().map_err(|e| read_error(&file.name, e))?;
+        let opened = files.open(&file.path).map_err(|e| open_error(&file.name, e))?;
+        let found = opened.look().map_err(|e| read_error(&file.name, e))?;
         // A pipe has one end to read at; the files of /proc have bytes, and size 0.
-        let plain = metadata.is_file() && metadata.len() > 0;
+        let plain = found.kind == FoundKind::File && found.size_bytes > 0;
         let unpacked = Compression::of(&file.name)? == Compression::None;
         if framing == Framing::Lines && plain && unpacked {
-            return FileRanges::new(file, opened, metadata.len(), place).map(Self::Ranges);
+            return FileRanges::new(file, opened, found.size_bytes, place).map(Self::Ranges);
         }
         TextFile::new(file, opened, framing, record_bytes_max, place).map(Self::Stream)
     }
@@ -63,7 +63,12 @@ pub(super) struct FileRanges {
 }
 
 impl FileRanges {
-    fn new(file: &FileInfo, opened: File, size_bytes: u64, place: Place) -> Result<Self> {
+    fn new(
+        file: &FileInfo,
+        opened: Box<dyn OpenFile>,
+        size_bytes: u64,
+        place: Place,
+    ) -> Result<Self> {
         if size_bytes < place.offset {
             return Err(shrunk(&file.name, place.offset));
         }
@@ -101,7 +106,7 @@ const COUNT_BYTES: usize = 64 << 10;
 /// A file that several workers read at once.
 #[derive(Debug)]
 struct SharedFile {
-    file: File,
+    file: Box<dyn OpenFile>,
     name: Arc<str>,
     size_bytes: AtomicU64,
     /// The numbers of the lines at some places: at the start, and where lines were last asked for.
@@ -111,7 +116,7 @@ struct SharedFile {
 impl SharedFile {
     /// The size now.
     fn measure(&self) -> Result<u64> {
-        let size = self.file.metadata().map_err(|e| read_error(&self.name, e))?.len();
+        let size = self.file.look().map_err(|e| read_error(&self.name, e))?.size_bytes;
         let before = self.size_bytes.fetch_max(size, Ordering::Relaxed);
         if size < before { Err(shrunk(&self.name, before)) } else { Ok(size) }
     }
@@ -125,7 +130,7 @@ impl RandomAccess for SharedFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            match self.file.read_at(offset + filled as u64, &mut buffer[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}

@@ -129,14 +129,21 @@ async fn files_that_change_while_they_are_read() {
     let table = lines(&[]);
     // One that grows before its end was reached is read to its new end.
     let found = discover::discover(
+        &files::LocalFiles,
         &discover::Location::new("a.txt", base.path()).unwrap(),
         None,
         &columns::FileColumns::new(&table, &[0], &[], "").unwrap(),
         false,
     );
     let file = found.unwrap().remove(0);
-    let mut pieces =
-        ranges::TextPieces::open(&file, Framing::Lines, 100, reader::Place::START).unwrap();
+    let mut pieces = ranges::TextPieces::open(
+        &files::LocalFiles,
+        &file,
+        Framing::Lines,
+        100,
+        reader::Place::START,
+    )
+    .unwrap();
     assert_eq!(unread(pieces.next_piece().unwrap().unwrap().payload).range, 0..4);
     OpenOptions::new().append(true).open(&path).unwrap().write_all(b"c\n").unwrap();
     assert_eq!(unread(pieces.next_piece().unwrap().unwrap().payload).range, 4..6);

@@ -6,8 +6,7 @@
 //! memory and handed out as [`Payload::Oversized`].
 //! The thread that reads is one of tokio's blocking threads, a few pieces ahead of whoever asks.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,6 +16,7 @@ use mainstem_core::{Error, ErrorKind, Result};
 use tokio::sync::mpsc;
 
 use super::discover::{FileInfo, read_error};
+use super::files::OpenFile;
 use crate::api::{Fetched, Position, SplitReader};
 use crate::format::Framing;
 
@@ -74,9 +74,9 @@ impl Place {
 }
 
 enum Input {
-    Plain(File),
-    Gzip(Box<flate2::read::MultiGzDecoder<BufReader<File>>>),
-    Zstd(zstd::stream::read::Decoder<'static, BufReader<File>>),
+    Plain(Box<dyn OpenFile>),
+    Gzip(Box<flate2::read::MultiGzDecoder<BufReader<Box<dyn OpenFile>>>>),
+    Zstd(zstd::stream::read::Decoder<'static, BufReader<Box<dyn OpenFile>>>),
 }
 
 impl Read for Input {
@@ -122,12 +122,12 @@ impl TextFile {
     /// Reads `opened`, which is `file`, from `place` on.
     pub(super) fn new(
         file: &FileInfo,
-        opened: File,
+        opened: Box<dyn OpenFile>,
         framing: Framing,
         record_bytes_max: usize,
         place: Place,
     ) -> Result<Self> {
-        let size = opened.metadata().map_err(|e| read_error(&file.name, e))?.len();
+        let size = opened.look().map_err(|e| read_error(&file.name, e))?.size_bytes;
         let compression = Compression::of(&file.name)?;
         let buffered = |f| BufReader::with_capacity(256 << 10, f);
         let input = match compression {
@@ -170,7 +170,7 @@ impl TextFile {
             return Err(shrunk(&self.name, offset));
         }
         let skipped = match &mut self.input {
-            Input::Plain(file) => file.seek(SeekFrom::Start(offset)),
+            Input::Plain(file) => file.seek_to(offset).map(|()| offset),
             input => std::io::copy(&mut input.take(offset), &mut std::io::sink()),
         };
         match skipped {

@@ -477,11 +477,10 @@ impl Writer {
     /// Removes the hidden files with that ending, in partitions too.
     fn remove_hidden(&self, directory: &Path, ending: &str) -> Result<()> {
         let failed = |e| write_error(directory, e);
-        for (name, is_folder) in self.files.list(directory).map_err(failed)? {
-            let path = directory.join(&name);
+        for (path, is_folder) in self.files.list(directory).map_err(failed)? {
             if is_folder {
                 self.remove_hidden(&path, ending)?;
-            } else if name.ends_with(ending) {
+            } else if path.as_os_str().as_encoded_bytes().ends_with(ending.as_bytes()) {
                 self.files.remove(&path).map_err(|e| write_error(&path, e))?;
             }
         }

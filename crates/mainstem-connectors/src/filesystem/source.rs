@@ -3,7 +3,6 @@
 //! when `source.monitor-interval` asks for it; then a file that is gone is said and passed over, and otherwise it is
 //! an error. Files that grow after they were read to the end are not read again, as in Flink.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,8 +11,10 @@ use mainstem_core::options::OptionReader;
 use mainstem_core::{Error, ErrorKind, Result};
 use regex::Regex;
 
+use super::chunks::Chunks;
 use super::columns::{DEFAULT_PARTITION, FileColumns, FileColumnsDecoder, KnownFiles};
 use super::discover::{FileInfo, Location, discover, open_error, path_pattern, read_error};
+use super::files::Files;
 use super::ranges::TextPieces;
 use super::reader::{BackgroundReader, Pieces, Place};
 use super::{MONITOR_INTERVAL, PATH, PATTERN, SPEC};
@@ -82,10 +83,11 @@ impl FilesystemSource {
 impl Source for FilesystemSource {
     async fn discover(&mut self) -> Result<Vec<Split>> {
         let (location, pattern) = (self.location.clone(), self.pattern.clone());
+        let files = Arc::clone(&self.request.environment.files);
         let columns = self.columns.clone();
         let watched = self.monitor_ms.is_some();
         let found = tokio::task::spawn_blocking(move || {
-            discover(&location, pattern.as_ref(), &columns, watched)
+            discover(&*files, &location, pattern.as_ref(), &columns, watched)
         });
         let found = found
             .await
@@ -117,15 +119,16 @@ impl Source for FilesystemSource {
             }
         };
         let vanished = self.vanished(&file);
+        let files = Arc::clone(&self.request.environment.files);
         if self.framing == Framing::Columns {
             let rows_read = position.map_or(Ok(0), read_rows)?;
             let columns = self.columns.clone();
-            let open = move || ColumnsFile::open(file, columns, rows_read);
+            let open = move || ColumnsFile::open(&*files, file, columns, rows_read);
             return Ok(Box::new(BackgroundReader::new(Box::new(open), vanished)));
         }
         let place = position.map_or(Ok(Place::START), Place::read)?;
         let (framing, max) = (self.framing, self.record_bytes_max);
-        let open = move || TextPieces::open(&file, framing, max, place);
+        let open = move || TextPieces::open(&*files, &file, framing, max, place);
         Ok(Box::new(BackgroundReader::new(Box::new(open), vanished)))
     }
 
@@ -169,9 +172,15 @@ struct ColumnsFile {
 }
 
 impl ColumnsFile {
-    fn open(file: Arc<FileInfo>, columns: FileColumns, rows_read: u64) -> Result<Self> {
-        let opened = File::open(&file.path).map_err(|e| open_error(&file.name, e))?;
-        if opened.metadata().map_err(|e| read_error(&file.name, e))?.len() == 0 {
+    fn open(
+        files: &dyn Files,
+        file: Arc<FileInfo>,
+        columns: FileColumns,
+        rows_read: u64,
+    ) -> Result<Self> {
+        let opened = files.open(&file.path).map_err(|e| open_error(&file.name, e))?;
+        let size_bytes = opened.look().map_err(|e| read_error(&file.name, e))?.size_bytes;
+        if size_bytes == 0 {
             return Err(Error::user(format!(
                 "file '{}' is empty, which parquet cannot be",
                 file.name
@@ -179,7 +188,8 @@ impl ColumnsFile {
         }
         let table = &columns.inner_table;
         let wanted = columns.inner_projection.iter().map(|i| table.columns[*i].clone()).collect();
-        let reader = ColumnsReader::open(opened, Arc::clone(&file.name), wanted, rows_read)?;
+        let chunks = Chunks { file: opened.into(), size_bytes };
+        let reader = ColumnsReader::open(chunks, Arc::clone(&file.name), wanted, rows_read)?;
         Ok(Self { reader, file, columns })
     }
 }

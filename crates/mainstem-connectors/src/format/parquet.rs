@@ -3,7 +3,6 @@
 //! declared SQL type, or reading fails with the file's and the column's name. A column that a file lacks is NULL, as
 //! in Flink. Blocking; the position of a reader is the number of rows that it has handed out.
 
-use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::arrow::arrow_writer::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
 
 const BATCH_ROWS: usize = 8192;
 /// Rows of a row group; the writer holds one group in memory.
@@ -94,7 +94,7 @@ pub(crate) struct ColumnsReader {
 impl ColumnsReader {
     /// Starts to read `file`, called `name` in errors, after its first `rows_read` rows.
     pub(crate) fn open(
-        file: File,
+        file: impl ChunkReader + 'static,
         name: Arc<str>,
         wanted: Vec<Column>,
         rows_read: u64,

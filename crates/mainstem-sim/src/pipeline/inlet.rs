@@ -1,7 +1,6 @@
-//! Where the rows of the simulated pipeline come from: memory, or a topic of the embedded broker that somebody of the process
-//! writes at the same time.
-//! Invariant: rows come in the order of the input, and positions count them. What was acknowledged to the writer is there in
-//! every later life.
+//! Where the rows of the simulated pipeline come from: memory, or a topic of the embedded broker or a folder that somebody of the
+//! process writes at the same time.
+//! Invariant: rows come in the order of the input. What was acknowledged to the writer is there in every later life.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
@@ -11,14 +10,17 @@ use mainstem_connectors::api::{Fetched, Position, SplitReader};
 use mainstem_core::clock::Rng;
 use mainstem_core::ingest::{Decode, Decoded};
 use mainstem_core::{Batch, Error, Result};
+use mainstem_state::manifest::SplitRecord;
 
 use super::connected::{Connected, Done};
+use super::file_inlet::FileInlet;
 use super::plan::{Row, batch};
 
 /// The way in.
 pub(super) enum Inlet {
     Memory,
     Topic(Box<TopicInlet>),
+    Files(Box<FileInlet>),
 }
 
 type Reading = BoxFuture<'static, (Box<dyn SplitReader>, Result<Option<Fetched>>)>;
@@ -97,6 +99,7 @@ impl Inlet {
         match self {
             Self::Memory => Ok(None),
             Self::Topic(topic) => topic.advance(input, rng, now_ms),
+            Self::Files(files) => files.advance(input, rng, now_ms),
         }
     }
 
@@ -108,6 +111,19 @@ impl Inlet {
                 (batch(&input[at..end]), end)
             }
             Self::Topic(topic) => topic.ready.pop_front().unwrap_or_else(|| (batch(&[]), at)),
+            Self::Files(files) => {
+                let rows = files.take();
+                let end = at + rows.rows();
+                (rows, end)
+            }
+        }
+    }
+
+    /// The splits of which more than the number of rows has to be known to go on.
+    pub(super) fn splits(&self) -> Vec<SplitRecord> {
+        match self {
+            Self::Memory | Self::Topic(_) => Vec::new(),
+            Self::Files(files) => files.splits(),
         }
     }
 }

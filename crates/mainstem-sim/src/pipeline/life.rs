@@ -27,7 +27,7 @@ use super::inlet::Inlet;
 use super::machine::Machine;
 use super::plan::{SINKS, lines};
 use super::target::Rows;
-use super::{Breach, Broken, Target, World};
+use super::{Breach, Broken, InputIn, Target, World};
 
 /// Where checkpoints are.
 pub(super) const FOLDER: &str = "state";
@@ -121,10 +121,12 @@ impl Life {
             };
         }
         let at = resumed.as_ref().map_or(0, |(manifest, _)| position(manifest));
+        let splits = resumed.as_ref().map_or(Vec::new(), |(manifest, _)| splits(manifest));
         let flow = resumed.map_or_else(empty, |(_, flow)| Ok(flow))?;
-        let inlet = match &world.source {
-            None => Inlet::Memory,
-            Some(table) => machine.topic_inlet(table, (at, world.acknowledged), rng)?,
+        let inlet = match &world.input_in {
+            InputIn::Memory => Inlet::Memory,
+            InputIn::Topic(table) => machine.topic_inlet(table, (at, world.acknowledged), rng)?,
+            InputIn::Files(table) => machine.file_inlet(table, &splits, world.acknowledged)?,
         };
         let sink = |name: &str| SinkRecord { table: name.into(), ..SinkRecord::default() };
         let settings = Settings {
@@ -241,11 +243,12 @@ impl Life {
             }
         }
         let position = Some(Opaque((self.at as u64).to_le_bytes().to_vec()));
-        let split = SplitRecord { id: "rows".into(), position, ended: false };
+        let rows = SplitRecord { id: "rows".into(), position, ended: false };
+        let splits = std::iter::once(rows).chain(self.inlet.splits()).collect();
         let source = SourceRecord {
             table: "input".into(),
             fingerprint: "input".into(),
-            splits: vec![split],
+            splits,
             finished: false,
         };
         let cut = Cut { sources: vec![source], now_ms, ended: false };
@@ -389,6 +392,11 @@ fn memory(rng: &mut Rng) -> Option<StateMemory> {
     };
     let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::new()), "rows"));
     Some(StateMemory { bytes: rng.below(200_000) as usize, space, everything })
+}
+
+/// What the inlet said of its splits.
+fn splits(manifest: &Manifest) -> Vec<SplitRecord> {
+    manifest.sources[0].splits[1..].to_vec()
 }
 
 /// How many rows were read.

@@ -20,13 +20,15 @@ use mainstem_core::disk::Disk as _;
 use mainstem_core::ingest::Payload;
 use mainstem_core::{Error, Result};
 use mainstem_log::FaultyDisk;
+use mainstem_state::manifest::SplitRecord;
 use tokio::runtime::Runtime;
 
 use super::connected::Connected;
+use super::file_inlet::FileInlet;
 use super::files::FaultyFiles;
 use super::host::Host;
 use super::inlet::{Inlet, TopicInlet};
-use super::tables::{FILES, Table, count};
+use super::tables::{Table, count};
 
 /// Turns after which whoever waits at the start waits in vain: the disk may be full.
 const TURNS_MAX: usize = 5_000;
@@ -138,10 +140,7 @@ impl Machine {
         self.wait(rng, sink.open())?;
         let end = self.wait(rng, self.door.offset(table.name, 0, OffsetAt::Latest))?;
         let sent = end.unwrap_or(0) as usize;
-        if sent < acknowledged {
-            let text = format!("{acknowledged} rows were acknowledged, and {sent} are there");
-            return Err(Error::internal(text));
-        }
+        check_sent(sent, acknowledged)?;
         let position = Position((at as u64).to_le_bytes().to_vec());
         let mut source = table.topic_source(&self.environment, false)?;
         let reader = self.wait(rng, async {
@@ -150,6 +149,20 @@ impl Machine {
         })?;
         let writer = Connected::new(sink, None)?;
         Ok(Inlet::Topic(Box::new(TopicInlet::new(writer, sent, reader, source.decoder()?))))
+    }
+
+    /// Opens a folder of files that have the rows of the input; they were read as far as `splits` say.
+    pub(super) fn file_inlet(
+        &self,
+        table: &Table,
+        splits: &[SplitRecord],
+        acknowledged: usize,
+    ) -> Result<Inlet> {
+        let place = (FaultyFiles(self.disk.clone()), format!("/{}", table.folder()));
+        let source = table.file_source(&self.environment)?;
+        let inlet = FileInlet::open(place, source, Arc::clone(&self.threads), splits)?;
+        check_sent(inlet.sent(), acknowledged)?;
+        Ok(Inlet::Files(Box::new(inlet)))
     }
 
     /// Makes a topic of one partition, if it is not there.
@@ -195,7 +208,7 @@ impl Machine {
 
     /// What the files of a table show.
     pub(super) fn shown_by_files(&self, table: &Table) -> Result<BTreeMap<String, i64>> {
-        let folder = format!("{FILES}/{}", table.name);
+        let folder = table.folder();
         let bytes = self
             .visible_bytes(&folder)
             .map_err(|e| Error::unavailable(format!("'{folder}' cannot be read")).with_source(e))?;
@@ -216,4 +229,13 @@ impl Machine {
         }
         Ok(all)
     }
+}
+
+/// What was acknowledged to a writer is there.
+fn check_sent(sent: usize, acknowledged: usize) -> Result<()> {
+    if sent < acknowledged {
+        let text = format!("{acknowledged} rows were acknowledged, and {sent} are there");
+        return Err(Error::internal(text));
+    }
+    Ok(())
 }

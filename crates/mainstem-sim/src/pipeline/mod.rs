@@ -1,5 +1,5 @@
 //! A pipeline with checkpoints in one seeded world: the engine, its state, the embedded broker and files on one faulty disk. Rows
-//! come from memory or from a topic; sinks are topics, files, and a model of a database outside.
+//! come from memory, from a topic or from files; sinks are topics, files, and a model of a database outside.
 //! The process is killed and the machine stops between any two operations; writes are torn and lost, fail, or find no space; commits
 //! come late and twice; bits flip in what was stored.
 //! Invariant: at the end each target shows what a batch answer shows, also after the power was lost once more, and no checkpoint that
@@ -11,10 +11,11 @@
 //! | `plan` | the plan, its input, and the batch answer |
 //! | `life` | a life of the process: steps, checkpoints, and what goes on beside them |
 //! | `machine`, `host`, `files` | what the process has around the pipeline: the broker and the file system |
-//! | `inlet`, `connected`, `tables` | the connectors, one poll at a time |
+//! | `inlet`, `file_inlet`, `connected`, `tables` | the connectors, one poll at a time |
 //! | `target` | where rows are to be seen |
 
 mod connected;
+mod file_inlet;
 mod files;
 mod host;
 mod inlet;
@@ -77,19 +78,26 @@ impl From<Error> for Broken {
     }
 }
 
+/// Where the input comes from.
+#[derive(Debug)]
+enum InputIn {
+    Memory,
+    Topic(Table),
+    Files(Table),
+}
+
 /// What is the same in all lives of the process, and what outlives it.
 struct World {
     plan: Plan,
     input: Vec<Row>,
-    /// The topic that the input is in; `None`: it comes from memory.
-    source: Option<Table>,
+    input_in: InputIn,
     targets: [Target; SINKS.len()],
     disk: FaultyDisk,
     clock: Arc<ManualClock>,
     /// For connectors that work on threads.
     threads: Arc<Runtime>,
     breach: Option<Breach>,
-    /// So many rows were acknowledged to the writer of the topic.
+    /// So many rows were acknowledged to the writer of the input.
     acknowledged: usize,
 }
 
@@ -150,12 +158,16 @@ impl World {
             }
         });
         let targets: Vec<Target> = targets.collect();
-        let source =
-            (rng.below(2) == 0).then(|| table("input", plan::ROW_TIMES, ChangelogMode::AppendOnly));
+        let input = table("input", plan::ROW_TIMES, ChangelogMode::AppendOnly);
+        let input_in = match rng.below(3) {
+            0 => InputIn::Memory,
+            1 => InputIn::Topic(input),
+            _ => InputIn::Files(input),
+        };
         Self {
             plan: plan::plan(),
             input: plan::input(rng),
-            source,
+            input_in,
             targets: targets.try_into().expect("one a sink"),
             disk: FaultyDisk::new(seed),
             clock: Arc::new(ManualClock::new(BEGIN_MS)),

@@ -14,9 +14,6 @@ use serde_json::Value;
 /// Which columns of a table are times: the others are numbers.
 pub(super) type Times = &'static [bool];
 
-/// Where files are.
-pub(super) const FILES: &str = "out";
-
 /// A table of which all columns are numbers and times.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
@@ -76,10 +73,22 @@ impl Table {
         self.sink(self.spec("kafka", &options), environment)
     }
 
+    /// The folder of its files.
+    pub(super) fn folder(&self) -> String {
+        format!("files/{}", self.name)
+    }
+
     /// Writes files.
     pub(super) fn file_sink(&self, environment: &Environment) -> Result<Box<dyn Sink>> {
-        let path = format!("/{FILES}/{}/", self.name);
+        let path = format!("/{}/", self.folder());
         self.sink(self.spec("filesystem", &[("path", &path)]), environment)
+    }
+
+    /// Reads the files of its folder, and looks for new ones.
+    pub(super) fn file_source(&self, environment: &Environment) -> Result<Box<dyn Source>> {
+        let path = format!("/{}/", self.folder());
+        let options = [("path", path.as_str()), ("source.monitor-interval", "1 s")];
+        self.source(self.spec("filesystem", &options), environment)
     }
 
     /// Reads what its topic shows from the beginning; with `to_end`, to where it ends now.
@@ -92,8 +101,11 @@ impl Table {
         if to_end {
             options.push(("scan.bounded.mode", "latest-offset"));
         }
-        let table = self.spec("kafka", &options);
-        let connector = connector("kafka").expect("it is registered");
+        self.source(self.spec("kafka", &options), environment)
+    }
+
+    fn source(&self, table: TableSpec, environment: &Environment) -> Result<Box<dyn Source>> {
+        let connector = connector(&table.options["connector"]).expect("it is registered");
         connector.source(SourceRequest {
             projection: (0..table.columns.len()).collect(),
             table,
