@@ -52,6 +52,16 @@ pub(crate) enum Instance {
     Pass,
 }
 
+impl Instance {
+    /// The memory that its state takes.
+    pub(crate) fn state_bytes(&self) -> usize {
+        match self {
+            Self::Operator(operator) => operator.state_bytes(),
+            _ => 0,
+        }
+    }
+}
+
 pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<Instance> {
     let node = graph.node(index);
     let input = |at: usize| graph.node(node.inputs[at]);

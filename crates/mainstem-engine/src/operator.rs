@@ -2,6 +2,7 @@
 //! Invariant: an operator is owned by one worker and is a function of its inputs, its context and its state. It never
 //! sleeps, spawns, locks or reads a clock, and waits for nothing but local files with rows that were put aside.
 
+use std::fmt;
 use std::sync::Arc;
 
 use mainstem_core::{Batch, Error, Result};
@@ -57,8 +58,12 @@ impl StepContext {
     }
 }
 
+/// Told that the state of a worker takes so many bytes, which is more than it may, though all that can be put aside was. Called
+/// between steps; should return at once.
+pub type Shortage = Arc<dyn Fn(usize) + Send + Sync>;
+
 /// How much memory the state of a dataflow may take, and where rows go that have no place in it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StateMemory {
     /// Of all workers together.
     pub bytes: usize,
@@ -66,6 +71,14 @@ pub struct StateMemory {
     pub space: Arc<RowSpace>,
     /// For tests: whatever can be put aside is, after each step.
     pub everything: bool,
+    /// Who is told when that is not enough.
+    pub shortage: Option<Shortage>,
+}
+
+impl fmt::Debug for StateMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateMemory").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 /// How much is to be put aside, and where.

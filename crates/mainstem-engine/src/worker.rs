@@ -102,11 +102,7 @@ impl Worker {
     /// Puts rows aside if state takes more memory than it may: of the operator with most first.
     pub(crate) fn put_aside(&mut self) -> Result<()> {
         let Some(memory) = &self.memory else { return Ok(()) };
-        let used = |instance: &Instance| match instance {
-            Instance::Operator(operator) => operator.state_bytes(),
-            _ => 0,
-        };
-        let all: usize = self.instances.iter().map(used).sum();
+        let all: usize = self.instances.iter().map(Instance::state_bytes).sum();
         let limit = memory.bytes / self.graph.workers;
         if all <= limit && !memory.everything {
             return Ok(());
@@ -115,10 +111,16 @@ impl Worker {
         let wanted = if memory.everything { usize::MAX } else { all - limit + limit / 8 };
         let mut wanted = PutAside { memory, bytes: wanted };
         let mut by_size: Vec<&mut Instance> = self.instances.iter_mut().collect();
-        by_size.sort_by_cached_key(|instance| std::cmp::Reverse(used(instance)));
+        by_size.sort_by_cached_key(|instance| std::cmp::Reverse(instance.state_bytes()));
         for instance in by_size {
             if let Instance::Operator(operator) = instance {
                 operator.put_aside(&mut wanted)?;
+            }
+        }
+        if let Some(told) = &memory.shortage {
+            let left: usize = self.instances.iter().map(Instance::state_bytes).sum();
+            if left > limit {
+                told(left);
             }
         }
         Ok(())

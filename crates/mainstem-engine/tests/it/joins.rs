@@ -1,13 +1,18 @@
 //! Joins against nested loops, with random changes on both sides.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use mainstem_core::egress::ChangelogMode;
+use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
+use mainstem_engine::operator::{Shortage, StateMemory};
 use mainstem_engine::plan::{JoinKind, NodeKind, Plan, Residual};
+use mainstem_log::MemoryDisk;
+use mainstem_state::row_files::RowSpace;
 use proptest::prelude::*;
-use std::sync::Arc;
 
 use crate::support::*;
 
@@ -154,5 +159,29 @@ proptest! {
                 prop_assert_eq!(driver.state_rows(), 0, "nobody will ask for the rows again");
             }
         }
+    }
+}
+
+/// What finds rows on disk stays in memory: when that alone is more than is allowed, somebody is told.
+#[test]
+fn a_shortage_of_memory_is_told() {
+    for (bytes, is_told) in [(64 << 20, false), (1 << 10, true)] {
+        let told = Arc::new(AtomicUsize::new(0));
+        let most = Arc::clone(&told);
+        let shortage: Shortage = Arc::new(move |bytes| {
+            most.fetch_max(bytes, Ordering::Relaxed);
+        });
+        let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
+        let mut flow = Dataflow::new(&plan(JoinKind::Inner, [false; 2], false), 1).unwrap();
+        let shortage = Some(shortage);
+        flow.set_memory(&StateMemory { bytes, space, everything: false, shortage });
+        for step in 0..10 {
+            let keys = (step * 1_000..(step + 1) * 1_000).map(Some);
+            let rows = batch(vec![ints(keys.clone()), ints(keys)], None);
+            let source = SourceInput { batches: vec![(0, rows)], ..SourceInput::default() };
+            let sources = vec![source, SourceInput::default()];
+            flow.step(StepInput { now_ms: 0, sources }).unwrap();
+        }
+        assert_eq!(told.load(Ordering::Relaxed) > bytes, is_told, "{told:?} of {bytes}");
     }
 }

@@ -242,7 +242,7 @@ impl Driver {
         // One worker and those that are restarted put everything aside, two what takes more than the little that they have.
         let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::default()), "rows"));
         let everything = workers == 1 || restarts.is_some();
-        flow.set_memory(&StateMemory { bytes: 4_096, space, everything });
+        flow.set_memory(&StateMemory { bytes: 4_096, space, everything, shortage: None });
         Self {
             restarts,
             flow,

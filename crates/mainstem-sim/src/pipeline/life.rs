@@ -391,7 +391,7 @@ fn memory(rng: &mut Rng) -> Option<StateMemory> {
         drawn => drawn == 1,
     };
     let space = Arc::new(RowSpace::new(Arc::new(MemoryDisk::new()), "rows"));
-    Some(StateMemory { bytes: rng.below(200_000) as usize, space, everything })
+    Some(StateMemory { bytes: rng.below(200_000) as usize, space, everything, shortage: None })
 }
 
 /// What the inlet said of its splits.

@@ -1,15 +1,17 @@
 //! How much memory the state of a job may take, and where rows go that have no place in it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 
+use mainstem_connectors::api::Observer as _;
 use mainstem_core::options::parse_memory_size;
 use mainstem_core::{Error, Result};
-use mainstem_engine::operator::StateMemory;
+use mainstem_engine::operator::{Shortage, StateMemory};
 use mainstem_sql::job::Job;
 use mainstem_state::row_files::RowSpace;
 
+use super::terminal::Terminal;
 use crate::disk::FileDisk;
 
 const MEMORY: &str = "state.memory";
@@ -18,10 +20,16 @@ const DIRECTORY: &str = "state.spill.directory";
 const MEMORY_MIN: u64 = 1 << 20;
 
 /// What the settings of a job say; `None`: state takes what it wants. `everything`: for tests, nothing stays in memory that need not.
-pub(super) fn of(job: &Job, everything: bool) -> Result<Option<StateMemory>> {
-    let bytes = match job.settings.get(MEMORY) {
-        Some(text) => parse_memory_size(MEMORY, text)?,
-        None if everything => MEMORY_MIN,
+/// If that is not enough, `terminal` says so once.
+pub(super) fn of(
+    job: &Job,
+    workers: usize,
+    everything: bool,
+    terminal: &Arc<Terminal>,
+) -> Result<Option<StateMemory>> {
+    let (bytes, shortage) = match job.settings.get(MEMORY) {
+        Some(text) => (parse_memory_size(MEMORY, text)?, Some(say_once(text, workers, terminal))),
+        None if everything => (MEMORY_MIN, None),
         None => return Ok(None),
     };
     if bytes < MEMORY_MIN {
@@ -37,5 +45,20 @@ pub(super) fn of(job: &Job, everything: bool) -> Result<Option<StateMemory>> {
     let job = JOBS.fetch_add(1, Ordering::Relaxed);
     let prefix = format!("mainstem-rows-{}-{job}", std::process::id());
     let space = Arc::new(RowSpace::new(Arc::new(disk), prefix));
-    Ok(Some(StateMemory { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), space, everything }))
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    Ok(Some(StateMemory { bytes, space, everything, shortage }))
+}
+
+/// Workers have about as much state each.
+fn say_once(allowed: &str, workers: usize, terminal: &Arc<Terminal>) -> Shortage {
+    let (said, allowed, terminal) = (Once::new(), allowed.to_owned(), Arc::clone(terminal));
+    Arc::new(move |bytes| {
+        said.call_once(|| {
+            let megabytes = (bytes * workers).div_ceil(1 << 20);
+            let text = format!(
+                "takes about {megabytes} mb, more than '{MEMORY}' allows ({allowed}), and may take more: what finds rows on disk stays in memory"
+            );
+            terminal.notice("state", &text);
+        });
+    })
 }

@@ -55,8 +55,11 @@ fn run(place: &Place, variables: &[&str]) -> u64 {
     count
 }
 
-/// The committed values of a topic, in the order of each partition.
-pub(crate) fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<String, u64>> {
+/// The committed values of a topic, in the order of each partition, one at a time: there may be many.
+pub(crate) fn committed(
+    mut config: ClientConfig,
+    topic: &str,
+) -> impl Iterator<Item = BTreeMap<String, u64>> + use<> {
     config.set("group.id", "test").set("enable.auto.commit", "false");
     config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create().unwrap();
@@ -67,15 +70,19 @@ pub(crate) fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<S
         from.add_partition_offset(topic, *partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&from).unwrap();
-    let (mut values, mut ended) = (Vec::new(), 0);
-    while ended < partitions.len() {
-        match consumer.poll(PATIENCE).expect("a record in time") {
-            Ok(message) => values.push(serde_json::from_slice(message.payload().unwrap()).unwrap()),
-            Err(KafkaError::PartitionEOF(_)) => ended += 1,
-            Err(error) => panic!("{topic}: {error}"),
+    let (topic, mut unread) = (topic.to_owned(), partitions.len());
+    std::iter::from_fn(move || {
+        while unread > 0 {
+            match consumer.poll(PATIENCE).expect("a record in time") {
+                Ok(message) => {
+                    return Some(serde_json::from_slice(message.payload().unwrap()).unwrap());
+                }
+                Err(KafkaError::PartitionEOF(_)) => unread -= 1,
+                Err(error) => panic!("{topic}: {error}"),
+            }
         }
-    }
-    values
+        None
+    })
 }
 
 /// How many numbers a cluster shows in the end. It answers that a transaction is committed before its partitions know of it, so both
@@ -83,9 +90,9 @@ pub(crate) fn committed(mut config: ClientConfig, topic: &str) -> Vec<BTreeMap<S
 pub(crate) fn settled(config: &ClientConfig, topic: &str) -> u64 {
     let (mut before, deadline) = (None, Deadline::new());
     loop {
-        let count = committed(config.clone(), topic).len() as u64;
+        let count = committed(config.clone(), topic).count() as u64;
         let last = committed(config.clone(), &format!("{topic}-counts"));
-        let last: BTreeMap<u64, u64> = last.iter().map(|row| (row["k"], row["c"])).collect();
+        let last: BTreeMap<u64, u64> = last.map(|row| (row["k"], row["c"])).collect();
         let same = last.values().sum::<u64>() == count;
         if same && before.replace(count) == Some(count) || deadline.left().is_none() {
             return count;

@@ -55,7 +55,7 @@ fn kills_of_the_server_leave_every_row_once() {
     let with_words = &more[..more.len() - 1];
     let broker = Broker::ready(place.start(&[&data[..], with_words].concat()));
     let deadline = Deadline::new();
-    while (committed(broker.config(), "log").len() as u64) < count {
+    while (committed(broker.config(), "log").count() as u64) < count {
         assert!(deadline.left().is_some(), "rows are missing");
         std::thread::park_timeout(Duration::from_millis(50));
     }
