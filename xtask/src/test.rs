@@ -2,6 +2,7 @@
 //! librdkafka's own and real clients against our broker.
 //! Invariant: the servers are an instance of their own, fresh at the start and gone at the end, whether the tests pass or not;
 //! one such run at a time in a checkout. A test finds a server by its variable and does without where it is not set.
+//! The cases of property tests follow from the commit: a run can be repeated, and each commit tries others.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -44,6 +45,11 @@ fn run_tests(args: &TestArgs, servers: &[(&str, String)]) -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--workspace", "--no-fail-fast"]).args(args.locked.then_some("--locked"));
     set_variables(&mut cargo, servers)?;
+    if std::env::var_os(CASES_SEED).is_none() {
+        let seed = seed_of(&commit()?)?;
+        eprintln!("property tests: {CASES_SEED}={seed}, from the commit");
+        cargo.env(CASES_SEED, seed.to_string());
+    }
     let tested = run_and_count(cargo.current_dir(layout::root()));
     let scripts = scripts()?;
     for script in scripts.iter().filter(|_| !args.fast) {
@@ -53,6 +59,23 @@ fn run_tests(args: &TestArgs, servers: &[(&str, String)]) -> Result<()> {
         process::run(bash.arg(script).current_dir(layout::root()).stdin(Stdio::null()))?;
     }
     tested
+}
+
+/// Where property tests read what their cases are made from.
+const CASES_SEED: &str = "PROPTEST_RNG_SEED";
+
+/// The hash of the commit that is checked out.
+fn commit() -> Result<String> {
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "HEAD"]).current_dir(layout::root());
+    let output = git.output().context("cannot start `git rev-parse HEAD`")?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// A number for a commit; in a folder that is no checkout there is none.
+fn seed_of(commit: &str) -> Result<u64> {
+    let digits = commit.get(..16).unwrap_or("0");
+    u64::from_str_radix(digits, 16).context(format_args!("'{commit}' is not a commit"))
 }
 
 /// Tells the tests where the servers are, and how to call this program, with which some tests stop and start servers.
@@ -120,6 +143,18 @@ fn scripts() -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_is_a_seed() {
+        for (commit, seed) in [
+            ("17329ce0000000000a9000000000000000000000", 0x1732_9ce0_0000_0000),
+            ("ffffffffffffffffffffffffffffffffffffffff", u64::MAX),
+            ("", 0),
+        ] {
+            assert_eq!(seed_of(commit).unwrap(), seed);
+        }
+        assert!(seed_of("HEAD is not a commit").is_err());
+    }
 
     #[test]
     fn closing_lines_are_summed() {
