@@ -127,8 +127,7 @@ async fn start(
     settings: &Settings,
 ) -> Outcome<Option<(Running, Parts, Arc<AtomicU64>)>> {
     let is_cut = settings.cuts != executor::Cuts::AsItComes;
-    let memory = memory::of(&prepared.job, prepared.workers, is_cut, &prepared.terminal)
-        .map_err(Failure::Runtime)?;
+    let memory = memory::of(&prepared, is_cut).map_err(Failure::Runtime)?;
     let mut durable = match &settings.state {
         Some(state) => Some(go_on(&mut prepared, state, settings, memory.as_ref()).await?),
         None => None,

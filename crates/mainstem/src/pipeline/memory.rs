@@ -8,9 +8,9 @@ use mainstem_connectors::api::Observer as _;
 use mainstem_core::options::parse_memory_size;
 use mainstem_core::{Error, Result};
 use mainstem_engine::operator::{Shortage, StateMemory};
-use mainstem_sql::job::Job;
 use mainstem_state::row_files::RowSpace;
 
+use super::Prepared;
 use super::terminal::Terminal;
 use crate::disk::FileDisk;
 
@@ -20,15 +20,13 @@ const DIRECTORY: &str = "state.spill.directory";
 const MEMORY_MIN: u64 = 1 << 20;
 
 /// What the settings of a job say; `None`: state takes what it wants. `everything`: for tests, nothing stays in memory that need not.
-/// If that is not enough, `terminal` says so once.
+/// If that is not enough, the terminal says so once.
 pub(super) fn of(
-    job: &Job,
-    workers: usize,
+    Prepared { job, workers, terminal, .. }: &Prepared,
     everything: bool,
-    terminal: &Arc<Terminal>,
 ) -> Result<Option<StateMemory>> {
     let (bytes, shortage) = match job.settings.get(MEMORY) {
-        Some(text) => (parse_memory_size(MEMORY, text)?, Some(say_once(text, workers, terminal))),
+        Some(text) => (parse_memory_size(MEMORY, text)?, Some(say_once(text, *workers, terminal))),
         None if everything => (MEMORY_MIN, None),
         None => return Ok(None),
     };
