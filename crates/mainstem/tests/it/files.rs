@@ -74,7 +74,9 @@ fn more_files_than_are_read_at_once() {
         );
     }
     let ran = place.ok(&["run", "job.sql", "-q"]);
-    assert_eq!(ran.stdout.lines().last(), Some("+U\t4003\t40006"), "{}", ran.stdout);
+    // The first row of the answer, if one step has read all of them, or else a change of it.
+    let last = ran.stdout.lines().last().and_then(|line| line.split_once('\t'));
+    assert_eq!(last.map(|(_, row)| row), Some("4003\t40006"), "{}", ran.stdout);
 }
 
 #[test]
