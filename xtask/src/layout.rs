@@ -2,13 +2,22 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::error::{Context, Result};
+use crate::process;
 
 /// The folder of the workspace, known from the build.
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().expect("the crate is a folder of the workspace").to_path_buf()
+}
+
+/// The hash of the commit that is checked out.
+pub(crate) fn commit() -> Result<String> {
+    let mut git = Command::new("git");
+    let commit = process::capture(git.args(["rev-parse", "HEAD"]).current_dir(root()))?;
+    Ok(commit.trim().to_owned())
 }
 
 /// What cargo has built, by its path in cargo's folder.

@@ -97,13 +97,12 @@ pub(crate) fn facts(command: &str, versions: &[String]) -> Result<Vec<(String, S
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
     let date = process::capture(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
-    let mut git = Command::new("git");
-    git.args(["rev-parse", "--short=12", "HEAD"]).current_dir(layout::root());
-    let commit = process::capture(&mut git).unwrap_or_else(|_| "unknown".to_owned());
+    let commit = layout::commit().unwrap_or_else(|_| "unknown".to_owned());
+    let commit = commit.get(..12).unwrap_or(&commit);
     let mut facts = vec![
         ("date", date.trim().to_owned()),
         ("command", format!("`{command}`")),
-        ("commit", commit.trim().to_owned()),
+        ("commit", commit.to_owned()),
         ("processor", format!("{processor}, {cores} cores for us")),
         ("memory", format!("{:.1} GB", memory_kib * 1024.0 / 1e9)),
         ("kernel", format!("Linux {}", kernel.trim())),

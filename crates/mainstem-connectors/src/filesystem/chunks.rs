@@ -15,13 +15,13 @@ pub(super) struct Chunks {
     pub(super) size_bytes: u64,
 }
 
-/// A file from an offset on.
-pub(super) struct From {
+/// Reads a file from an offset on; others read it at other offsets.
+pub(super) struct OffsetReader {
     file: Arc<dyn OpenFile>,
     offset: u64,
 }
 
-impl Read for From {
+impl Read for OffsetReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.file.read_at(self.offset, buffer)?;
         self.offset += count as u64;
@@ -36,15 +36,15 @@ impl Length for Chunks {
 }
 
 impl ChunkReader for Chunks {
-    type T = BufReader<From>;
+    type T = BufReader<OffsetReader>;
 
     fn get_read(&self, offset: u64) -> Result<Self::T> {
-        Ok(BufReader::new(From { file: Arc::clone(&self.file), offset }))
+        Ok(BufReader::new(OffsetReader { file: Arc::clone(&self.file), offset }))
     }
 
     fn get_bytes(&self, offset: u64, length: usize) -> Result<Bytes> {
         let mut bytes = Vec::with_capacity(length);
-        let from = From { file: Arc::clone(&self.file), offset };
+        let from = OffsetReader { file: Arc::clone(&self.file), offset };
         let count = from.take(length as u64).read_to_end(&mut bytes)?;
         if count < length {
             let short = std::io::Error::from(ErrorKind::UnexpectedEof);

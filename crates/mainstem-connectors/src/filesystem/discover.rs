@@ -73,29 +73,27 @@ pub(super) fn discover(
     columns: &FileColumns,
     watched: bool,
 ) -> Result<Vec<FileInfo>> {
-    let mut paths = Vec::new();
+    let mut found = Vec::new();
     match files.look(&location.absolute) {
-        Ok(found) if found.kind == FoundKind::Folder => {
-            walk((files, location), &location.absolute, 0, &mut paths)?;
+        Ok(root) if root.kind == FoundKind::Folder => {
+            walk((files, location), &location.absolute, 0, &mut found)?;
         }
-        Ok(_) => paths.push(location.absolute.clone()),
+        Ok(root) => found.push((location.absolute.clone(), root)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_glob(&location.written) => {
-            glob_paths((files, location), &mut paths)?;
-            if paths.is_empty() && !watched {
+            glob_paths((files, location), &mut found)?;
+            if found.is_empty() && !watched {
                 return Err(Error::user(format!("no file matches '{}'", location.written)));
             }
         }
         Err(e) => return Err(read_error(&location.written, e)),
     }
-    paths.sort();
-    paths.dedup();
-    let mut described = Vec::with_capacity(paths.len());
-    for path in paths {
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
+    let mut described = Vec::with_capacity(found.len());
+    for (path, found) in found {
         if pattern.is_some_and(|p| !p.is_match(&path.to_string_lossy())) {
             continue;
         }
-        // A file may go away between the listing and here; whoever opens a file finds out for good.
-        let Ok(found) = files.look(&path) else { continue };
         let file = describe(location, path, &found);
         if columns.admit(&file)? {
             described.push(file);
@@ -133,15 +131,30 @@ fn is_hidden(path: &Path) -> bool {
 /// Directories deeper than this are taken for a link that leads back to where it stands.
 const DEPTH_MAX: usize = 64;
 
-fn is_folder(files: &dyn Files, path: &Path) -> bool {
-    files.look(path).is_ok_and(|found| found.kind == FoundKind::Folder)
+/// Adds a file, or those of a folder, unless they are hidden.
+fn take(
+    (files, location): (&dyn Files, &Location),
+    path: PathBuf,
+    depth: usize,
+    found: &mut Vec<(PathBuf, Found)>,
+) -> Result<()> {
+    if is_hidden(&path) {
+        return Ok(());
+    }
+    match files.look(&path) {
+        Ok(it) if it.kind == FoundKind::Folder => walk((files, location), &path, depth, found)?,
+        Ok(it) => found.push((path, it)),
+        // It may go away between the listing and here; whoever opens a file finds out for good.
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 fn walk(
     (files, location): (&dyn Files, &Location),
     directory: &Path,
     depth: usize,
-    paths: &mut Vec<PathBuf>,
+    found: &mut Vec<(PathBuf, Found)>,
 ) -> Result<()> {
     if depth > DEPTH_MAX {
         return Err(Error::user(format!(
@@ -151,36 +164,19 @@ fn walk(
         .with_hint("look for a symbolic link to a directory above it"));
     }
     let entries = files.list(directory).map_err(|e| read_error(&location.name(directory), e))?;
-    for (path, _) in entries {
-        if is_hidden(&path) {
-            continue;
-        }
-        if is_folder(files, &path) {
-            walk((files, location), &path, depth + 1, paths)?;
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(())
+    entries.into_iter().try_for_each(|(path, _)| take((files, location), path, depth + 1, found))
 }
 
-fn glob_paths((files, location): (&dyn Files, &Location), paths: &mut Vec<PathBuf>) -> Result<()> {
+fn glob_paths(
+    (files, location): (&dyn Files, &Location),
+    found: &mut Vec<(PathBuf, Found)>,
+) -> Result<()> {
     let pattern = location.absolute.to_string_lossy();
     glob::Pattern::new(&pattern).map_err(|e| {
         Error::user(format!("option 'path' is no glob: {e}")).with_hint("for example logs/*.json")
     })?;
     let matches = files.glob(&pattern).map_err(|e| read_error(&location.written, e))?;
-    for path in matches {
-        if is_hidden(&path) {
-            continue;
-        }
-        if is_folder(files, &path) {
-            walk((files, location), &path, 0, paths)?;
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(())
+    matches.into_iter().try_for_each(|path| take((files, location), path, 0, found))
 }
 
 /// What went wrong with a file, by its name.

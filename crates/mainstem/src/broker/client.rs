@@ -18,11 +18,15 @@ const ENDING_PAUSE: Duration = Duration::from_millis(5);
 
 /// A caller inside of this process; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(Host);
+pub(crate) struct Client {
+    host: Host,
+    /// What all calls have in common.
+    call: Call,
+}
 
 impl Client {
     pub(crate) fn new(host: Host) -> Self {
-        Self(host)
+        Self { host, call: Call::in_process(RequestId(0), 0) }
     }
 }
 
@@ -32,9 +36,9 @@ impl Caller for Client {
         version: i16,
         request: Request,
     ) -> Result<BoxFuture<'static, Result<Response>>> {
-        let call = Call::in_process(RequestId(0), version);
+        let call = Call { version, ..self.call.clone() };
         let gone = |_| Error::unavailable("the broker of this process has stopped");
-        let answer = self.0.call(call, request).map_err(gone)?;
+        let answer = self.host.call(call, request).map_err(gone)?;
         let loaded = async move {
             let response = answer.wait().await.map_err(gone)?;
             load(response).await.map_err(|e| {

@@ -54,7 +54,7 @@ fn say_once(allowed: &str, workers: usize, terminal: &Arc<Terminal>) -> Shortage
         said.call_once(|| {
             let megabytes = (bytes * workers).div_ceil(1 << 20);
             let text = format!(
-                "takes about {megabytes} mb, more than '{MEMORY}' allows ({allowed}), and may take more: what finds rows on disk stays in memory"
+                "takes about {megabytes} mb, more than '{MEMORY}' allows ({allowed}): not all of it can be put aside"
             );
             terminal.notice("state", &text);
         });

@@ -40,7 +40,7 @@ const SETTINGS: &[&str] =
 pub(crate) struct LibrdkafkaArgs {
     /// Tests by number or name; all that need a broker when none is named
     tests: Vec<String>,
-    /// Only those that CI runs, expected to pass and not slow, and as on its authors' CI: durations are told, not judged
+    /// Only those that CI runs, expected to pass and not slow, and as on its authors' CI: most durations are told, not judged
     #[arg(long)]
     fast: bool,
     /// Another broker instead of ours; it should make topics by itself, with four partitions

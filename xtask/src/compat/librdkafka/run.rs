@@ -89,8 +89,8 @@ pub(super) struct Place {
     pub(super) limit: Duration,
     /// How much longer than usual tests may wait for what they wait for.
     pub(super) patience: u32,
-    /// Whether the machine does other things too: the runner then tells of durations that are not as expected, and fails for
-    /// none, as on its authors' own CI.
+    /// Whether the machine does other things too: of most durations that are not as expected the runner then only tells, as on
+    /// its authors' own CI.
     pub(super) busy: bool,
 }
 
