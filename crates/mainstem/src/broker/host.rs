@@ -200,11 +200,21 @@ impl Host {
         self.0.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one way into the lock.
+    /// Works inside the lock, and carries out what is to be done then.
     fn enter<R>(
         &self,
         work: impl FnOnce(&mut Core, i64) -> (Vec<Action>, R),
     ) -> Result<R, Stopped> {
+        let (effects, result) = self.locked(work)?;
+        self.carry_out(effects);
+        Ok(result)
+    }
+
+    /// The one way into the lock.
+    fn locked<R>(
+        &self,
+        work: impl FnOnce(&mut Core, i64) -> (Vec<Action>, R),
+    ) -> Result<(Effects, R), Stopped> {
         let mut effects = Effects::default();
         let result = {
             let mut core = self.lock();
@@ -229,8 +239,7 @@ impl Host {
                 }
             }
         };
-        self.carry_out(effects);
-        Ok(result)
+        Ok((effects, result))
     }
 
     /// True if the timer has to be told of an earlier deadline.
@@ -259,13 +268,18 @@ impl Host {
     }
 
     fn run_syncs(&self) {
-        while let Some(mut task) = self.0.syncs.next() {
+        let mut next = self.0.syncs.next();
+        while let Some(mut task) = next {
             let _ = self.enter(|core, _| {
                 core.broker.extend_sync(&mut task);
                 (Vec::new(), ())
             });
             let result = task.run();
-            let _ = self.enter(|core, now_ms| (core.broker.synced(now_ms, task, result), ()));
+            let synced = self.locked(|core, now_ms| (core.broker.synced(now_ms, task, result), ()));
+            let mut effects = synced.map(|(effects, ())| effects).unwrap_or_default();
+            let syncs = std::mem::take(&mut effects.syncs);
+            self.carry_out(effects);
+            next = self.0.syncs.exchange(syncs);
         }
     }
 
@@ -365,6 +379,22 @@ impl<T> WorkQueue<T> {
         }
     }
 
+    /// Hands in the work that a thread's last piece has made, and takes the oldest for it: no other thread is woken for what
+    /// this one is awake for.
+    fn exchange(&self, tasks: Vec<T>) -> Option<T> {
+        let mut state = self.lock();
+        let others = tasks.len().saturating_sub(1);
+        state.tasks.extend(tasks);
+        let Some(next) = state.tasks.pop_front() else {
+            drop(state);
+            return self.next();
+        };
+        drop(state);
+        (0..others).for_each(|_| self.filled.notify_one());
+        Some(next)
+    }
+
+    /// Waits for work; `None` once there will be none.
     fn next(&self) -> Option<T> {
         let waits = |state: &mut QueueState<T>| state.tasks.is_empty() && !state.ending;
         let state = self.filled.wait_while(self.lock(), waits);
