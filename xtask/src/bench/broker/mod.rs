@@ -231,7 +231,7 @@ fn row(work: &str, name: &str, figures: &Figures, case: Case, ratio: Option<f64>
 
 fn steady(
     probe: &Probe,
-    servers: [&mut Server; 2],
+    mut servers: [&mut Server; 2],
     sizes: &Sizes,
     section: &mut Section,
 ) -> Result<()> {
@@ -240,7 +240,12 @@ fn steady(
     // One slow moment of the machine is a percent of a run.
     let runs = sizes.runs.max(5);
     let mut rows = Vec::new();
-    for server in &servers {
+    // What the other does when nobody asks it anything is felt in the last percent: only one runs at a time.
+    for server in &mut servers {
+        server.stop()?;
+    }
+    for server in &mut servers {
+        server.start()?;
         let mut all = Vec::new();
         for run in 0..runs {
             let (before, begin) = (server.books()?, Instant::now());
@@ -261,6 +266,10 @@ fn steady(
         }
         all.sort_by(|(a, _), (b, _)| a.ack_ms[1].total_cmp(&b.ack_ms[1]));
         rows.push((server.name(), all.swap_remove(all.len() / 2)));
+        server.stop()?;
+    }
+    for server in &mut servers {
+        server.start()?;
     }
     let kinds: [(&str, fn(&Steady) -> probe::Latencies); 2] =
         [("acknowledged", |found| found.ack_ms), ("end to end", |found| found.end_to_end_ms)];
