@@ -59,22 +59,14 @@ fn main() {
     };
     let [logs, rate, seconds] = [logs, rate, seconds].map(|word| word.parse::<u32>().unwrap());
     let folder = Path::new(folder);
-    let names =
-        |part: &str| (0..logs).map(|n| folder.join(format!("{part}-{n}"))).collect::<Vec<_>>();
-    let paths = names("log");
+    let mut paths: Vec<_> = (0..logs).map(|number| folder.join(format!("log-{number}"))).collect();
     let mut files: Vec<Written> = paths.iter().map(|path| create(path)).collect();
-    let ring = folder.join("ring");
     let journal = way == "journal";
-    let mut plain = Vec::new();
+    let mut unsynced = Vec::new();
     if journal {
-        plain = std::mem::take(&mut files);
-        let ring = create(&ring);
-        let zeros = vec![0; 1 << 20];
-        for at in (0..RING_BYTES).step_by(zeros.len()) {
-            ring.file.write_all_at(&zeros, at).unwrap();
-        }
-        ring.file.sync_all().unwrap();
-        files.push(ring);
+        let ring = folder.join("ring");
+        unsynced = std::mem::replace(&mut files, vec![create_ring(&ring)]);
+        paths.push(ring);
     }
     let state = Mutex::new(State { synced: files, syncs: 0, ended: false });
     let more = Condvar::new();
@@ -89,7 +81,7 @@ fn main() {
             let at = (number % logs) as usize;
             let mut state = state.lock().unwrap();
             if journal {
-                append(&mut plain[at]);
+                append(&mut unsynced[at]);
                 append_to_ring(&mut state.synced[0]);
             } else {
                 append_over_zeros(&mut state.synced[at]);
@@ -97,22 +89,31 @@ fn main() {
             drop(state);
             more.notify_one();
         }
-        let took_s = begin.elapsed().as_secs_f64();
-        println!(
-            "{took_s:.1} s, busy {:.2} s, {} syncs",
-            busy_s() - busy,
-            state.lock().unwrap().syncs
-        );
-        state.lock().unwrap().ended = true;
+        let (took_s, busy) = (begin.elapsed().as_secs_f64(), busy_s() - busy);
+        let mut state = state.lock().unwrap();
+        println!("{took_s:.1} s, busy {busy:.2} s, {} syncs", state.syncs);
+        state.ended = true;
+        drop(state);
         more.notify_all();
     });
-    paths.iter().chain(journal.then_some(&ring)).for_each(|path| fs::remove_file(path).unwrap());
+    paths.iter().for_each(|path| fs::remove_file(path).unwrap());
 }
 
 fn create(path: &Path) -> Written {
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
     let file = file.unwrap();
     Written { file, end: 0, size: 0, synced: 0, last_sync_bytes: 0, syncing: false }
+}
+
+/// All of it is there, durably, before the first batch comes.
+fn create_ring(path: &Path) -> Written {
+    let ring = create(path);
+    let zeros = vec![0; 1 << 20];
+    for at in (0..RING_BYTES).step_by(zeros.len()) {
+        ring.file.write_all_at(&zeros, at).unwrap();
+    }
+    ring.file.sync_all().unwrap();
+    ring
 }
 
 fn append(log: &mut Written) {
