@@ -16,7 +16,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,12 +28,15 @@ const AHEAD_SYNCS: u64 = 8;
 const AHEAD_SYNC_BYTES_MAX: u64 = 128 << 10;
 /// Batches that come together.
 const AT_ONCE: u32 = 4;
+/// The most room there is.
+static ZEROS: [u8; (AHEAD_SYNCS * AHEAD_SYNC_BYTES_MAX) as usize] =
+    [0; (AHEAD_SYNCS * AHEAD_SYNC_BYTES_MAX) as usize];
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A file that is written to its end and synced behind that.
 #[derive(Debug)]
 struct Written {
-    file: File,
+    file: Arc<File>,
     end: u64,
     /// How long the file is.
     size: u64,
@@ -101,16 +104,15 @@ fn main() {
 
 fn create(path: &Path) -> Written {
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
-    let file = file.unwrap();
+    let file = Arc::new(file.unwrap());
     Written { file, end: 0, size: 0, synced: 0, last_sync_bytes: 0, syncing: false }
 }
 
 /// All of it is there, durably, before the first batch comes.
 fn create_ring(path: &Path) -> Written {
     let ring = create(path);
-    let zeros = vec![0; 1 << 20];
-    for at in (0..RING_BYTES).step_by(zeros.len()) {
-        ring.file.write_all_at(&zeros, at).unwrap();
+    for at in (0..RING_BYTES).step_by(ZEROS.len()) {
+        ring.file.write_all_at(&ZEROS, at).unwrap();
     }
     ring.file.sync_all().unwrap();
     ring
@@ -138,7 +140,7 @@ fn append_over_zeros(log: &mut Written) {
     }
     let small = log.last_sync_bytes <= AHEAD_SYNC_BYTES_MAX;
     let room = if small { (AHEAD_SYNCS * log.last_sync_bytes).min(log.end / 8) } else { 0 };
-    log.file.write_all_at(&vec![0; room as usize], log.end).unwrap();
+    log.file.write_all_at(&ZEROS[..room as usize], log.end).unwrap();
     log.size = log.end + room;
 }
 
@@ -158,7 +160,7 @@ fn sync_until_ended(state: &Mutex<State>, more: &Condvar) {
         let written = &mut held.synced[at];
         written.syncing = true;
         written.last_sync_bytes = written.end - written.synced;
-        let (end, file) = (written.end, written.file.try_clone().unwrap());
+        let (end, file) = (written.end, Arc::clone(&written.file));
         drop(held);
         file.sync_data().unwrap();
         held = state.lock().unwrap();

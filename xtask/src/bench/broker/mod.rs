@@ -129,7 +129,6 @@ fn starts(
         let [new, again] = all.map(median);
         eprintln!("  {:14} start {new:.1} ms, again {again:.1} ms", server.name());
         table.push(vec![server.name().to_owned(), format!("{new:.0}"), format!("{again:.0}")]);
-        server.start()?;
     }
     section.paragraph(
         "From the start of the process; the topic is made by asking for it, or is there already.",
@@ -140,10 +139,13 @@ fn starts(
 
 fn throughput(
     engines: &Engines,
-    servers: [&mut Server; 2],
+    mut servers: [&mut Server; 2],
     sizes: &Sizes,
     section: &mut Section,
 ) -> Result<()> {
+    for server in &mut servers {
+        server.start()?;
+    }
     let head = [
         "work",
         "broker",
@@ -231,7 +233,7 @@ fn row(work: &str, name: &str, figures: &Figures, case: Case, ratio: Option<f64>
 
 fn steady(
     probe: &Probe,
-    mut servers: [&mut Server; 2],
+    servers: [&mut Server; 2],
     sizes: &Sizes,
     section: &mut Section,
 ) -> Result<()> {
@@ -240,11 +242,8 @@ fn steady(
     // One slow moment of the machine is a percent of a run.
     let runs = sizes.runs.max(5);
     let mut rows = Vec::new();
-    // What the other does when nobody asks it anything is felt in the last percent: only one runs at a time.
-    for server in &mut servers {
-        server.stop()?;
-    }
-    for server in &mut servers {
+    for server in servers {
+        // Alone: what another does when nobody asks it anything is felt in the last percent.
         server.start()?;
         let mut all = Vec::new();
         for run in 0..runs {
@@ -268,9 +267,6 @@ fn steady(
         rows.push((server.name(), all.swap_remove(all.len() / 2)));
         server.stop()?;
     }
-    for server in &mut servers {
-        server.start()?;
-    }
     let kinds: [(&str, fn(&Steady) -> probe::Latencies); 2] =
         [("acknowledged", |found| found.ack_ms), ("end to end", |found| found.end_to_end_ms)];
     for (kind, latencies) in kinds {
@@ -283,7 +279,7 @@ fn steady(
     }
     section.paragraph(&format!(
         "{STEADY_RATE} records of {STEADY_BYTES} bytes a second for {} s, after as long a time to warm up: one client of three threads on \
-bare sockets (acks=all, what is due is sent twice a millisecond), one partition. The runs with the median p99 of {}. Target: acknowledged p99 \
+bare sockets (acks=all, what is due is sent twice a millisecond), one partition, no other broker. The runs with the median p99 of {}. Target: acknowledged p99 \
 below 2 ms, end to end below 5 ms.",
         sizes.steady_s, runs
     ));
