@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk;
-use mainstem_log::{Log, LogError, SideFiles};
+use mainstem_log::{Log, LogError, SideFiles, SyncTicket, WalReplay};
 use serde_json::{Value, json};
 
 use crate::api::{self, Reply, fetch};
 use crate::call::{Compacted, Work};
 use crate::config::BrokerConfigs;
 use crate::group::{self, Groups};
-use crate::journal::{Entry, Journal, Then};
+use crate::journal::{self, Entry, Journal, Then};
 use crate::partition::Partition;
 use crate::recovery_points::Points;
 use crate::shutdown;
@@ -23,6 +23,7 @@ use crate::topics::{self, LogId, Topic, Topics};
 use crate::transaction::{self, Transactions};
 use crate::upkeep::{self, Visits};
 use crate::waiting::Waiting;
+use crate::wal::{self, WriteAhead};
 use crate::wire::{StrBytes, Uuid};
 use crate::{
     Action, Call, ConnectionId, ErrorCode, Request, RequestId, Response, Settings, SyncTask,
@@ -40,6 +41,7 @@ pub struct Broker {
     pub(crate) cluster_id: StrBytes,
     pub(crate) topics: Topics,
     pub(crate) journal: Journal,
+    pub(crate) wal: WriteAhead,
     pub(crate) waiting: Waiting,
     pub(crate) visits: Visits,
     pub(crate) counters: Counters,
@@ -80,10 +82,19 @@ impl Broker {
     ) -> Result<Opened, LogError> {
         let mut notices = Vec::new();
         let points = shutdown::begin(&disk, &mut notices)?;
+        let mut replay = match points.clean {
+            true => WalReplay::default(),
+            false => WalReplay::read(&*disk)?,
+        };
+        notices.extend(replay.damage().map(str::to_owned));
         let (recovery_point, clean) = points.trusted(LogId::Journal);
+        let end = replay.redo(&*disk, journal::FOLDER, recovery_point)?;
         let (journal, entries, recovery) =
             Journal::open(Arc::clone(&disk), recovery_point, clean, now_ms)?;
-        notices.extend(recovery.reason.as_ref().map(|reason| format!("journal: {reason}")));
+        let missing = wal::missing(&journal.log, end);
+        let whole = recovery.truncated_bytes == 0 && missing.is_none() && replay.damage().is_none();
+        let said = recovery.reason.into_iter().chain(missing);
+        notices.extend(said.map(|reason| format!("journal: {reason}")));
         let mut broker = Self {
             configs: BrokerConfigs::new(settings.clone()),
             settings,
@@ -93,6 +104,7 @@ impl Broker {
             cluster_id: StrBytes::default(),
             topics: Topics::default(),
             journal,
+            wal: WriteAhead::default(),
             waiting: Waiting::default(),
             visits: Visits::default(),
             counters: Counters::default(),
@@ -105,13 +117,18 @@ impl Broker {
         };
         let mut understood = true;
         for (key, value) in entries.values() {
-            understood &= broker.restore(key, value, &points, &mut notices)?;
+            understood &= broker.restore(key, value, &points, &mut replay, &mut notices)?;
         }
         shutdown::distrust(&broker, &points)?;
         // A journal that lost entries is no reason to lose the records that they named; and one that knows of no broker yet may
         // have lost all of them.
         let known = !broker.cluster_id.is_empty();
-        let whole = recovery.truncated_bytes == 0 && understood && known;
+        let whole = whole && understood && known;
+        if !whole {
+            wal::redo_unknown(&mut replay, &*broker.disk)?;
+        }
+        // All that it had is in the logs; and nothing is appended to them before.
+        broker.wal = WriteAhead::begin(&*broker.disk, broker.settings.wal, &mut notices)?;
         if broker.cluster_id.is_empty() {
             let id = topics::hex(broker.new_id());
             broker.cluster_id = StrBytes::from(&*id);
@@ -128,6 +145,7 @@ impl Broker {
         key: &Value,
         value: &Value,
         points: &Points,
+        replay: &mut WalReplay,
         notices: &mut Vec<String>,
     ) -> Result<bool, LogError> {
         let now_ms = self.now_ms;
@@ -143,7 +161,7 @@ impl Broker {
                 self.settings = self.configs.settings();
                 true
             }
-            Some("topic") => self.restore_topic(key, value, points, notices)?,
+            Some("topic") => self.restore_topic(key, value, points, replay, notices)?,
             Some("cluster") => {
                 self.cluster_id = value["id"].as_str().unwrap_or("").into();
                 true
@@ -161,6 +179,7 @@ impl Broker {
         key: &Value,
         value: &Value,
         points: &Points,
+        replay: &mut WalReplay,
         notices: &mut Vec<String>,
     ) -> Result<bool, LogError> {
         let Some(stored) = topics::stored(key, value) else { return Ok(false) };
@@ -176,6 +195,7 @@ impl Broker {
             let folder = format!("{}/{index}", topic.folder());
             let id = LogId::Partition(topic.id, i32::try_from(index).unwrap_or(i32::MAX));
             let (recovery_point, clean) = points.trusted(id);
+            let end = replay.redo(&*self.disk, &folder, recovery_point)?;
             let (log, recovery) = Log::open(
                 Arc::clone(&self.disk),
                 &folder,
@@ -185,8 +205,8 @@ impl Broker {
                 self.now_ms,
             )?;
             self.touched.insert(id);
-            let said = recovery.reason.map(|reason| format!("{}-{index}: {reason}", topic.name));
-            notices.extend(said);
+            let said = recovery.reason.into_iter().chain(wal::missing(&log, end));
+            notices.extend(said.map(|reason| format!("{}-{index}: {reason}", topic.name)));
             let mut partition = Partition::new(log);
             partition.upkeep.rest_at_start(&partition.log, self.now_ms, self.touched.len());
             topic.partitions.push(partition);
@@ -210,15 +230,26 @@ impl Broker {
         self.settle()
     }
 
-    /// To be called when the turn of a sync has come, before it runs: it covers what was appended while it waited.
-    pub fn extend_sync(&mut self, task: &mut SyncTask) {
-        let Work::Log { log, ticket, .. } = &mut task.work else { return };
-        match *log {
-            LogId::Journal => self.journal.log.extend_sync(ticket),
-            LogId::Partition(topic, index) => {
-                if let Some(partition) = self.topics.partition_of(topic, index) {
-                    partition.log.extend_sync(ticket);
+    /// To be called when the turn of a sync has come, before it runs: it covers what was appended until then.
+    pub fn prepare_sync(&mut self, task: &mut SyncTask) {
+        match &mut task.work {
+            Work::Log { log, ticket, .. } => {
+                if let Some(log) = self.log_of(*log) {
+                    log.extend_sync(ticket);
                 }
+            }
+            Work::Wal { ticket } => self.fill_wal(ticket),
+            _ => {}
+        }
+    }
+
+    /// The log of an id, unless it was deleted.
+    pub(crate) fn log_of(&mut self, id: LogId) -> Option<&mut Log> {
+        match id {
+            LogId::Journal => Some(&mut self.journal.log),
+            LogId::Partition(topic, index) => {
+                let partition = self.topics.partition_of(topic, index);
+                partition.map(|partition| &mut partition.log)
             }
         }
     }
@@ -234,6 +265,8 @@ impl Broker {
                 self.store(LogId::Journal, files);
                 // It may have been poisoned while the sync ran: then nothing will ever be durable either.
                 let poisoned = self.journal.log.poisoned().map(str::to_owned);
+                let synced = failed.is_none() && poisoned.is_none();
+                self.wal.own_sync_ends(LogId::Journal, synced);
                 if let Some(why) = failed.or(poisoned) {
                     self.journal_failed(&why);
                 }
@@ -246,6 +279,7 @@ impl Broker {
                 partition.syncing = false;
                 let files = partition.log.end_sync(ticket, result);
                 let poisoned = partition.log.poisoned().map(str::to_owned);
+                self.wal.own_sync_ends(log, failed.is_none() && poisoned.is_none());
                 self.store(log, files);
                 match failed.or(poisoned) {
                     Some(why) => self.partition_failed(topic, index, &why),
@@ -254,15 +288,10 @@ impl Broker {
                 }
                 self.synced_further(log);
             }
+            Work::Wal { ticket } => self.wal_synced(ticket, result),
+            Work::WalGrowth { growth } => self.wal_grown(&growth, &result),
             Work::SideFiles { log, files } => {
-                let log = match log {
-                    LogId::Journal => Some(&mut self.journal.log),
-                    LogId::Partition(topic, index) => {
-                        let partition = self.topics.partition_of(topic, index);
-                        partition.map(|partition| &mut partition.log)
-                    }
-                };
-                if let Some(log) = log {
+                if let Some(log) = self.log_of(log) {
                     log.end_side_files(&files, &result);
                 }
             }
@@ -442,13 +471,18 @@ impl Broker {
     }
 
     pub(crate) fn settle(&mut self) -> Vec<Action> {
-        while let Some(log) = self.touched.pop_first() {
-            match log {
-                LogId::Journal => self.settle_journal(),
-                LogId::Partition(topic, index) => self.settle_partition(topic, index),
+        loop {
+            while let Some(log) = self.touched.pop_first() {
+                match log {
+                    LogId::Journal => self.settle_journal(),
+                    LogId::Partition(topic, index) => self.settle_partition(topic, index),
+                }
+            }
+            self.settle_wal();
+            if self.touched.is_empty() {
+                return std::mem::take(&mut self.actions);
             }
         }
-        std::mem::take(&mut self.actions)
     }
 
     fn settle_journal(&mut self) {
@@ -464,12 +498,10 @@ impl Broker {
                 }
             }
         }
-        let now_ms = self.now_ms;
+        let (now_ms, id) = (self.now_ms, LogId::Journal);
         let Journal { log, syncing, upkeep, .. } = &mut self.journal;
-        if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
-            let work = Work::Log { log: LogId::Journal, ticket, names: None };
-            self.act(Action::Sync(SyncTask { work }));
-        }
+        let ticket = upkeep.begin_sync(id, log, syncing, &mut self.wal, now_ms);
+        self.sync(id, ticket);
         if let (Some(why), false) = (self.journal.log.poisoned(), self.journal.syncing)
             && self.journal.is_waited_for()
         {
@@ -480,17 +512,43 @@ impl Broker {
         upkeep::plan(self, LogId::Journal);
     }
 
+    /// Has a log sync itself, whatever waits for that; false if there is nothing to sync, or if it cannot be.
+    pub(crate) fn begin_own_sync(&mut self, id: LogId) -> bool {
+        let (log, syncing) = match id {
+            LogId::Journal => (&mut self.journal.log, &mut self.journal.syncing),
+            LogId::Partition(topic, index) => match self.topics.partition_of(topic, index) {
+                Some(Partition { log, syncing, .. }) => (log, syncing),
+                None => return false,
+            },
+        };
+        let ticket = log.begin_sync();
+        *syncing |= ticket.is_some();
+        if ticket.is_some() {
+            self.wal.own_sync_begins(id);
+        }
+        self.sync(id, ticket)
+    }
+
+    fn sync(&mut self, log: LogId, ticket: Option<SyncTicket>) -> bool {
+        let Some(ticket) = ticket else { return false };
+        let names = match log {
+            LogId::Journal => None,
+            LogId::Partition(topic, _) => {
+                self.topics.is_folder_unsynced(topic).then(|| Arc::clone(&self.disk))
+            }
+        };
+        self.act(Action::Sync(SyncTask { work: Work::Log { log, ticket, names } }));
+        true
+    }
+
     fn settle_partition(&mut self, topic: Uuid, index: i32) {
         let now_ms = self.now_ms;
         let id = LogId::Partition(topic, index);
         transaction::log_moved(self, id);
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
         let Partition { log, syncing, upkeep, .. } = partition;
-        if let Some(ticket) = upkeep.begin_sync(log, syncing, now_ms) {
-            let names = self.topics.is_folder_unsynced(topic).then(|| Arc::clone(&self.disk));
-            let work = Work::Log { log: id, ticket, names };
-            self.actions.push(Action::Sync(SyncTask { work }));
-        }
+        let ticket = upkeep.begin_sync(id, log, syncing, &mut self.wal, now_ms);
+        self.sync(id, ticket);
         let Some(partition) = self.topics.partition_of(topic, index) else { return };
         let promised = partition.is_promised(self.journal.log.high_watermark());
         if !promised && (partition.is_waited_for() || !partition.watchers.is_empty()) {

@@ -1,12 +1,13 @@
 //! What passes between the broker and the shell around it: who asks, and what is to be done.
 //! Invariant: every request that was handed in gets exactly one `Respond` or `Disconnect` with its id, unless its connection
-//! was reported closed before. Syncs of one log never overlap.
+//! was reported closed before. Syncs of one log never overlap. A sync runs after [`Broker::prepare_sync`](crate::Broker::prepare_sync),
+//! or it covers nothing.
 
 use std::io;
 use std::sync::Arc;
 
 use mainstem_core::disk::Disk;
-use mainstem_log::{CompactionJob, CompactionResult, SideFiles, SyncTicket};
+use mainstem_log::{CompactionJob, CompactionResult, SideFiles, SyncTicket, WalGrowth, WalTicket};
 
 use crate::Response;
 use crate::recovery_points::Points;
@@ -69,7 +70,7 @@ pub enum Action {
     Respond { to: RequestId, response: Response },
     /// Close the connection of a request without an answer: what it asked for cannot be made durable.
     Disconnect { to: RequestId },
-    /// Run the sync on another thread, then report it by `Broker::synced`.
+    /// Run the sync on another thread, after `Broker::prepare_sync`, then report it by `Broker::synced`.
     Sync(SyncTask),
     /// Run the compaction on another thread (it takes long, and there is one at a time), then report it by
     /// `Broker::compacted`.
@@ -89,6 +90,10 @@ pub struct SyncTask {
 pub(crate) enum Work {
     /// Files of a log have to reach the disk; with them, the first time, the folder of its topic.
     Log { log: LogId, ticket: SyncTicket, names: Option<Arc<dyn Disk>> },
+    /// What the logs have for the write-ahead log when its turn has come.
+    Wal { ticket: Option<WalTicket<LogId>> },
+    /// More room for the write-ahead log.
+    WalGrowth { growth: WalGrowth },
     /// A short-cut for the next start, which nobody waits for.
     SideFiles { log: LogId, files: SideFiles },
     /// How far each log is synced has to be written down.
@@ -98,15 +103,22 @@ pub(crate) enum Work {
 }
 
 impl SyncTask {
+    /// Whether producers of any partition wait for it: it goes before others that wait for a thread.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self.work, Work::Wal { .. })
+    }
+
     /// Does the work; blocks for as long as the disk takes. The result goes to `Broker::synced` with the task.
-    pub fn run(&self) -> io::Result<()> {
-        match &self.work {
+    pub fn run(&mut self) -> io::Result<()> {
+        match &mut self.work {
             Work::Log { ticket, names, .. } => {
                 ticket.run()?;
                 let Some(disk) = names else { return Ok(()) };
                 disk.sync_folder(TOPICS_FOLDER)?;
                 disk.sync_folder(ROOT)
             }
+            Work::Wal { ticket } => ticket.as_mut().map_or(Ok(()), WalTicket::run),
+            Work::WalGrowth { growth } => growth.run(),
             Work::SideFiles { files, .. } => files.store(),
             Work::RecoveryPoints { disk, points } => points.write(&**disk),
             Work::RemoveFolder { disk, folder } => {

@@ -22,7 +22,7 @@ use crate::upkeep::Upkeep;
 use crate::wire::StrBytes;
 use crate::{ErrorCode, Response};
 
-const FOLDER: &str = "journal";
+pub(crate) const FOLDER: &str = "journal";
 const READ_BYTES: u32 = 1 << 20;
 const READ_BYTES_MAX: u32 = 1 << 30;
 

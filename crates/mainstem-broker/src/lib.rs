@@ -19,6 +19,7 @@ mod topics;
 mod transaction;
 mod upkeep;
 mod waiting;
+mod wal;
 pub mod wire;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mainstem_core::{Error, Result};
-use mainstem_log::Durability;
+use mainstem_log::{Durability, WalSettings};
 
 use crate::config;
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub segment_bytes_max: u64,
     /// So much log may lie behind the stored index and producers of a partition: what a start after a crash reads of it.
     pub log_checkpoint_bytes: u64,
+    /// How large the write-ahead log is.
+    pub wal: WalSettings,
     /// `log.retention.ms`
     pub retention_ms: Option<i64>,
     /// `log.retention.bytes`
@@ -62,6 +64,7 @@ impl Default for Settings {
             durability: Durability::Ack,
             segment_bytes_max: 1 << 30,
             log_checkpoint_bytes: 32 << 20,
+            wal: WalSettings::default(),
             retention_ms: Some(7 * 24 * 3_600_000),
             retention_bytes: None,
             group_initial_rebalance_delay_ms: 0,

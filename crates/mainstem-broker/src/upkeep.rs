@@ -16,6 +16,7 @@ use crate::call::{CompactTask, Compacted, SyncTask, Work};
 use crate::journal::{Entries, Entry, Then};
 use crate::recovery_points::Points;
 use crate::topics::{self, LogId, TOPICS_FOLDER, Topic};
+use crate::wal::WriteAhead;
 use crate::wire::StrBytes;
 use crate::{Action, Broker, ErrorCode};
 
@@ -73,18 +74,21 @@ impl Upkeep {
         self.rest_until_ms = now_ms.saturating_add(GRID_MS).saturating_add(spread_ms);
     }
 
-    /// Begins the sync that is due: at once, or for a log with an interval when that is over.
+    /// Begins the sync that is due: at once, or for a log with an interval when that is over. `None` also for what waits for the
+    /// write-ahead log.
     pub(crate) fn begin_sync(
         &mut self,
+        id: LogId,
         log: &mut Log,
         syncing: &mut bool,
+        wal: &mut WriteAhead,
         now_ms: i64,
     ) -> Option<SyncTicket> {
         if log.poisoned().is_some() {
             // What was due will never be done.
             self.sync_ms = i64::MAX;
         }
-        if *syncing || !log.needs_sync() {
+        if !log.needs_sync() || wal.takes(id, log) || *syncing {
             return None;
         }
         if let Durability::Interval { ms } = log.settings().durability {
@@ -98,6 +102,7 @@ impl Upkeep {
         self.sync_ms = i64::MAX;
         let ticket = log.begin_sync()?;
         *syncing = true;
+        wal.own_sync_begins(id);
         Some(ticket)
     }
 
@@ -341,6 +346,7 @@ pub(crate) fn remove_topic(broker: &mut Broker, name: &StrBytes) -> Option<Topic
     for (partition, index) in topic.partitions.iter_mut().zip(0..) {
         let id = LogId::Partition(topic.id, index);
         broker.visits.put(id, &mut partition.upkeep, i64::MAX);
+        broker.wal.forget(id);
         // Decisions of transactions may wait for it.
         broker.touch_log(id);
         for to in partition.give_up() {

@@ -32,6 +32,8 @@ mod retention;
 mod segment;
 mod settings;
 mod sync;
+mod wal;
+mod wal_replay;
 
 pub use batch_builder::{BatchBuilder, control_batch};
 pub use compaction::{Compaction, CompactionJob, CompactionResult};
@@ -48,7 +50,9 @@ pub use records::{ControlKind, Header, Headers, Record, RecordCursor, RecordLimi
 pub use recovery::Recovery;
 pub use retention::Maintenance;
 pub use settings::{CleanupPolicy, Durability, LogSettings};
-pub use sync::{SideFiles, SyncTicket};
+pub use sync::{SideFiles, SyncTicket, WalPart};
+pub use wal::{Wal, WalGrowth, WalSettings, WalTicket};
+pub use wal_replay::WalReplay;
 
 #[cfg(test)]
 mod tests;

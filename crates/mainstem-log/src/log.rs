@@ -19,6 +19,7 @@ use crate::record_batch::{
 use crate::records::{ControlKind, RecordLimits};
 use crate::segment::{Segment, index_path, log_path};
 use crate::settings::{Durability, LogSettings};
+use crate::sync::Walled;
 use mainstem_core::disk::Disk;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,12 +30,6 @@ const SEGMENT_BYTES_MAX: u64 = i32::MAX as u64;
 const LEADER_EPOCH: i32 = 0;
 /// Batches at the end of the log whose places are known without the disk.
 const RECENT_BATCHES_MAX: usize = 64;
-/// A segment grows by room for so many syncs like the last one.
-const AHEAD_SYNCS: u64 = 8;
-/// A segment grows by no room if a sync has more to write than this.
-const AHEAD_SYNC_BYTES_MAX: u64 = 128 << 10;
-/// Of a segment, at most one part in so many is room.
-const AHEAD_PART: u64 = 8;
 
 /// One partition on disk. Every call is short; long work is handed out as tickets and jobs that run outside of locks.
 #[derive(Debug)]
@@ -56,8 +51,7 @@ pub struct Log {
     pub(crate) syncing: bool,
     /// [`SideFiles`](crate::SideFiles) are on their way to the disk.
     pub(crate) storing: bool,
-    /// How much the last sync had to write.
-    pub(crate) sync_bytes: u64,
+    pub(crate) walled: Walled,
     /// Names in the folder, or the folder's own, changed since the last sync.
     pub(crate) names_unsynced: bool,
     pub(crate) folder_unsynced: bool,
@@ -282,33 +276,16 @@ impl Log {
         })
     }
 
-    /// How many zeros to write behind a batch: room for the next few syncs, if they are small. Large ones hardly feel what
-    /// growing costs, and would write everything twice.
-    fn ahead_bytes(&self, batch_bytes: u64) -> u64 {
-        let active = self.segments.back().expect("make_room made a segment");
-        let end = active.size_bytes + batch_bytes;
-        let grows = end > active.file_bytes;
-        let waits = self.settings.durability == Durability::Ack && self.disk.is_durable();
-        if !grows || !waits || self.sync_bytes > AHEAD_SYNC_BYTES_MAX {
-            return 0;
-        }
-        let room = self.settings.segment_bytes_max.saturating_sub(end);
-        (AHEAD_SYNCS * self.sync_bytes).min(active.size_bytes / AHEAD_PART).min(room)
-    }
-
     /// Writes at the end of the active segment; returns where.
     fn write_parts(&mut self, head: &Head, records: &[u8]) -> Result<u64, LogError> {
-        let ahead_bytes = self.ahead_bytes((head.len() + records.len()) as u64);
         let active = self.segments.back_mut().expect("make_room made a segment");
         let position = active.size_bytes;
-        active.write(&*self.disk, &self.folder, [head, records], ahead_bytes).map_err(
-            |(e, not_undone)| {
-                if let Some(cause) = not_undone {
-                    self.poison(format!("an append failed and could not be undone: {cause}"));
-                }
-                e
-            },
-        )?;
+        active.write(&*self.disk, &self.folder, [head, records]).map_err(|(e, not_undone)| {
+            if let Some(cause) = not_undone {
+                self.poison(format!("an append failed and could not be undone: {cause}"));
+            }
+            e
+        })?;
         Ok(position)
     }
 

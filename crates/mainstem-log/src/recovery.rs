@@ -25,6 +25,7 @@ use crate::record_batch::{BatchError, BatchHeader};
 use crate::replay::{Damaged, Site, note_batch, read_batch};
 use crate::segment::{Segment, Walk, WalkError, index_path, log_path};
 use crate::settings::LogSettings;
+use crate::sync::Walled;
 use mainstem_core::disk::{Disk, DiskFile};
 use std::collections::VecDeque;
 use std::io;
@@ -107,7 +108,7 @@ impl Log {
             limit_place: None,
             recovery_point: log_end_offset,
             syncing: false,
-            sync_bytes: 0,
+            walled: Walled::default(),
             // A killed process may have left names that are not durable, of a segment without a batch for one.
             names_unsynced,
             folder_unsynced: names_unsynced,
@@ -467,7 +468,6 @@ impl<'a> Opening<'a> {
             let file = segment.file(site.disk, site.folder)?;
             file.set_size(good).doing("cutting", &path)?;
             segment.size_bytes = good;
-            segment.file_bytes = good;
             segment.synced_bytes = good;
             site.disk_remove_index(segment.base_offset)?;
         }
@@ -632,7 +632,7 @@ fn resume(mut stored: Index, trusted: i64, size_bytes: u64) -> Index {
 }
 
 /// The offset in a file's name.
-fn offset_of(name: &str, suffix: &str) -> Option<i64> {
+pub(crate) fn offset_of(name: &str, suffix: &str) -> Option<i64> {
     let digits = name.strip_suffix(suffix)?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     if plain { digits.parse().ok() } else { None }

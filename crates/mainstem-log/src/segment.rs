@@ -1,8 +1,6 @@
 //! One `.log` file: record batches one after another, and the walk over their headers.
-//! Invariant: `size_bytes` ends a batch; what the file has beyond it was never acknowledged. In a file that is being written
-//! these are zeros, up to `file_bytes`: a sync of what is written over them need not make a new length durable, which
-//! costs more than the data. A closed segment's file ends where its last batch does. Handles are opened when used and dropped
-//! when idle, but never while there is something unsynced behind them.
+//! Invariant: `size_bytes` ends a batch; what the file has beyond it was never acknowledged. A closed segment's file ends where its
+//! last batch does. Handles are opened when used and dropped when idle, but never while there is something unsynced behind them.
 //! Does not know offsets of other segments, nor producers.
 
 use crate::error::{DiskContext, LogError};
@@ -12,9 +10,6 @@ use crate::record_batch::{BatchError, BatchHeader, HEADER_BYTES, check_crc};
 use mainstem_core::disk::{Disk, DiskFile};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-
-/// What room is made of.
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The file of a segment.
 pub(crate) fn log_path(folder: &str, base_offset: i64) -> String {
@@ -31,8 +26,6 @@ pub(crate) fn index_path(folder: &str, base_offset: i64) -> String {
 pub(crate) struct Segment {
     pub(crate) base_offset: i64,
     pub(crate) size_bytes: u64,
-    /// How long the file is.
-    pub(crate) file_bytes: u64,
     /// Durable up to here.
     pub(crate) synced_bytes: u64,
     /// Whether the file's name is durable.
@@ -63,7 +56,6 @@ impl Segment {
         Ok(Self {
             base_offset,
             size_bytes: 0,
-            file_bytes: 0,
             synced_bytes: 0,
             name_synced: false,
             newest_ms: None,
@@ -82,7 +74,6 @@ impl Segment {
         Ok(Self {
             base_offset,
             size_bytes,
-            file_bytes: size_bytes,
             synced_bytes: size_bytes,
             name_synced: true,
             newest_ms: None,
@@ -98,7 +89,6 @@ impl Segment {
         Self {
             base_offset: index.base_offset,
             size_bytes: index.size_bytes,
-            file_bytes: index.size_bytes,
             synced_bytes: index.size_bytes,
             name_synced: true,
             newest_ms: Some(index.max_timestamp),
@@ -127,9 +117,7 @@ impl Segment {
     /// cut off what a loss of power would bring back.
     pub(crate) fn trim(&mut self, disk: &dyn Disk, folder: &str) -> Result<(), LogError> {
         let (path, size_bytes) = (log_path(folder, self.base_offset), self.size_bytes);
-        self.file(disk, folder)?.set_size(size_bytes).doing("trimming", &path)?;
-        self.file_bytes = size_bytes;
-        Ok(())
+        self.file(disk, folder)?.set_size(size_bytes).doing("trimming", &path)
     }
 
     /// The index, if it is loaded.
@@ -181,7 +169,7 @@ impl Segment {
         }
     }
 
-    /// Writes one batch, of two parts, at the end, and `ahead_bytes` of room behind it.
+    /// Writes one batch, of two parts, at the end.
     /// After an error the file ends with the last batch, durably: what was written of this one would else come back with a
     /// loss of power, when other segments follow. If that failed, too, `Err(Some(..))` says so.
     pub(crate) fn write(
@@ -189,28 +177,19 @@ impl Segment {
         disk: &dyn Disk,
         folder: &str,
         batch: [&[u8]; 2],
-        ahead_bytes: u64,
     ) -> Result<(), (LogError, Option<io::Error>)> {
         let position = self.size_bytes;
         let path = || log_path(folder, self.base_offset);
         let path_of_error = path();
         let file = self.file(disk, folder).map_err(|e| (e, None))?;
-        let mut parts: Vec<IoSlice<'_>> = batch.into_iter().map(IoSlice::new).collect();
-        let mut left = ahead_bytes as usize;
-        while left > 0 {
-            let zeros = &ZEROS[..left.min(ZEROS.len())];
-            parts.push(IoSlice::new(zeros));
-            left -= zeros.len();
-        }
+        let mut parts = batch.map(IoSlice::new);
         match file.write_all_vectored_at(position, &mut parts) {
             Ok(()) => {
                 self.size_bytes += batch.iter().map(|part| part.len() as u64).sum::<u64>();
-                self.file_bytes = self.file_bytes.max(self.size_bytes + ahead_bytes);
                 Ok(())
             }
             Err(source) => {
                 let undone = cut_off(&**file, position);
-                self.file_bytes = position;
                 let e = LogError::Disk { doing: "appending to", path: path_of_error, source };
                 Err((e, undone.err()))
             }

@@ -1,7 +1,8 @@
 //! Durability: which files to sync, and what the sync of them means.
 //! Invariant: the high watermark under `Durability::Ack`, and the recovery point always, follow syncs that returned Ok, of every
-//! byte and every name below them. One sync is under way at a time; when one fails, the log takes no more writes, because what
-//! the failed sync left behind nobody can tell.
+//! byte and every name below them: of the log's own files for the recovery point, of these or of a write-ahead log that has copies
+//! ([`WalPart`]) for the high watermark. One sync of the files is under way at a time, and one part; when a sync of the files fails,
+//! the log takes no more writes, because what it left behind nobody can tell.
 //! Group commit is the caller's: whatever was appended while one ticket ran is covered by the next, and
 //! [`Log::extend_sync`] has a ticket cover what was appended while it waited for its turn.
 
@@ -34,6 +35,28 @@ pub struct SideFiles {
     /// Paths and contents.
     files: Vec<(String, Vec<u8>)>,
     at: i64,
+}
+
+/// A stretch of the active segment, to be made durable in a write-ahead log.
+#[derive(Debug)]
+pub struct WalPart {
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) folder: String,
+    pub(crate) position: u64,
+    pub(crate) bytes: u32,
+    pub(crate) covers: i64,
+    /// Where it ends.
+    pub(crate) place: Place,
+}
+
+/// How far a log is in a write-ahead log.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Walled {
+    /// Everything below this offset is durable, there or in the log's own files.
+    offset: i64,
+    place: Place,
+    /// A part is under way.
+    writing: bool,
 }
 
 #[derive(Debug)]
@@ -74,15 +97,79 @@ impl SideFiles {
 impl Log {
     /// Whether there is something to sync under this log's durability.
     pub fn needs_sync(&self) -> bool {
+        let closed =
+            self.segments.back().is_some_and(|active| self.recovery_point < active.base_offset);
         let behind = match self.settings.durability {
-            Durability::Ack | Durability::Interval { .. } => {
-                self.recovery_point < self.log_end_offset
-            }
-            Durability::None => {
-                self.segments.back().is_some_and(|active| self.recovery_point < active.base_offset)
-            }
+            Durability::Ack => closed || self.durable_offset() < self.log_end_offset,
+            Durability::Interval { .. } => self.recovery_point < self.log_end_offset,
+            Durability::None => closed,
         };
         behind && self.poisoned.is_none()
+    }
+
+    /// Everything below this offset is durable, in the log's own files or in a write-ahead log.
+    pub fn durable_offset(&self) -> i64 {
+        self.recovery_point.max(self.walled.offset)
+    }
+
+    /// Where in the active segment that is; `None` if it is in an earlier one.
+    fn durable_position(&self) -> Option<u64> {
+        let active = self.segments.back()?;
+        let Walled { offset, place, .. } = self.walled;
+        if self.durable_offset() < active.base_offset {
+            return None;
+        }
+        Some(match place.segment == active.base_offset && offset > self.recovery_point {
+            true => place.position,
+            false if self.recovery_point >= offset => active.synced_bytes,
+            false => 0,
+        })
+    }
+
+    /// Whether all that is not durable yet has at most so many bytes, in one segment: then it can become so in a write-ahead log.
+    pub fn is_wal_enough(&self, bytes_max: u64) -> bool {
+        let active_bytes = self.segments.back().map_or(0, |active| active.size_bytes);
+        let unsynced = self.durable_position().map(|position| active_bytes - position);
+        self.settings.durability == Durability::Ack
+            && self.poisoned.is_none()
+            && unsynced.is_some_and(|bytes| (1..=bytes_max).contains(&bytes))
+    }
+
+    /// What is not durable yet, for a write-ahead log; `None` if it is too much for one, or if a part is under way.
+    pub fn begin_wal_part(&mut self, bytes_max: u64) -> Option<WalPart> {
+        if self.walled.writing || !self.is_wal_enough(bytes_max) {
+            return None;
+        }
+        let position = self.durable_position()?;
+        let (covers, place) = (self.log_end_offset, self.end_place());
+        let active = self.segments.back_mut()?;
+        // One that cannot be opened is met by the log's own sync.
+        let file = Arc::clone(active.file(&*self.disk, &self.folder).ok()?);
+        self.walled.writing = true;
+        let (folder, bytes) = (self.folder.clone(), u32::try_from(place.position - position).ok()?);
+        Some(WalPart { file, folder, position, bytes, covers, place })
+    }
+
+    /// Ends it: if it is durable there, moves the high watermark.
+    pub fn end_wal_part(&mut self, part: &WalPart, durable: bool) {
+        self.walled.writing = false;
+        // A sync of the file may have failed meanwhile: then nobody knows what was read of it.
+        if !durable || self.poisoned.is_some() {
+            return;
+        }
+        if part.covers > self.walled.offset {
+            self.walled.offset = part.covers;
+            self.walled.place = part.place;
+        }
+        self.became_durable(part.covers, part.place);
+    }
+
+    fn became_durable(&mut self, offset: i64, place: Place) {
+        if offset > self.high_watermark {
+            self.high_watermark = offset;
+            self.high_watermark_place = place;
+            self.producers.forget_ended(self.high_watermark);
+        }
     }
 
     /// Begins a sync; `None` if there is nothing to sync, one is under way, or the log is poisoned.
@@ -110,7 +197,6 @@ impl Log {
             }
         }
         self.syncing = true;
-        self.note_sync_bytes();
         let mut folders = Vec::new();
         if std::mem::take(&mut self.names_unsynced) {
             folders.push(self.folder.clone());
@@ -145,12 +231,6 @@ impl Log {
         file.size_bytes = active.size_bytes;
         ticket.covers = self.log_end_offset;
         ticket.place = self.end_place();
-        self.note_sync_bytes();
-    }
-
-    fn note_sync_bytes(&mut self) {
-        let active = self.segments.back();
-        self.sync_bytes = active.map_or(0, |active| active.size_bytes - active.synced_bytes);
     }
 
     /// The index of the active segment and the producers, as they will be true once the log is durable up to its end.
@@ -191,11 +271,7 @@ impl Log {
             }
         }
         self.recovery_point = self.recovery_point.max(ticket.covers);
-        if ticket.covers > self.high_watermark {
-            self.high_watermark = ticket.covers;
-            self.high_watermark_place = ticket.place;
-            self.producers.forget_ended(self.high_watermark);
-        }
+        self.became_durable(ticket.covers, ticket.place);
         if ticket.side_files.is_some() {
             self.storing = true;
         }
@@ -221,9 +297,6 @@ impl Log {
         if self.syncing {
             let reason = "it was closed while a sync was under way".to_owned();
             return Err(LogError::Poisoned(reason));
-        }
-        if self.segments.back().is_some_and(|active| active.file_bytes > active.size_bytes) {
-            self.end_active()?;
         }
         if let Some(ticket) = self.begin_sync() {
             let result = ticket.run();

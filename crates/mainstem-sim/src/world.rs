@@ -18,7 +18,7 @@ use mainstem_broker::{
 };
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk as _;
-use mainstem_log::{Faults, FaultyDisk, LogError};
+use mainstem_log::{Faults, FaultyDisk, LogError, WalSettings};
 
 use crate::check::{Model, Note};
 use crate::client::{Client, Cx, Effect};
@@ -142,6 +142,8 @@ impl World {
             auto_create_topics: false,
             group_session_timeout_ms_min: 100,
             log_checkpoint_bytes: 1_000,
+            // So small that laps are many.
+            wal: WalSettings { bytes: 32 << 10, bytes_max: 64 << 10 },
             ..Settings::default()
         };
         let mut world = Self {
@@ -583,7 +585,7 @@ impl World {
         }
         let Some(work) = self.tasks.get_mut(&task) else { return };
         if let Some(broker) = &mut self.broker {
-            broker.extend_sync(work);
+            broker.prepare_sync(work);
         }
         let result = work.run();
         if !self.stopped() {
@@ -635,7 +637,10 @@ impl World {
     /// What the shell does when it is asked to end; false if the machine stopped meanwhile.
     fn close(&mut self) -> bool {
         self.enter(Broker::release);
-        while let Some((id, task)) = self.tasks.pop_first() {
+        while let Some((id, mut task)) = self.tasks.pop_first() {
+            if let Some(broker) = &mut self.broker {
+                broker.prepare_sync(&mut task);
+            }
             let result = task.run();
             if self.stopped() {
                 return false;

@@ -7,12 +7,12 @@ use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk;
 use mainstem_log::{FaultyDisk, LogError, RecordBatch};
 
-use super::stand::Stand;
+use super::stand::{Stand, without_wal};
 use super::transactions::{begin, end_with};
 use crate::recovery_points::Points;
 use crate::topics::LogId;
 use crate::wire::FetchRequest;
-use crate::{Broker, Settings, remedy};
+use crate::{Broker, remedy};
 
 const JOURNAL: &str = "journal/00000000000000000000.log";
 const BASE_OFFSET: u64 = 6;
@@ -21,13 +21,13 @@ const LAST_OFFSET: u64 = 26;
 const RECORDS: u64 = 64;
 
 fn stand_on(disk: &FaultyDisk) -> Stand {
-    Stand::with(Settings::default(), Arc::new(disk.clone())).unwrap()
+    Stand::with(without_wal(), Arc::new(disk.clone())).unwrap()
 }
 
 /// A start of which only the end is of interest.
 fn start(disk: &FaultyDisk) -> Result<Vec<String>, LogError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let opened = Broker::open(Settings::default(), disk, Rng::new(1), 1_700_000_000_000)?;
+    let opened = Broker::open(without_wal(), disk, Rng::new(1), 1_700_000_000_000)?;
     Ok(opened.notices)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mainstem_core::disk::Disk;
 use mainstem_log::{Faults, FaultyDisk};
 
-use super::stand::{Stand, batch, produce};
+use super::stand::{Stand, batch, produce, without_wal};
 use crate::wire::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use crate::wire::offset_fetch_request::OffsetFetchRequestTopic;
 use crate::wire::*;
@@ -72,7 +72,7 @@ fn folders_without_a_topic_go() {
 #[test]
 fn a_journal_that_was_damaged_costs_no_folder() {
     let faulty = FaultyDisk::new(1);
-    let mut stand = Stand::with(Settings::default(), Arc::new(faulty.clone())).unwrap();
+    let mut stand = Stand::with(without_wal(), Arc::new(faulty.clone())).unwrap();
     stand.topic("t", 1, &[]);
     stand.produce("t", 0, &[("k", "a")]);
     faulty.flip_bit("journal/00000000000000000000.log", 0).unwrap();
@@ -281,7 +281,7 @@ fn records_of_a_topic_are_promised_when_the_topic_is() {
     let mut stand = Stand::new();
     stand.hold = true;
     let made = stand.send(7, &super::stand::create(&[("t", 1, &[])]));
-    let journal = stand.held.pop_front().unwrap();
+    let mut journal = stand.held.pop_front().unwrap();
     let id = stand.send(9, &produce(-1, "t", 0, batch(0, &[("k", "a")])));
     stand.sync();
     assert_eq!(stand.answer::<ProduceRequest>(id), None, "the topic may be gone after a crash");

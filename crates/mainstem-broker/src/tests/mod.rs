@@ -11,3 +11,4 @@ mod stand;
 mod topics;
 mod transactions;
 mod upkeep;
+mod wal;

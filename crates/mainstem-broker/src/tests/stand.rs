@@ -9,7 +9,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder};
 use mainstem_core::clock::Rng;
 use mainstem_core::disk::Disk;
-use mainstem_log::{BatchBuilder, Compression, LogError, MemoryDisk, RecordBatch, RecordLimits};
+use mainstem_log::{
+    BatchBuilder, Compression, LogError, MemoryDisk, RecordBatch, RecordLimits, WalSettings,
+};
 
 use crate::wire::{self, *};
 use crate::{
@@ -34,6 +36,11 @@ pub(super) struct Stand {
     next: u64,
     heads: BTreeMap<RequestId, Head>,
     frames: BTreeMap<RequestId, Option<Bytes>>,
+}
+
+/// Every log syncs itself: for who damages its files, or has its syncs fail.
+pub(super) fn without_wal() -> Settings {
+    Settings { wal: WalSettings::NONE, ..Settings::default() }
 }
 
 impl Stand {
@@ -156,7 +163,7 @@ impl Stand {
     }
 
     fn run(&mut self, mut task: SyncTask) -> Vec<Action> {
-        self.broker.extend_sync(&mut task);
+        self.broker.prepare_sync(&mut task);
         let result = match self.failing {
             true => Err(io::Error::other("the disk is gone")),
             false => task.run(),

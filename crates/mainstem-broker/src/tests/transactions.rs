@@ -5,8 +5,7 @@ use std::sync::Arc;
 use mainstem_core::disk::Disk;
 use mainstem_log::{BatchBuilder, Compression, Faults, FaultyDisk};
 
-use super::stand::{Stand, fetch, produce};
-use crate::Settings;
+use super::stand::{Stand, fetch, produce, without_wal};
 use crate::call::{RequestId, Work};
 use crate::topics::LogId;
 use crate::wire::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -63,7 +62,7 @@ pub(super) fn end_with(producer: (i64, i16), commit: bool) -> EndTxnRequest {
 
 fn stand_on(disk: &FaultyDisk) -> Stand {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    Stand::with(Settings::default(), disk).unwrap()
+    Stand::with(without_wal(), disk).unwrap()
 }
 
 /// A transaction that was asked to end, and whose syncs are held: the stand, the producer and the request.
@@ -84,7 +83,7 @@ fn a_transaction_is_complete_when_its_markers_are_durable() {
         // The journal is synced as often as it wants, the partition never.
         let journal = |work: &Work| matches!(work, Work::Log { log: LogId::Journal, .. });
         while let Some(at) = stand.held.iter().position(|task| journal(&task.work)) {
-            let task = stand.held.remove(at).unwrap();
+            let mut task = stand.held.remove(at).unwrap();
             let result = task.run();
             let actions = stand.broker.synced(stand.now_ms, task, result);
             stand.perform(actions);
@@ -122,7 +121,7 @@ fn a_full_disk_delays_the_end_of_a_transaction_and_nothing_else() {
 fn the_end_of_a_transaction_whose_log_has_failed_is_refused_until_the_next_start() {
     let disk = FaultyDisk::new(1);
     let (mut stand, producer, asked) = ending(&disk);
-    while let Some(task) = stand.held.pop_front() {
+    while let Some(mut task) = stand.held.pop_front() {
         let result = match task.work {
             Work::Log { log: LogId::Partition(..), .. } => Err(std::io::Error::other("gone")),
             _ => task.run(),

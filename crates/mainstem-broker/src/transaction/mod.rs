@@ -268,7 +268,7 @@ fn try_complete(broker: &mut Broker, id: &StrBytes) {
         let LogId::Partition(topic, index) = *log else { return false };
         let Some(partition) = topics.partition_of(topic, index) else { return false };
         let log = &partition.log;
-        if log.recovery_point() >= *end || log.settings().durability == Durability::None {
+        if log.durable_offset() >= *end || log.settings().durability == Durability::None {
             return false;
         }
         poisoned = poisoned.take().or(log.poisoned().map(str::to_owned));

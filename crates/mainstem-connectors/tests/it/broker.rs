@@ -21,7 +21,8 @@ impl Core {
             match action {
                 Action::Respond { to, response } => self.answers.respond(to, response),
                 Action::Disconnect { to } => self.answers.disconnect(to),
-                Action::Sync(task) => {
+                Action::Sync(mut task) => {
+                    self.broker.prepare_sync(&mut task);
                     let result = task.run();
                     actions.extend(self.broker.synced(0, task, result));
                 }

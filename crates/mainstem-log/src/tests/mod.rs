@@ -7,6 +7,7 @@ mod damage;
 mod faults;
 mod model;
 mod producers;
+mod wal;
 
 use super::*;
 use mainstem_core::disk::Disk;

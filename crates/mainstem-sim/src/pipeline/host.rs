@@ -76,7 +76,7 @@ impl Host {
         let drawn = rng.below(all as u64 + 1) as usize;
         let actions = if drawn < syncs {
             let mut task = core.syncs.remove(drawn);
-            core.broker.extend_sync(&mut task);
+            core.broker.prepare_sync(&mut task);
             let result = task.run();
             core.broker.synced(now_ms, task, result)
         } else if drawn < all {

@@ -91,8 +91,8 @@ impl Running {
         let host = Host(Arc::new(Shared {
             core: Mutex::new(Core { broker, answers: BTreeMap::new(), ended: false }),
             clock,
-            syncs: WorkQueue::default(),
-            compactions: WorkQueue::default(),
+            syncs: WorkQueue::new(SyncTask::is_urgent),
+            compactions: WorkQueue::new(|_| false),
             armed_ms: AtomicI64::new(NO_DEADLINE),
             rearm: Notify::new(),
             failed: watch::Sender::new(false),
@@ -271,7 +271,7 @@ impl Host {
         let mut next = self.0.syncs.next();
         while let Some(mut task) = next {
             let _ = self.enter(|core, _| {
-                core.broker.extend_sync(&mut task);
+                core.broker.prepare_sync(&mut task);
                 (Vec::new(), ())
             });
             let result = task.run();
@@ -351,6 +351,8 @@ impl Answer {
 struct WorkQueue<T> {
     state: Mutex<QueueState<T>>,
     filled: Condvar,
+    /// What goes before the rest.
+    is_urgent: fn(&T) -> bool,
 }
 
 struct QueueState<T> {
@@ -359,14 +361,21 @@ struct QueueState<T> {
     ending: bool,
 }
 
-impl<T> Default for WorkQueue<T> {
-    fn default() -> Self {
-        let state = QueueState { tasks: VecDeque::new(), ending: false };
-        Self { state: Mutex::new(state), filled: Condvar::new() }
-    }
-}
-
 impl<T> WorkQueue<T> {
+    fn new(is_urgent: fn(&T) -> bool) -> Self {
+        let state = QueueState { tasks: VecDeque::new(), ending: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), is_urgent }
+    }
+
+    fn add(&self, state: &mut QueueState<T>, tasks: Vec<T>) {
+        for task in tasks {
+            match (self.is_urgent)(&task) {
+                true => state.tasks.push_front(task),
+                false => state.tasks.push_back(task),
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -374,7 +383,7 @@ impl<T> WorkQueue<T> {
     fn push(&self, tasks: Vec<T>) {
         let count = tasks.len();
         if count > 0 {
-            self.lock().tasks.extend(tasks);
+            self.add(&mut self.lock(), tasks);
             (0..count).for_each(|_| self.filled.notify_one());
         }
     }
@@ -384,7 +393,7 @@ impl<T> WorkQueue<T> {
     fn exchange(&self, tasks: Vec<T>) -> Option<T> {
         let mut state = self.lock();
         let others = tasks.len().saturating_sub(1);
-        state.tasks.extend(tasks);
+        self.add(&mut state, tasks);
         let Some(next) = state.tasks.pop_front() else {
             drop(state);
             return self.next();
