@@ -19,6 +19,11 @@ pub trait Disk: Debug + Send + Sync {
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
     /// Opens a file for reading and writing; `create` makes it if it is not there.
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file that is there, to write past the system's memory where that can be: what is written again and again and never
+    /// read need not be kept. Positions, lengths and the bytes in memory have to be multiples of 4096.
+    fn open_uncached(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path, false)
+    }
     /// Makes a file that never has a name; `None`: a file of this disk has to have one. Asked by `open_unnamed`.
     fn make_unnamed(&self) -> io::Result<Option<Arc<dyn DiskFile>>> {
         Ok(None)

@@ -238,7 +238,7 @@ impl<'a> Opening<'a> {
         while at < self.segments.len() {
             let bad = self.scan(at, trusted, false)?.or_else(|| self.gap_behind(at));
             if let Some(bad) = bad
-                && !self.trim_room(at, trusted)?
+                && !self.trim_zeros(at, trusted)?
                 && !self.pass_damage(at, trusted, &bad)?
             {
                 self.cut(at, &bad)?;
@@ -416,9 +416,9 @@ impl<'a> Opening<'a> {
         Ok(bad)
     }
 
-    /// Whether all that comes after what was good of segment `at` is the room that a segment is given while it is written.
-    /// Then it is taken off, and nothing was lost.
-    fn trim_room(&mut self, at: usize, trusted: i64) -> Result<bool, LogError> {
+    /// Whether all that comes after what was good of segment `at` are zeros, as a loss of power leaves them where a file had become
+    /// longer, and nothing was written yet. Then they are taken off, and nothing was lost.
+    fn trim_zeros(&mut self, at: usize, trusted: i64) -> Result<bool, LogError> {
         if at + 1 < self.segments.len() || self.log_end_offset < trusted {
             return Ok(false);
         }

@@ -40,6 +40,8 @@ const GROUP_BYTES_MAX: usize = 1 << 20;
 const GROUP_PART: u64 = 4;
 /// A log that has more to make durable at once syncs itself: it would only be written twice.
 const PART_BYTES_MAX: u64 = 128 << 10;
+/// So many zeros are written at once.
+const ZEROS_BYTES: usize = 256 << 10;
 
 /// How large the ring is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ impl WalSettings {
 
 impl Default for WalSettings {
     fn default() -> Self {
-        Self { bytes: 1 << 20, bytes_max: 16 << 20 }
+        Self { bytes: 1 << 20, bytes_max: 64 << 20 }
     }
 }
 
@@ -146,6 +148,8 @@ impl<Id: Copy + Ord> Wal<Id> {
     pub fn create(disk: &dyn Disk, settings: WalSettings) -> Result<Self, LogError> {
         let ring_bytes = settings.bytes.next_multiple_of(BLOCK_BYTES as u64);
         let file = disk.open(FILE_NEW, true).doing("creating", FILE_NEW)?;
+        // A start that did not come to its end may have left it.
+        file.set_size(0).doing("emptying", FILE_NEW)?;
         let mut head = vec![0; BLOCK_BYTES];
         head[..4].copy_from_slice(&FILE_MAGIC);
         head[4..8].copy_from_slice(&crc32c::crc32c(&FILE_MAGIC).to_be_bytes());
@@ -155,6 +159,7 @@ impl<Id: Copy + Ord> Wal<Id> {
             .doing("writing", FILE_NEW)?;
         disk.rename(FILE_NEW, FILE).doing("renaming", FILE_NEW)?;
         disk.sync_folder(ROOT).doing("syncing", ROOT)?;
+        let file = disk.open_uncached(FILE).doing("opening", FILE)?;
         Ok(Self {
             file,
             settings,
@@ -313,10 +318,11 @@ impl<Id: Copy + Ord> Wal<Id> {
 impl WalGrowth {
     /// Writes and syncs.
     pub fn run(&self) -> io::Result<()> {
-        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        let mut zeros = Vec::new();
+        let zeros = aligned(&mut zeros, ZEROS_BYTES);
         let mut at = self.from;
         while at < self.to {
-            let zeros = &ZEROS[..ZEROS.len().min((self.to - at) as usize)];
+            let zeros = &zeros[..zeros.len().min((self.to - at) as usize)];
             self.file.write_all_at(BLOCK_BYTES as u64 + at, zeros)?;
             at += zeros.len() as u64;
         }
@@ -336,10 +342,7 @@ impl<Id> WalTicket<Id> {
             self.parts.iter().fold(Extent::default(), |extent, (_, part)| extent.with(part));
         let (fixups, padded) = (extent.fixups(), extent.padded());
         let bytes = extent.bytes_with(fixups);
-        if self.buffer.len() < padded {
-            self.buffer.resize(padded, 0);
-        }
-        let group = &mut self.buffer[..padded];
+        let group = aligned(&mut self.buffer, padded);
         let mut at = GROUP_HEAD_BYTES + 4 * fixups;
         for (_, part) in &self.parts {
             at += part.write_record(&mut group[at..])?;
@@ -359,6 +362,15 @@ impl<Id> WalTicket<Id> {
         self.file.write_all_at(self.position, group)?;
         self.file.sync()
     }
+}
+
+/// So many bytes of a buffer, from where a block may begin in memory.
+fn aligned(buffer: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
+    if buffer.len() < bytes + BLOCK_BYTES {
+        buffer.resize(bytes + BLOCK_BYTES, 0);
+    }
+    let begin = buffer.as_ptr().align_offset(BLOCK_BYTES);
+    &mut buffer[begin..begin + bytes]
 }
 
 impl WalPart {

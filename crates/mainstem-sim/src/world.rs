@@ -692,7 +692,7 @@ impl World {
         }
         let rng = Rng::new(self.rng.next_u64());
         let disk = Arc::new(self.disk.clone());
-        let folders = self.disk.list(TOPICS).unwrap_or_default();
+        let folders = self.folders_with_segments();
         let opened = Broker::open(self.settings.clone(), disk, rng, self.now_ms());
         if self.stopped() {
             return;
@@ -721,6 +721,17 @@ impl World {
         }
     }
 
+    /// The folders of topics that have records, or had. Of a topic that was deleted other files may be left, which a start removes.
+    fn folders_with_segments(&self) -> Vec<String> {
+        let list = |path: &str| self.disk.list(path).unwrap_or_default();
+        let has_segments = |topic: &String| {
+            let topic = format!("{TOPICS}/{topic}");
+            let names = list(&topic).into_iter().flat_map(|part| list(&format!("{topic}/{part}")));
+            names.into_iter().any(|name| name.ends_with(".log"))
+        };
+        list(TOPICS).into_iter().filter(has_segments).collect()
+    }
+
     /// The journal was damaged and cut: it may have named any folder, so all of them stay, also with the next start.
     fn start_again(&mut self, broker: Broker, folders: &[String]) {
         drop(broker);
@@ -729,7 +740,7 @@ impl World {
         let rng = Rng::new(self.rng.next_u64());
         let disk = Arc::new(self.disk.clone());
         let opened = Broker::open(self.settings.clone(), disk, rng, self.now_ms());
-        let left = self.disk.list(TOPICS).unwrap_or_default();
+        let left = self.folders_with_segments();
         if let Some(gone) = folders.iter().find(|folder| !left.contains(folder)) {
             self.model.fail(format!("the journal was damaged, and then {gone} was removed"));
         }

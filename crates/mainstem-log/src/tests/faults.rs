@@ -36,7 +36,7 @@ fn a_log_cut_at_any_byte_opens_with_all_whole_batches() {
         let (mut log, recovery) = open(&disk, &small());
         let whole = base + 2 * (size / batch_bytes) as usize;
         assert_eq!(values(&mut log, 0), all[..whole], "{size}");
-        // The first bytes of a batch are zeros, and so may be room for more.
+        // The first bytes of a batch are zeros, and so may be what a loss of power leaves.
         let rest = &good[(size - size % batch_bytes) as usize..size as usize];
         let lost = if rest.iter().all(|byte| *byte == 0) { 0 } else { rest.len() as u64 };
         assert_eq!(recovery.truncated_bytes, lost);

@@ -250,6 +250,17 @@ fn what_was_redone_is_durable_before_the_file_goes() {
 }
 
 #[test]
+fn what_a_start_left_that_did_not_come_to_its_end_is_not_taken_for_a_group() {
+    let faulty = unsynced(&["one"]);
+    let mut stale = vec![0; 64 << 10];
+    faulty.open(FILE, false).unwrap().read_exact_at(0, &mut stale[..16 << 10]).unwrap();
+    stale.copy_within(BLOCK_BYTES..2 * BLOCK_BYTES, 60 << 10);
+    faulty.open("wal.new", true).unwrap().write_all_at(0, &stale).unwrap();
+    assert_eq!(reopened(&faulty).0, ["one"]);
+    assert!(WalReplay::read(&faulty).unwrap().folders().next().is_none());
+}
+
+#[test]
 fn a_ring_that_may_overtake_nothing_has_no_room() {
     let faulty = FaultyDisk::new(1);
     let settings = LogSettings::kafka_defaults();

@@ -154,15 +154,7 @@ impl World {
             return Ok(());
         }
         let bytes = self.read_file(&path)?;
-        let (batches, end) = batches(&bytes);
-        if self.rng.below(6) == 0 && (end as usize) < bytes.len() {
-            // Room for what comes; in what was damaged before, nobody can tell batches from room.
-            if bytes[end as usize..].iter().all(|byte| *byte == 0) {
-                let byte = end + self.rng.below(bytes.len() as u64 - end);
-                self.flip_bit(&path, byte)?;
-            }
-            return Ok(());
-        }
+        let batches = batches(&bytes);
         if batches.is_empty() {
             return Ok(());
         }
@@ -198,8 +190,8 @@ fn base_of(name: &str) -> Option<i64> {
     name.strip_suffix(".log")?.parse().ok()
 }
 
-/// The batches of a segment, and where the last one ends.
-fn batches(bytes: &[u8]) -> (Vec<Located>, u64) {
+/// The batches of a segment.
+fn batches(bytes: &[u8]) -> Vec<Located> {
     let (mut batches, mut position) = (Vec::new(), 0);
     while let Ok(header) = BatchHeader::parse(&bytes[position..]) {
         let end = position + header.size_bytes;
@@ -209,5 +201,5 @@ fn batches(bytes: &[u8]) -> (Vec<Located>, u64) {
         batches.push(Located { position: position as u64, header });
         position = end;
     }
-    (batches, position as u64)
+    batches
 }
