@@ -35,7 +35,7 @@ pub(crate) const BLOCK_BYTES: usize = 4 << 10;
 pub(crate) const GROUP_HEAD_BYTES: usize = 24;
 pub(crate) const RECORD_HEAD_BYTES: usize = 30;
 /// The largest group; all of its fixups are in its first block.
-const GROUP_BYTES_MAX: usize = 1 << 20;
+pub(crate) const GROUP_BYTES_MAX: usize = 1 << 20;
 /// A group takes at most one part in so many of the ring.
 const GROUP_PART: u64 = 4;
 /// A log that has more to make durable at once syncs itself: it would only be written twice.

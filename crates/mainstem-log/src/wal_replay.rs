@@ -11,15 +11,19 @@ use crate::framed;
 use crate::log::parent_of;
 use crate::recovery::offset_of;
 use crate::segment::log_path;
-use crate::wal::{BLOCK_BYTES, CONTINUED_MAGIC, FILE, FILE_MAGIC, GROUP_HEAD_BYTES, GROUP_MAGIC};
-use mainstem_core::disk::Disk;
+use crate::wal::{
+    BLOCK_BYTES, CONTINUED_MAGIC, FILE, FILE_MAGIC, GROUP_BYTES_MAX, GROUP_HEAD_BYTES, GROUP_MAGIC,
+};
+use mainstem_core::disk::{Disk, DiskFile};
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
-/// The records of the last run, by the folders of their logs.
+/// Where the records of the last run are, by the folders of their logs.
 #[derive(Debug, Default)]
 pub struct WalReplay {
-    bytes: Vec<u8>,
+    file: Option<Arc<dyn DiskFile>>,
     logs: BTreeMap<String, Vec<Record>>,
     damage: Option<String>,
 }
@@ -27,33 +31,35 @@ pub struct WalReplay {
 /// A stretch of a segment.
 #[derive(Debug, Clone)]
 struct Record {
-    /// Of the group that it is in.
-    number: u64,
+    group: Group,
     segment: i64,
     position: u64,
     next_offset: i64,
-    /// Where it is in the file.
+    /// Where it is in the group.
     bytes: Range<usize>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    number: u64,
+    /// Where it begins in the file.
+    at: u64,
+    bytes: usize,
+    fixups: usize,
+}
+
 impl WalReplay {
-    /// Reads all of the file; nothing if there is none.
+    /// Reads all of the file and keeps what is where; nothing if there is none.
     pub fn read(disk: &dyn Disk) -> Result<Self, LogError> {
-        let Some(bytes) = framed::read_file(disk, FILE)? else { return Ok(Self::default()) };
-        let mut replay = Self { bytes, ..Self::default() };
-        if !replay.is_one() {
-            replay.damage = Some(format!(
-                "{FILE} is damaged: what it alone had of records that were acknowledged is lost"
-            ));
-            return Ok(replay);
-        }
-        let mut at = BLOCK_BYTES;
-        while at < replay.bytes.len() {
-            let blocks = replay.read_group(at).map_or(1, |bytes| bytes.div_ceil(BLOCK_BYTES));
-            at += blocks * BLOCK_BYTES;
-        }
+        let file = match disk.open(FILE, false) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(e).doing("opening", FILE),
+        };
+        let mut replay = Self { file: Some(Arc::clone(&file)), ..Self::default() };
+        replay.read_groups(&*file).doing("reading", FILE)?;
         for records in replay.logs.values_mut() {
-            records.sort_by_key(|record| record.number);
+            records.sort_by_key(|record| record.group.number);
         }
         Ok(replay)
     }
@@ -63,50 +69,60 @@ impl WalReplay {
         self.damage.as_deref()
     }
 
-    fn is_one(&self) -> bool {
-        let Some((magic, rest)) = self.bytes.split_first_chunk::<4>() else { return false };
-        let crc = rest.first_chunk::<4>().map(|crc| u32::from_be_bytes(*crc));
-        *magic == FILE_MAGIC && crc == Some(crc32c::crc32c(&FILE_MAGIC))
+    fn read_groups(&mut self, file: &dyn DiskFile) -> io::Result<()> {
+        let size_bytes = file.size_bytes()?;
+        let mut head = [0; 8];
+        let begins = size_bytes >= BLOCK_BYTES as u64;
+        if begins {
+            file.read_exact_at(0, &mut head)?;
+        }
+        let (magic, crc) = head.split_at(4);
+        if !begins || *magic != FILE_MAGIC || *crc != crc32c::crc32c(&FILE_MAGIC).to_be_bytes() {
+            self.damage = Some(format!(
+                "{FILE} is damaged: what it alone had of records that were acknowledged is lost"
+            ));
+            return Ok(());
+        }
+        let (mut at, mut buffer) = (BLOCK_BYTES as u64, Vec::new());
+        while at + GROUP_HEAD_BYTES as u64 <= size_bytes {
+            let group = match Group::find(file, at)? {
+                Some(group) if at + group.bytes as u64 <= size_bytes => {
+                    buffer.resize(group.bytes, 0);
+                    file.read_exact_at(at, &mut buffer)?;
+                    self.take(group, &mut buffer).map(|()| group)
+                }
+                _ => None,
+            };
+            let blocks = group.map_or(1, |group| group.bytes.div_ceil(BLOCK_BYTES));
+            at += (blocks * BLOCK_BYTES) as u64;
+        }
+        Ok(())
     }
 
-    /// Takes the records of a group that begins here; returns how long it is, if there is one and it is whole.
-    fn read_group(&mut self, at: usize) -> Option<usize> {
-        let group = self.bytes.get_mut(at..)?;
-        let head: &[u8; GROUP_HEAD_BYTES] = group.first_chunk()?;
-        let mut fields = framed::Fields::new(head);
-        let (magic, crc) = (fields.bytes::<4>()?, fields.u32()?);
-        let (number, bytes, fixups) =
-            (fields.u64()?, fields.u32()? as usize, fields.u32()? as usize);
-        if magic != GROUP_MAGIC || bytes < GROUP_HEAD_BYTES {
+    /// Takes the records of a group if it is whole.
+    fn take(&mut self, group: Group, bytes: &mut [u8]) -> Option<()> {
+        let crc = u32::from_be_bytes(*bytes.get(4..)?.first_chunk()?);
+        if crc32c::crc32c(&bytes[8..]) != crc {
             return None;
         }
-        let group = group.get_mut(..bytes)?;
-        if crc32c::crc32c(&group[8..]) != crc || fixups != bytes.div_ceil(BLOCK_BYTES) - 1 {
-            return None;
-        }
-        for block in 1..=fixups {
-            let (begin, fixup) = (block * BLOCK_BYTES, GROUP_HEAD_BYTES + 4 * (block - 1));
-            if group[begin..begin + 4] != CONTINUED_MAGIC {
-                return None;
-            }
-            group.copy_within(fixup..fixup + 4, begin);
-        }
-        let mut next = GROUP_HEAD_BYTES + 4 * fixups;
-        while next < bytes {
-            let mut fields = framed::Fields::new(&group[next..]);
+        let table = bytes[GROUP_HEAD_BYTES..][..4 * group.fixups].to_vec();
+        group.put_back(&table, 0, bytes);
+        let (mut next, mut records) = (GROUP_HEAD_BYTES + table.len(), Vec::new());
+        while next < bytes.len() {
+            let mut fields = framed::Fields::new(&bytes[next..]);
             let folder_bytes = usize::from(fields.u16()?);
             let (segment, position) = (fields.i64()?, fields.u64()?);
             let (next_offset, record_bytes) = (fields.i64()?, fields.u32()? as usize);
-            let folder = fields.take(folder_bytes)?;
-            let folder = std::str::from_utf8(folder).ok()?.to_owned();
+            let folder = std::str::from_utf8(fields.take(folder_bytes)?).ok()?.to_owned();
             fields.take(record_bytes)?;
-            let begin = next + (group.len() - next - fields.rest().len()) - record_bytes;
-            next = begin + record_bytes;
-            let bytes = at + begin..at + next;
-            let record = Record { number, segment, position, next_offset, bytes };
+            next = bytes.len() - fields.rest().len();
+            let bytes = next - record_bytes..next;
+            records.push((folder, Record { group, segment, position, next_offset, bytes }));
+        }
+        for (folder, record) in records {
             self.logs.entry(folder).or_default().push(record);
         }
-        Some(bytes)
+        Some(())
     }
 
     /// The folders of logs that were not redone yet.
@@ -137,11 +153,13 @@ impl WalReplay {
         let names = disk.list(folder).doing("listing", folder)?;
         let last = names.iter().filter_map(|name| offset_of(name, ".log")).max();
         records.retain(|record| last.is_none_or(|last| record.segment >= last));
+        let mut buffer = Vec::new();
         for segment in records.chunk_by(|one, next| one.segment == next.segment) {
             let path = log_path(folder, segment[0].segment);
             let file = disk.open(&path, true).doing("opening", &path)?;
-            for Record { position, bytes, .. } in segment {
-                file.write_all_at(*position, &self.bytes[bytes.clone()]).doing("writing", &path)?;
+            for record in segment {
+                self.bytes_of(record, &mut buffer).doing("reading", FILE)?;
+                file.write_all_at(record.position, &buffer).doing("writing", &path)?;
             }
             file.sync().doing("syncing", &path)?;
         }
@@ -152,6 +170,49 @@ impl WalReplay {
                 return Ok(Some(end));
             }
             named = parent_of(named);
+        }
+    }
+
+    /// What a record has of its segment.
+    fn bytes_of(&self, record: &Record, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let Some(file) = &self.file else { return Err(io::ErrorKind::NotFound.into()) };
+        let Record { group, bytes, .. } = record;
+        let mut table = vec![0; 4 * group.fixups];
+        file.read_exact_at(group.at + GROUP_HEAD_BYTES as u64, &mut table)?;
+        buffer.resize(bytes.len(), 0);
+        file.read_exact_at(group.at + bytes.start as u64, buffer)?;
+        group.put_back(&table, bytes.start, buffer);
+        Ok(())
+    }
+}
+
+impl Group {
+    /// What stands at the beginning of a block, if it is a group.
+    fn find(file: &dyn DiskFile, at: u64) -> io::Result<Option<Self>> {
+        let mut head = [0; GROUP_HEAD_BYTES];
+        file.read_exact_at(at, &mut head)?;
+        Ok(Self::decode(at, &head))
+    }
+
+    fn decode(at: u64, head: &[u8; GROUP_HEAD_BYTES]) -> Option<Self> {
+        let mut fields = framed::Fields::new(head);
+        let (magic, _crc) = (fields.bytes::<4>()?, fields.u32()?);
+        let number = fields.u64()?;
+        let (bytes, fixups) = (fields.u32()? as usize, fields.u32()? as usize);
+        let sane = (GROUP_HEAD_BYTES..=GROUP_BYTES_MAX).contains(&bytes)
+            && fixups == bytes.div_ceil(BLOCK_BYTES) - 1
+            && GROUP_HEAD_BYTES + 4 * fixups <= bytes;
+        (magic == GROUP_MAGIC && sane).then_some(Self { number, at, bytes, fixups })
+    }
+
+    /// Puts what stood at the beginnings of blocks back into a part of the group, which begins at `from` in it.
+    fn put_back(self, table: &[u8], from: usize, part: &mut [u8]) {
+        for (at, byte) in table.iter().enumerate() {
+            let mark = CONTINUED_MAGIC.len();
+            let position = (1 + at / mark) * BLOCK_BYTES + at % mark;
+            if let Some(marked) = position.checked_sub(from).and_then(|at| part.get_mut(at)) {
+                *marked = *byte;
+            }
         }
     }
 }
