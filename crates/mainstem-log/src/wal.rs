@@ -40,6 +40,8 @@ pub(crate) const GROUP_BYTES_MAX: usize = 1 << 20;
 const GROUP_PART: u64 = 4;
 /// A log that has more to make durable at once syncs itself: it would only be written twice.
 const PART_BYTES_MAX: u64 = 128 << 10;
+/// A log of which the ring has so much syncs itself: a large sync is felt by all groups that are written meanwhile.
+const HEAVY_BYTES: u64 = 512 << 10;
 /// So many zeros are written at once.
 const ZEROS_BYTES: usize = 256 << 10;
 
@@ -224,7 +226,7 @@ impl<Id: Copy + Ord> Wal<Id> {
         if placed.is_empty() {
             return (None, left);
         }
-        let heavy_bytes = self.settings.bytes_max / 4;
+        let heavy_bytes = HEAVY_BYTES.min(self.settings.bytes_max / 4);
         for (id, part) in &placed {
             let new = Unsynced { oldest: self.next, bytes: 0 };
             let log = self.logs.entry(*id).or_insert_with(|| {
