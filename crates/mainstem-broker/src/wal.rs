@@ -40,7 +40,7 @@ impl WriteAhead {
         if !disk.is_durable() {
             return Ok(Self::default());
         }
-        if settings == WalSettings::NONE {
+        if settings.bytes == 0 {
             Wal::<LogId>::remove(disk)?;
             return Ok(Self::default());
         }
@@ -97,7 +97,7 @@ pub(crate) fn missing(log: &Log, end: Option<i64>) -> Option<String> {
     let (end, found) = (end?, log.log_end_offset());
     (found < end).then(|| {
         format!(
-            "the log ends at offset {found} and had come to {end}: the write-ahead log is damaged"
+            "the log ends at offset {found} and had come to {end}: it or the write-ahead log is damaged"
         )
     })
 }

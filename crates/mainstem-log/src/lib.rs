@@ -1,11 +1,13 @@
-//! One partition on disk: record batches as they were received, in segments, over a [`mainstem_core::disk::Disk`].
+//! One partition on disk: record batches as they were received, in segments, over a [`mainstem_core::disk::Disk`]; and the write-ahead
+//! log ([`Wal`]) in which small batches of many become durable together.
 //! Invariant: nothing here reads a clock, spawns or knows a network. A [`Log`] has one owner that calls under one lock; calls are
-//! short. Work that waits for the disk is handed out: [`SyncTicket`] (group commit: begin, run outside, end, begin the next),
+//! short. Work that waits for the disk is handed out: [`SyncTicket`] and [`WalTicket`] (group commit: begin, run outside, end, begin the next),
 //! [`CompactionJob`], and the [`FileRange`]s of a [`Read`].
 //!
 //! Files of a log, all in its folder: `NNN.log` (batches of Kafka's format v2 one after another, readable by its tools),
 //! `NNN.index`, `NNN.snapshot` (producers), `log.checkpoint` (log start, compacted end), `compaction.swap` while a swap is decided,
 //! `log.cut` while nobody was told of a cut. All but the first, the checkpoint and the last can be rebuilt.
+//! What logs share, in the folder above all of theirs: `wal`.
 //! Does not decide who may write, nor whether a partition belongs to a transaction: the broker does.
 
 mod batch_builder;

@@ -119,10 +119,12 @@ impl Log {
         if self.durable_offset() < active.base_offset {
             return None;
         }
-        Some(match place.segment == active.base_offset && offset > self.recovery_point {
-            true => place.position,
-            false if self.recovery_point >= offset => active.synced_bytes,
-            false => 0,
+        Some(if self.recovery_point >= offset {
+            active.synced_bytes
+        } else if place.segment == active.base_offset {
+            place.position
+        } else {
+            0
         })
     }
 
