@@ -1,6 +1,6 @@
 //! Listeners of the Kafka protocol: addresses to bind, and the loop that accepts connections.
 //! Invariant: all listeners together hold at most [`CONNECTIONS_MAX`] connections; one more is closed at once. A connection is
-//! a task of its own: what ends it, a panic too, ends nothing else. An address beyond this machine needs TLS, or the user's
+//! a task of its own, on one of the network threads: what ends it, a panic too, ends nothing else. An address beyond this machine needs TLS, or the user's
 //! word.
 
 use std::fmt;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::connection::{Connection, End, stopped};
 use super::frames::Budget;
 use super::host::Host;
+use super::network_threads::NetworkThreads;
 use super::sasl::{Login, Users};
 use super::server::random;
 use super::tls::{self, Tls};
@@ -198,6 +199,7 @@ pub(crate) struct Listeners {
 /// What the connections of all listeners share.
 struct Shared {
     host: Host,
+    threads: NetworkThreads,
     budget: Budget,
     users: Arc<Users>,
     turns: Arc<Semaphore>,
@@ -207,9 +209,10 @@ struct Shared {
 
 impl Listeners {
     /// Begins to accept connections.
-    pub(crate) fn start(host: &Host, bound: Vec<Bound>, users: Arc<Users>) -> Self {
+    pub(crate) fn start(host: &Host, bound: Vec<Bound>, users: Arc<Users>) -> Result<Self> {
         let shared = Arc::new(Shared {
             host: host.clone(),
+            threads: NetworkThreads::start()?,
             budget: Budget::new(BUDGET_BYTES),
             users,
             turns: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
@@ -221,7 +224,7 @@ impl Listeners {
         for bound in bound {
             accepting.spawn(accept_all(bound, Arc::clone(&shared), stopping.subscribe()));
         }
-        Self { host: host.clone(), stopping, accepting }
+        Ok(Self { host: host.clone(), stopping, accepting })
     }
 
     /// Accepts no more, lets answers that are under way be finished, and closes all connections.
@@ -242,7 +245,9 @@ async fn accept_all(bound: Bound, shared: Arc<Shared>, mut stopping: watch::Rece
                 Ok((stream, peer)) => {
                     troubled = false;
                     let work = serve(&bound, &shared, stream, peer, connection_stopping.clone());
-                    connections.extend(work);
+                    if let Some(work) = work {
+                        connections.spawn_on(work, shared.threads.least_loaded());
+                    }
                 }
                 Err(e) => {
                     if !std::mem::replace(&mut troubled, true) {
@@ -295,12 +300,15 @@ fn serve(
     let connection = connection.with_login(bound.settings.login.then(login));
     let tls = bound.settings.tls.clone();
     let closings = Arc::clone(&shared.closings);
+    let stream = stream.into_std().ok()?;
     Some(async move {
         let _turn = turn;
-        let served = match tls {
-            None => connection.serve(stream).await,
+        // What happens on a socket is told to the thread that it is made known by.
+        let served = match (TcpStream::from_std(stream), tls) {
+            (Ok(stream), None) => connection.serve(stream).await,
             // Apart, so that connections without TLS stay as small as they are.
-            Some(tls) => Box::pin(serve_tls(connection, tls, stream)).await,
+            (Ok(stream), Some(tls)) => Box::pin(serve_tls(connection, tls, stream)).await,
+            (Err(e), _) => Err(End::Io(e)),
         };
         if let Err(end) = served
             && end.is_remarkable()

@@ -6,7 +6,7 @@
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
 //! | `client` | callers inside of the process, the connectors among them |
-//! | `listener`, `connection`, `frames`, `send` | callers from outside |
+//! | `listener`, `network_threads`, `connection`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
@@ -17,6 +17,7 @@ mod connection;
 mod frames;
 mod host;
 mod listener;
+mod network_threads;
 mod sasl;
 mod send;
 mod server;

@@ -76,7 +76,7 @@ impl Server {
         })??;
         let running = Running::start(broker, clock)?;
         let users = Users::new(&settings.users, random);
-        let listeners = Listeners::start(running.host(), bound, users);
+        let listeners = Listeners::start(running.host(), bound, users)?;
         Ok(Self { running, listeners, addresses })
     }
 
