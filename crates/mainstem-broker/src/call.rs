@@ -103,8 +103,8 @@ pub(crate) enum Work {
 }
 
 impl SyncTask {
-    /// Whether producers of any partition wait for it: it goes before others that wait for a thread.
-    pub fn is_urgent(&self) -> bool {
+    /// Whether it writes the write-ahead log: producers of many partitions wait for it.
+    pub fn is_of_wal(&self) -> bool {
         matches!(self.work, Work::Wal { .. })
     }
 

@@ -106,6 +106,8 @@ pub(super) fn stop(state: &State) -> Result<()> {
     process::terminate(state.pid, &state.marker(), STOP_WITHIN)
 }
 
+/// As Kafka comes, but for what a single node needs, and for files that go soon after they are deleted: else what a test or a
+/// benchmark has left is at work a minute later.
 fn server_properties(controller_port: u16, data: &Path) -> String {
     format!(
         "\
@@ -126,6 +128,7 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
 log.retention.ms=-1
+log.segment.delete.delay.ms=1000
 ",
         data.display()
     )

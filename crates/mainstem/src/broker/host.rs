@@ -21,8 +21,8 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::failure::say;
 
-/// Threads that run syncs: as many logs can be on their way to the disk at the same time.
-const SYNC_THREADS: usize = 4;
+/// Threads that run syncs of logs by themselves: as many can be on their way to the disk at the same time.
+const SYNC_THREADS: usize = 3;
 const NO_DEADLINE: i64 = i64::MAX;
 
 /// The broker has stopped; whoever asks gets no answer.
@@ -43,6 +43,8 @@ impl std::fmt::Debug for Host {
 struct Shared {
     core: Mutex<Core>,
     clock: Arc<dyn Clock>,
+    /// Writes of the write-ahead log, which all producers wait for: one at a time, by one thread that is there for nothing else.
+    wal_syncs: WorkQueue<SyncTask>,
     syncs: WorkQueue<SyncTask>,
     compactions: WorkQueue<CompactTask>,
     /// When the timer rings next; written under the lock of the core.
@@ -65,6 +67,7 @@ struct Core {
 #[derive(Default)]
 struct Effects {
     answers: Vec<(oneshot::Sender<Response>, Response)>,
+    wal_syncs: Vec<SyncTask>,
     syncs: Vec<SyncTask>,
     compactions: Vec<CompactTask>,
     notices: Vec<String>,
@@ -91,15 +94,16 @@ impl Running {
         let host = Host(Arc::new(Shared {
             core: Mutex::new(Core { broker, answers: BTreeMap::new(), ended: false }),
             clock,
-            syncs: WorkQueue::new(SyncTask::is_urgent),
-            compactions: WorkQueue::new(|_| false),
+            wal_syncs: WorkQueue::default(),
+            syncs: WorkQueue::default(),
+            compactions: WorkQueue::default(),
             armed_ms: AtomicI64::new(NO_DEADLINE),
             rearm: Notify::new(),
             failed: watch::Sender::new(false),
             next_request: AtomicU64::new(1),
             next_connection: AtomicU64::new(1),
         }));
-        let mut threads = Vec::with_capacity(SYNC_THREADS);
+        let mut threads = vec![start_thread("wal".to_owned(), &host, Host::run_wal_syncs)?];
         for number in 0..SYNC_THREADS {
             threads.push(start_thread(format!("sync-{number}"), &host, Host::run_syncs)?);
         }
@@ -119,6 +123,7 @@ impl Running {
     /// Ends the syncs that are under way and closes the broker cleanly. Blocks for as long as the disk takes.
     pub(crate) fn shut_down(self) -> Result<()> {
         self.timer.abort();
+        self.host.0.wal_syncs.end();
         self.host.0.syncs.end();
         self.host.0.compactions.end();
         for thread in self.threads {
@@ -253,6 +258,7 @@ impl Host {
     }
 
     fn carry_out(&self, effects: Effects) {
+        self.0.wal_syncs.push(effects.wal_syncs);
         self.0.syncs.push(effects.syncs);
         self.0.compactions.push(effects.compactions);
         for (waits, response) in effects.answers {
@@ -267,13 +273,29 @@ impl Host {
         }
     }
 
+    fn run_wal_syncs(&self) {
+        let mut next = self.0.wal_syncs.next().map(|task| self.prepared(task));
+        while let Some(mut task) = next {
+            let result = task.run();
+            // Whatever came meanwhile goes with the next one, without another turn of the lock.
+            let synced = self.locked(|core, now_ms| {
+                let mut actions = core.broker.synced(now_ms, task, result);
+                let next = take_wal_sync(&mut actions).map(|mut task| {
+                    core.broker.prepare_sync(&mut task);
+                    task
+                });
+                (actions, next)
+            });
+            let (effects, following) = synced.unwrap_or_default();
+            self.carry_out(effects);
+            next = following.or_else(|| self.0.wal_syncs.next().map(|task| self.prepared(task)));
+        }
+    }
+
     fn run_syncs(&self) {
         let mut next = self.0.syncs.next();
-        while let Some(mut task) = next {
-            let _ = self.enter(|core, _| {
-                core.broker.prepare_sync(&mut task);
-                (Vec::new(), ())
-            });
+        while let Some(task) = next {
+            let mut task = self.prepared(task);
             let result = task.run();
             let synced = self.locked(|core, now_ms| (core.broker.synced(now_ms, task, result), ()));
             let mut effects = synced.map(|(effects, ())| effects).unwrap_or_default();
@@ -281,6 +303,15 @@ impl Host {
             self.carry_out(effects);
             next = self.0.syncs.exchange(syncs);
         }
+    }
+
+    /// A sync that is about to run.
+    fn prepared(&self, mut task: SyncTask) -> SyncTask {
+        let _ = self.enter(|core, _| {
+            core.broker.prepare_sync(&mut task);
+            (Vec::new(), ())
+        });
+        task
     }
 
     fn run_compactions(&self) {
@@ -316,6 +347,15 @@ impl Host {
     }
 }
 
+fn take_wal_sync(actions: &mut Vec<Action>) -> Option<SyncTask> {
+    let wanted = |action: &Action| matches!(action, Action::Sync(task) if task.is_of_wal());
+    let at = actions.iter().position(wanted)?;
+    match actions.remove(at) {
+        Action::Sync(task) => Some(task),
+        _ => None,
+    }
+}
+
 impl Effects {
     fn sort(
         &mut self,
@@ -329,6 +369,7 @@ impl Effects {
                 }
                 // Whoever waits sees that there will be no answer.
                 Action::Disconnect { to } => drop(waiting.remove(&to)),
+                Action::Sync(task) if task.is_of_wal() => self.wal_syncs.push(task),
                 Action::Sync(task) => self.syncs.push(task),
                 Action::Compact(task) => self.compactions.push(task),
                 Action::Notice(text) => self.notices.push(text),
@@ -351,8 +392,6 @@ impl Answer {
 struct WorkQueue<T> {
     state: Mutex<QueueState<T>>,
     filled: Condvar,
-    /// What goes before the rest.
-    is_urgent: fn(&T) -> bool,
 }
 
 struct QueueState<T> {
@@ -361,21 +400,14 @@ struct QueueState<T> {
     ending: bool,
 }
 
-impl<T> WorkQueue<T> {
-    fn new(is_urgent: fn(&T) -> bool) -> Self {
+impl<T> Default for WorkQueue<T> {
+    fn default() -> Self {
         let state = QueueState { tasks: VecDeque::new(), ending: false };
-        Self { state: Mutex::new(state), filled: Condvar::new(), is_urgent }
+        Self { state: Mutex::new(state), filled: Condvar::new() }
     }
+}
 
-    fn add(&self, state: &mut QueueState<T>, tasks: Vec<T>) {
-        for task in tasks {
-            match (self.is_urgent)(&task) {
-                true => state.tasks.push_front(task),
-                false => state.tasks.push_back(task),
-            }
-        }
-    }
-
+impl<T> WorkQueue<T> {
     fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -383,7 +415,7 @@ impl<T> WorkQueue<T> {
     fn push(&self, tasks: Vec<T>) {
         let count = tasks.len();
         if count > 0 {
-            self.add(&mut self.lock(), tasks);
+            self.lock().tasks.extend(tasks);
             (0..count).for_each(|_| self.filled.notify_one());
         }
     }
@@ -393,7 +425,7 @@ impl<T> WorkQueue<T> {
     fn exchange(&self, tasks: Vec<T>) -> Option<T> {
         let mut state = self.lock();
         let others = tasks.len().saturating_sub(1);
-        self.add(&mut state, tasks);
+        state.tasks.extend(tasks);
         let Some(next) = state.tasks.pop_front() else {
             drop(state);
             return self.next();

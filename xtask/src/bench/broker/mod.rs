@@ -13,7 +13,6 @@ mod perf;
 mod server;
 
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,6 @@ use super::probe::{self, Probe, Steady};
 use super::report::Section;
 use super::table::{Table, per_second, times};
 use crate::error::{Error, Result};
-use crate::process;
 
 const STEADY_RATE: u64 = 10_000;
 const STEADY_BYTES: u64 = 1024;
@@ -356,7 +354,7 @@ fn crash(
         let began = ours.start()?;
         all.push(waiting.accepted()?.saturating_duration_since(began).as_secs_f64());
     }
-    let size = folder_bytes(&ours.data())?;
+    let size = ours.data_bytes()?;
     ours.wipe()?;
     let words = format!(
         "Killed by SIGKILL while a producer writes, with {:.1} GB of log in 16 partitions (in the page cache): a record is accepted \
@@ -368,10 +366,4 @@ fn crash(
     eprintln!("  {words}");
     section.paragraph(&words);
     Ok(())
-}
-
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let text = process::capture(Command::new("du").arg("-sb").arg(folder))?;
-    let size = text.split_whitespace().next().and_then(|size| size.parse().ok());
-    size.ok_or_else(|| Error::new("cannot measure the folder of the broker"))
 }

@@ -1,14 +1,19 @@
 //! Kafka's own perf tests against a broker: how many records it takes and gives, how long they take, and what it costs it.
 //! Invariant: the same jars, heap and settings whoever is asked, a new topic for each run, and what is produced is what is
-//! consumed; none begins before the disk has what the ones before it wrote. Figures are those that the tools print; what they cost the
+//! consumed; none begins before the disk has what the ones before it wrote, and their files are gone. Figures are those that the tools print; what they cost the
 //! broker stands in the kernel's books.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::server::Server;
 use crate::error::{Context, Error, Result};
 use crate::process;
+
+/// What a broker writes beside topics: our write-ahead log grows to 64 MiB.
+const KEPT_BYTES: u64 = 100 << 20;
+const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Records of one size in a topic of so many partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +50,18 @@ pub(super) fn measure(
 ) -> Result<[Figures; 2]> {
     // What another run has left in the page cache would be written during this one.
     process::run(&mut Command::new("sync"))?;
+    let before = server.data_bytes()?;
     let address = server.address();
     topics(binary, &address, &["create", topic, "--partitions", &case.partitions.to_string()])?;
     let produced = measured(server, &producer(case, topic, &address), parse_produced)?;
     let consumed = measured(server, &consumer(case, topic, &address), parse_consumed)?;
     topics(binary, &address, &["delete", topic])?;
-    Ok([produced, consumed])
+    // While they are looked at, files vanish.
+    let is_gone = || server.data_bytes().is_ok_and(|bytes| bytes < before + KEPT_BYTES);
+    match process::wait_until(GONE_WITHIN, is_gone) {
+        true => Ok([produced, consumed]),
+        false => Err(Error::new(format!("{} keeps the files of a deleted topic", server.name()))),
+    }
 }
 
 fn topics(binary: &Path, address: &str, words: &[&str]) -> Result<()> {

@@ -108,6 +108,13 @@ impl Server {
         }
     }
 
+    /// The size of its data.
+    pub(super) fn data_bytes(&self) -> Result<u64> {
+        let text = process::capture(Command::new("du").arg("-sb").arg(self.data()))?;
+        let size = text.split_whitespace().next().and_then(|size| size.parse().ok());
+        size.ok_or_else(|| Error::new("cannot measure the folder of the broker"))
+    }
+
     /// CPU and memory of its process.
     pub(super) fn books(&self) -> Result<Books> {
         let pid = match self {

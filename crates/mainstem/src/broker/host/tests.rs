@@ -40,7 +40,7 @@ async fn a_panic_inside_the_lock_stops_the_broker() {
 
 #[test]
 fn a_thread_takes_the_oldest_piece_for_those_it_has_made() {
-    let queue = WorkQueue::new(|_| false);
+    let queue = WorkQueue::default();
     queue.push(vec![1, 2]);
     assert_eq!(queue.exchange(vec![3]), Some(1), "what waits longer comes first");
     assert_eq!(queue.exchange(vec![4, 5]), Some(2));
@@ -52,7 +52,7 @@ fn a_thread_takes_the_oldest_piece_for_those_it_has_made() {
 
 #[test]
 fn what_a_thread_leaves_wakes_others() {
-    let queue = WorkQueue::new(|_| false);
+    let queue = WorkQueue::default();
     let mut all = std::thread::scope(|scope| {
         let others: Vec<_> = (0..2).map(|_| scope.spawn(|| queue.next())).collect();
         let own = queue.exchange(vec![1, 2, 3]);
