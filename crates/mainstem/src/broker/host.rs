@@ -78,7 +78,8 @@ struct Effects {
 #[derive(Debug)]
 pub(crate) struct Running {
     host: Host,
-    threads: Vec<JoinHandle<()>>,
+    wal_thread: JoinHandle<()>,
+    sync_threads: Vec<JoinHandle<()>>,
     timer: tokio::task::JoinHandle<()>,
 }
 
@@ -103,14 +104,15 @@ impl Running {
             next_request: AtomicU64::new(1),
             next_connection: AtomicU64::new(1),
         }));
-        let mut threads = vec![start_thread("wal".to_owned(), &host, Host::run_wal_syncs)?];
+        let wal_thread = start_thread("wal".to_owned(), &host, Host::run_wal_syncs)?;
+        let mut sync_threads = Vec::with_capacity(SYNC_THREADS);
         for number in 0..SYNC_THREADS {
-            threads.push(start_thread(format!("sync-{number}"), &host, Host::run_syncs)?);
+            sync_threads.push(start_thread(format!("sync-{number}"), &host, Host::run_syncs)?);
         }
         // Nobody waits for it: a compaction that the end of the process cuts short is begun anew.
         start_thread("compaction".to_owned(), &host, Host::run_compactions)?;
         let timer = tokio::spawn(host.clone().run_timer());
-        let running = Self { host, threads, timer };
+        let running = Self { host, wal_thread, sync_threads, timer };
         // What opening left to be done: syncs and deadlines.
         let _ = running.host.enter(|core, now_ms| (core.broker.tick(now_ms), ()));
         Ok(running)
@@ -123,11 +125,13 @@ impl Running {
     /// Ends the syncs that are under way and closes the broker cleanly. Blocks for as long as the disk takes.
     pub(crate) fn shut_down(self) -> Result<()> {
         self.timer.abort();
-        self.host.0.wal_syncs.end();
-        self.host.0.syncs.end();
         self.host.0.compactions.end();
-        for thread in self.threads {
-            // What a panic there has broken, the broker has reported.
+        // What a panic in a thread has broken, the broker has reported. First the write-ahead log: it makes syncs of logs, which
+        // have to run. What these would have of it in turn is not begun, and the close makes it durable.
+        self.host.0.wal_syncs.end();
+        let _ = self.wal_thread.join();
+        self.host.0.syncs.end();
+        for thread in self.sync_threads {
             let _ = thread.join();
         }
         self.host.close()

@@ -29,19 +29,27 @@ fn request(api: i16, version: i16, correlation: i32, body: &[u8]) -> Vec<u8> {
 }
 
 fn metadata(correlation: i32) -> Vec<u8> {
+    metadata_of(b't', correlation)
+}
+
+fn metadata_of(topic: u8, correlation: i32) -> Vec<u8> {
     let mut body = 1_i32.to_be_bytes().to_vec();
-    body.extend([0, 1, b't', 1]);
+    body.extend([0, 1, topic, 1]);
     request(METADATA, 4, correlation, &body)
 }
 
 fn produce(correlation: i32, acks: i16) -> Vec<u8> {
+    produce_to(b't', b"value", correlation, acks)
+}
+
+fn produce_to(topic: u8, value: &[u8], correlation: i32, acks: i16) -> Vec<u8> {
     let mut builder = BatchBuilder::new(Compression::None);
-    builder.push(0, None, Some(b"value"), &[]);
+    builder.push(0, None, Some(value), &[]);
     let batch = builder.finish().unwrap();
     let mut body = (-1_i16).to_be_bytes().to_vec();
     body.extend(acks.to_be_bytes());
     body.extend(1000_i32.to_be_bytes());
-    body.extend([0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0]);
+    body.extend([0, 0, 0, 1, 0, 1, topic, 0, 0, 0, 1, 0, 0, 0, 0]);
     body.extend(i32::try_from(batch.bytes().len()).unwrap().to_be_bytes());
     body.extend(&batch.bytes()[..]);
     request(PRODUCE, 8, correlation, &body)
@@ -107,4 +115,29 @@ async fn requests_with_records_overtake_the_disk_but_not_each_other() {
     stop.send_replace(true);
     serving.await.unwrap().unwrap();
     tokio::task::spawn_blocking(|| running.shut_down()).await.unwrap().unwrap();
+}
+
+/// The write-ahead log asks for syncs of logs while it comes to its end; they run before the logs are closed.
+#[tokio::test]
+async fn a_broker_that_is_shut_down_while_it_writes_closes_cleanly() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Arc::new(FileDisk::open(folder.path(), "--data").unwrap());
+        let opened = Broker::open(Settings::default(), disk, Rng::new(1), 0).unwrap();
+        let running = Running::start(opened.broker, Arc::new(ManualClock::default())).unwrap();
+        let host = running.host().clone();
+        let hand_in = |frame: Vec<u8>, version| {
+            let (_, request) = wire::decode_request(frame[4..].to_vec().into()).unwrap();
+            host.call(Call::in_process(RequestId(0), version), request).unwrap()
+        };
+        let topics = b'a'..=b'j';
+        for topic in topics.clone() {
+            hand_in(metadata_of(topic, 1), 4).wait().await.unwrap();
+        }
+        // More than the ring has room for before logs have to be synced.
+        for topic in topics {
+            drop(hand_in(produce_to(topic, &[7; 100_000], 1, -1), 8));
+        }
+        tokio::task::spawn_blocking(|| running.shut_down()).await.unwrap().unwrap();
+    }
 }
