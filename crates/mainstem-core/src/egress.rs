@@ -17,6 +17,8 @@ pub enum ChangelogMode {
     },
     /// Every change: rows of weight -1 (before) precede rows of weight +1 (after).
     Retract,
+    /// As `Retract`, but old rows of updates may be missing.
+    NoUpdateBefore,
 }
 
 /// One step's output of one worker for one sink, ready to be moved.

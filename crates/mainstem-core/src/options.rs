@@ -192,6 +192,8 @@ pub enum SinkChangelog {
     UpsertIfKey,
     /// Everything.
     All,
+    /// Everything but the old rows of updates, which it does not look at: only new rows come to it where that costs less.
+    NoUpdateBefore,
 }
 
 /// A format as data.

@@ -59,11 +59,13 @@ impl Consolidate {
         }
         let plain = batches.iter().all(|b| b.weights().is_none_or(|w| w.iter().all(|&w| w == 1)));
         match &self.mode {
-            ChangelogMode::AppendOnly | ChangelogMode::Retract if plain => {
+            ChangelogMode::AppendOnly | ChangelogMode::Retract | ChangelogMode::NoUpdateBefore
+                if plain =>
+            {
                 Ok(batches.into_iter().map(without_weights).collect())
             }
             ChangelogMode::AppendOnly => batches.iter().map(repeat).collect(),
-            ChangelogMode::Retract => {
+            ChangelogMode::Retract | ChangelogMode::NoUpdateBefore => {
                 let Some(all) = Batch::concat(&batches)? else { return Ok(Vec::new()) };
                 let net = self.net(&all)?;
                 let goes = net.iter().filter(|(_, weight)| *weight < 0);

@@ -58,6 +58,11 @@ pub trait Expr: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// `Some(index)` if each value is that of input column `index`, also where some values are refused.
+    fn as_checked_column(&self) -> Option<usize> {
+        self.as_column()
+    }
+
     /// What is computed, as text over `columns`, which says what each column of the input is: equal only for expressions that
     /// compute the same of the same.
     fn describe(&self, columns: &[String]) -> String {

@@ -5,6 +5,7 @@
 use mainstem_core::{Error, Result};
 
 use crate::checkpoint::Identities;
+use crate::placement::idle_exchanges;
 use crate::plan::{Node, NodeKind, Plan};
 
 /// What the workers of one dataflow share.
@@ -22,6 +23,8 @@ pub(crate) struct Graph {
     pub(crate) fingerprints: Vec<String>,
     /// How many nodes read each node.
     pub(crate) readers: Vec<usize>,
+    /// For each node: true for an exchange that moves nothing.
+    pub(crate) idle_exchanges: Vec<bool>,
 }
 
 impl Graph {
@@ -29,18 +32,20 @@ impl Graph {
         let workers = workers.max(1);
         check(plan)?;
         let nodes = &plan.nodes;
+        let idle_exchanges = idle_exchanges(plan);
+        let meets = |index: usize| !idle_exchanges[index] && meets(&nodes[index], workers);
         let mut phase = vec![0; nodes.len()];
         for (index, node) in nodes.iter().enumerate() {
-            let after = |&input: &usize| phase[input] + usize::from(meets(&nodes[input], workers));
+            let after = |&input: &usize| phase[input] + usize::from(meets(input));
             phase[index] = node.inputs.iter().map(after).max().unwrap_or(0);
         }
-        let deepest = (0..nodes.len()).map(|i| phase[i] + usize::from(meets(&nodes[i], workers)));
+        let deepest = (0..nodes.len()).map(|i| phase[i] + usize::from(meets(i)));
         let count = deepest.max().unwrap_or(0) + 1;
         let mut phases = vec![Vec::new(); count];
         let mut receivers = vec![Vec::new(); count];
-        for (index, node) in nodes.iter().enumerate() {
+        for index in 0..nodes.len() {
             phases[phase[index]].push(index);
-            if meets(node, workers) {
+            if meets(index) {
                 receivers[phase[index] + 1].push(index);
             }
         }
@@ -66,6 +71,7 @@ impl Graph {
             last_reader,
             fingerprints: Identities::of(plan).nodes,
             readers,
+            idle_exchanges,
         })
     }
 

@@ -2,7 +2,6 @@
 //! Invariant: instances of one node differ between workers only where the plan says so (Values, on worker 0).
 
 use arrow_schema::DataType as ArrowType;
-use mainstem_core::egress::ChangelogMode;
 use mainstem_core::{Error, Result};
 
 use crate::consolidate::Consolidate;
@@ -37,6 +36,7 @@ use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
 use crate::ops::window_updates::{WindowUpdates, WindowUpdatesPlan};
 use crate::plan::{Node, NodeKind, WindowInput};
+use crate::wanted_changes::{consolidate, wants_upserts};
 
 /// How a worker runs a node.
 #[allow(clippy::large_enum_variant, reason = "one a node, made once")]
@@ -48,7 +48,7 @@ pub(crate) enum Instance {
     /// With the index of what it asks.
     RemoteLookup(usize, RemoteLookup),
     Operator(Box<dyn Operator>),
-    /// Its work is done by the node below.
+    /// Nothing is to do, or it is done by the node below.
     Pass,
 }
 
@@ -72,6 +72,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
             let watermark = SourceWatermark::new(expr, *idle_timeout_ms, *clock_after_ms);
             return Ok(Instance::Watermark(watermark));
         }
+        NodeKind::Exchange { .. } if graph.idle_exchanges[index] => return Ok(Instance::Pass),
         NodeKind::Exchange { keys } => {
             let preaggregation = preaggregation(graph, index, keys)?;
             return Ok(Instance::Exchange(Exchange { keys: keys.clone(), preaggregation }));
@@ -367,6 +368,7 @@ fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
         emit: emit.clone(),
         input: input.output.clone(),
         changelog: input.changelog,
+        upserts: wants_upserts(graph, index),
         ttl_ms: node.state_ttl_ms,
     })
 }
@@ -399,47 +401,9 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
         input: input.output.clone(),
         changelog: input.changelog,
         final_only: *final_only,
-        upserts: feeds_upserts(graph, index),
+        upserts: wants_upserts(graph, index),
         state_ttl_ms: node.state_ttl_ms,
     })
-}
-
-/// True for an aggregate whose only reader is a sink that takes upserts by the group's keys: at most one row a key
-/// and step comes out of it, and nothing is left to consolidate.
-fn feeds_upserts(graph: &Graph, index: usize) -> bool {
-    let NodeKind::Aggregate { keys, .. } = &graph.node(index).kind else { return false };
-    let reader = graph.only_reader(index).map(|reader| &graph.node(reader).kind);
-    let Some(NodeKind::Sink { changelog: ChangelogMode::Upsert { key }, .. }) = reader else {
-        return false;
-    };
-    (0..keys.len()).eq(key.iter().copied())
-}
-
-/// What a sink above node `index` does with its rows.
-fn consolidate(graph: &Graph, index: usize, changelog: &ChangelogMode) -> Result<Consolidate> {
-    let mut consolidate = Consolidate::new(changelog, &graph.node(index).output)?;
-    let net = *changelog == ChangelogMode::Retract && is_net(graph, index);
-    if net || feeds_upserts(graph, index) {
-        consolidate.trust();
-    }
-    Ok(consolidate)
-}
-
-/// True for a rank of append-only input, and for a projection that keeps all its columns: in a step each row goes and
-/// comes at most once, rows that go before rows that come.
-fn is_net(graph: &Graph, index: usize) -> bool {
-    let node = graph.node(index);
-    match &node.kind {
-        NodeKind::Rank { .. } => !graph.node(node.inputs[0]).changelog,
-        NodeKind::Project { exprs } => {
-            let below = node.inputs[0];
-            let kept: std::collections::BTreeSet<Option<usize>> =
-                exprs.iter().map(|e| e.as_column()).collect();
-            let all = (0..graph.node(below).output.len()).all(|c| kept.contains(&Some(c)));
-            all && is_net(graph, below)
-        }
-        _ => false,
-    }
 }
 
 /// Aggregation before an exchange, if the only reader above is an aggregation that can merge partial states and the

@@ -55,6 +55,10 @@ impl Expr for Whole {
         self.0.as_column()
     }
 
+    fn as_checked_column(&self) -> Option<usize> {
+        self.0.as_checked_column()
+    }
+
     fn describe(&self, columns: &[String]) -> String {
         describe(&self.0, columns)
     }

@@ -713,11 +713,10 @@ impl Lowering<'_> {
                 Ok(upsert)
             }
             SinkChangelog::UpsertIfKey if !key.is_empty() => Ok(upsert),
-            SinkChangelog::All => {
-                Ok(if changes { ChangelogMode::Retract } else { ChangelogMode::AppendOnly })
-            }
             SinkChangelog::ByFormat if carries => Ok(ChangelogMode::Retract),
             _ if !changes => Ok(ChangelogMode::AppendOnly),
+            SinkChangelog::All => Ok(ChangelogMode::Retract),
+            SinkChangelog::NoUpdateBefore => Ok(ChangelogMode::NoUpdateBefore),
             _ => {
                 let hint = match spec.name {
                     "jdbc" => "declare PRIMARY KEY (...) NOT ENFORCED in the table",

@@ -1,4 +1,5 @@
-//! Connector `blackhole`: takes every change and forgets it, to measure what comes before it.
+//! Connector `blackhole`: takes every change and forgets it, to measure what comes before it. As in Flink, it does not ask for the
+//! old rows of updates.
 //! Invariant: rows are not looked at, so its cost is that of handing a batch over.
 
 use async_trait::async_trait;
@@ -25,7 +26,7 @@ const SPEC: ConnectorSpec = ConnectorSpec {
     options: &[],
     metadata: &[],
     upsert_source: false,
-    sink_changelog: SinkChangelog::All,
+    sink_changelog: SinkChangelog::NoUpdateBefore,
     pushdown: Pushdown::NONE,
 };
 

@@ -69,7 +69,9 @@ impl Connector for Print {
         let key = match &request.changelog {
             ChangelogMode::AppendOnly => Vec::new(),
             ChangelogMode::Upsert { key } => key.clone(),
-            ChangelogMode::Retract => request.table.primary_key.clone(),
+            ChangelogMode::Retract | ChangelogMode::NoUpdateBefore => {
+                request.table.primary_key.clone()
+            }
         };
         let types = request.table.columns.iter().map(|c| c.data_type.clone()).collect();
         Ok(Box::new(PrintSink {

@@ -13,4 +13,5 @@ mod support;
 mod time_to_live;
 mod timed_joins;
 mod updates;
+mod upserts;
 mod windows;

@@ -26,6 +26,7 @@ pub(super) struct Best {
     keys: SortKeys,
     latest_first: bool,
     with_rank: bool,
+    upserts: bool,
     /// By partition: its first row, whose number is [`NO_ROW`] if there is none.
     best: Vec<Entry>,
     rows: Store,
@@ -56,6 +57,7 @@ impl Best {
             keys: SortKeys::new(&plan.order, &plan.input)?,
             latest_first: plan.latest_first,
             with_rank: plan.with_rank,
+            upserts: plan.upserts,
             best: Vec::new(),
             rows: Store::new(&plan.input, false)?,
             ids: Vec::new(),
@@ -220,7 +222,11 @@ impl Operator for Best {
             fresh = self.absorb(&batch, cx.now_ms, &mut changed)?;
             count += 1;
         }
-        let old: Vec<u32> = changed.iter().map(|c| c.before).filter(|&r| r != NO_ROW).collect();
+        let mut old: Vec<u32> = Vec::new();
+        if !self.upserts {
+            // Each has a row that comes for it.
+            old.extend(changed.iter().map(|c| c.before).filter(|&row| row != NO_ROW));
+        }
         let mut output = Vec::new();
         if !old.is_empty() {
             let weights: ScalarBuffer<i64> = vec![-1; old.len()].into();

@@ -32,6 +32,9 @@ pub(crate) struct RankPlan {
     pub(crate) input: Vec<ArrowType>,
     /// The input's rows may be taken back.
     pub(crate) changelog: bool,
+    /// Only the new row of each rank is wanted, or the old one if there is no new one: where one row a partition is kept of
+    /// append-only input, and where ranks are numbers that come out.
+    pub(crate) upserts: bool,
     /// For the one row a partition that is kept of append-only input.
     pub(crate) ttl_ms: Option<i64>,
 }

@@ -54,6 +54,7 @@ pub(super) struct Top {
     changelog: bool,
     with_rank: bool,
     positional: bool,
+    upserts: bool,
     ids: Vec<u32>,
 }
 
@@ -71,6 +72,7 @@ impl Top {
             changelog: plan.changelog,
             with_rank: plan.with_rank,
             positional,
+            upserts: plan.upserts,
             ids: Vec::new(),
         })
     }
@@ -98,7 +100,9 @@ impl Top {
     fn changes(&mut self) -> Vec<Change> {
         let changes = match &mut self.tracker {
             Tracker::Moves(moves) => net(std::mem::take(moves)),
-            Tracker::Compare(compare) => compare.changes(&self.partitions, self.positional),
+            Tracker::Compare(compare) => {
+                compare.changes(&self.partitions, self.positional, self.upserts)
+            }
         };
         let (mut leave, enter): (Vec<_>, Vec<_>) = changes.into_iter().partition(|c| c.weight < 0);
         leave.extend(enter);
@@ -152,7 +156,7 @@ impl Compare {
         }
     }
 
-    fn changes(&mut self, partitions: &Partitions, positional: bool) -> Vec<Change> {
+    fn changes(&mut self, partitions: &Partitions, positional: bool, upserts: bool) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut after: Vec<(u32, usize)> = Vec::new();
         let ends = self.touched.iter().skip(1).map(|&(_, start)| start).chain([self.before.len()]);
@@ -166,8 +170,10 @@ impl Compare {
                 // Both lists go up by one from the same rank.
                 for at in 0..before.len().max(after.len()) {
                     if before.get(at) != after.get(at) {
-                        changes.extend(before.get(at).map(|b| change(b, -1)));
-                        changes.extend(after.get(at).map(|a| change(a, 1)));
+                        let (goes, comes) = (before.get(at), after.get(at));
+                        let goes = goes.filter(|_| !upserts || comes.is_none());
+                        changes.extend(goes.map(|b| change(b, -1)));
+                        changes.extend(comes.map(|a| change(a, 1)));
                     }
                 }
             } else {
