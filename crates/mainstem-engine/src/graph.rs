@@ -25,6 +25,8 @@ pub(crate) struct Graph {
     pub(crate) readers: Vec<usize>,
     /// For each node: true for an exchange that moves nothing.
     pub(crate) idle_exchanges: Vec<bool>,
+    /// For each node: true if old rows of updates do not come out of it.
+    pub(crate) without_update_before: Vec<bool>,
 }
 
 impl Graph {
@@ -72,6 +74,7 @@ impl Graph {
             fingerprints: Identities::of(plan).nodes,
             readers,
             idle_exchanges,
+            without_update_before: plan.without_update_before(),
         })
     }
 

@@ -36,7 +36,7 @@ use crate::ops::window_join::{WindowJoin, WindowJoinPlan};
 use crate::ops::window_table::WindowTable;
 use crate::ops::window_updates::{WindowUpdates, WindowUpdatesPlan};
 use crate::plan::{Node, NodeKind, WindowInput};
-use crate::wanted_changes::{consolidate, wants_upserts};
+use crate::wanted_changes::consolidate;
 
 /// How a worker runs a node.
 #[allow(clippy::large_enum_variant, reason = "one a node, made once")]
@@ -368,7 +368,7 @@ fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
         emit: emit.clone(),
         input: input.output.clone(),
         changelog: input.changelog,
-        upserts: wants_upserts(graph, index),
+        upserts: graph.without_update_before[index],
         ttl_ms: node.state_ttl_ms,
     })
 }
@@ -401,7 +401,7 @@ fn aggregate(graph: &Graph, index: usize) -> Result<AggregatePlan> {
         input: input.output.clone(),
         changelog: input.changelog,
         final_only: *final_only,
-        upserts: wants_upserts(graph, index),
+        upserts: graph.without_update_before[index],
         state_ttl_ms: node.state_ttl_ms,
     })
 }

@@ -10,58 +10,79 @@ use mainstem_core::egress::ChangelogMode;
 
 use crate::consolidate::Consolidate;
 use crate::graph::Graph;
-use crate::plan::NodeKind;
+use crate::plan::{NodeKind, Plan};
 use crate::rank::{RankEmit, RankEnd, RankFunction};
 
-/// True for a node that is to put out, for each key and step, the new row or, if there is none any more, the old one.
-pub(crate) fn wants_upserts(graph: &Graph, index: usize) -> bool {
-    let Some(key) = key_of_updates(graph, index) else { return false };
-    let mut key = Some(key);
-    let mut below = index;
-    while let Some(reader) = graph.only_reader(below) {
-        match &graph.node(reader).kind {
-            NodeKind::Exchange { .. } => {}
-            NodeKind::Project { exprs } => {
-                let moved =
-                    |c: usize| exprs.iter().position(|expr| expr.as_checked_column() == Some(c));
-                key = key.and_then(|key| key.into_iter().map(moved).collect());
+impl Plan {
+    /// For each node: true if old rows of updates do not come out of it, because nobody above wants them. A row that goes and has no
+    /// successor comes out.
+    pub fn without_update_before(&self) -> Vec<bool> {
+        let mut without = vec![false; self.nodes.len()];
+        for index in 0..self.nodes.len() {
+            for above in self.unwanted_above(index).unwrap_or_default() {
+                without[above] = true;
             }
-            NodeKind::Sink { changelog: ChangelogMode::Upsert { key: wanted }, .. } => {
-                return key == Some(wanted.iter().copied().collect());
-            }
-            NodeKind::Sink { changelog: ChangelogMode::NoUpdateBefore, .. } => return true,
-            _ => return false,
         }
-        below = reader;
+        without
     }
-    false
-}
 
-/// The columns by which a node knows which new row is in place of which old one, if it can leave out old ones.
-fn key_of_updates(graph: &Graph, index: usize) -> Option<BTreeSet<usize>> {
-    let node = graph.node(index);
-    match &node.kind {
-        NodeKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
-        NodeKind::Rank {
-            partition,
-            function: RankFunction::RowNumber,
-            emit: RankEmit::Changes,
-            from,
-            to,
-            with_rank,
-            ..
-        } => {
-            let input = graph.node(node.inputs[0]);
-            let one = *to == RankEnd::Constant(1) && *from <= 1;
-            let partition = partition.iter().copied();
-            match (one, with_rank) {
-                (true, false) if input.changelog => None,
-                (true, _) => Some(partition.collect()),
-                (false, true) => Some(partition.chain([input.output.len()]).collect()),
-                (false, false) => None,
+    /// A node that can leave out old rows, and those above it up to the sink that does not want them.
+    fn unwanted_above(&self, maker: usize) -> Option<Vec<usize>> {
+        let mut key = Some(self.key_of_updates(maker)?);
+        let mut way = vec![maker];
+        let mut below = maker;
+        loop {
+            let mut readers =
+                (0..).zip(&self.nodes).filter(|(_, node)| node.inputs.contains(&below));
+            let ((reader, node), None) = (readers.next()?, readers.next()) else { return None };
+            match &node.kind {
+                NodeKind::Exchange { .. } => {}
+                NodeKind::Project { exprs } => {
+                    let moved = |c: usize| {
+                        exprs.iter().position(|expr| expr.as_checked_column() == Some(c))
+                    };
+                    key = key.and_then(|key| key.into_iter().map(moved).collect());
+                }
+                NodeKind::Sink { changelog: ChangelogMode::NoUpdateBefore, .. } => {
+                    return Some(way);
+                }
+                NodeKind::Sink { changelog: ChangelogMode::Upsert { key: wanted }, .. } => {
+                    let same = key == Some(wanted.iter().copied().collect());
+                    return same.then_some(way);
+                }
+                _ => return None,
             }
+            way.push(reader);
+            below = reader;
         }
-        _ => None,
+    }
+
+    /// The columns by which a node knows which new row is in place of which old one, if it can leave out old ones.
+    fn key_of_updates(&self, index: usize) -> Option<BTreeSet<usize>> {
+        let node = &self.nodes[index];
+        match &node.kind {
+            NodeKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
+            NodeKind::Rank {
+                partition,
+                function: RankFunction::RowNumber,
+                emit: RankEmit::Changes,
+                from,
+                to,
+                with_rank,
+                ..
+            } => {
+                let input = &self.nodes[node.inputs[0]];
+                let one = *to == RankEnd::Constant(1) && *from <= 1;
+                let partition = partition.iter().copied();
+                match (one, with_rank) {
+                    (true, false) if input.changelog => None,
+                    (true, _) => Some(partition.collect()),
+                    (false, true) => Some(partition.chain([input.output.len()]).collect()),
+                    (false, false) => None,
+                }
+            }
+            _ => None,
+        }
     }
 }
 
@@ -74,24 +95,13 @@ pub(crate) fn consolidate(
     let mut consolidate = Consolidate::new(changelog, &graph.node(index).output)?;
     let trusted = match changelog {
         ChangelogMode::AppendOnly => false,
-        ChangelogMode::Upsert { .. } => wants_upserts(graph, maker(graph, index)),
-        ChangelogMode::NoUpdateBefore => {
-            wants_upserts(graph, maker(graph, index)) || is_net(graph, index)
-        }
-        ChangelogMode::Retract => is_net(graph, index),
+        ChangelogMode::Upsert { .. } => graph.without_update_before[index],
+        ChangelogMode::Retract | ChangelogMode::NoUpdateBefore => is_net(graph, index),
     };
     if trusted {
         consolidate.trust();
     }
     Ok(consolidate)
-}
-
-/// The node whose rows come through projections and exchanges.
-fn maker(graph: &Graph, mut index: usize) -> usize {
-    while let NodeKind::Project { .. } | NodeKind::Exchange { .. } = graph.node(index).kind {
-        index = graph.node(index).inputs[0];
-    }
-    index
 }
 
 /// True for an aggregation, for a rank of append-only input, and for a projection that keeps all their columns: in a step each row

@@ -4,6 +4,7 @@ mod join;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mainstem_core::egress::ChangelogMode;
 use mainstem_core::options::Delivery;
 use mainstem_core::table::{FilterOp, Literal, ScanFilter};
 use mainstem_engine::aggregate::AggregateCall;
@@ -20,14 +21,15 @@ use crate::rel::{RelField, Sessions, Windows};
 /// One tree a sink; a node that several read is printed once and referred to later. `could_expire`: joins whose rows
 /// would, if late rows did not count.
 pub(crate) fn explain(plan: &Plan, could_expire: &BTreeSet<usize>) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut shown = BTreeSet::new();
+    let without_update_before = plan.without_update_before();
+    let shown = BTreeSet::new();
+    let mut tree = Tree { plan, could_expire, without_update_before, shown, lines: Vec::new() };
     for (index, node) in plan.nodes.iter().enumerate() {
         if matches!(node.kind, NodeKind::Sink { .. }) {
-            tree(plan, index, 0, could_expire, &mut shown, &mut lines);
+            tree.add(index, 0);
         }
     }
-    lines
+    tree.lines
 }
 
 /// What holds of each source and sink over a crash.
@@ -68,31 +70,50 @@ pub(crate) fn guarantees(
     lines
 }
 
-fn tree(
-    plan: &Plan,
-    index: usize,
-    depth: usize,
-    could_expire: &BTreeSet<usize>,
-    shown: &mut BTreeSet<usize>,
-    out: &mut Vec<String>,
-) {
-    let node = &plan.nodes[index];
-    let indent = "   ".repeat(depth);
-    let lead = if depth == 0 { "" } else { "+- " };
-    if !shown.insert(index) {
-        out.push(format!("{indent}{lead}{} (shared, see above)", node.name));
-        return;
+/// What is printed so far.
+struct Tree<'a> {
+    plan: &'a Plan,
+    could_expire: &'a BTreeSet<usize>,
+    without_update_before: Vec<bool>,
+    shown: BTreeSet<usize>,
+    lines: Vec<String>,
+}
+
+impl Tree<'_> {
+    fn add(&mut self, index: usize, depth: usize) {
+        let node = &self.plan.nodes[index];
+        let indent = "   ".repeat(depth);
+        let lead = if depth == 0 { "" } else { "+- " };
+        if !self.shown.insert(index) {
+            self.lines.push(format!("{indent}{lead}{} (shared, see above)", node.name));
+            return;
+        }
+        let mode = self.changelog_mode(index);
+        let parallelism = if is_single(self.plan, index) { "1" } else { "N" };
+        let state = state(self.plan, index, self.could_expire).unwrap_or_default();
+        let state = if state.is_empty() { state } else { format!(", state=[{state}]") };
+        self.lines.push(format!(
+            "{indent}{lead}{}  changelogMode=[{mode}], parallelism=[{parallelism}]{state}",
+            node.name
+        ));
+        for &input in &node.inputs {
+            self.add(input, depth + 1);
+        }
     }
-    let mode = if node.changelog { "I,UB,UA,D" } else { "I" };
-    let parallelism = if is_single(plan, index) { "1" } else { "N" };
-    let state = state(plan, index, could_expire).unwrap_or_default();
-    let state = if state.is_empty() { state } else { format!(", state=[{state}]") };
-    out.push(format!(
-        "{indent}{lead}{}  changelogMode=[{mode}], parallelism=[{parallelism}]{state}",
-        node.name
-    ));
-    for &input in &node.inputs {
-        tree(plan, input, depth + 1, could_expire, shown, out);
+
+    /// What may come out of a node, or reach a sink, in Flink's letters.
+    fn changelog_mode(&self, index: usize) -> &'static str {
+        let node = &self.plan.nodes[index];
+        let without_update_before = match &node.kind {
+            NodeKind::Sink { changelog: ChangelogMode::Upsert { .. }, .. } => true,
+            NodeKind::Sink { .. } => self.without_update_before[node.inputs[0]],
+            _ => self.without_update_before[index],
+        };
+        match (node.changelog, without_update_before) {
+            (false, _) => "I",
+            (true, true) => "I,UA,D",
+            (true, false) => "I,UB,UA,D",
+        }
     }
 }
 
