@@ -4,11 +4,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::UInt32Array;
+use arrow_array::{BooleanArray, UInt32Array};
 use mainstem_core::{Batch, Result};
 
 use crate::hash::{hash_columns, owner};
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
+use crate::ops::rank::Contenders;
 use crate::ops::watermark::Seen;
 use crate::worker::Progress;
 
@@ -85,6 +86,8 @@ impl Preaggregation {
 /// Sends rows to the workers that own their keys.
 pub(crate) struct Exchange {
     pub(crate) keys: Vec<usize>,
+    /// Below a rank: which rows are worth sending.
+    pub(crate) contenders: Option<Contenders>,
     pub(crate) preaggregation: Option<Preaggregation>,
 }
 
@@ -107,18 +110,25 @@ impl Exchange {
         };
         let mut out = vec![Arrivals::default(); workers];
         for batch in &arrivals.batches {
-            deal(batch, &self.keys, workers, |to, part| out[to].batches.push(part))?;
+            let mask = match &mut self.contenders {
+                Some(contenders) => contenders.find(batch)?,
+                None => None,
+            };
+            let put = |to: usize, part| out[to].batches.push(part);
+            deal(batch, mask.as_ref(), &self.keys, workers, put)?;
         }
         for partial in &arrivals.partials {
-            deal(partial, keys_of_partials, workers, |to, part| out[to].partials.push(part))?;
+            let put = |to: usize, part| out[to].partials.push(part);
+            deal(partial, None, keys_of_partials, workers, put)?;
         }
         Ok(out)
     }
 }
 
-/// Cuts a batch by the owners of its keys; without keys worker 0 owns all.
+/// Cuts the rows of a batch for which `mask` is true by the owners of their keys; without keys worker 0 owns all.
 fn deal(
     batch: &Batch,
+    mask: Option<&BooleanArray>,
     keys: &[usize],
     workers: usize,
     mut put: impl FnMut(usize, Batch),
@@ -127,15 +137,17 @@ fn deal(
         return Ok(());
     }
     if keys.is_empty() {
-        put(0, batch.clone());
+        put(0, mask.map_or_else(|| Ok(batch.clone()), |mask| batch.filter(mask))?);
         return Ok(());
     }
     let columns: Vec<_> = keys.iter().map(|&i| Arc::clone(batch.column(i))).collect();
     let mut hashes = Vec::new();
     hash_columns(&columns, batch.rows(), &mut hashes)?;
     let mut rows = vec![Vec::with_capacity(batch.rows() / workers + 16); workers];
-    for (row, &hash) in hashes.iter().enumerate() {
-        rows[owner(hash, workers)].push(row as u32);
+    let mut send = |row: usize| rows[owner(hashes[row], workers)].push(row as u32);
+    match mask {
+        None => (0..batch.rows()).for_each(send),
+        Some(mask) => mask.values().set_indices().for_each(&mut send),
     }
     for (to, rows) in rows.into_iter().enumerate() {
         match rows.len() {
@@ -145,4 +157,51 @@ fn deal(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    /// For each worker the rows that it gets.
+    fn dealt(
+        batch: &Batch,
+        mask: Option<&BooleanArray>,
+        keys: &[usize],
+        workers: usize,
+    ) -> Vec<Vec<String>> {
+        let mut out = vec![Vec::new(); workers];
+        let put = |to: usize, part: Batch| {
+            out[to].extend((0..part.rows()).map(|row| format!("{:?}", part.slice(row, 1))));
+        };
+        deal(batch, mask, keys, workers, put).unwrap();
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn picked_rows_go_where_they_would_go_by_themselves(
+            rows in prop::collection::vec(
+                (prop::option::of(0i64..9), "[a-z]{0,12}", any::<bool>(), -2i64..3),
+                0..40,
+            ),
+            keyed in any::<bool>(),
+            workers in 1usize..4,
+        ) {
+            let keys: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
+            let texts = StringArray::from_iter_values(rows.iter().map(|row| row.1.as_str()));
+            let weights = rows.iter().map(|row| row.3).collect::<Vec<i64>>().into();
+            let columns = vec![keys, Arc::new(texts) as ArrayRef];
+            let batch = Batch::with_weights(columns, rows.len(), Some(weights));
+            let mask: BooleanArray = rows.iter().map(|row| Some(row.2)).collect();
+            let keys: &[usize] = if keyed { &[0] } else { &[] };
+            let picked = batch.filter(&mask).unwrap();
+            prop_assert_eq!(
+                dealt(&batch, Some(&mask), keys, workers),
+                dealt(&picked, None, keys, workers)
+            );
+        }
+    }
 }

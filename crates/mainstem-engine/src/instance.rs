@@ -17,7 +17,7 @@ use crate::ops::limit::Limit;
 use crate::ops::lookup_join::{LookupJoin, LookupJoinPlan};
 use crate::ops::match_recognize::MatchRecognize;
 use crate::ops::over::{ChangingOver, OverPlan, TimedOver};
-use crate::ops::rank::RankPlan;
+use crate::ops::rank::{Contenders, RankPlan};
 use crate::ops::remote_lookup::{RemoteLookup, RemoteLookupPlan};
 use crate::ops::repeat::Repeat;
 use crate::ops::session_window::SessionPlan;
@@ -74,8 +74,11 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         }
         NodeKind::Exchange { .. } if graph.idle_exchanges[index] => return Ok(Instance::Pass),
         NodeKind::Exchange { keys } => {
-            let preaggregation = preaggregation(graph, index, keys)?;
-            return Ok(Instance::Exchange(Exchange { keys: keys.clone(), preaggregation }));
+            return Ok(Instance::Exchange(Exchange {
+                keys: keys.clone(),
+                contenders: contenders(graph, index)?,
+                preaggregation: preaggregation(graph, index, keys)?,
+            }));
         }
         NodeKind::Sink { sink, changelog } => {
             let consolidate = consolidate(graph, node.inputs[0], changelog)?;
@@ -371,6 +374,16 @@ fn rank(graph: &Graph, index: usize) -> Result<RankPlan> {
         upserts: graph.without_update_before[index],
         ttl_ms: node.state_ttl_ms,
     })
+}
+
+/// What is worth sending to a rank, if it is the only reader of an exchange.
+fn contenders(graph: &Graph, index: usize) -> Result<Option<Contenders>> {
+    match graph.only_reader(index) {
+        Some(reader) if matches!(graph.node(reader).kind, NodeKind::Rank { .. }) => {
+            Contenders::new(&rank(graph, reader)?)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn window_aggregate(graph: &Graph, index: usize) -> Result<WindowAggregatePlan> {

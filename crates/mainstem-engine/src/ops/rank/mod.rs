@@ -4,6 +4,7 @@
 
 mod arrival;
 mod best;
+mod contenders;
 mod first_by_time;
 mod order;
 mod ordered;
@@ -11,6 +12,8 @@ mod partitions;
 mod store;
 mod top;
 mod windowed;
+
+pub(crate) use contenders::Contenders;
 
 use arrow_schema::DataType as ArrowType;
 use mainstem_core::{Error, Result};
