@@ -57,24 +57,23 @@ impl Contenders {
         self.table.clear();
         self.table.intern(batch.project(&self.columns).columns(), rows, &mut self.ids)?;
         let mut crowds = Crowds::of(&self.ids, self.table.bound(), self.to);
+        if crowds.rows.is_empty() {
+            self.pause = PAUSE_BATCHES;
+            return Ok(None);
+        }
+        let encoded = self.keys.encode(batch)?;
         let mut contends = vec![true; rows];
         let mut left_out = 0;
-        if !crowds.rows.is_empty() {
-            let encoded = self.keys.encode(batch)?;
-            for crowd in crowds.each() {
-                let (_, first, rest) =
-                    crowd.select_nth_unstable_by(self.to, |&a, &b| self.compare(&encoded, a, b));
-                left_out += 1 + rest.len();
-                std::iter::once(first)
-                    .chain(rest)
-                    .for_each(|&mut row| contends[row as usize] = false);
-            }
+        for crowd in crowds.each() {
+            let (_, first, rest) =
+                crowd.select_nth_unstable_by(self.to, |&a, &b| self.compare(&encoded, a, b));
+            left_out += 1 + rest.len();
+            std::iter::once(first).chain(rest).for_each(|&mut row| contends[row as usize] = false);
         }
         if left_out * 4 < rows {
             self.pause = PAUSE_BATCHES;
         }
-        let mask = || BooleanArray::new(BooleanBuffer::from(contends), None);
-        Ok((left_out > 0).then(mask))
+        Ok(Some(BooleanArray::new(BooleanBuffer::from(contends), None)))
     }
 
     /// Which of two rows of a partition has the smaller number.
