@@ -1,7 +1,8 @@
 //! Which worker has which rows, as far as a plan says: by which columns they were sent there. Rows stay where they are until an
 //! exchange sends them, so that one by columns by which they already are where they belong moves nothing.
 //! Invariant: an exchange that is left out would have sent each row to the worker that has it; or only sinks read it, and rows of
-//! one key are on one worker without it.
+//! one key are on one worker without it. That holds behind a restart, too: a node below whose state is by key has an exchange by
+//! these keys, and a restart deals its state by them.
 
 use crate::plan::{JoinKind, Node, NodeKind, Plan};
 
@@ -29,8 +30,7 @@ pub(crate) fn idle_exchanges(plan: &Plan) -> Vec<bool> {
 }
 
 fn only_sinks_read(plan: &Plan, index: usize) -> bool {
-    let mut readers = plan.nodes.iter().filter(|node| node.inputs.contains(&index));
-    readers.all(|reader| matches!(reader.kind, NodeKind::Sink { .. }))
+    plan.readers(index).all(|(_, reader)| matches!(reader.kind, NodeKind::Sink { .. }))
 }
 
 fn placements_of(plan: &Plan, node: &Node, idle: bool, known: &[Placements]) -> Placements {
@@ -44,6 +44,8 @@ fn placements_of(plan: &Plan, node: &Node, idle: bool, known: &[Placements]) -> 
         NodeKind::Values { .. } => vec![Vec::new()],
         NodeKind::Exchange { .. } if idle => input(0),
         NodeKind::Exchange { keys } => vec![keys.clone()],
+        // Rows that wait in it go to the owners of its own keys when a restart has other workers.
+        NodeKind::RemoteLookup { left_keys, .. } if !input(0).contains(left_keys) => Vec::new(),
         // All columns of the input stay where they are.
         NodeKind::Watermark { .. }
         | NodeKind::Filter { .. }
@@ -195,6 +197,32 @@ mod tests {
         // State is found again by all its key's columns.
         plan.aggregate(more, &[2, 1]);
         plan.idle(more, false);
+    }
+
+    /// What waits for answers is dealt anew by a restart.
+    #[test]
+    fn rows_that_wait_in_a_lookup_without_keys_may_be_anywhere() {
+        let mut plan = Builder(Plan::default());
+        let source = plan.source();
+        let placed = plan.exchange(source, &[1]);
+        let mut lookup = |left_keys: Vec<usize>| {
+            let kind = NodeKind::RemoteLookup {
+                lookup: 0,
+                kind: JoinKind::Inner,
+                left_keys,
+                filter: None,
+                columns: Vec::new(),
+                residual: None,
+                cache: None,
+            };
+            let found = plan.add(kind, &[placed], 3);
+            plan.exchange(found, &[1])
+        };
+        let (by_key, by_nothing) = (lookup(vec![1]), lookup(Vec::new()));
+        plan.aggregate(by_key, &[1]);
+        plan.aggregate(by_nothing, &[1]);
+        plan.idle(by_key, true);
+        plan.idle(by_nothing, false);
     }
 
     #[test]

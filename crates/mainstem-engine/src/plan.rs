@@ -27,6 +27,13 @@ pub struct Plan {
     pub lookups: usize,
 }
 
+impl Plan {
+    /// The nodes that read a node, each once, with their indices.
+    pub(crate) fn readers(&self, index: usize) -> impl Iterator<Item = (usize, &Node)> {
+        (0..).zip(&self.nodes).filter(move |(_, node)| node.inputs.contains(&index))
+    }
+}
+
 /// One operator.
 #[derive(Debug, Clone)]
 pub struct Node {

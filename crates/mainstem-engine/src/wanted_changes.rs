@@ -10,7 +10,7 @@ use mainstem_core::egress::ChangelogMode;
 
 use crate::consolidate::Consolidate;
 use crate::graph::Graph;
-use crate::plan::{NodeKind, Plan};
+use crate::plan::{Node, NodeKind, Plan};
 use crate::rank::{RankEmit, RankEnd, RankFunction};
 
 impl Plan {
@@ -32,8 +32,7 @@ impl Plan {
         let mut way = vec![maker];
         let mut below = maker;
         loop {
-            let mut readers =
-                (0..).zip(&self.nodes).filter(|(_, node)| node.inputs.contains(&below));
+            let mut readers = self.readers(below);
             let ((reader, node), None) = (readers.next()?, readers.next()) else { return None };
             match &node.kind {
                 NodeKind::Exchange { .. } => {}
@@ -61,7 +60,9 @@ impl Plan {
     fn key_of_updates(&self, index: usize) -> Option<BTreeSet<usize>> {
         let node = &self.nodes[index];
         match &node.kind {
-            NodeKind::Aggregate { keys, .. } => Some((0..keys.len()).collect()),
+            NodeKind::Aggregate { keys, .. } if compares_results(node) => {
+                Some((0..keys.len()).collect())
+            }
             NodeKind::Rank {
                 partition,
                 function: RankFunction::RowNumber,
@@ -96,7 +97,8 @@ pub(crate) fn consolidate(
     let trusted = match changelog {
         ChangelogMode::AppendOnly => false,
         ChangelogMode::Upsert { .. } => graph.without_update_before[index],
-        ChangelogMode::Retract | ChangelogMode::NoUpdateBefore => is_net(graph, index),
+        ChangelogMode::Retract => is_net(graph, index),
+        ChangelogMode::NoUpdateBefore => graph.without_update_before[index] || is_net(graph, index),
     };
     if trusted {
         consolidate.trust();
@@ -104,13 +106,17 @@ pub(crate) fn consolidate(
     Ok(consolidate)
 }
 
+/// True for an aggregation that puts out only results that have changed: it does not compare lists and maps, so that the sink has to.
+fn compares_results(node: &Node) -> bool {
+    !node.output.iter().any(arrow_schema::DataType::is_nested)
+}
+
 /// True for an aggregation, for a rank of append-only input, and for a projection that keeps all their columns: in a step each row
 /// goes and comes at most once, rows that go before rows that come.
 fn is_net(graph: &Graph, index: usize) -> bool {
     let node = graph.node(index);
     match &node.kind {
-        // Results that are lists or maps are not compared.
-        NodeKind::Aggregate { .. } => !node.output.iter().any(arrow_schema::DataType::is_nested),
+        NodeKind::Aggregate { .. } => compares_results(node),
         NodeKind::Rank { .. } => !graph.node(node.inputs[0]).changelog,
         NodeKind::Project { exprs } => {
             let below = node.inputs[0];

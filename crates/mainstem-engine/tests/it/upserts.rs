@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use mainstem_core::Batch;
 use mainstem_core::egress::ChangelogMode;
+use mainstem_engine::aggregate::{AggregateCall, builtin};
+use mainstem_engine::dataflow::{Dataflow, SourceInput, StepInput};
 use mainstem_engine::plan::{NodeKind, Plan};
 use mainstem_engine::rank::{RankEmit, RankEnd, RankFunction};
 use proptest::prelude::*;
@@ -124,6 +126,31 @@ impl ByKey {
         }
         once
     }
+}
+
+/// A list is not compared where it is made: the sink has to see that it is as it was.
+#[test]
+fn lists_that_did_not_change_do_not_come_again() {
+    let mut plan = PlanBuilder::default();
+    let source = plan.source(vec![INT; 2], false);
+    let exprs = vec![column(0), column(1), where_int(1, |v| v > 0)];
+    let types = vec![INT, INT, arrow_schema::DataType::Boolean];
+    let project = plan.node(NodeKind::Project { exprs }, &[source], types, false);
+    let exchange = plan.exchange(project, &[0]);
+    let (_, list) = builtin("ARRAY_AGG", &[BIG.nullable()]).unwrap();
+    let aggregates = vec![AggregateCall { filter: Some(2), ..call("ARRAY_AGG", &[1], &[BIG]) }];
+    let kind = NodeKind::Aggregate { keys: vec![0], aggregates, final_only: false };
+    let aggregate = plan.node(kind, &[exchange], vec![INT, list.to_arrow()], true);
+    let exchange = plan.exchange(aggregate, &[0]);
+    plan.sink(exchange, ChangelogMode::Upsert { key: vec![0] });
+    let mut flow = Dataflow::new(&plan.build(), 2).unwrap();
+    let mut rows_out = |number: i64| -> usize {
+        let rows = batch(vec![ints([Some(1)]), ints([Some(number)])], None);
+        let source = SourceInput { batches: vec![(0, rows)], ..SourceInput::default() };
+        let output = flow.step(StepInput { now_ms: 0, sources: vec![source] }).unwrap();
+        output.sinks[0].iter().map(Batch::rows).sum()
+    };
+    assert_eq!([5, -5, 6].map(&mut rows_out), [1, 0, 1]);
 }
 
 proptest! {

@@ -180,11 +180,7 @@ impl Best {
         let order = match self.won[partition] {
             0 if self.best[partition].row() == NO_ROW => return true,
             0 => self.keys.compare_new(encoded, row, &self.best[partition]),
-            won => {
-                let won = won as usize - 1;
-                let by_prefix = encoded.prefixes[row].cmp(&encoded.prefixes[won]);
-                by_prefix.then_with(|| encoded.whole(row).cmp(encoded.whole(won)))
-            }
+            won => encoded.compare(row, won as usize - 1),
         };
         order.is_lt() || (self.latest_first && order.is_eq())
     }

@@ -78,9 +78,7 @@ impl Contenders {
 
     /// Which of two rows of a partition has the smaller number.
     fn compare(&self, encoded: &Encoded, a: u32, b: u32) -> std::cmp::Ordering {
-        let (one, other) = (a as usize, b as usize);
-        let by_prefix = encoded.prefixes[one].cmp(&encoded.prefixes[other]);
-        let by_key = by_prefix.then_with(|| encoded.whole(one).cmp(encoded.whole(other)));
+        let by_key = encoded.compare(a as usize, b as usize);
         by_key.then_with(|| if self.latest_first { b.cmp(&a) } else { a.cmp(&b) })
     }
 }

@@ -97,6 +97,13 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
+    /// Compares the keys of two rows.
+    #[inline]
+    pub(super) fn compare(&self, one: usize, other: usize) -> Ordering {
+        let by_prefix = self.prefixes[one].cmp(&self.prefixes[other]);
+        by_prefix.then_with(|| self.whole(one).cmp(self.whole(other)))
+    }
+
     /// The whole key of a row, if the prefix is not.
     pub(super) fn whole(&self, row: usize) -> &[u8] {
         self.whole.as_ref().map_or(&[], |rows| rows.row(row).data())
