@@ -1,11 +1,10 @@
 //! One client's connection: requests in, answers out, in order.
 //! Invariant: the next request is handled when the answer to the last one is written, so a client that does not read gets
 //! nothing more done. Only requests that bring records may follow each other before the first is answered, up to
-//! [`AHEAD_MAX`]: they wait for the disk, one sync is enough for all that came before it, and their answers leave together. A
-//! request that cannot be read, a client that does not take its answer, and an answer that will never come end the
+//! [`AHEAD_MAX`]: they wait for the disk (`ahead.rs`), and the sync that they need begins when all that have come are handed in.
+//! A request that cannot be read, a client that does not take its answer, and an answer that will never come end the
 //! connection, and no other one. The broker is told of every end.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +12,11 @@ use std::time::Duration;
 use mainstem_broker::wire::{self, FrameError, Head, StrBytes};
 use mainstem_broker::{Call, ConnectionId, Endpoint, Request, RequestId, Response};
 use tokio::io::AsyncRead;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::ahead::{Ahead, Turn};
 use super::frames::{Budget, Frame, FrameEnd, FrameLimits, FrameReader};
-use super::host::{Answer, Host, Stopped};
+use super::host::{Answer, HeldSync, Host, Stopped};
 use super::sasl::Login;
 use super::send::{Stream, flush, send, write_all};
 
@@ -72,9 +72,6 @@ impl End {
     }
 }
 
-/// Requests with records whose answers wait for the disk, in their order.
-type Ahead = VecDeque<(Head, oneshot::Receiver<Response>)>;
-
 /// One connection, but for its stream.
 pub(super) struct Connection {
     host: Host,
@@ -86,6 +83,7 @@ pub(super) struct Connection {
     stopping: watch::Receiver<bool>,
     /// `None`: nobody has to log in.
     login: Option<Login>,
+    held: Option<HeldSync>,
 }
 
 impl Connection {
@@ -105,6 +103,7 @@ impl Connection {
             advertised,
             stopping,
             login: None,
+            held: None,
         }
     }
 
@@ -116,89 +115,89 @@ impl Connection {
 
     /// Serves the client until one of both has enough.
     pub(super) async fn serve(mut self, mut stream: impl Stream) -> Result<(), End> {
-        let mut ahead = VecDeque::new();
-        while let Some(frame) = self.next(&mut ahead, &mut stream).await? {
+        let ahead = Ahead::new(stream.plain().cloned());
+        while let Some(frame) = self.next(&ahead, &mut stream).await? {
             if let Some(login) = self.login.as_mut().filter(|login| login.awaits_bare_message()) {
                 let answer = login.answer(&frame.bytes);
                 write_bare(answer.ok(), &mut stream).await?;
                 continue;
             }
             let (head, request) = wire::decode_request(frame.bytes.clone())?;
-            let brings_records = matches!(request, Request::Produce(_));
-            if !brings_records {
-                self.finish(&mut ahead, &mut stream).await?;
+            if matches!(request, Request::Produce(_)) && self.is_logged_in() {
+                let call = self.call(&head);
+                let held = self.host.call_ahead(call, request, ahead.push(head))?;
+                if !held.is_empty() {
+                    self.held = Some(held);
+                }
+                continue;
             }
+            self.finish(&ahead, 0, &mut stream).await?;
             let answer = match self.log_in(&request, head.version) {
                 Some(answer) => Answer::Now(answer?),
-                None => self.hand_in(&head, request)?,
+                None => self.host.call(self.call(&head), request)?,
             };
-            // The records are in the log, or refused: their share is free for others.
             drop(frame);
-            match answer {
-                Answer::Later(waits) if brings_records => ahead.push_back((head, waits)),
-                answer => {
-                    self.finish(&mut ahead, &mut stream).await?;
-                    let response = self.wait(answer, &mut stream).await?;
-                    if self.login.as_ref().is_some_and(Login::has_failed) {
-                        // Who guesses passwords gets few tries.
-                        tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
-                    }
-                    self.write(&head, response, &mut stream).await?;
-                }
+            let response = self.wait(answer, &mut stream).await?;
+            let refused = self.login.as_ref().is_some_and(Login::has_failed);
+            if refused {
+                // Who guesses passwords gets few tries.
+                tokio::time::sleep(FAILED_LOGIN_PAUSE).await;
             }
-            if self.login.as_ref().is_some_and(Login::has_failed) {
+            send(wire::encode_response(&head, &response)?, &self.budget, &mut stream).await?;
+            if refused {
                 return Err(End::Refused);
             }
         }
         Ok(())
     }
 
-    /// The next request; answers that come before it are written. `None` when it is time to stop.
+    /// The next request; answers that are left to this task are written meanwhile. `None` when it is time to stop.
     async fn next(
         &mut self,
-        ahead: &mut Ahead,
+        ahead: &Ahead,
         stream: &mut impl Stream,
     ) -> Result<Option<Frame>, End> {
+        if ahead.len() >= AHEAD_MAX {
+            self.finish(ahead, AHEAD_MAX - 1, stream).await?;
+        }
         loop {
-            if ahead.len() >= AHEAD_MAX {
-                self.finish_one(ahead, stream).await?;
-            }
             let limits = self.limits();
             let mut stopping = self.stopping.clone();
-            let response = tokio::select! {
+            tokio::select! {
                 biased;
-                Some(response) = first(ahead) => response,
+                turn = ahead.turn(None) => write_turn(turn?, ahead, stream).await?,
                 frame = self.reader.next(stream, limits) => return Ok(Some(frame?)),
+                // Nothing more has come.
+                () = release(&mut self.held) => {}
                 () = stopped(&mut stopping) => {
-                    self.finish(ahead, stream).await?;
+                    self.finish(ahead, 0, stream).await?;
                     return Ok(None);
                 }
             };
-            let Some((head, _)) = ahead.pop_front() else { continue };
-            let mut answers = wire::encode_response(&head, &response.map_err(|_| Stopped)?)?;
-            // One sync answers several: the client hears of them at once.
-            while let Some((head, waits)) = ahead.front_mut()
-                && let Ok(response) = waits.try_recv()
-            {
-                answers.append(wire::encode_response(head, &response)?);
-                ahead.pop_front();
+        }
+    }
+
+    /// Waits until no more than `left` requests with records have no answer.
+    async fn finish(
+        &mut self,
+        ahead: &Ahead,
+        left: usize,
+        stream: &mut impl Stream,
+    ) -> Result<(), End> {
+        self.held = None;
+        loop {
+            let mut stopping = self.stopping.clone();
+            let turn = tokio::select! {
+                biased;
+                turn = ahead.turn(Some(left)) => turn?,
+                () = self.reader.watch(stream) => return Err(FrameEnd::Gone.into()),
+                () = last_answer_is_late(&mut stopping) => return Err(End::Unanswered),
+            };
+            if let Turn::Few = turn {
+                return Ok(());
             }
-            send(answers, &self.budget, stream).await?;
+            write_turn(turn, ahead, stream).await?;
         }
-    }
-
-    /// Answers all that waits for the disk.
-    async fn finish(&mut self, ahead: &mut Ahead, stream: &mut impl Stream) -> Result<(), End> {
-        while !ahead.is_empty() {
-            self.finish_one(ahead, stream).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish_one(&mut self, ahead: &mut Ahead, stream: &mut impl Stream) -> Result<(), End> {
-        let Some((head, waits)) = ahead.pop_front() else { return Ok(()) };
-        let response = self.wait(Answer::Later(waits), stream).await?;
-        self.write(&head, response, stream).await
     }
 
     fn limits(&self) -> FrameLimits {
@@ -207,6 +206,10 @@ impl Connection {
             Some(login) if !login.is_done() => FrameLimits::UNAUTHENTICATED,
             _ => FrameLimits::OPEN,
         }
+    }
+
+    fn is_logged_in(&self) -> bool {
+        self.login.as_ref().is_none_or(Login::is_done)
     }
 
     /// The answer to a client that has not logged in yet; `None` if the broker may be asked.
@@ -220,16 +223,15 @@ impl Connection {
         }
     }
 
-    fn hand_in(&self, head: &Head, request: Request) -> Result<Answer, End> {
-        let call = Call {
+    fn call(&self, head: &Head) -> Call {
+        Call {
             id: RequestId(0),
             connection: self.id,
             version: head.version,
             client_id: head.client_id.clone(),
             client_host: self.client_host.clone(),
             advertised: Arc::clone(&self.advertised),
-        };
-        Ok(self.host.call(call, request)?)
+        }
     }
 
     async fn wait(
@@ -245,20 +247,8 @@ impl Connection {
             biased;
             response = answer.wait() => Ok(response?),
             () = self.reader.watch(stream) => Err(FrameEnd::Gone.into()),
-            () = async {
-                stopped(&mut stopping).await;
-                tokio::time::sleep(LAST_ANSWER_TIMEOUT).await;
-            } => Err(End::Unanswered),
+            () = last_answer_is_late(&mut stopping) => Err(End::Unanswered),
         }
-    }
-
-    async fn write(
-        &self,
-        head: &Head,
-        response: Response,
-        stream: &mut impl Stream,
-    ) -> Result<(), End> {
-        send(wire::encode_response(head, &response)?, &self.budget, stream).await
     }
 }
 
@@ -269,10 +259,25 @@ impl Drop for Connection {
     }
 }
 
-/// The answer that is to be written next; `None` if there is none.
-async fn first(ahead: &mut Ahead) -> Option<Result<Response, oneshot::error::RecvError>> {
-    let (_, waits) = ahead.front_mut()?;
-    Some(waits.await)
+/// Lets a sync begin; never returns.
+async fn release(held: &mut Option<HeldSync>) {
+    *held = None;
+    std::future::pending().await
+}
+
+async fn write_turn(turn: Turn, ahead: &Ahead, stream: &mut impl Stream) -> Result<(), End> {
+    if let Turn::Write(bytes) = turn {
+        write_all(stream, bytes).await?;
+        flush(stream).await?;
+        ahead.written();
+    }
+    Ok(())
+}
+
+/// Returns when the broker stops and has waited long enough for answers that are under way.
+async fn last_answer_is_late(stopping: &mut watch::Receiver<bool>) {
+    stopped(stopping).await;
+    tokio::time::sleep(LAST_ANSWER_TIMEOUT).await;
 }
 
 /// Returns when it is time to stop.

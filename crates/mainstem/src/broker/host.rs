@@ -19,10 +19,13 @@ use mainstem_core::clock::Clock;
 use mainstem_core::{Error, Result};
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::ahead::{Answered, Waiter};
 use crate::failure::say;
 
 /// Threads that run syncs of logs by themselves: as many can be on their way to the disk at the same time.
 const SYNC_THREADS: usize = 3;
+/// Who learns that a sync is done writes the answers of at most so many connections itself; more would keep the next sync waiting.
+const WRITTEN_MAX: usize = 2;
 const NO_DEADLINE: i64 = i64::MAX;
 
 /// The broker has stopped; whoever asks gets no answer.
@@ -57,16 +60,21 @@ struct Shared {
 
 struct Core {
     broker: Broker,
-    /// Who waits for an answer.
-    answers: BTreeMap<RequestId, oneshot::Sender<Response>>,
+    answers: BTreeMap<RequestId, Waits>,
     /// No more calls are taken.
     ended: bool,
+}
+
+/// Who waits for an answer.
+enum Waits {
+    Alone(oneshot::Sender<Response>),
+    Ahead(Waiter),
 }
 
 /// What is to be done once the lock is free.
 #[derive(Default)]
 struct Effects {
-    answers: Vec<(oneshot::Sender<Response>, Response)>,
+    answers: Vec<(Waits, Response)>,
     wal_syncs: Vec<SyncTask>,
     syncs: Vec<SyncTask>,
     compactions: Vec<CompactTask>,
@@ -81,6 +89,26 @@ pub(crate) struct Running {
     wal_thread: JoinHandle<()>,
     sync_threads: Vec<JoinHandle<()>>,
     timer: tokio::task::JoinHandle<()>,
+}
+
+/// A write of the write-ahead log that begins when this is dropped: it takes all that was appended until then.
+#[derive(Debug)]
+pub(super) struct HeldSync {
+    host: Host,
+    tasks: Vec<SyncTask>,
+}
+
+impl HeldSync {
+    /// Whether another sync is under way, which has what is to come after it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+}
+
+impl Drop for HeldSync {
+    fn drop(&mut self) {
+        self.host.0.wal_syncs.push(std::mem::take(&mut self.tasks));
+    }
 }
 
 /// An answer that may not be there yet.
@@ -165,9 +193,27 @@ impl Host {
                 return (actions, Answer::Now(response));
             }
             let (sender, receiver) = oneshot::channel();
-            core.answers.insert(call.id, sender);
+            core.answers.insert(call.id, Waits::Alone(sender));
             (actions, Answer::Later(receiver))
         })
+    }
+
+    /// Hands in a request whose answer is written by whoever has it; the id of the call is given here. The sync that it needs
+    /// is held until the caller has handed in what else has come.
+    pub(super) fn call_ahead(
+        &self,
+        mut call: Call,
+        request: Request,
+        waiter: Waiter,
+    ) -> Result<HeldSync, Stopped> {
+        call.id = RequestId(self.0.next_request.fetch_add(1, Ordering::Relaxed));
+        let (mut effects, ()) = self.locked(|core, now_ms| {
+            core.answers.insert(call.id, Waits::Ahead(waiter));
+            (core.broker.handle(now_ms, &call, request), ())
+        })?;
+        let tasks = std::mem::take(&mut effects.wal_syncs);
+        self.carry_out(effects);
+        Ok(HeldSync { host: self.clone(), tasks })
     }
 
     /// A connection has ended.
@@ -265,10 +311,7 @@ impl Host {
         self.0.wal_syncs.push(effects.wal_syncs);
         self.0.syncs.push(effects.syncs);
         self.0.compactions.push(effects.compactions);
-        for (waits, response) in effects.answers {
-            // Nobody waits any more: the connection is gone.
-            let _ = waits.send(response);
-        }
+        answer_all(effects.answers);
         if effects.rearm {
             self.0.rearm.notify_one();
         }
@@ -361,11 +404,7 @@ fn take_wal_sync(actions: &mut Vec<Action>) -> Option<SyncTask> {
 }
 
 impl Effects {
-    fn sort(
-        &mut self,
-        actions: Vec<Action>,
-        waiting: &mut BTreeMap<RequestId, oneshot::Sender<Response>>,
-    ) {
+    fn sort(&mut self, actions: Vec<Action>, waiting: &mut BTreeMap<RequestId, Waits>) {
         for action in actions {
             match action {
                 Action::Respond { to, response } => {
@@ -380,6 +419,32 @@ impl Effects {
             }
         }
     }
+}
+
+impl Waits {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Alone(sender) => sender.is_closed(),
+            Self::Ahead(waiter) => waiter.is_closed(),
+        }
+    }
+}
+
+fn answer_all(answers: Vec<(Waits, Response)>) {
+    let mut answered = Vec::new();
+    for (waits, response) in answers {
+        match waits {
+            // Nobody waits any more: the connection is gone.
+            Waits::Alone(sender) => drop(sender.send(response)),
+            Waits::Ahead(waiter) => answered.push(waiter.answer(response)),
+        }
+    }
+    let answered = Answered::distinct(answered);
+    let write = match answered.len() {
+        ..=WRITTEN_MAX => Answered::write,
+        _ => Answered::leave_to_task,
+    };
+    answered.into_iter().for_each(write);
 }
 
 impl Answer {

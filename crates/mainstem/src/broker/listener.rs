@@ -23,6 +23,7 @@ use super::frames::Budget;
 use super::host::Host;
 use super::network_threads::NetworkThreads;
 use super::sasl::{Login, Users};
+use super::send::Socket;
 use super::server::random;
 use super::tls::{self, Tls};
 use crate::failure::say;
@@ -305,7 +306,7 @@ fn serve(
         let _turn = turn;
         // What happens on a socket is told to the thread that it is made known by.
         let served = match (TcpStream::from_std(stream), tls) {
-            (Ok(stream), None) => connection.serve(stream).await,
+            (Ok(stream), None) => connection.serve(Socket::new(stream)).await,
             // Apart, so that connections without TLS stay as small as they are.
             (Ok(stream), Some(tls)) => Box::pin(serve_tls(connection, tls, stream)).await,
             (Err(e), _) => Err(End::Io(e)),

@@ -6,12 +6,13 @@
 //! | `disk` | the data folder |
 //! | `host` | the lock around the broker, its syncs and its timer |
 //! | `client` | callers inside of the process, the connectors among them |
-//! | `listener`, `network_threads`, `connection`, `frames`, `send` | callers from outside |
+//! | `listener`, `network_threads`, `connection`, `ahead`, `frames`, `send` | callers from outside |
 //! | `tls`, `sasl` | nobody listens in; who they are |
 //! | `server` | all of it, from start to stop |
 
 use mainstem_connectors::kafka::embedded::Door;
 
+mod ahead;
 mod client;
 mod connection;
 mod frames;

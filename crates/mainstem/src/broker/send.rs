@@ -4,11 +4,14 @@
 //! way. A file whose pages are not in memory is read where blocking hurts nobody.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
 use mainstem_broker::{Outbound, Piece};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -24,14 +27,70 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// What a connection is served on.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
     /// The socket, if what is written to it is what the client reads.
-    fn plain(&self) -> Option<&TcpStream> {
+    fn plain(&self) -> Option<&Arc<TcpStream>> {
         None
     }
 }
 
-impl Stream for TcpStream {
-    fn plain(&self) -> Option<&TcpStream> {
-        Some(self)
+/// A socket that others write to as well.
+#[derive(Debug)]
+pub(super) struct Socket(Arc<TcpStream>);
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(Arc::new(stream))
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(stream: Arc<TcpStream>) -> Self {
+        Self(stream)
+    }
+}
+
+impl Stream for Socket {
+    fn plain(&self) -> Option<&Arc<TcpStream>> {
+        Some(&self.0)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read_buf(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(drop)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write(bytes) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The other end sees it when the last owner is gone.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -192,7 +251,6 @@ mod linux {
 mod tests {
     use mainstem_core::disk::{Disk, DiskFile};
     use mainstem_log::{FileRange, MemoryDisk};
-    use std::sync::Arc;
     use tokio::io::AsyncReadExt as _;
     use tokio::net::TcpListener;
 
@@ -243,7 +301,7 @@ mod tests {
             for file in [&on_disk, &in_memory] {
                 let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
                 let (socket, _) = listener.accept().await.unwrap();
-                assert!(sent(frame(file, ranges), socket, client).await == expected);
+                assert!(sent(frame(file, ranges), Socket::new(socket), client).await == expected);
                 let (to, other) = tokio::io::duplex(10_000);
                 assert!(sent(frame(file, ranges), to, other).await == expected);
             }
@@ -257,7 +315,7 @@ mod tests {
         file.write_all_at(0, &[1; 10]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut socket = Socket::new(listener.accept().await.unwrap().0);
         let budget = Budget::new(2 * CHUNK_BYTES);
         let end = send(frame(&file, &[(0, 1 << 20)]), &budget, &mut socket).await.unwrap_err();
         assert!(matches!(end, End::Unloadable(_)), "{end}");

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use mainstem_broker::{Broker, Endpoint, Settings};
 use mainstem_core::clock::{ManualClock, Rng};
 use mainstem_log::{BatchBuilder, Compression};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::super::host::Running;
+use super::super::send::Socket;
 use super::*;
 use crate::disk::FileDisk;
 
@@ -73,11 +75,21 @@ fn produced(answer: &[u8]) -> (i16, i64) {
 
 #[tokio::test]
 async fn requests_with_records_overtake_the_disk_but_not_each_other() {
+    let (client, server) = tokio::io::duplex(1 << 20);
+    serve_producer(client, server).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    serve_producer(client, Socket::new(listener.accept().await.unwrap().0)).await;
+}
+
+async fn serve_producer(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    server: impl Stream + Send + 'static,
+) {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(FileDisk::open(folder.path(), "--data").unwrap());
     let opened = Broker::open(Settings::default(), disk, Rng::new(1), 0).unwrap();
     let running = Running::start(opened.broker, Arc::new(ManualClock::default())).unwrap();
-    let (mut client, server) = tokio::io::duplex(1 << 20);
     let (stop, stopping) = watch::channel(false);
     let advertised = Arc::new(Endpoint { host: StrBytes::from("localhost"), port: 1 });
     let budget = Budget::new(1 << 20);
