@@ -13,6 +13,8 @@ use crate::process;
 
 /// What a broker writes beside topics: our write-ahead log grows to 64 MiB.
 const KEPT_BYTES: u64 = 100 << 20;
+/// A topic is read in little more than a second, half of which a Java machine needs to become warm: one read says little.
+const READS: usize = 3;
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Records of one size in a topic of so many partitions.
@@ -41,7 +43,7 @@ pub(super) struct Figures {
     pub(super) broker_cpu_s: f64,
 }
 
-/// Writes the topic and reads it, then removes it.
+/// Writes the topic and reads it a few times, then removes it.
 pub(super) fn measure(
     binary: &Path,
     server: &Server,
@@ -54,12 +56,15 @@ pub(super) fn measure(
     let address = server.address();
     topics(binary, &address, &["create", topic, "--partitions", &case.partitions.to_string()])?;
     let produced = measured(server, &producer(case, topic, &address), parse_produced)?;
-    let consumed = measured(server, &consumer(case, topic, &address), parse_consumed)?;
+    let mut consumed = Vec::with_capacity(READS);
+    for _ in 0..READS {
+        consumed.push(measured(server, &consumer(case, topic, &address), parse_consumed)?);
+    }
     topics(binary, &address, &["delete", topic])?;
     // While they are looked at, files vanish.
     let is_gone = || server.data_bytes().is_ok_and(|bytes| bytes < before + KEPT_BYTES);
     match process::wait_until(GONE_WITHIN, is_gone) {
-        true => Ok([produced, consumed]),
+        true => Ok([produced, one_after_the_other(&consumed)]),
         false => Err(Error::new(format!("{} keeps the files of a deleted topic", server.name()))),
     }
 }
@@ -117,6 +122,17 @@ fn measured(
         said.ok_or_else(|| Error::new(format!("cannot understand the perf test: {text}")))?;
     figures.broker_cpu_s = after.cpu_s - before.cpu_s;
     Ok(figures)
+}
+
+/// Reads of the same topic as one: their rate, and what one of them cost.
+fn one_after_the_other(reads: &[Figures]) -> Figures {
+    let mean = |of: fn(&Figures) -> f64| reads.iter().map(of).sum::<f64>() / reads.len() as f64;
+    Figures {
+        records_per_s: mean(|read| read.records_per_s.recip()).recip(),
+        mb_per_s: mean(|read| read.mb_per_s.recip()).recip(),
+        latencies_ms: None,
+        broker_cpu_s: mean(|read| read.broker_cpu_s),
+    }
 }
 
 /// The words after `kafka-tool`.
