@@ -160,7 +160,10 @@ fn throughput(
     for case in sizes.cases() {
         let mut all: [[Vec<Figures>; 2]; 2] = Default::default();
         for run in 0..sizes.runs {
-            for (server, figures) in servers.iter().zip(&mut all) {
+            for turn in 0..servers.len() {
+                // None is always the one that comes after the other.
+                let at = (turn + run) % servers.len();
+                let (server, figures) = (&servers[at], &mut all[at]);
                 let topic = format!("perf-{}-{}-{run}", case.bytes, case.partitions);
                 let both = perf::measure(engines.binary(), server, case, &topic)?;
                 for (figures, (found, work)) in
