@@ -11,6 +11,7 @@ use crate::hash::{hash_columns, owner};
 use crate::operator::{Arrivals, Inputs, Operator, StepContext};
 use crate::ops::rank::Contenders;
 use crate::ops::watermark::Seen;
+use crate::picked::Picked;
 use crate::worker::Progress;
 
 /// What one worker tells another about one node in one step.
@@ -89,6 +90,8 @@ pub(crate) struct Exchange {
     /// Below a rank: which rows are worth sending.
     pub(crate) contenders: Option<Contenders>,
     pub(crate) preaggregation: Option<Preaggregation>,
+    /// Rows are picked, and not copied: who gets them keeps them so.
+    pub(crate) picks: bool,
 }
 
 impl Exchange {
@@ -114,12 +117,19 @@ impl Exchange {
                 Some(contenders) => contenders.find(batch)?,
                 None => None,
             };
-            let put = |to: usize, part| out[to].batches.push(part);
-            deal(batch, mask.as_ref(), &self.keys, workers, put)?;
+            deal(batch, mask.as_ref(), &self.keys, workers, |to, part| {
+                match self.picks {
+                    true => out[to].picked.push(part),
+                    false => out[to].batches.push(part.into_batch()?),
+                }
+                Ok(())
+            })?;
         }
         for partial in &arrivals.partials {
-            let put = |to: usize, part| out[to].partials.push(part);
-            deal(partial, None, keys_of_partials, workers, put)?;
+            deal(partial, None, keys_of_partials, workers, |to, part| {
+                out[to].partials.push(part.into_batch()?);
+                Ok(())
+            })?;
         }
         Ok(out)
     }
@@ -131,14 +141,14 @@ fn deal(
     mask: Option<&BooleanArray>,
     keys: &[usize],
     workers: usize,
-    mut put: impl FnMut(usize, Batch),
+    mut put: impl FnMut(usize, Picked) -> Result<()>,
 ) -> Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
     if keys.is_empty() {
-        put(0, mask.map_or_else(|| Ok(batch.clone()), |mask| batch.filter(mask))?);
-        return Ok(());
+        let all = mask.map_or_else(|| Ok(batch.clone()), |mask| batch.filter(mask))?;
+        return put(0, all.into());
     }
     let columns: Vec<_> = keys.iter().map(|&i| Arc::clone(batch.column(i))).collect();
     let mut hashes = Vec::new();
@@ -152,8 +162,8 @@ fn deal(
     for (to, rows) in rows.into_iter().enumerate() {
         match rows.len() {
             0 => {}
-            all if all == batch.rows() => put(to, batch.clone()),
-            _ => put(to, batch.take(&UInt32Array::from(rows))?),
+            all if all == batch.rows() => put(to, batch.clone().into())?,
+            _ => put(to, Picked::new(batch.clone(), UInt32Array::from(rows)))?,
         }
     }
     Ok(())
@@ -173,8 +183,10 @@ mod tests {
         workers: usize,
     ) -> Vec<Vec<String>> {
         let mut out = vec![Vec::new(); workers];
-        let put = |to: usize, part: Batch| {
+        let put = |to: usize, part: Picked| {
+            let part = part.into_batch()?;
             out[to].extend((0..part.rows()).map(|row| format!("{:?}", part.slice(row, 1))));
+            Ok(())
         };
         deal(batch, mask, keys, workers, put).unwrap();
         out

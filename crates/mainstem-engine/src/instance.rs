@@ -60,6 +60,13 @@ impl Instance {
             _ => 0,
         }
     }
+
+    pub(crate) fn exchange(&mut self) -> Option<&mut Exchange> {
+        match self {
+            Self::Exchange(exchange) => Some(exchange),
+            _ => None,
+        }
+    }
 }
 
 pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<Instance> {
@@ -78,6 +85,7 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
                 keys: keys.clone(),
                 contenders: contenders(graph, index)?,
                 preaggregation: preaggregation(graph, index, keys)?,
+                picks: picks(graph, index),
             }));
         }
         NodeKind::Sink { sink, changelog } => {
@@ -139,6 +147,15 @@ pub(crate) fn instantiate(graph: &Graph, index: usize, worker: usize) -> Result<
         NodeKind::Sort { keys, limit } => Box::new(Sort::new(keys, *limit, &input(0).output)?),
     };
     Ok(Instance::Operator(operator))
+}
+
+/// Whether the rows that an exchange sends are kept as they come: by a join, if its input only grows.
+fn picks(graph: &Graph, index: usize) -> bool {
+    let reader = graph.only_reader(index).map(|reader| graph.node(reader));
+    reader.is_some_and(|reader| {
+        matches!(reader.kind, NodeKind::Join { ttl_ms: [None, None], .. })
+            && !graph.node(index).changelog
+    })
 }
 
 fn window_updates(node: &Node, input: &Node) -> Result<WindowUpdates> {

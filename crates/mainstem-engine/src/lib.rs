@@ -21,6 +21,7 @@ pub mod match_recognize;
 pub mod operator;
 mod ops;
 pub mod over;
+mod picked;
 mod placement;
 pub mod plan;
 pub mod port;

@@ -10,6 +10,7 @@ use mainstem_state::row_files::RowSpace;
 use mainstem_state::table::{TableChange, TableRows};
 
 use crate::expr::EvalContext;
+use crate::picked::Picked;
 
 /// A promise about event time in ms: no row at or before it will come, but for late ones. `None`: no promise yet;
 /// `i64::MAX`: the input has ended.
@@ -20,6 +21,8 @@ pub type Watermark = Option<i64>;
 pub struct Arrivals {
     /// Rows, in order.
     pub batches: Vec<Batch>,
+    /// Rows of batches that other workers have a part of, in order; in the place of `batches`, and only joins get them.
+    pub(crate) picked: Vec<Picked>,
     /// Partial aggregation states made before an exchange; only aggregations get them.
     pub partials: Vec<Batch>,
     /// This input will bring no row after this step.

@@ -92,6 +92,10 @@ impl Worker {
 
     /// From now on its share of the memory is all that its state takes, if rows of it can be put aside.
     pub(crate) fn set_memory(&mut self, memory: Option<StateMemory>) {
+        // What others have a part of as well becomes free when all of them have put it aside: nobody's share.
+        let picks = memory.is_none();
+        let exchanges = self.instances.iter_mut().filter_map(Instance::exchange);
+        exchanges.for_each(|exchange| exchange.picks &= picks);
         self.memory = memory;
     }
 
@@ -354,6 +358,7 @@ impl Worker {
         let edge = &mut self.edges[node];
         for letter in letters {
             edge.arrivals.batches.extend(letter.arrivals.batches);
+            edge.arrivals.picked.extend(letter.arrivals.picked);
             edge.arrivals.partials.extend(letter.arrivals.partials);
         }
     }

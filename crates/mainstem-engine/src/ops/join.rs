@@ -11,13 +11,14 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType as ArrowType;
-use arrow_select::{filter::filter, take::take};
+use arrow_select::filter::filter;
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::table::{TableChange, TableRows};
 
 use super::join_side::{NONE, Side};
 use super::probe::{Pairs, split_nulls};
 use crate::operator::{Arrivals, Inputs, Operator, PutAside, StepContext};
+use crate::picked::Picked;
 use crate::plan::{Expiry, JoinKind, Residual};
 
 /// The tables of the two sides of a join.
@@ -70,8 +71,14 @@ impl Join {
     fn bring_back(&mut self, inputs: &[Arrivals]) -> Result<()> {
         let columns = [self.left.key_columns.clone(), self.right.key_columns.clone()];
         for (input, columns) in inputs.iter().zip(columns) {
+            // Rows that are picked are of a side that puts no keys aside; the other side may.
             for batch in &input.batches {
                 let keys = batch.project(&columns);
+                self.left.bring_back(&keys)?;
+                self.right.bring_back(&keys)?;
+            }
+            for rows in &input.picked {
+                let keys = rows.project(&columns)?;
                 self.left.bring_back(&keys)?;
                 self.right.bring_back(&keys)?;
             }
@@ -82,7 +89,7 @@ impl Join {
     /// Joins new rows of one side with the other, and keeps them.
     fn absorb(
         &mut self,
-        batch: Batch,
+        rows: Picked,
         is_left: bool,
         keep: bool,
         cx: &StepContext,
@@ -93,7 +100,7 @@ impl Join {
         } else {
             (&mut self.right, &mut self.left)
         };
-        let (batch, without) = split_nulls(&batch, &own.key_columns)?;
+        let (rows, without) = split_picked(rows, &own.key_columns)?;
         // Rows with NULL keys never find a partner, so they need no state.
         if let Some(without) = without.filter(|rows| !rows.is_empty())
             && own.counts()
@@ -103,11 +110,12 @@ impl Join {
             let columns = pad(self.kind, is_left, without.columns().to_vec(), other.types(), rows);
             output.push(Batch::with_weights(columns, rows, without.weights().cloned()));
         }
-        if batch.is_empty() {
+        if rows.rows() == 0 {
             return Ok(());
         }
-        let partners = other.first_partners(&batch.project(&own.key_columns))?;
-        let entries = if keep { own.insert(&batch)? } else { vec![(NONE, false); batch.rows()] };
+        let keys = rows.project(&own.key_columns)?;
+        let partners = other.first_partners(&keys)?;
+        let entries = if keep { own.insert(&rows)? } else { vec![(NONE, false); rows.rows()] };
         let mut pairs = Pairs::default();
         for (row, &first) in partners.iter().enumerate() {
             let mut partner = first;
@@ -121,16 +129,16 @@ impl Join {
             pairs.partners[start..].reverse();
             if pairs.is_full() {
                 let full = std::mem::take(&mut pairs);
-                self.settle_pairs(&batch, &entries, full, is_left, cx, output)?;
+                self.settle_pairs(&rows, &entries, full, is_left, cx, output)?;
             }
         }
-        self.settle_pairs(&batch, &entries, pairs, is_left, cx, output)
+        self.settle_pairs(&rows, &entries, pairs, is_left, cx, output)
     }
 
     /// Emits pairs, and counts them for both rows.
     fn settle_pairs(
         &mut self,
-        batch: &Batch,
+        new: &Picked,
         entries: &[(u32, bool)],
         pairs: Pairs,
         is_left: bool,
@@ -146,12 +154,12 @@ impl Join {
             (&mut self.right, &mut self.left)
         };
         let emits = !matches!(self.kind, JoinKind::Semi | JoinKind::Anti);
-        let joining = Joining { batch, other, is_left };
+        let joining = Joining { new, other, is_left };
         let (pairs, partners) = joining.filter(pairs, self.residual.as_ref(), cx)?;
         if emits && !pairs.rows.is_empty() {
             let joined = joining.rows(&pairs, partners)?;
             let weight =
-                |(&row, &partner): (&u32, &u32)| batch.weight(row as usize) * other.weight(partner);
+                |(&row, &partner): (&u32, &u32)| new.weight(row as usize) * other.weight(partner);
             let weights: Vec<i64> = pairs.rows.iter().zip(&pairs.partners).map(weight).collect();
             output.push(weighted(joined, weights)?);
         }
@@ -160,7 +168,7 @@ impl Join {
             if is_new {
                 own.add_matches(entry, other.weight(partner));
             }
-            other.add_matches(partner, batch.weight(row as usize));
+            other.add_matches(partner, new.weight(row as usize));
         }
         Ok(())
     }
@@ -194,9 +202,19 @@ impl Join {
     }
 }
 
+/// As [`split_nulls`].
+fn split_picked(rows: Picked, columns: &[usize]) -> Result<(Picked, Option<Batch>)> {
+    let nullable = |&column: &usize| rows.parts().0.column(column).null_count() > 0;
+    if !columns.iter().any(nullable) {
+        return Ok((rows, None));
+    }
+    let (batch, without) = split_nulls(&rows.into_batch()?, columns)?;
+    Ok((batch.into(), without))
+}
+
 /// New rows of one side and the other side.
 struct Joining<'a> {
-    batch: &'a Batch,
+    new: &'a Picked,
     other: &'a Side,
     is_left: bool,
 }
@@ -215,11 +233,11 @@ impl Joining<'_> {
             false => Some(self.other.gather(&pairs.partners)?),
         };
         let rows = UInt32Array::from(pairs.rows.clone());
-        let left = if self.is_left { self.batch.columns().len() } else { self.other.types().len() };
+        let left = if self.is_left { self.new.columns() } else { self.other.types().len() };
         let column = |&column: &usize| -> Result<ArrayRef> {
             let (of_left, at) = if column < left { (true, column) } else { (false, column - left) };
             match &whole {
-                _ if of_left == self.is_left => Ok(take(self.batch.column(at), &rows, None)?),
+                _ if of_left == self.is_left => self.new.take_column(at, &rows),
                 Some(whole) => Ok(Arc::clone(&whole[at])),
                 None => self.other.gather_column(at, &pairs.partners),
             }
@@ -236,7 +254,7 @@ impl Joining<'_> {
     /// The joined rows, left columns first.
     fn rows(&self, pairs: &Pairs, partners: Option<Vec<ArrayRef>>) -> Result<Batch> {
         let rows = UInt32Array::from(pairs.rows.clone());
-        let own = Batch::new(self.batch.columns().to_vec(), self.batch.rows()).take(&rows)?;
+        let own = self.new.take(&rows)?;
         let partners = partners.map_or_else(|| self.other.gather(&pairs.partners), Ok)?;
         let (mut columns, rest) = match self.is_left {
             true => (own.into_columns(), partners),
@@ -296,11 +314,13 @@ impl Operator for Join {
         let forgets = |at: usize| self.kind == JoinKind::Inner && ended[1 - at];
         let keep = [!forgets(0), !forgets(1)];
         // Left rows meet the right rows of this step when those come, so they are kept until then.
-        let right_comes = inputs[1].batches.iter().any(|batch| !batch.is_empty());
+        let right_comes = inputs[1].batches.iter().any(|batch| !batch.is_empty())
+            || inputs[1].picked.iter().any(|rows| rows.rows() > 0);
         for (at, input) in inputs.into_iter().enumerate() {
             let keeps = keep[at] || (at == 0 && right_comes);
-            for batch in input.batches.into_iter().filter(|batch| !batch.is_empty()) {
-                self.absorb(batch, at == 0, keeps, cx, &mut output)?;
+            let rows = input.batches.into_iter().map(Picked::from).chain(input.picked);
+            for rows in rows.filter(|rows| rows.rows() > 0) {
+                self.absorb(rows, at == 0, keeps, cx, &mut output)?;
             }
         }
         if !keep[0] {

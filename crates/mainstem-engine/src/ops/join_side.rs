@@ -19,6 +19,7 @@ use super::rows::Rows;
 use crate::columns::times_ms;
 use crate::key_table::{ABSENT, KeyTable};
 use crate::operator::{PutAside, Watermark};
+use crate::picked::Picked;
 use crate::plan::Expiry;
 use told::Told;
 
@@ -186,7 +187,7 @@ impl Side {
         if live.len() <= self.expires.len() / 2 {
             let columns = self.gather(&live)?;
             self.clear()?;
-            self.insert(&Batch::new(columns, live.len()))?;
+            self.insert(&Batch::new(columns, live.len()).into())?;
         }
         self.crowded = (2 * live.len()).max(CROWDED_MIN);
         Ok(())
@@ -260,19 +261,19 @@ impl Side {
     }
 
     /// Keeps rows. Returns the entry of each, and whether its partners are still to be counted.
-    pub(super) fn insert(&mut self, batch: &Batch) -> Result<Vec<(u32, bool)>> {
-        let keys = batch.project(&self.key_columns);
+    pub(super) fn insert(&mut self, new: &Picked) -> Result<Vec<(u32, bool)>> {
+        let keys = new.project(&self.key_columns)?;
         let mut ids = Vec::new();
         self.keys.intern(keys.columns(), keys.rows(), &mut ids)?;
         self.note_used(&ids);
         self.heads.resize(self.heads.len().max(self.keys.bound()), NONE);
         match &mut self.store {
             Store::Appended(rows) => {
-                let first = rows.push(batch)?;
+                let first = rows.push_picked(new)?;
                 if let Some(expiry) = self.expiry {
-                    let column = batch.column(expiry.column);
+                    let column = new.column(expiry.column)?;
                     let valid = |row: usize| column.is_valid(row);
-                    let times = times_ms(column)?;
+                    let times = times_ms(&column)?;
                     // What is compared with NULL has no partner.
                     let at = |(row, time): (usize, &i64)| {
                         if valid(row) { time.saturating_add(expiry.after_ms) } else { i64::MIN }
@@ -293,7 +294,7 @@ impl Side {
                 Ok((first..self.next.len() as u32).map(|entry| (entry, true)).collect())
             }
             Store::Interned(rows) => {
-                let mut entries = Vec::new();
+                let (batch, mut entries) = (new.clone().into_batch()?, Vec::new());
                 rows.intern(batch.columns(), batch.rows(), &mut entries)?;
                 let bound = rows.bound();
                 self.next.resize(self.next.len().max(bound), NONE);
@@ -476,7 +477,7 @@ mod tests {
         let mut came = 0;
         for step in 0..100 {
             let next = came + 1_000;
-            side.insert(&rows(came..next)).unwrap();
+            side.insert(&rows(came..next).into()).unwrap();
             came = next;
             side.forget_expired((step > 1).then_some(came - 2_000)).unwrap();
             assert!(side.len() <= CROWDED_MIN + 1_000, "{}", side.len());
@@ -491,7 +492,7 @@ mod tests {
             );
         }
         side.forget_expired(Some(i64::MAX)).unwrap();
-        side.insert(&rows(0..CROWDED_MIN as i64)).unwrap();
+        side.insert(&rows(0..CROWDED_MIN as i64).into()).unwrap();
         side.forget_expired(Some(i64::MAX)).unwrap();
         assert_eq!(side.len(), 0);
     }
@@ -501,7 +502,7 @@ mod tests {
         let side = Side::new(&[0], &TYPES, false, false).unwrap();
         let mut side = side.with_expiry(Some(Expiry { column: 1, after_ms: 0 }));
         let many = CROWDED_MIN as i64;
-        side.insert(&rows(0..many)).unwrap();
+        side.insert(&rows(0..many).into()).unwrap();
         side.forget_expired(Some(9)).unwrap();
         assert_eq!(side.len(), CROWDED_MIN);
         assert_eq!(side.crowded, 2 * (CROWDED_MIN - 10));

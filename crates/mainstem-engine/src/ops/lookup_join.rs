@@ -139,7 +139,7 @@ impl Operator for LookupJoin {
                 } else {
                     let (with_keys, _) = split_nulls(&batch, &self.table.key_columns)?;
                     self.table.bring_back(&with_keys.project(&self.table.key_columns))?;
-                    self.table.insert(&with_keys)?;
+                    self.table.insert(&with_keys.into())?;
                 }
             }
         }

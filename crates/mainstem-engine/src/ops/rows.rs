@@ -2,27 +2,28 @@
 //! Invariant: a row keeps its number until the owner asks for a rewrite. Small neighbouring chunks are put together when
 //! there are many of their size, or many rows in all: a row that comes in a full chunk is not copied, one that comes with fewer
 //! others once, one that comes alone four times. Full chunks are never touched again. A chunk may be put aside on disk, where single rows of it are
-//! read; it does not come back.
+//! read; it does not come back. A chunk may be picked from a batch that other workers have a part of: then all of it stays.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_array::{Array, ArrayRef, Int64Array, UInt32Array};
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
 use arrow_schema::DataType as ArrowType;
-use arrow_select::{concat::concat, interleave::interleave};
+use arrow_select::{concat::concat, interleave::interleave, take::take};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::row_files::Place;
 
 use super::row_codec::RowCodec;
 use super::row_groups::RowGroups;
 use crate::operator::PutAside;
+use crate::picked::Picked;
 
 /// A chunk of this many rows is full: fewer than a batch of a busy step has, so that its rows are kept as they came.
-const CHUNK_ROWS: usize = 1 << 12;
+const CHUNK_ROWS: usize = 1 << 11;
 /// So many rows are put together: large pieces of memory have less around them that nobody uses.
 const MERGED_ROWS: usize = 1 << 14;
 /// So many chunks of a size are put together.
@@ -41,8 +42,42 @@ struct Chunk {
 
 #[derive(Debug)]
 enum Held {
-    Memory(Vec<ArrayRef>),
+    Memory(Columns),
     Aside(Aside),
+}
+
+/// Columns in memory, and which of their rows are meant, unless all are.
+#[derive(Debug)]
+struct Columns {
+    arrays: Vec<ArrayRef>,
+    picks: Option<UInt32Array>,
+}
+
+impl Columns {
+    fn place(&self, row: usize) -> usize {
+        self.picks.as_ref().map_or(row, |picks| picks.value(row) as usize)
+    }
+
+    /// Some of the rows, without those of others.
+    fn slice(&self, from: usize, count: usize) -> Result<Vec<ArrayRef>> {
+        let slice = |array: &ArrayRef| match &self.picks {
+            None => Ok(array.slice(from, count)),
+            Some(picks) => Ok(take(array, &picks.slice(from, count), None)?),
+        };
+        self.arrays.iter().map(slice).collect()
+    }
+
+    /// Its share of the memory.
+    fn bytes(&self) -> usize {
+        let all = memory_bytes(&self.arrays);
+        match (&self.picks, self.arrays.first()) {
+            (Some(picks), Some(first)) => {
+                let share = all as u128 * picks.len() as u128 / first.len().max(1) as u128;
+                share as usize + picks.len() * 4
+            }
+            _ => all,
+        }
+    }
 }
 
 /// Where rows are on disk.
@@ -58,7 +93,7 @@ impl Chunk {
         self.first + self.rows as u32
     }
 
-    fn memory(&self) -> Option<&[ArrayRef]> {
+    fn memory(&self) -> Option<&Columns> {
         match &self.held {
             Held::Memory(columns) => Some(columns),
             Held::Aside(_) => None,
@@ -110,30 +145,33 @@ impl Rows {
 
     /// Adds all rows of a batch, and returns the number of the first.
     pub(super) fn push(&mut self, batch: &Batch) -> Result<u32> {
-        let first = u32::try_from(self.rows).ok().filter(|_| self.rows + batch.rows() < ABSENT);
+        self.push_picked(&batch.clone().into())
+    }
+
+    /// The same; what others have picked of the batch stays in memory as long as these do.
+    pub(super) fn push_picked(&mut self, new: &Picked) -> Result<u32> {
+        let count = new.rows();
+        let first = u32::try_from(self.rows).ok().filter(|_| self.rows + count < ABSENT);
         let first = first.ok_or_else(|| {
             Error::new(mainstem_core::ErrorKind::Exhausted, "an operator holds more than 2^32 rows")
         })?;
-        self.add(first, batch.rows(), batch.columns().to_vec());
-        self.rows += batch.rows();
-        self.live += batch.rows();
+        let (batch, picks) = new.parts();
+        self.add(first, count, Columns { arrays: batch.columns().to_vec(), picks: picks.cloned() });
+        self.rows += count;
+        self.live += count;
         while let Some(run) = self.mergeable() {
             let parts = &self.chunks[run..];
-            let column = |column: usize| {
-                let parts = parts.iter().filter_map(Chunk::memory);
-                concat(&parts.map(|columns| columns[column].as_ref()).collect::<Vec<_>>())
-            };
-            let merged = (0..self.types.len()).map(column).collect::<Result<_, _>>()?;
+            let merged = merged(self.types.len(), parts)?;
             let (at, rows) = (parts[0].first, parts.iter().map(|chunk| chunk.rows).sum());
             self.bytes -= parts.iter().map(|chunk| chunk.bytes).sum::<usize>();
             self.chunks.truncate(run);
-            self.add(at, rows, merged);
+            self.add(at, rows, Columns { arrays: merged, picks: None });
         }
         Ok(first)
     }
 
-    fn add(&mut self, first: u32, rows: usize, columns: Vec<ArrayRef>) {
-        let bytes = memory_bytes(&columns);
+    fn add(&mut self, first: u32, rows: usize, columns: Columns) {
+        let bytes = columns.bytes();
         self.bytes += bytes;
         let held = Held::Memory(columns);
         self.chunks.push(Chunk { first, rows, held, bytes, used: Cell::new(false) });
@@ -179,6 +217,11 @@ impl Rows {
             used
         };
         used.retain(|&chunk| self.chunks[chunk].memory().is_some());
+        for place in &mut places {
+            if let Some(columns) = self.chunks[place.0].memory() {
+                place.1 = columns.place(place.1);
+            }
+        }
         if used.len() < self.chunks.len() {
             for place in &mut places {
                 *place = match used.binary_search(&place.0) {
@@ -194,7 +237,7 @@ impl Rows {
         }
         let gather = |(at, &column): (usize, &usize)| {
             let memory = used.iter().filter_map(|&chunk| self.chunks[chunk].memory());
-            let memory = memory.map(|columns| columns[column].as_ref());
+            let memory = memory.map(|columns| columns.arrays[column].as_ref());
             let read = read.iter().map(|read| read.columns[at].as_ref());
             Ok(interleave(&memory.chain(read).collect::<Vec<&dyn Array>>(), &places)?)
         };
@@ -244,7 +287,7 @@ impl Rows {
     /// All rows of a chunk.
     fn whole(&self, chunk: &Chunk) -> Result<Batch> {
         let columns = match (&chunk.held, &self.codec) {
-            (Held::Memory(columns), _) => columns.clone(),
+            (Held::Memory(columns), _) => columns.slice(0, chunk.rows)?,
             (Held::Aside(Aside { place, groups }), Some(codec)) => {
                 let all = 0..groups.len();
                 let mut bytes = vec![0; groups.bytes(&all).len()];
@@ -275,7 +318,7 @@ impl Rows {
                 Some(codec) => codec,
                 none => none.insert(RowCodec::new(&self.types)?),
             };
-            let encoded = codec.encode(columns, chunk.rows)?;
+            let encoded = codec.encode(&columns.slice(0, chunk.rows)?, chunk.rows)?;
             let place = wanted.memory.space.write(&encoded.bytes)?;
             let chunk = &mut self.chunks[self.hand];
             let groups = RowGroups::of(&encoded);
@@ -333,7 +376,7 @@ impl Rows {
         Ok(batches)
     }
 
-    /// Rows with neighbouring numbers, the dead ones too; nothing is copied.
+    /// Rows with neighbouring numbers, the dead ones too; nothing is copied but what was picked.
     pub(super) fn range(
         &self,
         rows: std::ops::Range<u32>,
@@ -344,8 +387,11 @@ impl Rows {
         let within = within.take_while(move |chunk| start < end && chunk.first < end);
         within.map(move |chunk| {
             let (start, end) = (start.max(chunk.first), end.min(chunk.end()));
-            let whole = self.whole(chunk)?;
-            Ok(whole.slice((start - chunk.first) as usize, (end - start) as usize))
+            let (from, count) = ((start - chunk.first) as usize, (end - start) as usize);
+            match chunk.memory() {
+                Some(columns) => Ok(Batch::new(columns.slice(from, count)?, count)),
+                None => Ok(self.whole(chunk)?.slice(from, count)),
+            }
         })
     }
 
@@ -367,7 +413,7 @@ impl Rows {
         for part in live.chunks_mut(MERGED_ROWS) {
             let old: Vec<u32> = part.iter().map(|row| **row).collect();
             let first = new.rows as u32;
-            new.add(first, old.len(), self.gather(&old)?);
+            new.add(first, old.len(), Columns { arrays: self.gather(&old)?, picks: None });
             new.rows += old.len();
             for (row, number) in part.iter_mut().zip(first..) {
                 **row = number;
@@ -381,6 +427,24 @@ impl Rows {
     pub(super) fn size_bytes(&self) -> usize {
         self.bytes + self.group_bytes + self.chunks.capacity() * size_of::<Chunk>()
     }
+}
+
+/// The columns of chunks that are in memory, one chunk after the other.
+fn merged(columns: usize, chunks: &[Chunk]) -> Result<Vec<ArrayRef>> {
+    let parts: Vec<&Columns> = chunks.iter().filter_map(Chunk::memory).collect();
+    let arrays = |column: usize| -> Vec<&dyn Array> {
+        parts.iter().map(|part| part.arrays[column].as_ref()).collect()
+    };
+    if parts.iter().all(|part| part.picks.is_none()) {
+        return (0..columns).map(|column| Ok(concat(&arrays(column))?)).collect();
+    }
+    let rows = chunks
+        .iter()
+        .zip(&parts)
+        .enumerate()
+        .flat_map(|(at, (chunk, part))| (0..chunk.rows).map(move |row| (at, part.place(row))));
+    let rows: Vec<(usize, usize)> = rows.collect();
+    (0..columns).map(|column| Ok(interleave(&arrays(column), &rows)?)).collect()
 }
 
 /// A batch's rows with their weights as a last column, for tables of state.
@@ -424,3 +488,75 @@ fn tier(chunk: &Chunk) -> u32 {
 
 /// No row has this number.
 const ABSENT: usize = u32::MAX as usize;
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringArray;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers from `first`, and a text for each; every seventh text is NULL.
+    fn batch(first: i64, rows: usize) -> Batch {
+        let numbers = first..first + rows as i64;
+        let text = |n: i64| (n % 7 != 0).then(|| format!("text of {n}"));
+        let texts: StringArray = numbers.clone().map(text).collect();
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+        Batch::new(vec![numbers, Arc::new(texts)], rows)
+    }
+
+    /// The numbers of rows, whose texts have to be theirs.
+    fn numbers(columns: Vec<ArrayRef>) -> Vec<i64> {
+        let numbers = columns[0].as_primitive::<Int64Type>().values().to_vec();
+        for (number, text) in numbers.iter().zip(columns[1].as_string::<i32>()) {
+            let expected = (number % 7 != 0).then(|| format!("text of {number}"));
+            assert_eq!(text, expected.as_deref());
+        }
+        numbers
+    }
+
+    proptest! {
+        #[test]
+        fn rows_that_were_picked_are_rows(
+            // How many rows a batch has, and which of them (one of so many, from where) are meant.
+            parts in prop::collection::vec((1usize..5_000, prop::option::of((1usize..4, 0usize..4))), 1..40),
+            asked in prop::collection::vec(any::<prop::sample::Index>(), 0..200),
+        ) {
+            let mut rows = Rows::new(&[ArrowType::Int64, ArrowType::Utf8]);
+            let mut expected = Vec::new();
+            for (number, (count, picks)) in parts.into_iter().enumerate() {
+                let batch = batch(number as i64 * 10_000, count);
+                let (each, from) = picks.unwrap_or((1, 0));
+                let places = (from..count).step_by(each).map(|place| place as u32);
+                let picked = match picks {
+                    Some(_) => Picked::new(batch.clone(), UInt32Array::from_iter_values(places.clone())),
+                    None => batch.clone().into(),
+                };
+                let first = rows.push_picked(&picked).unwrap();
+                prop_assert_eq!(first as usize, expected.len());
+                expected.extend(places.map(|place| number as i64 * 10_000 + i64::from(place)));
+            }
+            prop_assert_eq!(rows.len(), expected.len());
+            let all = rows.chunks().flat_map(|chunk| numbers(chunk.unwrap().into_columns()));
+            prop_assert_eq!(&all.collect::<Vec<_>>(), &expected);
+            let mut asked: Vec<u32> = match expected.len() {
+                0 => Vec::new(),
+                len => asked.iter().map(|index| index.index(len) as u32).collect(),
+            };
+            let of = |asked: &[u32]| asked.iter().map(|&row| expected[row as usize]).collect::<Vec<_>>();
+            prop_assert_eq!(numbers(rows.gather(&asked).unwrap()), of(&asked));
+            asked.sort_unstable();
+            asked.dedup();
+            let batches = rows.batches(&asked).unwrap().into_iter();
+            let batches = batches.flat_map(|(_, batch)| numbers(batch.into_columns()));
+            prop_assert_eq!(batches.collect::<Vec<_>>(), of(&asked));
+            if let (Some(&first), Some(&last)) = (asked.first(), asked.last()) {
+                let range = rows.range(first..last).flat_map(|batch| numbers(batch.unwrap().into_columns()));
+                prop_assert_eq!(&range.collect::<Vec<_>>(), &expected[first as usize..last as usize]);
+            }
+            let kept = of(&asked);
+            rows.rewrite(asked.iter_mut()).unwrap();
+            prop_assert_eq!(numbers(rows.gather(&asked).unwrap()), kept);
+        }
+    }
+}

@@ -124,7 +124,7 @@ impl Side {
         let batch = Batch::with_weights(columns.to_vec(), rows.rows(), weights);
         // They were written when they say, and not in this step.
         let idle = self.idle.take();
-        let entries = self.insert(&batch)?;
+        let entries = self.insert(&batch.into())?;
         self.idle = idle;
         self.take_touched();
         if self.counts

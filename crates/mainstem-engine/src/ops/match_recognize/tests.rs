@@ -336,7 +336,7 @@ fn play(pattern: &Pattern, steps: &[Vec<Row>], delay: i64, restarts: bool) -> Pl
             let own: Vec<Row> =
                 rows.iter().filter(|row| row.key % count == index).cloned().collect();
             let batches = own.chunks(3).map(batch).collect();
-            let arrivals = Arrivals { batches, partials: Vec::new(), ended: step == last };
+            let arrivals = Arrivals { batches, ended: step == last, ..Arrivals::default() };
             for batch in operator.step(vec![arrivals], &mut cx).expect("no error") {
                 let column = |at: usize| batch.column(at).as_primitive::<Int64Type>();
                 told.extend((0..batch.rows()).map(|r| (column(1).value(r), column(2).value(r))));
@@ -492,7 +492,7 @@ fn step(
         metrics: OperatorMetrics::default(),
     };
     let batches = rows.chunks(2).map(batch).collect();
-    let arrivals = Arrivals { batches, partials: Vec::new(), ended: false };
+    let arrivals = Arrivals { batches, ..Arrivals::default() };
     let out = operator.step(vec![arrivals], &mut cx)?;
     let mut found = Vec::new();
     for batch in &out {
