@@ -71,14 +71,10 @@ impl Join {
     fn bring_back(&mut self, inputs: &[Arrivals]) -> Result<()> {
         let columns = [self.left.key_columns.clone(), self.right.key_columns.clone()];
         for (input, columns) in inputs.iter().zip(columns) {
-            // Rows that are picked are of a side that puts no keys aside; the other side may.
-            for batch in &input.batches {
-                let keys = batch.project(&columns);
-                self.left.bring_back(&keys)?;
-                self.right.bring_back(&keys)?;
-            }
-            for rows in &input.picked {
-                let keys = rows.project(&columns)?;
+            let keys = input.batches.iter().map(|batch| Ok(batch.project(&columns)));
+            let picked = input.picked.iter().map(|rows| rows.project(&columns));
+            for keys in keys.chain(picked) {
+                let keys: Batch = keys?;
                 self.left.bring_back(&keys)?;
                 self.right.bring_back(&keys)?;
             }
@@ -202,9 +198,9 @@ impl Join {
     }
 }
 
-/// As [`split_nulls`].
+/// As [`split_nulls`]; rows of a batch without NULL there stay picked.
 fn split_picked(rows: Picked, columns: &[usize]) -> Result<(Picked, Option<Batch>)> {
-    let nullable = |&column: &usize| rows.parts().0.column(column).null_count() > 0;
+    let nullable = |&column: &usize| rows.source_column(column).null_count() > 0;
     if !columns.iter().any(nullable) {
         return Ok((rows, None));
     }

@@ -10,10 +10,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, UInt32Array};
-use arrow_buffer::NullBuffer;
-use arrow_data::ArrayData;
 use arrow_schema::DataType as ArrowType;
-use arrow_select::{concat::concat, interleave::interleave, take::take};
+use arrow_select::{concat::concat, interleave::interleave};
 use mainstem_core::{Batch, Error, Result};
 use mainstem_state::row_files::Place;
 
@@ -42,42 +40,8 @@ struct Chunk {
 
 #[derive(Debug)]
 enum Held {
-    Memory(Columns),
+    Memory(Picked),
     Aside(Aside),
-}
-
-/// Columns in memory, and which of their rows are meant, unless all are.
-#[derive(Debug)]
-struct Columns {
-    arrays: Vec<ArrayRef>,
-    picks: Option<UInt32Array>,
-}
-
-impl Columns {
-    fn place(&self, row: usize) -> usize {
-        self.picks.as_ref().map_or(row, |picks| picks.value(row) as usize)
-    }
-
-    /// Some of the rows, without those of others.
-    fn slice(&self, from: usize, count: usize) -> Result<Vec<ArrayRef>> {
-        let slice = |array: &ArrayRef| match &self.picks {
-            None => Ok(array.slice(from, count)),
-            Some(picks) => Ok(take(array, &picks.slice(from, count), None)?),
-        };
-        self.arrays.iter().map(slice).collect()
-    }
-
-    /// Its share of the memory.
-    fn bytes(&self) -> usize {
-        let all = memory_bytes(&self.arrays);
-        match (&self.picks, self.arrays.first()) {
-            (Some(picks), Some(first)) => {
-                let share = all as u128 * picks.len() as u128 / first.len().max(1) as u128;
-                share as usize + picks.len() * 4
-            }
-            _ => all,
-        }
-    }
 }
 
 /// Where rows are on disk.
@@ -93,9 +57,9 @@ impl Chunk {
         self.first + self.rows as u32
     }
 
-    fn memory(&self) -> Option<&Columns> {
+    fn memory(&self) -> Option<&Picked> {
         match &self.held {
-            Held::Memory(columns) => Some(columns),
+            Held::Memory(rows) => Some(rows),
             Held::Aside(_) => None,
         }
     }
@@ -155,8 +119,7 @@ impl Rows {
         let first = first.ok_or_else(|| {
             Error::new(mainstem_core::ErrorKind::Exhausted, "an operator holds more than 2^32 rows")
         })?;
-        let (batch, picks) = new.parts();
-        self.add(first, count, Columns { arrays: batch.columns().to_vec(), picks: picks.cloned() });
+        self.add(first, new.unweighted());
         self.rows += count;
         self.live += count;
         while let Some(run) = self.mergeable() {
@@ -165,15 +128,15 @@ impl Rows {
             let (at, rows) = (parts[0].first, parts.iter().map(|chunk| chunk.rows).sum());
             self.bytes -= parts.iter().map(|chunk| chunk.bytes).sum::<usize>();
             self.chunks.truncate(run);
-            self.add(at, rows, Columns { arrays: merged, picks: None });
+            self.add(at, Batch::new(merged, rows).into());
         }
         Ok(first)
     }
 
-    fn add(&mut self, first: u32, rows: usize, columns: Columns) {
-        let bytes = columns.bytes();
+    fn add(&mut self, first: u32, new: Picked) {
+        let (rows, bytes) = (new.rows(), new.size_bytes());
         self.bytes += bytes;
-        let held = Held::Memory(columns);
+        let held = Held::Memory(new);
         self.chunks.push(Chunk { first, rows, held, bytes, used: Cell::new(false) });
     }
 
@@ -218,8 +181,8 @@ impl Rows {
         };
         used.retain(|&chunk| self.chunks[chunk].memory().is_some());
         for place in &mut places {
-            if let Some(columns) = self.chunks[place.0].memory() {
-                place.1 = columns.place(place.1);
+            if let Some(rows) = self.chunks[place.0].memory() {
+                place.1 = rows.source_row(place.1);
             }
         }
         if used.len() < self.chunks.len() {
@@ -237,7 +200,7 @@ impl Rows {
         }
         let gather = |(at, &column): (usize, &usize)| {
             let memory = used.iter().filter_map(|&chunk| self.chunks[chunk].memory());
-            let memory = memory.map(|columns| columns.arrays[column].as_ref());
+            let memory = memory.map(|rows| rows.source_column(column).as_ref());
             let read = read.iter().map(|read| read.columns[at].as_ref());
             Ok(interleave(&memory.chain(read).collect::<Vec<&dyn Array>>(), &places)?)
         };
@@ -285,20 +248,20 @@ impl Rows {
     }
 
     /// All rows of a chunk.
-    fn whole(&self, chunk: &Chunk) -> Result<Batch> {
-        let columns = match (&chunk.held, &self.codec) {
-            (Held::Memory(columns), _) => columns.slice(0, chunk.rows)?,
+    fn whole(&self, chunk: &Chunk) -> Result<Picked> {
+        match (&chunk.held, &self.codec) {
+            (Held::Memory(rows), _) => Ok(rows.clone()),
             (Held::Aside(Aside { place, groups }), Some(codec)) => {
                 let all = 0..groups.len();
                 let mut bytes = vec![0; groups.bytes(&all).len()];
                 place.read(0, &mut bytes)?;
                 let rows = groups.rows(&all, codec, &bytes).map(|(_, at)| &bytes[at]);
                 let columns = (0..self.types.len()).collect::<Vec<_>>();
-                codec.decode(&rows.collect::<Vec<_>>(), &columns)?
+                let columns = codec.decode(&rows.collect::<Vec<_>>(), &columns)?;
+                Ok(Batch::new(columns, chunk.rows).into())
             }
-            _ => return Err(Error::internal("rows were put aside by nobody")),
-        };
-        Ok(Batch::new(columns, chunk.rows))
+            _ => Err(Error::internal("rows were put aside by nobody")),
+        }
     }
 
     /// Puts chunks aside that were not used for longest, until `wanted` is met or there is nothing more to put aside.
@@ -309,7 +272,7 @@ impl Rows {
             left -= 1;
             self.hand = if self.hand + 1 < self.chunks.len() { self.hand + 1 } else { 0 };
             let chunk = &self.chunks[self.hand];
-            let Some(columns) = chunk.memory() else { continue };
+            let Some(rows) = chunk.memory() else { continue };
             let full = chunk.rows >= CHUNK_ROWS || wanted.memory.everything;
             if !full || (chunk.used.take() && !wanted.memory.everything) {
                 continue;
@@ -318,7 +281,7 @@ impl Rows {
                 Some(codec) => codec,
                 none => none.insert(RowCodec::new(&self.types)?),
             };
-            let encoded = codec.encode(&columns.slice(0, chunk.rows)?, chunk.rows)?;
+            let encoded = codec.encode(rows.clone().into_batch()?.columns(), chunk.rows)?;
             let place = wanted.memory.space.write(&encoded.bytes)?;
             let chunk = &mut self.chunks[self.hand];
             let groups = RowGroups::of(&encoded);
@@ -353,7 +316,7 @@ impl Rows {
     }
 
     /// The given rows, ascending, as batches, each with where its rows begin in `rows`. What stands together in a chunk is
-    /// not copied.
+    /// not copied, unless it was picked.
     pub(super) fn batches(&self, rows: &[u32]) -> Result<Vec<(usize, Batch)>> {
         let (mut batches, mut done) = (Vec::new(), 0);
         for chunk in &self.chunks {
@@ -363,12 +326,12 @@ impl Rows {
                 continue;
             }
             let own = &rows[done..done + count];
-            let places = own.iter().map(|row| row - chunk.first);
             let whole = self.whole(chunk)?;
             let batch = if (own[count - 1] - own[0]) as usize + 1 == count {
-                whole.slice((own[0] - chunk.first) as usize, count)
+                whole.slice((own[0] - chunk.first) as usize, count)?
             } else {
-                whole.take(&places.collect::<Vec<u32>>().into())?
+                let places = own.iter().map(|row| row - chunk.first);
+                whole.take(&UInt32Array::from_iter_values(places))?
             };
             batches.push((done, batch));
             done += count;
@@ -388,16 +351,13 @@ impl Rows {
         within.map(move |chunk| {
             let (start, end) = (start.max(chunk.first), end.min(chunk.end()));
             let (from, count) = ((start - chunk.first) as usize, (end - start) as usize);
-            match chunk.memory() {
-                Some(columns) => Ok(Batch::new(columns.slice(from, count)?, count)),
-                None => Ok(self.whole(chunk)?.slice(from, count)),
-            }
+            self.whole(chunk)?.slice(from, count)
         })
     }
 
     /// All rows, as they are kept; the dead ones too.
     pub(super) fn chunks(&self) -> impl Iterator<Item = Result<Batch>> + '_ {
-        self.chunks.iter().map(|chunk| self.whole(chunk))
+        self.chunks.iter().map(|chunk| self.whole(chunk)?.into_batch())
     }
 
     /// Notes that `rows` rows are dead. Returns true if it is time to [`Rows::rewrite`].
@@ -413,7 +373,7 @@ impl Rows {
         for part in live.chunks_mut(MERGED_ROWS) {
             let old: Vec<u32> = part.iter().map(|row| **row).collect();
             let first = new.rows as u32;
-            new.add(first, old.len(), Columns { arrays: self.gather(&old)?, picks: None });
+            new.add(first, Batch::new(self.gather(&old)?, old.len()).into());
             new.rows += old.len();
             for (row, number) in part.iter_mut().zip(first..) {
                 **row = number;
@@ -431,20 +391,19 @@ impl Rows {
 
 /// The columns of chunks that are in memory, one chunk after the other.
 fn merged(columns: usize, chunks: &[Chunk]) -> Result<Vec<ArrayRef>> {
-    let parts: Vec<&Columns> = chunks.iter().filter_map(Chunk::memory).collect();
+    let parts: Vec<&Picked> = chunks.iter().filter_map(Chunk::memory).collect();
     let arrays = |column: usize| -> Vec<&dyn Array> {
-        parts.iter().map(|part| part.arrays[column].as_ref()).collect()
+        parts.iter().map(|part| part.source_column(column).as_ref()).collect()
     };
-    if parts.iter().all(|part| part.picks.is_none()) {
+    if parts.iter().all(|part| part.is_whole()) {
         return (0..columns).map(|column| Ok(concat(&arrays(column))?)).collect();
     }
-    let rows = chunks
+    let places = parts
         .iter()
-        .zip(&parts)
         .enumerate()
-        .flat_map(|(at, (chunk, part))| (0..chunk.rows).map(move |row| (at, part.place(row))));
-    let rows: Vec<(usize, usize)> = rows.collect();
-    (0..columns).map(|column| Ok(interleave(&arrays(column), &rows)?)).collect()
+        .flat_map(|(at, part)| (0..part.rows()).map(move |row| (at, part.source_row(row))));
+    let places: Vec<(usize, usize)> = places.collect();
+    (0..columns).map(|column| Ok(interleave(&arrays(column), &places)?)).collect()
 }
 
 /// A batch's rows with their weights as a last column, for tables of state.
@@ -462,23 +421,6 @@ pub(super) fn weighted_again(rows: &Batch) -> Batch {
     let weights = columns.pop().map(|last| last.as_primitive::<Int64Type>().values().clone());
     let weights = weights.filter(|weights| weights.iter().any(|&weight| weight != 1));
     Batch::with_weights(columns, rows.rows(), weights)
-}
-
-/// Memory of columns: those that were read together share some, which counts once.
-fn memory_bytes(columns: &[ArrayRef]) -> usize {
-    let mut allocations = Vec::new();
-    columns.iter().for_each(|column| note_allocations(&column.to_data(), &mut allocations));
-    allocations.sort_unstable();
-    allocations.dedup();
-    allocations.iter().map(|(_, bytes)| bytes).sum()
-}
-
-/// Adds where the memory of an array begins, and how much it is.
-fn note_allocations(data: &ArrayData, allocations: &mut Vec<(usize, usize)>) {
-    let nulls = data.nulls().map(NullBuffer::buffer);
-    let buffers = data.buffers().iter().chain(nulls);
-    allocations.extend(buffers.map(|it| (it.data_ptr().as_ptr().addr(), it.capacity())));
-    data.child_data().iter().for_each(|child| note_allocations(child, allocations));
 }
 
 /// Sizes of chunks, by powers of [`RUN_MAX`].
