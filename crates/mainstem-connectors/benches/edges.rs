@@ -220,7 +220,8 @@ fn main() {
             Err(_) => say("MAINSTEM_TEST_KAFKA is not set: no kafka"),
         }
         match std::env::var("MAINSTEM_TEST_POSTGRES") {
-            Ok(url) => jdbc(&url).await,
+            // Figures are of the connector, not of the cipher.
+            Ok(url) => jdbc(&format!("{url}&sslmode=disable")).await,
             Err(_) => say("MAINSTEM_TEST_POSTGRES is not set: no jdbc"),
         }
     });

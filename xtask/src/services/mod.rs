@@ -23,6 +23,8 @@ pub(crate) use state::State;
 /// Kafka's listener with TLS and a login, and the folder of its certificates.
 const SECURE_KAFKA: &str = "MAINSTEM_TEST_KAFKA_SASL_SSL";
 const SECURE_KAFKA_STORES: &str = "MAINSTEM_TEST_KAFKA_STORES";
+/// The folder of PostgreSQL's certificates.
+const POSTGRES_CERTIFICATES: &str = "MAINSTEM_TEST_POSTGRES_CERTIFICATES";
 
 /// A server that can be started here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -272,6 +274,10 @@ impl Instance {
         for &service in Service::value_variants() {
             let Some(state) = State::load(&self.name, service).running() else { continue };
             variables.push((service.variable(), service.address(state.port)));
+            if service == Service::Postgres {
+                let certificates = state.data.join("tls").display().to_string();
+                variables.push((POSTGRES_CERTIFICATES, certificates));
+            }
             if state.secure_port != 0 {
                 variables.push((SECURE_KAFKA, service.address(state.secure_port)));
                 let stores = state.folder.join("tls").display().to_string();

@@ -1,6 +1,9 @@
-//! A PostgreSQL of Debian's packages on loopback: user, password and database are all `mainstem`, over TCP with SCRAM.
+//! A PostgreSQL of Debian's packages on loopback: user, password and database are all `mainstem`, over TCP with SCRAM, with
+//! TLS for who asks for it.
 //! Invariant: never reachable from another machine, and never through a Unix socket. PostgreSQL refuses to run as root, so
 //! for root it runs as the system user `postgres`, with its data in /var/tmp where that user can reach it.
+
+mod certificates;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -27,9 +30,13 @@ pub(super) fn start(state: &mut State) -> Result<()> {
     if !cluster(state).join("PG_VERSION").exists() {
         server.init(state)?;
     }
+    let certificates = certificates::make(&server, &state.data)?;
     let log = state.data.join("server.log");
-    let options =
-        format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", state.port);
+    let options = format!(
+        "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= {}",
+        state.port,
+        certificates::options(&certificates),
+    );
     let mut start = server.command("pg_ctl");
     start.arg("start").arg("--wait").args(["--timeout", "60", "--pgdata"]).arg(cluster(state));
     start.arg("--log").arg(&log).arg("--options").arg(options);
@@ -113,18 +120,17 @@ impl Server {
 
     /// A program of the server, run by the user that owns the data.
     fn command(&self, program: &str) -> Command {
-        let path = self.programs.join(program);
-        // The caller's folder may be one that the other user cannot enter.
+        self.as_owner(self.programs.join(program))
+    }
+
+    /// Any program, run by that user.
+    fn as_owner(&self, program: impl AsRef<OsStr>) -> Command {
         if !self.as_postgres {
-            return Command::new(path);
+            return Command::new(program);
         }
         let mut command = Command::new("runuser");
-        command.args([
-            OsStr::new("-u"),
-            OsStr::new("postgres"),
-            OsStr::new("--"),
-            path.as_os_str(),
-        ]);
+        command.args(["-u", "postgres", "--"]).arg(program);
+        // The caller's folder may be one that the other user cannot enter.
         command.current_dir("/");
         command
     }

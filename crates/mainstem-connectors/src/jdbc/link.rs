@@ -2,6 +2,7 @@
 //! Invariant: an outage is announced once and its end once; what waiting cannot mend (password, database, rights) is
 //! an error at once. The task that drives a connection ends with the [`Session`] that owns it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use mainstem_core::{Error, Result};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{Client, Connection, NoTls, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::target::Failure;
 use super::url::Address;
@@ -118,15 +121,24 @@ pub(crate) async fn pause(failures: u32, first: Duration, longest: Duration) {
 
 /// One attempt to connect; a failure of the database is an outage.
 pub(crate) async fn connect(address: &Address) -> Result<Session, Failure> {
-    match address.config.connect(NoTls).await {
-        Ok((client, connection)) => {
-            // An error of the connection reaches the client's calls too.
-            let driver = tokio::spawn(async move { drop(connection.await) });
-            Ok(Session { client, driver })
-        }
-        Err(error) if is_outage(&error) => Err(Failure::Database(error)),
+    let connected = match address.tls.clone() {
+        Some(tls) => address.config.connect(MakeRustlsConnect::new(tls)).await.map(driven),
+        None => address.config.connect(NoTls).await.map(driven),
+    };
+    match connected {
+        Ok(session) => Ok(session),
+        Err(error) if is_outage(&error) && !is_about_tls(&error) => Err(Failure::Database(error)),
         Err(error) => Err(Failure::Ours(refused(address, &error))),
     }
+}
+
+fn driven<S>((client, connection): (Client, Connection<Socket, S>)) -> Session
+where
+    S: TlsStream + Unpin + Send + 'static,
+{
+    // An error of the connection reaches the client's calls too.
+    let driver = tokio::spawn(async move { drop(connection.await) });
+    Session { client, driver }
 }
 
 fn refused(address: &Address, error: &tokio_postgres::Error) -> Error {
@@ -135,6 +147,11 @@ fn refused(address: &Address, error: &tokio_postgres::Error) -> Error {
         Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
             Error::user(text).with_hint("create the database, or mend option 'url'")
         }
+        // That the server has no TLS is an error without a kind.
+        None if is_about_tls(error) || error.to_string().contains("TLS") => Error::user(text).with_hint(
+            "in option 'url', 'sslrootcert' names who has signed the server's certificate, sslmode=verify-ca does not look at \
+             its names, require at nothing, and prefer does without TLS where the server has none",
+        ),
         _ => Error::user(text).with_hint("check the options 'url', 'username' and 'password'"),
     }
 }
@@ -145,6 +162,7 @@ pub(crate) fn is_outage(error: &tokio_postgres::Error) -> bool {
         // Without an answer of the server the client's error has no kind that can be asked for but its first words.
         let text = error.to_string();
         return error.is_closed()
+            || is_cut_short(error)
             || ["error communicating", "error connecting", "connection closed", "timeout"]
                 .iter()
                 .any(|words| text.starts_with(words));
@@ -159,6 +177,24 @@ pub(crate) fn is_outage(error: &tokio_postgres::Error) -> bool {
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ]
         .contains(code)
+}
+
+/// Whether the connection has ended, in the handshake of TLS too.
+fn is_cut_short(error: &tokio_postgres::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
+    io_error(error).is_some_and(|e| kinds.contains(&e.kind()))
+}
+
+/// Whether one side does not like what the other says of TLS: a certificate in most cases. What the server thinks of ours comes
+/// when the handshake is over, as an error of the connection.
+fn is_about_tls(error: &tokio_postgres::Error) -> bool {
+    let cause = io_error(error).and_then(io::Error::get_ref);
+    cause.is_some_and(|e| e.is::<tokio_rustls::rustls::Error>())
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
+    std::error::Error::source(error).and_then(|e| e.downcast_ref())
 }
 
 /// Whether another transaction was in the way, so that the same works when it is tried again at once.

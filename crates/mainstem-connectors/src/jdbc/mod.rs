@@ -2,7 +2,7 @@
 //! Invariant: rows travel in binary COPY, never one round trip a row; what one flush writes is one transaction; a row
 //! that PostgreSQL refuses is named. Without a primary key rows are appended (without checkpoints, after a connection was
 //! lost in the middle of a commit, they may come twice), with one they are upserted; with checkpoints they are staged and
-//! seen once. Not here: other databases, TLS.
+//! seen once. Not here: other databases.
 
 use chrono_tz::Tz;
 use mainstem_core::options::{
@@ -28,6 +28,7 @@ mod show;
 mod sink;
 mod staged;
 mod target;
+mod tls;
 mod types;
 mod url;
 mod value_text;
@@ -96,7 +97,7 @@ static SPEC: ConnectorSpec = ConnectorSpec {
         required(
             "url",
             OptionType::String,
-            "The database, as a JDBC URL.",
+            "The database, as a JDBC URL with the parameters of pgjdbc. `sslmode` is `disable`, `prefer` (the default: TLS with servers that have it, whoever they are), `require` (no server without), `verify-ca` (whose certificate is signed by one in the PEM file `sslrootcert`, or whom the system believes) or `verify-full` (and names the host; so does `ssl=true`); `sslcert` and `sslkey` are the client's own certificate and key.",
             "jdbc:postgresql://localhost:5432/postgres",
         ),
         required(

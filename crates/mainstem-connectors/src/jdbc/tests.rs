@@ -1,6 +1,7 @@
 //! Unit tests of the jdbc connector that need no server.
 
 use mainstem_core::types::{DataType, TypeKind};
+use tokio_postgres::config::SslMode;
 
 use super::types::{PgType, Wire, declared, wire};
 use super::{numeric, url};
@@ -20,12 +21,30 @@ fn urls_are_read_as_pgjdbc_reads_them() {
     for (text, expected) in good {
         assert_eq!(url::parse(text, None, None).unwrap().text, expected, "{text}");
     }
+    let speaks_tls = [
+        ("", SslMode::Prefer),
+        ("&ssl=false", SslMode::Prefer),
+        ("&ssl=false&sslmode=disable", SslMode::Disable),
+        ("&sslmode=Require", SslMode::Require),
+        ("&ssl", SslMode::Require),
+        ("&ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory", SslMode::Require),
+    ];
+    for (parameters, mode) in speaks_tls {
+        let text = format!("jdbc:postgresql://h/db?user=x{parameters}");
+        let config = url::parse(&text, None, None).unwrap().config;
+        assert_eq!(config.get_ssl_mode(), mode, "{text}");
+    }
     let bad = [
         ("jdbc:postgresql://h/db", "username"),
         ("jdbc:mysql://h/db", "'mysql'"),
         ("postgres://h/db", "no JDBC URL"),
         ("jdbc:postgresql://h:port/db?user=x", "h:port"),
-        ("jdbc:postgresql://h/db?user=x&sslmode=require", "TLS"),
+        ("jdbc:postgresql://h/db?user=x&sslmode=full", "'sslmode=full'"),
+        ("jdbc:postgresql://h/db?user=x&sslrootcert=/absent.pem&ssl", "'sslrootcert=/absent.pem'"),
+        ("jdbc:postgresql://h/db?user=x&sslrootcert=/dev/null&ssl", "no PEM"),
+        ("jdbc:postgresql://h/db?user=x&sslcert=/absent.pem", "'sslcert' and 'sslkey'"),
+        ("jdbc:postgresql://h/db?user=x&sslpassword=secret", "'sslpassword'"),
+        ("jdbc:postgresql://h/db?user=x&sslfactory=my.Factory", "my.Factory"),
         ("jdbc:postgresql://h/db?user=x&colour=red", "colour"),
         ("jdbc:postgresql://h/db?user=%x", "percent"),
     ];

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use mainstem_core::{Error, Result};
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::tls;
 
 const DEFAULT_PORT: u16 = 5432;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ const IGNORED: &[&str] = &[
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
+    /// `None`: TLS is not spoken.
+    pub(super) tls: Option<ClientConfig>,
     /// `host:port/database`.
     pub(crate) text: String,
 }
@@ -55,13 +59,13 @@ pub(crate) fn parse(url: &str, username: Option<&str>, password: Option<&str>) -
         None => ("", rest.trim_start_matches('/')),
     };
     let mut config = Config::new();
-    config.connect_timeout(CONNECT_TIMEOUT).application_name("mainstem").ssl_mode(SslMode::Disable);
+    config.connect_timeout(CONNECT_TIMEOUT).application_name("mainstem");
     let hosts = if hosts.is_empty() { "localhost" } else { hosts };
     for host in hosts.split(',') {
         let (name, port) = host_and_port(host)?;
         config.host(name).port(port);
     }
-    let mut user = None;
+    let (mut user, mut tls) = (None, tls::Parameters::default());
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decoded(value)?;
@@ -70,6 +74,7 @@ pub(crate) fn parse(url: &str, username: Option<&str>, password: Option<&str>) -
             "password" => {
                 config.password(value);
             }
+            _ if tls.take(name, &value)? => {}
             _ => parameter(&mut config, name, &value)?,
         }
     }
@@ -82,7 +87,9 @@ pub(crate) fn parse(url: &str, username: Option<&str>, password: Option<&str>) -
     let database = percent_decoded(database)?;
     let database = if database.is_empty() { user.clone() } else { database };
     config.user(&user).dbname(&database);
-    Ok(Address { config, text: format!("{hosts}/{database}") })
+    let (mode, tls) = tls.settle()?;
+    config.ssl_mode(mode);
+    Ok(Address { config, tls, text: format!("{hosts}/{database}") })
 }
 
 fn not_postgres(url: &str) -> Error {
@@ -118,14 +125,6 @@ fn parameter(config: &mut Config, name: &str, value: &str) -> Result<()> {
         Ok::<_, Error>(Duration::from_secs(number))
     };
     match name {
-        "sslmode" if matches!(value, "disable" | "allow" | "prefer") => {}
-        "ssl" if value.eq_ignore_ascii_case("false") => {}
-        "sslmode" | "ssl" | "sslrootcert" | "sslcert" | "sslkey" | "sslfactory" => {
-            return Err(Error::user(format!(
-                "'{name}={value}' in option 'url': TLS to PostgreSQL is not supported yet"
-            ))
-            .with_hint("use sslmode=disable or prefer, over a network you trust"));
-        }
         "ApplicationName" => {
             config.application_name(value);
         }
@@ -154,7 +153,7 @@ fn parameter(config: &mut Config, name: &str, value: &str) -> Result<()> {
         _ => {
             return Err(Error::user(format!("unknown parameter '{name}' in option 'url'"))
                 .with_hint(
-                    "known are user, password, sslmode, currentSchema, ApplicationName, options, \
+                    "known are user, password, ssl, sslmode, sslrootcert, sslcert, sslkey, currentSchema, ApplicationName, options, \
                  connectTimeout, tcpKeepAlive and targetServerType",
                 ));
         }

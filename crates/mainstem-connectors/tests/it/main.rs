@@ -9,6 +9,7 @@ mod docs;
 mod jdbc;
 mod jdbc_checkpoints;
 mod jdbc_reads;
+mod jdbc_tls;
 mod kafka;
 mod kafka_secure;
 mod promises;
