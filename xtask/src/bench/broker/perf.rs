@@ -14,7 +14,7 @@ use crate::process;
 /// What a broker writes beside topics: our write-ahead log grows to 64 MiB.
 const KEPT_BYTES: u64 = 100 << 20;
 /// A topic is read in little more than a second, half of which a Java machine needs to become warm: one read says little.
-const READS: usize = 3;
+const READS: usize = 5;
 const GONE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Records of one size in a topic of so many partitions.
