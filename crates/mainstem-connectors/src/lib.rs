@@ -20,4 +20,5 @@ pub mod nexmark;
 mod notices;
 pub mod print;
 pub mod registry;
+mod tls;
 pub mod upsert_kafka;

@@ -178,7 +178,7 @@ pub(crate) const DELIVERY: OptionSpec = optional(
      committed after it, so that consumers with isolation.level read_committed see each row once. It may wait for \
      properties.transaction.timeout.ms (15 min; 1 h on the embedded broker): after a longer outage the pipeline says that rows are \
      lost. A partition that a restarted broker has not told of a commit is told by the pipeline. Needs Kafka 3.0. \
-     With SASL OAUTHBEARER, keys with passwords or in PKCS#12, and certificates that are not checked, transactions are not supported \
+     With SASL OAUTHBEARER and keys with passwords or in PKCS#12, transactions are not supported \
      yet and the default is at-least-once. at-least-once waits for all in-sync replicas, none for the leader only.",
     "exactly-once",
 );
@@ -200,7 +200,6 @@ pub(crate) const WEAKER: &[Weaker] = {
         Weaker { option: DELIVERY.name, value: Some("none"), delivery: Delivery::AtMostOnce },
         at_least_once(DELIVERY.name, Some("at-least-once")),
         at_least_once("properties.sasl.mechanism", Some("OAUTHBEARER")),
-        at_least_once("properties.enable.ssl.certificate.verification", Some("false")),
         at_least_once("properties.ssl.keystore.type", Some("PKCS12")),
         at_least_once("properties.ssl.key.password", None),
         at_least_once("properties.ssl.crl.location", None),

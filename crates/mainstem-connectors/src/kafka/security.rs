@@ -1,8 +1,8 @@
 //! How brokers are reached by sockets of our own where a table asks for TLS or a login: librdkafka's settings, as rustls and
 //! SASL understand them.
 //! Invariant: a setting that is not understood here is named and refused, never passed over: what librdkafka does for records, a
-//! question does too. TLS 1.2 and 1.3; certificates are checked, and names unless the table says that they need not be.
-//! Not here: OAUTHBEARER and Kerberos, keys with passwords, stores of PKCS#12, certificates that are not checked at all.
+//! question does too.
+//! Not here: OAUTHBEARER and Kerberos, keys with passwords, stores of PKCS#12.
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -15,19 +15,11 @@ use rdkafka::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    CertificateError, ClientConfig as TlsConfig, DigitallySignedStruct, Error as TlsError,
-    RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use super::scram::{Hash, Password};
+use crate::tls::{self, Checks, Identity};
 
 /// A connection, whatever it runs through.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -123,26 +115,14 @@ fn connector(config: &ClientConfig) -> Result<TlsConnector, String> {
     if let Some(name) = refused.iter().find(|name| config.get(name).is_some()) {
         return Err(format!("'properties.{name}'"));
     }
-    if config.get("enable.ssl.certificate.verification").is_some_and(|word| word == "false") {
-        return Err("certificates that are not checked".to_owned());
-    }
-    let roots = Arc::new(roots(config)?);
-    let provider = Arc::new(ring::default_provider());
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-    let verifier = verifier.map_err(|e| format!("these authorities: {e}"))?;
-    let checks_names = config.get("ssl.endpoint.identification.algorithm") != Some("none");
-    let verifier: Arc<dyn ServerCertVerifier> =
-        if checks_names { verifier } else { Arc::new(AnyName(verifier)) };
-    let builder = TlsConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|e| format!("TLS: {e}"))?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-    let tls = match client_certificate(config)? {
-        None => builder.with_no_client_auth(),
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|e| format!("the certificate of the client: {e}"))?,
-    };
+    let off = |word: &str| ["false", "f", "0"].iter().any(|off| word.eq_ignore_ascii_case(off));
+    let is_checked = !config.get("enable.ssl.certificate.verification").is_some_and(off);
+    let has_name = config.get("ssl.endpoint.identification.algorithm") != Some("none");
+    let checks = Checks { signers: is_checked, name: is_checked && has_name };
+    let authorities = pem(config, "ssl.ca.pem", "ssl.ca.location")?;
+    let authorities = authorities.map(|pem| certificates(&pem)).transpose()?;
+    let tls = tls::client(checks, authorities, identity(config)?);
+    let tls = tls.map_err(|e| format!("the certificate of the client: {e}"))?;
     Ok(TlsConnector::from(Arc::new(tls)))
 }
 
@@ -159,77 +139,15 @@ fn pem(config: &ClientConfig, text: &str, file: &str) -> Result<Option<Vec<u8>>,
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    found.map_err(|e| format!("certificates that are not PEM: {e}"))
+    tls::certificates(pem).ok_or_else(|| "certificates that are not PEM".to_owned())
 }
 
-/// Whom to believe: those that are named, or those that the system believes.
-fn roots(config: &ClientConfig) -> Result<RootCertStore, String> {
-    let named = pem(config, "ssl.ca.pem", "ssl.ca.location")?;
-    let found = match named {
-        Some(pem) => certificates(&pem)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found);
-    Ok(roots)
-}
-
-type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn client_certificate(config: &ClientConfig) -> Result<Option<ClientCertificate>, String> {
+fn identity(config: &ClientConfig) -> Result<Option<Identity>, String> {
     let chain = pem(config, "ssl.certificate.pem", "ssl.certificate.location")?;
     let key = pem(config, "ssl.key.pem", "ssl.key.location")?;
     let (Some(chain), Some(key)) = (chain, key) else { return Ok(None) };
-    let key = PrivateKeyDer::from_pem_slice(&key)
-        .map_err(|e| format!("a key that cannot be read: {e}"))?;
+    let key = tls::private_key(key).ok_or("a key that cannot be read")?;
     Ok(Some((certificates(&chain)?, key)))
-}
-
-/// Checks everything but whether the certificate has the name of the broker.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        let verified =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            Err(TlsError::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
 }
 
 #[cfg(test)]
@@ -265,8 +183,8 @@ mod tests {
                 "'/absent.pem', which cannot be read",
             ),
             (
-                &[("security.protocol", "ssl"), ("enable.ssl.certificate.verification", "false")],
-                "certificates that are not checked",
+                &[("security.protocol", "ssl"), ("ssl.ca.pem", "no certificate")],
+                "certificates that are not PEM",
             ),
         ] {
             let refused = Security::of(&config(settings)).unwrap_err();

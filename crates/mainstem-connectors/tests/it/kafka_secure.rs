@@ -39,6 +39,12 @@ impl Secure {
         self.table(mechanism, PASSWORD, &[("properties.ssl.ca.location", &ca)])
     }
 
+    /// A table that believes every broker.
+    pub(crate) fn unchecked(&self) -> TableSpec {
+        let unchecked = ("properties.enable.ssl.certificate.verification", "false");
+        self.table("PLAIN", PASSWORD, &[unchecked])
+    }
+
     /// The table's own options, then a login; what is given wins.
     fn table(&self, mechanism: &str, password: &str, options: &[(&str, &str)]) -> TableSpec {
         let module = if mechanism == "PLAIN" { "plain.Plain" } else { "scram.Scram" };

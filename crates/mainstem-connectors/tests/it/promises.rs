@@ -258,6 +258,7 @@ async fn topics_of_a_cluster_with_tls_and_a_login() {
     for mechanism in ["SCRAM-SHA-512", "PLAIN"] {
         keeps_its_promises(&Target::topic(&KAFKA, secure.known(mechanism).options)).await;
     }
+    keeps_its_promises(&Target::topic(&KAFKA, secure.unchecked().options)).await;
 }
 
 #[tokio::test]
