@@ -69,6 +69,9 @@ impl Join {
 
     /// Keys that rows of a step name are in memory from now on.
     fn bring_back(&mut self, inputs: &[Arrivals]) -> Result<()> {
+        if !self.left.has_aside() && !self.right.has_aside() {
+            return Ok(());
+        }
         let columns = [self.left.key_columns.clone(), self.right.key_columns.clone()];
         for (input, columns) in inputs.iter().zip(columns) {
             let keys = input.batches.iter().map(|batch| Ok(batch.project(&columns)));

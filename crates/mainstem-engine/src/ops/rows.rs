@@ -109,17 +109,21 @@ impl Rows {
 
     /// Adds all rows of a batch, and returns the number of the first.
     pub(super) fn push(&mut self, batch: &Batch) -> Result<u32> {
-        self.push_picked(&batch.clone().into())
+        self.keep(Batch::new(batch.columns().to_vec(), batch.rows()).into())
     }
 
     /// The same; what others have picked of the batch stays in memory as long as these do.
     pub(super) fn push_picked(&mut self, new: &Picked) -> Result<u32> {
+        self.keep(new.unweighted())
+    }
+
+    fn keep(&mut self, new: Picked) -> Result<u32> {
         let count = new.rows();
         let first = u32::try_from(self.rows).ok().filter(|_| self.rows + count < ABSENT);
         let first = first.ok_or_else(|| {
             Error::new(mainstem_core::ErrorKind::Exhausted, "an operator holds more than 2^32 rows")
         })?;
-        self.add(first, new.unweighted());
+        self.add(first, new);
         self.rows += count;
         self.live += count;
         while let Some(run) = self.mergeable() {

@@ -96,9 +96,14 @@ impl Side {
         Ok(())
     }
 
+    /// Whether keys are aside that may have to be brought back.
+    pub(in crate::ops) fn has_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
     /// Brings back the keys of rows of either side that a step is going to join.
     pub(in crate::ops) fn bring_back(&mut self, keys: &Batch) -> Result<()> {
-        if self.aside.is_empty() {
+        if !self.has_aside() {
             return Ok(());
         }
         let mut hashes = Vec::new();
