@@ -121,8 +121,11 @@ pub(crate) async fn pause(failures: u32, first: Duration, longest: Duration) {
 
 /// One attempt to connect; a failure of the database is an outage.
 pub(crate) async fn connect(address: &Address) -> Result<Session, Failure> {
-    let connected = match address.tls.clone() {
-        Some(tls) => address.config.connect(MakeRustlsConnect::new(tls)).await.map(driven),
+    let connected = match &address.tls {
+        Some(tls) => {
+            let tls = MakeRustlsConnect::new(tls.client().map_err(Failure::Ours)?);
+            address.config.connect(tls).await.map(driven)
+        }
         None => address.config.connect(NoTls).await.map(driven),
     };
     match connected {

@@ -40,8 +40,6 @@ fn urls_are_read_as_pgjdbc_reads_them() {
         ("postgres://h/db", "no JDBC URL"),
         ("jdbc:postgresql://h:port/db?user=x", "h:port"),
         ("jdbc:postgresql://h/db?user=x&sslmode=full", "'sslmode=full'"),
-        ("jdbc:postgresql://h/db?user=x&sslrootcert=/absent.pem&ssl", "'sslrootcert=/absent.pem'"),
-        ("jdbc:postgresql://h/db?user=x&sslrootcert=/dev/null&ssl", "no PEM"),
         ("jdbc:postgresql://h/db?user=x&sslcert=/absent.pem", "'sslcert' and 'sslkey'"),
         ("jdbc:postgresql://h/db?user=x&sslpassword=secret", "'sslpassword'"),
         ("jdbc:postgresql://h/db?user=x&sslfactory=my.Factory", "my.Factory"),
@@ -52,6 +50,21 @@ fn urls_are_read_as_pgjdbc_reads_them() {
         let error = url::parse(text, None, Some("secret")).unwrap_err();
         assert!(error.to_string().contains(part), "{text}: {error}");
         assert!(!format!("{error:?}").contains("secret"));
+    }
+}
+
+#[test]
+fn files_of_a_url_are_read_when_a_connection_is_made() {
+    let absent = [
+        ("sslrootcert=/absent.pem&ssl", "'sslrootcert=/absent.pem'"),
+        ("sslrootcert=/dev/null&ssl", "no PEM"),
+        ("sslcert=/dev/null&sslkey=/absent.key", "'sslcert=/dev/null'"),
+    ];
+    for (parameters, part) in absent {
+        let text = format!("jdbc:postgresql://h/db?user=x&{parameters}");
+        let tls = url::parse(&text, None, None).unwrap().tls.unwrap();
+        let error = tls.client().unwrap_err();
+        assert!(error.to_string().contains(part), "{text}: {error}");
     }
 }
 

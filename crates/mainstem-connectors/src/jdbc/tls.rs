@@ -1,6 +1,7 @@
 //! TLS to PostgreSQL, as pgjdbc's parameters ask for it.
 //! Invariant: what pgjdbc would check is checked: nothing for `prefer` and `require`, who signed the certificate for
 //! `verify-ca`, and the host's name too for `verify-full`. `allow` is `prefer`: pgjdbc tries without TLS first.
+//! Files are read when a connection is made, so that certificates may be renewed.
 //! Not here: keys with passwords, stores of PKCS#12, Java's own socket factories.
 
 use mainstem_core::{Error, Result};
@@ -17,6 +18,27 @@ const BELIEVE_BY_MODE: &[&str] = &[
     "org.postgresql.ssl.jdbc4.LibPQFactory",
     "org.postgresql.ssl.DefaultJavaSSLFactory",
 ];
+
+/// How TLS is spoken with a server.
+#[derive(Debug, Clone)]
+pub(super) struct Tls {
+    checks: Checks,
+    /// Files: whose certificates are believed, and the client's own certificate and key.
+    root: Option<String>,
+    identity: Option<(String, String)>,
+}
+
+impl Tls {
+    /// Reads the files.
+    pub(super) fn client(&self) -> Result<ClientConfig> {
+        let authorities = self.root.as_deref().map(|path| certificates("sslrootcert", path));
+        let identity = self.identity.as_ref().map(|(chain, key)| -> Result<_> {
+            Ok((certificates("sslcert", chain)?, private_key(key)?))
+        });
+        let failed = |e| Error::user(format!("'sslcert' and 'sslkey' in option 'url': {e}"));
+        tls::client(self.checks, authorities.transpose()?, identity.transpose()?).map_err(failed)
+    }
+}
 
 /// The parameters of a URL that are about TLS.
 #[derive(Debug, Default)]
@@ -58,8 +80,8 @@ impl Parameters {
         Ok(true)
     }
 
-    /// When TLS is spoken, and how; reads the files. Left out, it is spoken with servers that know it, as pgjdbc does.
-    pub(super) fn settle(self) -> Result<(SslMode, Option<ClientConfig>)> {
+    /// When TLS is spoken, and how. Left out, it is spoken with servers that know it, as pgjdbc does.
+    pub(super) fn settle(self) -> Result<(SslMode, Option<Tls>)> {
         let default = if self.ssl { "verify-full" } else { "prefer" };
         let named = self.sslmode.as_deref().unwrap_or(default).to_ascii_lowercase();
         let (mode, signers, name) = match named.as_str() {
@@ -76,20 +98,12 @@ impl Parameters {
             }
         };
         let checks = Checks { signers: signers && !self.believes_all, name };
-        Ok((mode, Some(self.client(checks)?)))
-    }
-
-    fn client(self, checks: Checks) -> Result<ClientConfig> {
-        let authorities = self.root.map(|path| certificates("sslrootcert", &path)).transpose()?;
         let identity = match (self.certificate, self.key) {
             (None, None) => None,
-            (Some(chain), Some(key)) => {
-                Some((certificates("sslcert", &chain)?, private_key(&key)?))
-            }
+            (Some(certificate), Some(key)) => Some((certificate, key)),
             _ => return Err(Error::user("'sslcert' and 'sslkey' in option 'url' go together")),
         };
-        let failed = |e| Error::user(format!("'sslcert' and 'sslkey' in option 'url': {e}"));
-        tls::client(checks, authorities, identity).map_err(failed)
+        Ok((mode, Some(Tls { checks, root: self.root, identity })))
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use mainstem_core::{Error, Result};
 use tokio_postgres::Config;
-use tokio_rustls::rustls::ClientConfig;
 
-use super::tls;
+use super::tls::{Parameters, Tls};
 
 const DEFAULT_PORT: u16 = 5432;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,7 +44,7 @@ const IGNORED: &[&str] = &[
 pub(crate) struct Address {
     pub(crate) config: Config,
     /// `None`: TLS is not spoken.
-    pub(super) tls: Option<ClientConfig>,
+    pub(super) tls: Option<Tls>,
     /// `host:port/database`.
     pub(crate) text: String,
 }
@@ -65,7 +64,7 @@ pub(crate) fn parse(url: &str, username: Option<&str>, password: Option<&str>) -
         let (name, port) = host_and_port(host)?;
         config.host(name).port(port);
     }
-    let (mut user, mut tls) = (None, tls::Parameters::default());
+    let (mut user, mut tls) = (None, Parameters::default());
     for pair in query.split('&').filter(|p| !p.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decoded(value)?;
