@@ -1,5 +1,5 @@
-//! State that is larger than its memory: a join, sums, windows and OVER whose keys come as often as Zipf's law says, ours and Flink's
-//! with RocksDB.
+//! State that is larger than its memory: a join, sums, windows that tumble and that hop, and OVER, whose keys come as often as
+//! Zipf's law says, ours and Flink's with RocksDB.
 //! Invariant: all run the same text over as many rows, and RocksDB belongs to the same Flink as everywhere. Files of
 //! state are in the page cache of the machine, which no bound counts.
 
@@ -26,7 +26,7 @@ struct Work {
     events_a_mb: u64,
 }
 
-const WORKS: [Work; 4] = [
+const WORKS: [Work; 5] = [
     Work {
         files: &["state/zipf.sql"],
         text: "are joined with what is known of their user, 200 bytes",
@@ -41,6 +41,11 @@ const WORKS: [Work; 4] = [
         files: &["state/visits.sql", "state/windows.sql"],
         text: "are counted and added up in the same way in a window that stays open to the end",
         events_a_mb: 150_000,
+    },
+    Work {
+        files: &["state/visits.sql", "state/hops.sql"],
+        text: "are counted and added up in the same way in windows of 16 minutes, one each 4 minutes, a thousand events a second",
+        events_a_mb: 200_000,
     },
     Work {
         files: &["state/visits.sql", "state/over.sql"],

@@ -5,6 +5,7 @@
 //! are written from front to back, and no more than half of them is what nobody wants any more.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use hashbrown::HashTable;
@@ -75,7 +76,7 @@ pub(super) struct KeysAside {
     rows: usize,
     /// By table; there once a table had rows.
     codecs: Vec<Option<RowCodec>>,
-    space: Option<RowSpace>,
+    space: Option<Arc<RowSpace>>,
     /// When time changes keys.
     wakes: Wakes,
     /// For checkpoints.
@@ -90,6 +91,16 @@ impl KeysAside {
     /// How many rows all keys count as.
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The hash by which a key was put aside.
+    pub(super) fn hash(&self, id: u32) -> u64 {
+        self.hashes[id as usize]
+    }
+
+    /// Where keys are put aside; none: nobody ever was.
+    pub(super) fn space(&self) -> Option<Arc<RowSpace>> {
+        self.space.clone()
     }
 
     /// All ids, ascending.
@@ -144,7 +155,7 @@ impl KeysAside {
         newest_ms: i64,
         space: &RowSpace,
     ) -> Result<()> {
-        let own = self.space.get_or_insert_with(|| space.of_one_user());
+        let own = self.space.get_or_insert_with(|| Arc::new(space.of_one_user()));
         let block = self.first_block + self.blocks.len() as u32;
         let mut offset = 0;
         for (&id, &end) in ids.iter().zip(ends) {
@@ -379,8 +390,6 @@ fn in_order(saved: &SavedGroups) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::cast::AsArray;
     use arrow_array::{Int64Array, StringArray};
     use mainstem_core::disk::Disk;

@@ -1,6 +1,6 @@
 //! Rows to slices, and (slice, key) to groups and back.
-//! Invariant: the groups of a slice stand in the order in which their keys were first seen in it. A key is kept while
-//! a slice holds it.
+//! Invariant: the groups of a slice stand in the order in which their keys were first seen in it, those that were elsewhere
+//! meanwhile behind the others. A key is kept while a slice holds it.
 
 use hashbrown::HashTable;
 
@@ -9,8 +9,9 @@ use crate::hash::{START, mix};
 use crate::key_table::{ABSENT, Ids};
 use crate::window::Span;
 
-/// A map by key id is a plain Vec up to this many keys, or while at least one key in eight is in the slice.
+/// A map by key id is a plain Vec up to this many keys, or while at least one key in [`FULL`] is in the slice.
 const DENSE_MAX: usize = 1 << 14;
+const FULL: usize = 8;
 
 /// Which slice each row is in: rows up to `end` (exclusive) are in slice `slot` of the batch.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +168,11 @@ impl Groups {
         group
     }
 
+    /// A group of a key that is of no slice and does not hold its key.
+    pub(super) fn of_pane(&mut self, key: u32) -> u32 {
+        self.allocate(PANE, key)
+    }
+
     /// The slice of a group and its key; `None`: it is of a pane.
     pub(super) fn of(&self, group: u32) -> Option<(Span, u32)> {
         let (slice, key) = self.of[group as usize];
@@ -240,24 +246,61 @@ impl Slice {
 
     /// Chooses the map's form by how full it is.
     fn adapt(&mut self, key_bound: usize) {
-        let dense = key_bound <= DENSE_MAX || self.keys.len() * 8 >= key_bound;
-        let pairs = || self.keys.iter().copied().zip(self.groups.iter().copied());
-        match (&self.map, dense) {
-            (GroupMap::Sparse(_), true) => {
+        let is_full = self.keys.len() * FULL >= key_bound;
+        match &self.map {
+            GroupMap::Sparse(_) if is_full => {
                 let mut map = vec![ABSENT; key_bound];
-                pairs().for_each(|(key, group)| map[key as usize] = group);
+                self.pairs().for_each(|(key, group)| map[key as usize] = group);
                 self.map = GroupMap::Dense(map);
             }
-            (GroupMap::Dense(map), false) if map.len() < key_bound => {
-                let mut sparse = HashTable::with_capacity(self.keys.len());
-                for (key, group) in pairs() {
-                    sparse.insert_unique(key_hash(key), (key, group), |entry: &(u32, u32)| {
-                        key_hash(entry.0)
-                    });
-                }
-                self.map = GroupMap::Sparse(sparse);
+            GroupMap::Dense(map) if map.len() < key_bound && key_bound > DENSE_MAX && !is_full => {
+                self.become_sparse();
             }
             _ => {}
+        }
+    }
+
+    fn become_sparse(&mut self) {
+        if let GroupMap::Dense(_) = &self.map {
+            let mut sparse = HashTable::with_capacity(self.keys.len());
+            for (key, group) in self.pairs() {
+                sparse.insert_unique(key_hash(key), (key, group), |entry: &(u32, u32)| {
+                    key_hash(entry.0)
+                });
+            }
+            self.map = GroupMap::Sparse(sparse);
+        }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.keys.iter().copied().zip(self.groups.iter().copied())
+    }
+
+    /// Gives all keys and groups away.
+    pub(super) fn give_away(&mut self) -> Vec<(u32, u32)> {
+        self.map = GroupMap::default();
+        let keys = std::mem::take(&mut self.keys).into_iter();
+        keys.zip(std::mem::take(&mut self.groups)).collect()
+    }
+
+    /// Takes groups over that another slice gave away, with keys that are not here.
+    pub(super) fn adopt(&mut self, groups: Vec<(u32, u32)>, all: &mut Groups, key_bound: usize) {
+        if (self.keys.len() + groups.len()) * FULL < key_bound {
+            self.become_sparse();
+        }
+        if let GroupMap::Dense(map) = &mut self.map {
+            map.resize(key_bound.max(map.len()), ABSENT);
+        }
+        for (key, group) in groups {
+            match &mut self.map {
+                GroupMap::Dense(map) => map[key as usize] = group,
+                GroupMap::Sparse(map) => {
+                    map.insert_unique(key_hash(key), (key, group), |entry| key_hash(entry.0));
+                }
+            }
+            all.of[group as usize] = (self.number, key);
+            self.keys.push(key);
+            self.groups.push(group);
         }
     }
 

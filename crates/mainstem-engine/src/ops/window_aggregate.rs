@@ -5,7 +5,10 @@
 //! a key, so a batch that spans slices is still one pass over its columns.
 
 mod aside;
+mod in_parts;
 mod saved;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use mainstem_state::table::{TableChange, TableRows};
 
 use super::calls::Calls;
 use super::keys_aside::KeysAside;
-use super::panes::{Panes, Parts, slices_of};
+use super::panes::{Gone, Panes, Parts, slices_of};
 use super::recency::Recency;
 use super::slices::{Allocator, Groups, Run, Runs, Slice};
 use super::tracker::Tracker;
@@ -74,6 +77,8 @@ pub(crate) struct WindowAggregate {
     aside: KeysAside,
     recency: Recency,
     passed: Watermark,
+    /// So many groups are in memory together when windows close that have some aside.
+    closed_together: usize,
     /// For checkpoints: groups, slices that went since the last cut, and what it handed out before it changed.
     tracker: Tracker,
     gone: Vec<Span>,
@@ -163,6 +168,7 @@ impl WindowAggregate {
             aside: KeysAside::default(),
             recency: Recency::default(),
             passed: None,
+            closed_together: usize::MAX,
             tracker: Tracker::default(),
             gone: Vec::new(),
             early: Vec::new(),
@@ -344,9 +350,7 @@ impl WindowAggregate {
         self.bring_back_for(keys, rows, &homes, &scratch.runs)?;
         if homes.iter().any(|&home| self.panes.covers(home)) {
             // Before keys are interned: what is forgotten here may free keys that no slice holds.
-            let mut gone = Vec::new();
-            self.panes.reset(&mut gone);
-            gone.into_iter().for_each(|slice| self.forget(slice));
+            self.forget_panes();
         }
         self.place(keys, rows, &homes, scratch)
     }
@@ -446,7 +450,7 @@ impl WindowAggregate {
         let Some(mut combined) = self.combined.take() else { return Ok(Vec::new()) };
         let mut closed = Closed::default();
         let mut place = Vec::new();
-        let (mut gone, mut ended) = (Vec::new(), Vec::new());
+        let (mut gone, mut ended) = (Gone::default(), Vec::new());
         let mut next_end = i64::MIN;
         while let Some((&first, _)) = self.slices.first_key_value() {
             let open = |w: &Span| w.end >= next_end && !self.due(w.end, before);
@@ -468,21 +472,19 @@ impl WindowAggregate {
             place.resize(self.keys.bound(), u32::MAX);
             // Groups of `combined` are places in `closed`.
             let base = closed.keys.len();
-            for part in self.panes.window() {
-                let to: Vec<u32> = part
-                    .keys
-                    .iter()
-                    .map(|&key| {
-                        let at = &mut place[key as usize];
-                        if *at == u32::MAX || (*at as usize) < base {
-                            *at = closed.keys.len() as u32;
-                            closed.push(span, &[key], &[*at]);
-                        }
-                        *at
-                    })
-                    .collect();
-                combined.fold_from(&self.calls, &part.groups, &to, closed.keys.len())?;
-            }
+            let (keys, groups) = self.panes.window();
+            let to: Vec<u32> = keys
+                .iter()
+                .map(|&key| {
+                    let at = &mut place[key as usize];
+                    if *at == u32::MAX || (*at as usize) < base {
+                        *at = closed.keys.len() as u32;
+                        closed.push(span, &[key], &[*at]);
+                    }
+                    *at
+                })
+                .collect();
+            combined.fold_from(&self.calls, &groups, &to, closed.keys.len())?;
             next_end = span.end + slide_ms;
         }
         if self.slices.is_empty() {
@@ -491,7 +493,7 @@ impl WindowAggregate {
         let output = self.emit(&closed, &combined)?;
         combined.clear(&closed.groups);
         self.combined = Some(combined);
-        gone.into_iter().for_each(|pane| self.forget(pane));
+        self.forget_gone(gone);
         ended.into_iter().try_for_each(|(span, slice)| self.end_slice(span, slice))?;
         Ok(output)
     }
@@ -554,6 +556,21 @@ impl WindowAggregate {
         self.tell_end(span, &slice)?;
         self.forget(slice);
         Ok(())
+    }
+
+    fn forget_panes(&mut self) {
+        let mut gone = Gone::default();
+        self.panes.reset(&mut gone);
+        self.forget_gone(gone);
+    }
+
+    /// Frees the groups of panes.
+    fn forget_gone(&mut self, gone: Gone) {
+        self.calls.clear(&gone.groups);
+        // A whole cut, which does not know them from others, is to hand them out.
+        self.tracker.let_go(&gone.groups);
+        self.groups.free(&gone.groups);
+        gone.slices.into_iter().for_each(|slice| self.forget(slice));
     }
 
     /// Frees the groups of a slice, and the keys that no other slice holds.
@@ -635,16 +652,17 @@ impl Operator for WindowAggregate {
         }
         self.passed = progress;
         match self.role {
-            Role::Windows => {
+            Role::Windows if self.slices_are_windows() => {
                 let mut output = Vec::new();
                 loop {
                     let more = self.bring_back_due(progress)?;
                     output.extend(self.close(before, progress)?);
-                    if !more || !self.slices_are_windows() {
+                    if !more {
                         return Ok(output);
                     }
                 }
             }
+            Role::Windows => self.close_with_aside(before, progress),
             Role::Partials => self.give_away(),
         }
     }

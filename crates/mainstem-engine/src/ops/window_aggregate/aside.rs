@@ -1,15 +1,17 @@
 //! The groups of windows that have no place in memory: how they go, and come back when a row or the end of a window names them.
 //! Invariant: before a row finds its group, and before a window is put together, all groups that it names are in memory. Panes
-//! are made anew from slices when memory is short.
+//! are made anew from slices when memory is short. Where windows are put together from slices, groups lie on disk in the order of
+//! what their keys' hashes begin with: that is how they are asked for.
 
 use arrow_array::ArrayRef;
 use mainstem_core::{Batch, Result};
+use mainstem_state::row_files::RowSpace;
 use mainstem_state::table::TableChange;
 
 use super::{Calls, Role, Runs, Scratch, Slice, WindowAggregate, attached_runs, each_run};
 use crate::aggregate::SavedGroups;
-use crate::columns::timestamps;
-use crate::hash::hash_columns;
+use crate::columns::{times_ms, timestamps};
+use crate::hash::{hash_columns, mix};
 use crate::operator::{PutAside, Watermark};
 use crate::ops::id_set::IdSet;
 use crate::ops::keys_aside::Leaving;
@@ -19,8 +21,31 @@ use crate::window::Span;
 
 /// So many groups go together.
 const BLOCK_GROUPS: usize = 1024;
-/// So many come back together to be closed.
+/// So many are in memory together for windows that close, or this many in tests.
 const CLOSED_GROUPS: usize = 1 << 16;
+const CLOSED_GROUPS_IN_TESTS: usize = 8;
+/// The bits of a group's hash that are of its key alone: groups of one key are in one part, whatever their slice.
+const OF_KEY: u64 = 0xffff << OF_KEY_SHIFT;
+const OF_KEY_SHIFT: u32 = 40;
+pub(super) const PARTS_MAX: usize = 1 << 16;
+
+/// Hashes of groups by their names: keys, start and end.
+fn name_hashes(names: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
+    let (keys, span) = names.split_at(names.len() - 2);
+    let mut hashes = Vec::new();
+    hash_columns(keys, rows, &mut hashes)?;
+    let (starts, ends) = (times_ms(&span[0])?, times_ms(&span[1])?);
+    for (hash, (&start, &end)) in hashes.iter_mut().zip(starts.iter().zip(ends.iter())) {
+        let name = mix(mix(*hash, start as u64), end as u64);
+        *hash = (*hash & OF_KEY) | (name & !OF_KEY);
+    }
+    Ok(hashes)
+}
+
+/// The part, of so many, that a hash of keys or groups is in; parts ascend with what hashes begin with.
+pub(super) fn part_of(hash: u64, parts: usize) -> usize {
+    (((hash & OF_KEY) >> OF_KEY_SHIFT) as usize * parts) / PARTS_MAX
+}
 
 impl WindowAggregate {
     /// Memory of groups and keys. Of places that they have left it does not count the memory: the next ones take it.
@@ -44,24 +69,45 @@ impl WindowAggregate {
         if self.key_columns.is_empty() || self.role == Role::Partials || wanted.is_met() {
             return Ok(());
         }
-        let mut panes = Vec::new();
-        self.panes.reset(&mut panes);
-        panes.into_iter().for_each(|pane| self.forget(pane));
+        self.closed_together = match wanted.memory.everything {
+            true => CLOSED_GROUPS_IN_TESTS,
+            false => CLOSED_GROUPS,
+        };
+        self.forget_panes();
         let bytes = self.bytes_in_use();
-        let (going, each) = self.recency.going(self.groups.ids(), bytes, wanted);
-        for groups in going.chunks(BLOCK_GROUPS) {
-            self.put_block_aside(groups, wanted)?;
-            wanted.bytes = wanted.bytes.saturating_sub(each * groups.len());
+        let (mut going, each) = self.recency.going(self.groups.ids(), bytes, wanted);
+        self.put_aside_groups(&mut going, &wanted.memory.space)?;
+        wanted.bytes = wanted.bytes.saturating_sub(each * going.len());
+        Ok(())
+    }
+
+    /// Puts groups aside, whose order is changed to that of the files.
+    pub(super) fn put_aside_groups(
+        &mut self,
+        going: &mut Vec<u32>,
+        space: &RowSpace,
+    ) -> Result<()> {
+        if !self.slices_are_windows() {
+            let mut by_key = Vec::with_capacity(going.len());
+            for groups in going.chunks(BLOCK_GROUPS) {
+                let (names, _) = self.names(groups)?;
+                let hashes = name_hashes(names.columns(), names.rows())?;
+                by_key.extend(hashes.iter().map(|hash| hash & OF_KEY).zip(groups.iter().copied()));
+            }
+            by_key.sort_unstable();
+            *going = by_key.into_iter().map(|(_, group)| group).collect();
         }
-        self.leave(&going);
+        for groups in going.chunks(BLOCK_GROUPS) {
+            self.put_block_aside(groups, space)?;
+        }
+        self.leave(going);
         Ok(())
     }
 
     /// Writes groups down.
-    fn put_block_aside(&mut self, groups: &[u32], wanted: &PutAside<'_>) -> Result<()> {
+    fn put_block_aside(&mut self, groups: &[u32], space: &RowSpace) -> Result<()> {
         let (names, rows) = self.names(groups)?;
-        let mut hashes = Vec::new();
-        hash_columns(names.columns(), names.rows(), &mut hashes)?;
+        let hashes = name_hashes(names.columns(), names.rows())?;
         let places = (0..groups.len() as u32).collect();
         let mut tables = vec![SavedGroups { places, columns: rows.into_columns() }];
         tables.extend(self.calls.saved(groups)?);
@@ -73,7 +119,7 @@ impl WindowAggregate {
         let marks = groups.iter().map(|&group| self.tracker.take_marks(group)).collect();
         let rows = vec![1; groups.len()];
         let leaving = Leaving { hashes, marks, tables, rows, newest_ms: i64::MAX, wakes };
-        self.aside.put(leaving, &wanted.memory.space)
+        self.aside.put(leaving, space)
     }
 
     /// Has the places of groups empty.
@@ -116,29 +162,26 @@ impl WindowAggregate {
         }
         let mut names = keys.to_vec();
         names.extend([timestamps(starts), timestamps(ends)]);
-        let mut hashes = Vec::new();
-        hash_columns(&names, rows, &mut hashes)?;
+        let hashes = name_hashes(&names, rows)?;
         let found = self.aside.find(&hashes);
-        self.take_back(found)
+        self.take_back(found).map(drop)
     }
 
-    /// Brings back groups of slices that are in windows which `progress` closes: all if windows are put together from slices, else
-    /// some, whose windows are to be closed before others come back. False: there was none.
+    /// Brings back some groups whose slices are windows that `progress` closes, which is to be done before others come back. False:
+    /// there was none.
     pub(super) fn bring_back_due(&mut self, progress: Watermark) -> Result<bool> {
         let Some(progress) = progress else { return Ok(false) };
-        let most = if self.slices_are_windows() { CLOSED_GROUPS } else { usize::MAX };
-        let due = self.aside.due(progress, most);
-        let is_any = !due.is_empty();
-        self.take_back(due)?;
-        Ok(is_any)
+        let due = self.aside.due(progress, self.closed_together);
+        Ok(!self.take_back(due)?.is_empty())
     }
 
-    fn take_back(&mut self, mut aside: Vec<u32>) -> Result<()> {
+    /// Brings groups back; returns them.
+    pub(super) fn take_back(&mut self, mut aside: Vec<u32>) -> Result<Vec<u32>> {
         if aside.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (tables, marks) = self.aside.take(&mut aside)?;
-        let Some((first, calls)) = tables.split_first() else { return Ok(()) };
+        let Some((first, calls)) = tables.split_first() else { return Ok(Vec::new()) };
         let width = self.key_columns.len();
         let rows = Batch::new(first.columns.clone(), first.places.len());
         let mut scratch = Scratch::default();
@@ -156,7 +199,7 @@ impl WindowAggregate {
             self.tracker.set_marks(group, marks);
             self.recency.note(group);
         }
-        Ok(())
+        Ok(groups)
     }
 
     /// What changes of groups that are aside are handed out as.

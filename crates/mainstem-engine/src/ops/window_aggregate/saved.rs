@@ -93,7 +93,10 @@ impl WindowAggregate {
     pub(super) fn cut_slices(&mut self, whole: bool) -> Vec<TableChange> {
         self.tracker.cut(whole.then(|| (self.groups.bound(), self.groups.ids().free())));
         self.aside.cut(whole);
-        let gone = std::mem::take(&mut self.gone);
+        let mut gone = std::mem::take(&mut self.gone);
+        // A slice that went in parts was told with each.
+        gone.sort_unstable();
+        gone.dedup();
         let removed = (!gone.is_empty()).then(|| {
             let starts = timestamps(gone.iter().map(|slice| slice.start).collect());
             let ends = timestamps(gone.iter().map(|slice| slice.end).collect());
