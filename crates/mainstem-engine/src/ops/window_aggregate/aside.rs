@@ -1,6 +1,6 @@
 //! The groups of windows that have no place in memory: how they go, and come back when a row or the end of a window names them.
 //! Invariant: before a row finds its group, and before a window is put together, all groups that it names are in memory. Panes
-//! are made anew from slices when memory is short. Where windows are put together from slices, groups lie on disk in the order of
+//! are made anew from slices when memory is short. Where windows are put together from slices, groups go in the order of
 //! what their keys' hashes begin with: that is how they are asked for.
 
 use arrow_array::ArrayRef;
@@ -76,27 +76,19 @@ impl WindowAggregate {
         self.forget_panes();
         let bytes = self.bytes_in_use();
         let (mut going, each) = self.recency.going(self.groups.ids(), bytes, wanted);
-        self.put_aside_groups(&mut going, &wanted.memory.space)?;
+        if !self.slices_are_windows() {
+            let hashes = self.key_hashes()?;
+            let of_key =
+                |&group: &u32| self.groups.of(group).map(|(_, key)| hashes[key as usize] & OF_KEY);
+            going.sort_by_cached_key(of_key);
+        }
+        self.put_aside_groups(&going, &wanted.memory.space)?;
         wanted.bytes = wanted.bytes.saturating_sub(each * going.len());
         Ok(())
     }
 
-    /// Puts groups aside, whose order is changed to that of the files.
-    pub(super) fn put_aside_groups(
-        &mut self,
-        going: &mut Vec<u32>,
-        space: &RowSpace,
-    ) -> Result<()> {
-        if !self.slices_are_windows() {
-            let mut by_key = Vec::with_capacity(going.len());
-            for groups in going.chunks(BLOCK_GROUPS) {
-                let (names, _) = self.names(groups)?;
-                let hashes = name_hashes(names.columns(), names.rows())?;
-                by_key.extend(hashes.iter().map(|hash| hash & OF_KEY).zip(groups.iter().copied()));
-            }
-            by_key.sort_unstable();
-            *going = by_key.into_iter().map(|(_, group)| group).collect();
-        }
+    /// Puts groups aside, in this order.
+    pub(super) fn put_aside_groups(&mut self, going: &[u32], space: &RowSpace) -> Result<()> {
         for groups in going.chunks(BLOCK_GROUPS) {
             self.put_block_aside(groups, space)?;
         }

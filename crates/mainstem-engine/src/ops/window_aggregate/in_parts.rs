@@ -35,15 +35,14 @@ impl WindowAggregate {
         let closes = |(&first, _): (&Span, &Slice)| {
             self.next_close_ms(first, before).is_some_and(|close_ms| close_ms <= progress_ms)
         };
-        if due.is_empty() && !self.slices.first_key_value().is_some_and(closes) {
-            return self.close(before, progress);
-        }
+        let closes_any = !due.is_empty() || self.slices.first_key_value().is_some_and(closes);
         let parts = (due.len() + self.groups.ids().live()).div_ceil(self.closed_together);
-        if parts <= 1 {
+        if !closes_any || parts <= 1 {
             self.take_back(due)?;
             return self.close(before, progress);
         }
-        self.close_in_parts(due, parts.min(PARTS_MAX), before, progress)
+        // A power of two, so that what a part has put back is seldom another part's the next time.
+        self.close_in_parts(due, parts.next_power_of_two().min(PARTS_MAX), before, progress)
     }
 
     fn close_in_parts(
@@ -86,17 +85,10 @@ impl WindowAggregate {
 
     /// Takes all slices apart: the groups of each part.
     fn split_slices(&mut self, parts: usize) -> Result<Vec<BTreeMap<Span, KeyGroups>>> {
-        let mut part_of_key = vec![0; self.keys.bound()];
-        let mut hashes = Vec::new();
-        for keys in self.keys.used().chunks(KEYS) {
-            hash_columns(&self.keys.emit(keys)?, keys.len(), &mut hashes)?;
-            for (&key, &hash) in keys.iter().zip(&hashes) {
-                part_of_key[key as usize] = part_of(hash, parts);
-            }
-        }
+        let hashes = self.key_hashes()?;
         let mut split: Vec<BTreeMap<Span, KeyGroups>> = vec![BTreeMap::new(); parts];
         for (span, mut slice) in std::mem::take(&mut self.slices) {
-            let of_part = |&(key, _): &(u32, u32)| part_of_key[key as usize];
+            let of_part = |&(key, _): &(u32, u32)| part_of(hashes[key as usize], parts);
             let mut all = slice.give_away();
             all.sort_by_key(of_part);
             for own in all.chunk_by(|a, b| of_part(a) == of_part(b)) {
@@ -107,12 +99,22 @@ impl WindowAggregate {
         Ok(split)
     }
 
+    /// Of each key in memory, by its id.
+    pub(super) fn key_hashes(&self) -> Result<Vec<u64>> {
+        let (mut by_key, mut hashes) = (vec![0; self.keys.bound()], Vec::new());
+        for keys in self.keys.used().chunks(KEYS) {
+            hash_columns(&self.keys.emit(keys)?, keys.len(), &mut hashes)?;
+            keys.iter().zip(&hashes).for_each(|(&key, &hash)| by_key[key as usize] = hash);
+        }
+        Ok(by_key)
+    }
+
     /// Puts those aside again of groups that came back which later windows need.
     fn put_back(&mut self, mut came: Vec<u32>) -> Result<()> {
         let live = IdSet::all_but(self.groups.bound(), self.groups.ids().free());
         came.retain(|&group| live.contains(group));
         match self.aside.space() {
-            Some(space) if !came.is_empty() => self.put_aside_groups(&mut came, &space),
+            Some(space) if !came.is_empty() => self.put_aside_groups(&came, &space),
             _ => Ok(()),
         }
     }
